@@ -1,0 +1,161 @@
+"""`Assessment`: the answer for one photo, as pydantic models and versioned JSON.
+
+Fields never change their meaning within a major `schema_version`. `findings` and `parts` are always lists; `vehicle`, `damage`,
+`severity` and `mask` may be `null`, and `null` means *not judged*. The same photo, bundle, settings and Dentify version give the
+same bytes, so no clock time stands in here. `python -m dentify.assessment` prints the JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1.0"
+
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Box = tuple[float, float, float, float]
+QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small"]
+SeverityLevel = Literal["minor", "moderate", "severe"]
+ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type", "side_uncertain", "not_confirmed"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Photo(_Part):
+    """The photo that was assessed. `width` and `height` are those of the full photo, upright."""
+
+    name: str
+    sha256: str
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    captured_at: datetime | None = Field(None, description="when it was taken, from EXIF, without a guess at the time zone")
+
+
+class BundleIdentity(_Part):
+    """Which bundle answered. `sha256` is that of its manifest, which holds the hashes of all its files."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Quality(_Part):
+    """Whether the photo can be trusted to show damage."""
+
+    usable: bool
+    issues: tuple[QualityIssue, ...] = ()
+
+
+class Presence(_Part):
+    """The answer of a gate: is there a vehicle, is it damaged. `confidence` is that of the answer given."""
+
+    present: bool
+    confidence: Confidence
+
+
+class Mask(_Part):
+    """COCO's compressed run-length encoding. `size` is `(height, width)` of the upright photo."""
+
+    size: tuple[int, int]
+    counts: str
+
+
+class PartOfFinding(_Part):
+    """A part on which a finding lies."""
+
+    name: str
+    confidence: Confidence
+    share_of_finding: Share = Field(description="of the finding's pixels, those on the part")
+    share_of_part: Share = Field(description="of the part's visible pixels, those in the finding")
+
+
+class Severity(_Part):
+    """How bad it is."""
+
+    level: SeverityLevel
+    confidence: Confidence
+
+
+class Finding(_Part):
+    """One damage. `box` is `(x_min, y_min, x_max, y_max)` in pixels of the upright photo."""
+
+    id: int = Field(ge=1)
+    type: str
+    confidence: Confidence = Field(description="calibrated: of findings told at 0.8, four in five are right")
+    box: Box
+    mask: Mask | None
+    area_share: Share = Field(description="of the photo's pixels, those in the finding")
+    parts: tuple[PartOfFinding, ...] = Field((), description="most first; empty where it lies on none")
+    severity: Severity | None
+
+
+class FoundPart(_Part):
+    """One part of the vehicle that is visible in the photo."""
+
+    name: str
+    confidence: Confidence
+    box: Box
+    mask: Mask | None
+
+
+class ReviewReason(_Part):
+    """One reason why a person should look, about one finding or (`null`) about the photo."""
+
+    code: ReviewCode
+    finding: int | None = None
+    text: str
+
+
+class Review(_Part):
+    """Whether a person should look, and at what."""
+
+    needed: bool
+    reasons: tuple[ReviewReason, ...] = ()
+
+
+class AnswerSettings(_Part):
+    """What the answer depends on beside photo and bundle."""
+
+    score_threshold: float | None = Field(None, description="null: the bundle's own thresholds, one a type")
+    gates: bool = True
+
+
+class Assessment(_Part):
+    """What Dentify says about one photo."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    photo: Photo
+    bundle: BundleIdentity
+    quality: Quality
+    vehicle: Presence | None
+    damage: Presence | None
+    findings: tuple[Finding, ...] = ()
+    parts: tuple[FoundPart, ...] = ()
+    severity: Severity | None
+    review: Review
+    not_judged: tuple[str, ...] = Field((), description="damage types that this bundle was never taught")
+    report: str
+    notes: tuple[str, ...] = Field((), description="what was done to the input that a reader should know")
+    settings: AnswerSettings = AnswerSettings()
+    dentify_version: str
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The document as JSON: UTF-8 text, keys in the schema's order, no trailing newline."""
+        return self.model_dump_json(indent=indent)
+
+
+def json_schema() -> dict[str, object]:
+    """JSON Schema of the answer (draft 2020-12)."""
+    schema: dict[str, object] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema.update(Assessment.model_json_schema(mode="serialization"))
+    return schema
+
+
+if __name__ == "__main__":
+    print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,57 @@
+"""Every limit and default of Dentify's own, in one place.
+
+`Settings()` reads nothing but its arguments; `Settings.from_environment()` lets `DENTIFY_…` variables override the defaults
+(`DENTIFY_MAX_PIXELS=200000000`). The object is passed to who needs it and never kept in a global.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dentify.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "DENTIFY_"
+
+
+class Settings(BaseModel):
+    """Limits that keep hostile input from taking the machine, and defaults that a user may change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_file_bytes: int = Field(64 * 2**20, gt=0, description="largest photo file that is read, in bytes")
+    max_pixels: int = Field(100_000_000, gt=0, description="largest photo that is decoded, width × height")
+    min_side: int = Field(16, gt=0, description="smallest photo side that is decoded at all, in pixels")
+
+    max_archive_files: int = Field(20_000, gt=0, description="most entries a zip may have")
+    max_archive_bytes: int = Field(20 * 2**30, gt=0, description="most bytes a zip may unpack to in all")
+    max_archive_ratio: float = Field(100.0, gt=1, description="most that one entry of a zip may grow when unpacked")
+
+    max_annotation_bytes: int = Field(2 * 2**30, gt=0, description="largest annotation file that is read, in bytes")
+    max_bundle_bytes: int = Field(2 * 2**30, gt=0, description="largest bundle that is opened, all files together")
+
+    photo_long_side: int = Field(2000, gt=0, description="longest side of an annotated photo that is written")
+    photo_jpeg_quality: int = Field(90, ge=1, le=100, description="JPEG quality of an annotated photo")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Defaults, overridden by `DENTIFY_<FIELD>` variables.
+
+        Raises:
+            ConfigError: a variable names no setting, or holds no fitting number.
+        """
+        given = os.environ if environment is None else environment
+        values: dict[str, str] = {}
+        for name in cls.model_fields:
+            key = ENVIRONMENT_PREFIX + name.upper()
+            if key in given:
+                values[name] = given[key]
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ENVIRONMENT_PREFIX + str(first["loc"][0]).upper()
+            raise ConfigError(f"{key}={first['input']!r}: {first['msg'].lower()}") from error

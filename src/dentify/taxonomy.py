@@ -1,0 +1,131 @@
+"""What can be named: damage types, car parts and severity levels, with colours, plain words and synonyms.
+
+The assessor takes names from the bundle it runs; this file is the default that Dentify's own bundle was taught with and the
+words that reports and drawings use for these names. A name that is not here is shown as it is spelled, `_` as a space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+RGB = tuple[int, int, int]
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True)
+class DamageType:
+    """One type of damage. `name` is what files and bundles say; the rest is for people."""
+
+    name: str
+    word: str
+    plural: str
+    colour: RGB
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a vehicle. Left and right are the vehicle's own, as seen from the driver's seat."""
+
+    name: str
+    word: str
+    colour: RGB
+    mirrored: str = ""
+    """The part's name in the mirrored photo; empty where it is its own mirror image."""
+    synonyms: tuple[str, ...] = field(default=())
+
+
+# Okabe and Ito's palette, told apart by colour-blind readers too (Okabe & Ito 2008, "Color Universal Design").
+DAMAGE_TYPES: tuple[DamageType, ...] = (
+    DamageType("dent", "dent", "dents", (230, 159, 0), ("gocuk", "göçük", "ding", "kaput_hasar")),
+    DamageType("scratch", "scratch", "scratches", (86, 180, 233), ("cizik", "çizik", "astar", "scrape", "paint")),
+    DamageType("crack", "crack", "cracks", (240, 228, 66), ("catlak", "çatlak", "tear")),
+    DamageType(
+        "glass_shatter", "shattered glass", "shattered panes", (204, 121, 167), ("cam_catlagi", "glass shatter", "broken_glass")
+    ),
+    DamageType("lamp_broken", "broken lamp", "broken lamps", (0, 158, 115), ("far_hasar", "lamp broken", "broken_lamp")),
+    DamageType("tire_flat", "flat tyre", "flat tyres", (0, 114, 178), ("tire flat", "flat_tire", "flat_tyre")),
+    DamageType(
+        "broken_part",
+        "broken or missing part",
+        "broken or missing parts",
+        (213, 94, 0),
+        ("kirik-kayip", "broken", "missing_part", "crushed", "separated", "breakage"),
+    ),
+)
+
+PARTS: tuple[Part, ...] = (
+    Part("back_bumper", "rear bumper", (31, 119, 180), synonyms=("rear_bumper",)),
+    Part("back_glass", "rear window", (174, 199, 232), synonyms=("rear_glass", "rear_window")),
+    Part("back_left_door", "rear left door", (255, 127, 14), "back_right_door"),
+    Part("back_left_light", "left tail light", (255, 187, 120), "back_right_light"),
+    Part("back_right_door", "rear right door", (44, 160, 44), "back_left_door"),
+    Part("back_right_light", "right tail light", (152, 223, 138), "back_left_light"),
+    Part("front_bumper", "front bumper", (214, 39, 40)),
+    Part("front_glass", "windscreen", (255, 152, 150), synonyms=("windshield", "windscreen")),
+    Part("front_left_door", "front left door", (148, 103, 189), "front_right_door"),
+    Part("front_left_light", "left headlight", (197, 176, 213), "front_right_light"),
+    Part("front_right_door", "front right door", (140, 86, 75), "front_left_door"),
+    Part("front_right_light", "right headlight", (196, 156, 148), "front_left_light"),
+    Part("hood", "hood", (227, 119, 194), synonyms=("bonnet",)),
+    Part("left_mirror", "left mirror", (247, 182, 210), "right_mirror"),
+    Part("right_mirror", "right mirror", (127, 127, 127), "left_mirror"),
+    Part("tailgate", "tailgate", (188, 189, 34)),
+    Part("trunk", "trunk", (219, 219, 141), synonyms=("boot",)),
+    Part("wheel", "wheel", (23, 190, 207), synonyms=("tire", "tyre")),
+)
+
+SEVERITY_LEVELS: tuple[str, ...] = ("minor", "moderate", "severe")
+
+DAMAGE_NAMES: tuple[str, ...] = tuple(damage_type.name for damage_type in DAMAGE_TYPES)
+PART_NAMES: tuple[str, ...] = tuple(part.name for part in PARTS)
+
+_DAMAGE = {damage_type.name: damage_type for damage_type in DAMAGE_TYPES}
+_PARTS = {part.name: part for part in PARTS}
+_FALLBACK_COLOUR: RGB = (230, 159, 0)
+
+
+def damage_word(name: str, count: int = 1) -> str:
+    """Plain words for a damage type, in singular or plural.
+
+    >>> damage_word("glass_shatter"), damage_word("scratch", 2), damage_word("hail_mark", 3)
+    ('shattered glass', 'scratches', 'hail marks')
+    """
+    known = _DAMAGE.get(name)
+    if known is None:
+        word = name.replace("_", " ")
+        return word if count == 1 else f"{word}s"
+    return known.word if count == 1 else known.plural
+
+
+def part_word(name: str) -> str:
+    """Plain words for a part.
+
+    >>> part_word("back_left_light"), part_word("left_fender")
+    ('left tail light', 'left fender')
+    """
+    known = _PARTS.get(name)
+    return known.word if known else name.replace("_", " ")
+
+
+def damage_colour(name: str) -> RGB:
+    """The colour in which a damage type is drawn everywhere."""
+    known = _DAMAGE.get(name)
+    return known.colour if known else _FALLBACK_COLOUR
+
+
+def part_colour(name: str) -> RGB:
+    """The colour in which a part is drawn everywhere."""
+    known = _PARTS.get(name)
+    return known.colour if known else _FALLBACK_COLOUR
+
+
+def mirrored_part(name: str) -> str:
+    """The name that a part has in a mirrored photo.
+
+    >>> mirrored_part("left_mirror"), mirrored_part("hood")
+    ('right_mirror', 'hood')
+    """
+    known = _PARTS.get(name)
+    return known.mirrored or name if known else name
