@@ -1,0 +1,341 @@
+"""From `Sample`s to what a training step takes: pictures and the truth of every head, known or unknown.
+
+*Unknown is not absent*: each target has its `…_known` or an ignore value, and losses leave out what nobody labelled. A photo's
+view and distortion follow from the recipe's seed and the draw's number alone, so a run that was stopped goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dentify.datasets import Sample, read_coco
+from dentify.errors import DatasetError
+from dentify.imaging.decode import decode_photo
+from dentify.settings import Settings
+from dentify.taxonomy import mirrored_part
+from dentify.training.augment import degrade, is_mirrored, random_view, transform_points, warp, whole_view
+from dentify.training.recipe import Classes, Recipe, SourceRecipe
+
+IGNORE = 255
+"""Class index of pixels whose part or severity is unknown."""
+
+Maps = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One showing of a photo: which source, which photo of it, and the number that seeds its view."""
+
+    source: int
+    photo: int
+    number: int
+
+
+def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
+    """The photos of one source of a recipe, those of the files' own `split`.
+
+    Raises:
+        DatasetError: a file is missing, or nothing is left of it.
+    """
+    if source.coco is not None:
+        samples = list(read_coco(root / source.coco, root / source.images, split=split))
+    else:
+        samples = list(_read_csv(source, root, split))
+    samples = [sample for sample in samples if sample.source not in source.leave_out]
+    if not samples:
+        raise DatasetError(f"{root / (source.coco or source.csv or '')}: no photo of split `{split}`")
+    return samples
+
+
+def hold_out(samples: list[Sample], share: float) -> tuple[list[Sample], list[Sample]]:
+    """Photos to train on, and those that are kept for fitting scores, thresholds and calibration.
+
+    Near-duplicates (one `group`) stay together, and the choice depends on names alone: the same photos are held out in every run.
+    """
+    kept: tuple[list[Sample], list[Sample]] = ([], [])
+    for sample in samples:
+        key = f"{sample.source}/{sample.group or sample.name}".encode()
+        kept[hashlib.sha256(key).digest()[0] < share * 256].append(sample)
+    return kept
+
+
+def _read_csv(source: SourceRecipe, root: Path, split: str) -> Iterator[Sample]:
+    assert source.csv is not None
+    path = root / source.csv
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                if "file" not in row:
+                    raise DatasetError(f"{path}, line {number}: has no column `file`")
+                if row.get("split") in (split, None, ""):
+                    image = root / source.images / row["file"]
+                    yield Sample(
+                        image=image,
+                        name=row["file"],
+                        vehicle=source.vehicle,
+                        damage=source.damage,
+                        source=row.get("source"),
+                        split=split,
+                    )
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+class Views(Dataset[dict[str, Tensor]]):
+    """Random views of the training photos, by `Draw`; whole photos when `train` is false, by index."""
+
+    def __init__(self, sources: list[list[Sample]], recipe: Recipe, *, train: bool) -> None:
+        self.sources = sources
+        self.classes = recipe.classes
+        self.size = recipe.data.size if train else recipe.data.serve_size
+        self.seed = recipe.seed
+        self.train = train
+        self.settings = Settings()
+
+    def __len__(self) -> int:
+        return sum(len(source) for source in self.sources)
+
+    def __getitem__(self, key: Draw | int) -> dict[str, Tensor]:
+        draw = key if isinstance(key, Draw) else self._place(key)
+        sample = self.sources[draw.source][draw.photo]
+        image = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None).image
+        hw = (image.shape[0], image.shape[1])
+        if not self.train:
+            view = whole_view(hw, self.size)
+            picture = warp(image, view, self.size)
+        else:
+            rng = np.random.default_rng((self.seed, draw.number))
+            view = self._view(rng, sample, hw)
+            picture = degrade(rng, warp(image, view, self.size))
+        targets = draw_targets(sample, hw, view, self.size, self.classes)
+        return {"image": torch.from_numpy(picture), **targets}
+
+    def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int]) -> NDArray[np.float64]:
+        boxes = np.array([annotation.box_xyxy for annotation in sample.damages]).reshape(-1, 4)
+        focus = (boxes[:, :2] + boxes[:, 2:]) / 2
+        box_only = any(not annotation.has_mask for annotation in sample.damages)
+        if sample.damage is False:  # close-ups of sound panels are what a damage gate most lacks
+            share = (0.08, 1.2)
+        elif sample.parts:
+            share = (0.4, 1.3)
+        else:
+            share = (0.2, 1.15)
+        return random_view(rng, hw, self.size, focus_xy=focus, share=share, rotate=not box_only)
+
+    def _place(self, index: int) -> Draw:
+        for number, source in enumerate(self.sources):
+            if index < len(source):
+                return Draw(number, index, 0)
+            index -= len(source)
+        raise IndexError(index)
+
+
+def draw_targets(
+    sample: Sample, photo_hw: tuple[int, int], view: NDArray[np.float64], size: int, classes: Classes
+) -> dict[str, Tensor]:
+    """The truth of every head for one view of a photo.
+
+    Args:
+        sample: the photo's labels, in its own pixels.
+        photo_hw: height and width of the photo as decoded.
+        view: `(2, 3)` from the photo's pixels to the square's.
+        size: side S of the square.
+        classes: names in the order of the network's channels.
+
+    Returns:
+        `types` (T, S/2, S/2) uint8: how much of each cell is damaged so, 255 for all of it; `types_known` (T,) bool;
+        `box_only` () bool: `types` holds filled boxes, not outlines; `any_known` () bool: whether what is not damaged is known;
+        `centres` (T, S/4, S/4) uint8; `offsets` (2T, S/4, S/4) float16, NaN off the instances; `parts` (S/4, S/4) uint8,
+        background last, `IGNORE` unknown; `severity_maps` (S/4, S/4) uint8; `vehicle`, `damage` () float, NaN unknown;
+        `severity` () int64, -1 unknown.
+    """
+    fine, coarse = size // 2, size // 4
+    num_types = len(classes.damage)
+    types = np.zeros((num_types, fine, fine), np.uint8)
+    centres = np.zeros((num_types, coarse, coarse), np.uint8)
+    offsets = np.full((2 * num_types, coarse, coarse), np.nan, np.float16)
+    severity_map = np.full((coarse, coarse), IGNORE, np.uint8)
+    outside = _outside(photo_hw, view, size)
+    most_visible = 0.0
+    worst = -1
+    for annotation in sorted(sample.damages, key=lambda damage: -_box_area(damage.box_xyxy)):
+        mask = draw_outline(annotation.polygons or (_box_outline(annotation.box_xyxy),), view, size)
+        visible = float(mask.sum()) / 255
+        scale = abs(np.linalg.det(view[:, :2]))
+        whole = max(1.0, _outline_area(annotation.polygons or (_box_outline(annotation.box_xyxy),)) * scale)
+        if visible < 4:
+            continue
+        most_visible = max(most_visible, min(1.0, visible / whole), visible / (0.01 * size * size))
+        level = classes.severity.index(annotation.severity) if annotation.severity in classes.severity else -1
+        if visible > 0.5 * whole:
+            worst = max(worst, level)
+        coarse_mask = np.asarray(cv2.resize(mask, (coarse, coarse), interpolation=cv2.INTER_AREA), np.uint8)
+        if level >= 0:
+            severity_map[coarse_mask > 64] = level
+        if annotation.name not in classes.damage:
+            continue
+        channel = classes.damage.index(annotation.name)
+        types[channel] = np.maximum(types[channel], cv2.resize(mask, (fine, fine), interpolation=cv2.INTER_AREA))
+        _draw_centre(coarse_mask, centres[channel], offsets[2 * channel : 2 * channel + 2])
+    known = [sample.knows(name) for name in classes.damage]
+    box_only = any(not annotation.has_mask for annotation in sample.damages)
+    return {
+        "types": torch.from_numpy(types),
+        "types_known": torch.tensor(known),
+        "box_only": torch.tensor(box_only),
+        # Where a source leaves out the small types only, unlabelled damage is rare enough to teach "nothing here".
+        "any_known": torch.tensor(sum(known) >= min(3, num_types) and not box_only),
+        "centres": torch.from_numpy(centres),
+        "offsets": torch.from_numpy(offsets),
+        "parts": torch.from_numpy(_draw_parts(sample, view, size, classes, outside)),
+        "severity_maps": torch.from_numpy(severity_map),
+        "vehicle": torch.tensor(_vehicle_label(sample, view, photo_hw, size, most_visible)),
+        "damage": torch.tensor(_damage_label(sample, most_visible)),
+        "severity": torch.tensor(worst),
+    }
+
+
+def _vehicle_label(
+    sample: Sample, view: NDArray[np.float64], photo_hw: tuple[int, int], size: int, most_visible: float
+) -> float:
+    """1, 0 or NaN: a small window of a photo of a whole car may show nothing but street."""
+    if sample.vehicle is False:
+        return 0.0
+    if not (sample.vehicle or sample.damages or sample.parts):
+        return math.nan
+    share = size * size / (abs(np.linalg.det(view[:, :2])) * photo_hw[0] * photo_hw[1])
+    return 1.0 if share > 0.4 or most_visible > 0.5 else math.nan
+
+
+def _damage_label(sample: Sample, most_visible: float) -> float:
+    """1, 0 or NaN: a sliver of a damage decides nothing, and parts' photos were not searched for damage."""
+    if sample.damage is False:
+        return 0.0
+    if sample.damages:
+        if most_visible >= 0.4:
+            return 1.0
+        return 0.0 if most_visible == 0.0 else math.nan
+    return math.nan
+
+
+def _draw_parts(
+    sample: Sample, view: NDArray[np.float64], size: int, classes: Classes, outside: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    coarse = size // 4
+    background = len(classes.parts)
+    if sample.vehicle is False:
+        return np.full((coarse, coarse), background, np.uint8)
+    if not sample.parts:
+        return np.full((coarse, coarse), IGNORE, np.uint8)
+    drawn = np.full((size, size), background, np.uint8)
+    mirrored = is_mirrored(view)
+    for part in sorted(sample.parts, key=lambda annotation: -_box_area(annotation.box_xyxy)):
+        name = mirrored_part(part.name) if mirrored else part.name
+        outline = _fixed_point(part.polygons, view)
+        cv2.fillPoly(drawn, outline, classes.parts.index(name), shift=_SHIFT)
+    drawn[outside] = IGNORE
+    return drawn[2::4, 2::4].copy()
+
+
+def _draw_centre(mask: NDArray[np.uint8], centres: NDArray[np.uint8], offsets: NDArray[np.float16]) -> None:
+    """Adds one instance to the middle and offset maps of its type, in place (they are this module's own)."""
+    y, x = np.nonzero(mask > 100)
+    if len(x) == 0:
+        y, x = np.nonzero(mask == mask.max())
+    side = mask.shape[0]
+    middle_x, middle_y = x.mean(), y.mean()
+    offsets[0, y, x] = (middle_x - x) / side
+    offsets[1, y, x] = (middle_y - y) / side
+    sigma = float(np.clip(0.12 * math.sqrt(len(x)), 1.0, 6.0))
+    grid = np.arange(side)
+    bump = np.exp(-((grid - middle_x) ** 2) / (2 * sigma**2))[None] * np.exp(-((grid - middle_y) ** 2) / (2 * sigma**2))[:, None]
+    np.maximum(centres, (bump * 255).astype(np.uint8), out=centres)
+
+
+_SHIFT = 4
+
+
+def _fixed_point(polygons: tuple[NDArray[np.float64], ...], view: NDArray[np.float64]) -> list[NDArray[np.int32]]:
+    """Outlines on the square in OpenCV's fixed-point pixels, whose centres are integers."""
+    return [np.rint((transform_points(polygon, view) - 0.5) * (1 << _SHIFT)).astype(np.int32) for polygon in polygons]
+
+
+def draw_outline(polygons: tuple[NDArray[np.float64], ...], view: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    mask = np.zeros((size, size), np.uint8)
+    for outline in _fixed_point(polygons, view):
+        cv2.fillPoly(mask, [outline], 255, shift=_SHIFT)
+    return mask
+
+
+def _outside(photo_hw: tuple[int, int], view: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    """`(S, S)`: what lies beyond the photo's edges, where the picture is mirrored and the truth unknown."""
+    height, width = photo_hw
+    return np.asarray(draw_outline((_box_outline((0, 0, width, height)),), view, size) == 0, np.bool_)
+
+
+def _box_outline(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
+    x_min, y_min, x_max, y_max = box
+    return np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]], np.float64)
+
+
+def _box_area(box: tuple[float, float, float, float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _outline_area(polygons: tuple[NDArray[np.float64], ...]) -> float:
+    return sum(abs(float(cv2.contourArea(polygon.astype(np.float32)))) for polygon in polygons)
+
+
+class MixedBatches:
+    """Batches with a fixed number of photos from each source, each source shuffled anew every time it is used up.
+
+    Round `n` is the same whether the run came to it or was resumed at it.
+    """
+
+    def __init__(self, sources: list[list[Sample]], recipe: Recipe) -> None:
+        self.decks = [_deck(source, samples) for source, samples in zip(recipe.data.train, sources, strict=True)]
+        self.per_batch = [source.per_batch for source in recipe.data.train]
+        self.seed = recipe.seed
+        self.steps = recipe.schedule.round
+        self.round = 0
+        self.sampler = self  # where Lightning looks for `set_epoch`
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning tells the round that begins."""
+        self.round = epoch
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        orders: dict[tuple[int, int], NDArray[np.int64]] = {}
+        for step in range(self.round * self.steps, (self.round + 1) * self.steps):
+            batch: list[Draw] = []
+            for source, (deck, count) in enumerate(zip(self.decks, self.per_batch, strict=True)):
+                for slot in range(step * count, (step + 1) * count):
+                    lap, place = divmod(slot, len(deck))
+                    if (source, lap) not in orders:
+                        orders[source, lap] = np.random.default_rng((self.seed, source, lap)).permutation(len(deck))
+                    batch.append(Draw(source, deck[orders[source, lap][place]], step * sum(self.per_batch) + len(batch)))
+            yield batch
+
+
+def _deck(source: SourceRecipe, samples: list[Sample]) -> list[int]:
+    """Indices of the photos, those with rare types more than once."""
+    deck = []
+    for index, sample in enumerate(samples):
+        times = max([1.0, *(source.repeat.get(damage.name, 1.0) for damage in sample.damages)])
+        deck.extend([index] * round(times))
+    return deck

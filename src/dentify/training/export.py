@@ -1,0 +1,285 @@
+"""From a checkpoint to a bundle: ONNX, the proof that it says what torch says, and what is fitted on held-out photos.
+
+    dentify export runs/default/last.ckpt -o my-bundle --data DIR
+
+Export is not done until the ONNX file was run on real photos beside torch: logits within 1e-3, masks' IoU at least 0.999.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from dentify.bundle.write import write_bundle
+from dentify.bundle import manifest as m
+from dentify.datasets import Sample
+from dentify.errors import BundleError, ConfigError
+from dentify.imaging.decode import decode_photo
+from dentify.runtime.instances import FloatArray
+from dentify.runtime.labels import sigmoid
+from dentify.runtime.preprocess import network_input
+from dentify.runtime.session import Session
+from dentify.settings import Settings
+from dentify.taxonomy import DAMAGE_NAMES
+from dentify.training.augment import whole_view
+from dentify.training.data import hold_out, read_source
+from dentify.training.fit import (
+    Evidence,
+    Told,
+    average_precision50,
+    calibrate,
+    choose_thresholds,
+    cross_told,
+    fit_curves,
+    fit_gate,
+    fit_scorer,
+    gate_threshold,
+    gather,
+    pixel_counts,
+)
+from dentify.training.loop import load_lesson
+from dentify.training.recipe import Recipe
+
+NETWORK_FILE = "network.onnx"
+OUTPUTS = ("types", "any", "centres", "offsets", "parts", "severity_maps", "vehicle", "damage", "severity")
+PARITY_PHOTOS = 50
+LARGEST_DIFFERENCE = 1e-3
+LEAST_IOU = 0.999
+
+GROUPING = m.Grouping(
+    levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 3, 8), min_cells=8, overlap=0.5, upscale=4, part_upscale=4
+)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far ONNX Runtime's float32 answers lie from torch's."""
+
+    photos: int
+    largest_difference: float
+    least_iou: float
+
+
+def to_onnx(network: nn.Module, size: int) -> bytes:
+    """A network as ONNX with one photo a run: input `image` (1, 3, S, S), outputs by name."""
+    example = torch.zeros(1, 3, size, size)
+    program = torch.onnx.export(
+        network.eval().to(memory_format=torch.contiguous_format),
+        (example,),
+        dynamo=True,
+        input_names=["image"],
+        output_names=list(OUTPUTS),
+        verbose=False,
+    )
+    assert program is not None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / NETWORK_FILE
+        program.save(path, external_data=False)
+        return path.read_bytes()
+
+
+def check_parity(network: nn.Module, session: Session, inputs: Sequence[FloatArray]) -> Parity:
+    """Runs both on the same photos.
+
+    Raises:
+        BundleError: they differ by more than 1e-3 in any logit, or a mask's IoU falls under 0.999.
+    """
+    largest, least = 0.0, 1.0
+    for tensor in inputs:
+        ours = session.run(tensor)
+        with torch.inference_mode():
+            theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
+        for name in OUTPUTS:
+            largest = max(largest, float(np.abs(ours[name] - theirs[name]).max()))
+        for name in ("types", "any"):
+            a, b = ours[name] > 0, theirs[name] > 0
+            for one, other in zip(a[0], b[0], strict=True):
+                if (one | other).any():
+                    least = min(least, float((one & other).sum() / (one | other).sum()))
+    if largest > LARGEST_DIFFERENCE or least < LEAST_IOU:
+        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}, masks' IoU down to {least:.4f}")
+    return Parity(len(inputs), largest, least)
+
+
+def export_bundle(
+    checkpoint: Path, output: Path, *, data: Path | None = None, version: str = "1.0.0", overwrite: bool = False
+) -> Path:
+    """Writes the bundle of a checkpoint.
+
+    Args:
+        checkpoint: of `train`, with its run's `recipe.yaml` beside it.
+        output: folder or zip to write.
+        data: folder that the recipe's paths are relative to, that of the run where not given; its held-out photos fit scores,
+            thresholds and calibration.
+        version: of the bundle.
+        overwrite: replace a bundle that is there.
+
+    Raises:
+        BundleError: ONNX Runtime and torch disagree.
+        ConfigError: the checkpoint or its recipe is missing.
+        DatasetError: photos cannot be read.
+    """
+    lesson = load_lesson(checkpoint)
+    recipe = lesson.recipe
+    if data is None:
+        try:
+            data = Path((checkpoint.parent / "data.txt").read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise ConfigError(f"{checkpoint}: the run's data.txt is not beside it; say where its photos are with --data") from error
+    onnx = to_onnx(lesson.network, recipe.data.serve_size)
+    session = Session(onnx, input_name="image", output_names=OUTPUTS, where=NETWORK_FILE)
+    preprocessing = m.Preprocessing(
+        size_hw=(recipe.data.serve_size, recipe.data.serve_size), resize="stretch", mean=lesson.network.mean, std=lesson.network.std
+    )
+    every = [read_source(source, data, "train") for source in recipe.data.train]
+    samples = [sample for source in every for sample in hold_out(source, recipe.data.hold_out)[1]]
+    photos = [read_input(sample, preprocessing) for sample in samples]
+    parity = check_parity(lesson.network, session, [photo.tensor for photo in photos[:: max(1, len(photos) // PARITY_PHOTOS)]])
+    fitted = fit_all(session, samples, photos, recipe)
+    manifest = describe(recipe, preprocessing, fitted, parity, version=version, photos=Counter(sample.source or "" for source in every for sample in source))
+    return write_bundle(output, manifest, {NETWORK_FILE: onnx}, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One photo as the network sees it, and its size when decoded."""
+
+    tensor: FloatArray
+    photo_hw: tuple[int, int]
+
+
+def read_input(sample: Sample, preprocessing: m.Preprocessing) -> Input:
+    """Decodes and prepares a photo as serving does."""
+    image = decode_photo(sample.read(), where=sample.name, settings=Settings(), enough_side=max(preprocessing.size_hw)).image
+    return Input(network_input(image, preprocessing), (image.shape[0], image.shape[1]))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What held-out photos taught: see `fit`."""
+
+    grouping: m.Grouping
+    calibration: m.Calibration
+    thresholds: m.Thresholds
+    figures: dict[str, float]
+
+
+def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input], recipe: Recipe) -> Fitted:
+    """Fits scorer, calibration and thresholds on held-out photos, each seen as it is and mirrored."""
+    names = recipe.classes.damage
+    evidence: list[Evidence] = []
+    gates: dict[str, tuple[list[float], list[bool]]] = {"vehicle": ([], []), "damage": ([], [])}
+    for number, (sample, photo) in enumerate(zip(samples, photos, strict=True)):
+        for mirrored in (False, True):
+            view = whole_view(photo.photo_hw, recipe.data.serve_size)
+            tensor = photo.tensor
+            if mirrored:
+                tensor = np.ascontiguousarray(tensor[..., ::-1])
+                view = np.array([[-view[0, 0], 0, recipe.data.serve_size], view[1]])
+            outputs = {name: value[0] for name, value in session.run(tensor).items()}
+            for gate, answer in (("vehicle", _has_vehicle(sample)), ("damage", _is_damaged(sample))):
+                if answer is not None:
+                    gates[gate][0].append(float(outputs[gate][0]))
+                    gates[gate][1].append(answer)
+            outlined = all(damage.has_mask for damage in sample.damages)
+            if outlined and any(sample.knows(name) for name in names):
+                evidence.append(gather(number, sample, outputs, view, names, GROUPING))
+    grouping = GROUPING.model_copy(update={"scorer": fit_scorer(evidence, len(names), seed=recipe.seed)})
+    told = cross_told(evidence, GROUPING, len(names), seed=recipe.seed)
+    curves = fit_curves(told, names)
+    told = calibrate(told, curves, names)
+    findings = choose_thresholds(told, names, GROUPING.upscale)
+    calibrations, cuts = {}, {}
+    for gate, (logits, truth) in gates.items():
+        scores, answers = np.array(logits, np.float32), np.array(truth)
+        calibrations[gate] = fit_gate(scores, answers)
+        probabilities = sigmoid(scores / calibrations[gate].temperature + calibrations[gate].bias)
+        cuts[gate] = gate_threshold(probabilities, answers)
+    return Fitted(
+        grouping=grouping,
+        calibration=m.Calibration(vehicle=calibrations["vehicle"], damage=calibrations["damage"], findings=curves),
+        thresholds=m.Thresholds(vehicle=cuts["vehicle"], damage=cuts["damage"], findings=findings, parts=0.5),
+        figures=figures_of(told, names, findings, GROUPING.upscale),
+    )
+
+
+def figures_of(told: Sequence[Told], names: Sequence[str], thresholds: dict[str, float], upscale: int) -> dict[str, float]:
+    """AP50 and pixel IoU of each type on the held-out photos, cross-fitted."""
+    cuts = np.array([thresholds[name] for name in names], np.float32)
+    both, either = sum(pixel_counts(photo, cuts, upscale) for photo in told).T  # type: ignore[union-attr]
+    figures = {}
+    for class_id, name in enumerate(names):
+        figures[f"{name}/AP50"] = round(average_precision50(told, class_id), 4)
+        figures[f"{name}/iou"] = round(float(both[class_id] / max(1, either[class_id])), 4)
+    for figure in ("AP50", "iou"):
+        figures[f"mean/{figure}"] = round(float(np.nanmean([figures[f"{name}/{figure}"] for name in names])), 4)
+    return figures
+
+
+def _has_vehicle(sample: Sample) -> bool | None:
+    return True if sample.damages or sample.parts else sample.vehicle
+
+
+def _is_damaged(sample: Sample) -> bool | None:
+    """Photos without a vehicle never come to this gate."""
+    return None if sample.vehicle is False else True if sample.damages else sample.damage
+
+
+def describe(
+    recipe: Recipe, preprocessing: m.Preprocessing, fitted: Fitted, parity: Parity, *, version: str, photos: Counter[str]
+) -> m.Manifest:
+    """The manifest of a trained network."""
+    missing = sorted(set(photos) - set(recipe.origins))
+    if missing:
+        raise ConfigError(f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of its photos")
+
+    def member(output: str, kind: m.Kind, **auxiliary: str) -> tuple[m.Member, ...]:
+        return (m.Member(file=NETWORK_FILE, output=output, kind=kind, auxiliary=auxiliary),)
+
+    return m.Manifest(
+        name=recipe.name,
+        version=version,
+        licence=recipe.licence,
+        description=recipe.description,
+        taxonomy=m.Taxonomy(
+            damage_types=DAMAGE_NAMES,
+            taught=tuple(name for name in DAMAGE_NAMES if name in recipe.classes.damage),
+            parts=recipe.classes.parts,
+            severity_levels=recipe.classes.severity,
+        ),
+        networks=(m.Network(file=NETWORK_FILE, input="image", preprocessing=preprocessing),),
+        roles=m.Roles(
+            vehicle_gate=member("vehicle", "labels"),
+            damage_gate=member("damage", "labels"),
+            damage=member("types", "maps", any="any", centres="centres", offsets="offsets"),
+            parts=member("parts", "maps"),
+            severity=member("severity_maps", "maps"),
+        ),
+        classes=m.Classes(damage=recipe.classes.damage, parts=recipe.classes.parts, severity=recipe.classes.severity),
+        thresholds=fitted.thresholds,
+        grouping=fitted.grouping,
+        calibration=fitted.calibration,
+        review=m.ReviewRules(grey_band=recipe.review.grey_band, weak_types=recipe.review.weak_types),
+        metrics={
+            "held_out": dict(fitted.figures),
+            "parity": {
+                "photos": float(parity.photos),
+                "largest_difference": parity.largest_difference,
+                "least_mask_iou": parity.least_iou,
+            },
+        },
+        data=tuple(
+            m.DataSource(name=name, origin=origin.origin, licence=origin.licence, photos=photos[name], used_for=origin.used_for)
+            for name, origin in recipe.origins.items()
+            if photos[name]
+        ),
+        weights=tuple(m.WeightSource(name=name, origin=o.origin, licence=o.licence) for name, o in recipe.model.origins.items()),
+        limits=recipe.limits,
+    )

@@ -1,0 +1,300 @@
+"""What is fitted after training, on photos that training never saw: scorer, thresholds and calibration of a bundle.
+
+The photos are those that `data.hold_out` keeps from the training sources, so val stays a judge. A scorer that is fitted on a photo is
+too sure of it; calibration and thresholds therefore use scores from scorers that were fitted on the other folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression, minimize
+
+from dentify.bundle.manifest import GateCalibration, Grouping, ScoreCalibration, Scorer
+from dentify.datasets import Sample
+from dentify.runtime.instances import BoolArray, FloatArray
+from dentify.runtime.labels import calibrated, sigmoid
+from dentify.runtime.maps import FEATURES, Candidate, find_candidates, refine, score_candidates, scorer_inputs, thin_out
+from dentify.training.augment import Matrix
+from dentify.training.data import draw_outline
+
+FOLDS = 5
+Outputs = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The candidates of one photo beside its truth.
+
+    Attributes:
+        photo: number of the photo; views of one photo share it.
+        candidates: of the types that its source labels.
+        ious: one `(M,)` array a candidate: its mask's IoU with each annotated instance, 0 where the type is another.
+        types: `(M,)` class ids of the annotated instances.
+        truth: `(C, H, W)` boolean truth on the fine grid.
+        known: `(C,)` whether the source labels the type.
+        probs: `(C, h, w)` the network's.
+    """
+
+    photo: int
+    candidates: list[Candidate]
+    ious: FloatArray
+    types: NDArray[np.int64]
+    truth: BoolArray
+    known: BoolArray
+    probs: FloatArray
+
+
+def gather(
+    photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Sequence[str], grouping: Grouping
+) -> Evidence:
+    """Candidates of one view of a photo, and how well each fits what was annotated.
+
+    Args:
+        photo: the photo's number.
+        sample: its labels.
+        outputs: the network's for this view, without the batch axis.
+        view: from the photo's pixels to the square that the network saw.
+        names: damage types in the order of the channels.
+        grouping: levels and radii; its scorer is not used.
+    """
+    probs = sigmoid(outputs["types"])
+    side = probs.shape[1] * grouping.upscale
+    known = np.array([sample.knows(name) for name in names])
+    scaled = view * (side / (2 * probs.shape[1]))  # the maps have half the square's resolution
+    masks, types = [], []
+    for damage in sample.damages:
+        if damage.name in names and damage.has_mask:
+            mask = draw_outline(damage.polygons, scaled, side) > 0
+            if mask.any():
+                masks.append(mask)
+                types.append(names.index(damage.name))
+    truth = np.zeros((len(names), side, side), np.bool_)
+    for mask, class_id in zip(masks, types, strict=True):
+        truth[class_id] |= mask
+    auxiliary = {name: outputs[name] for name in ("any", "centres", "offsets")}
+    candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
+    ious = np.zeros((len(candidates), len(masks)), np.float32)
+    sizes = [int(mask.sum()) for mask in masks]
+    for row, candidate in enumerate(candidates):
+        _, x, y, crop = refine(candidate, probs, grouping.upscale)
+        window = (slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]))
+        area = int(crop.sum())
+        for column, (mask, class_id) in enumerate(zip(masks, types, strict=True)):
+            if class_id == candidate.class_id:
+                both = int((mask[window] & crop).sum())
+                ious[row, column] = both / (area + sizes[column] - both)
+    return Evidence(photo, candidates, ious, np.array(types, np.int64), truth, known, probs)
+
+
+def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, hidden: int = 16, steps: int = 1500) -> Scorer:
+    """A small network that says how likely a candidate's IoU with an annotated instance is at least 0.5."""
+    torch.manual_seed(seed)
+    features, class_ids, target = _table(evidence)
+    inputs = scorer_inputs(features, class_ids, num_types)
+    mean, std = inputs.mean(0), inputs.std(0) + 1e-3
+    x = torch.from_numpy((inputs - mean) / std)
+    y = torch.from_numpy(target)
+    network = torch.nn.Sequential(torch.nn.Linear(x.shape[1], hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, 1))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        rows = torch.randint(len(x), (min(len(x), 512),), generator=generator)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(network(x[rows])[:, 0], y[rows])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    layers = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+
+    def rounded(values: torch.Tensor | NDArray[np.float32]) -> list[float]:
+        return [float(f"{value:.6g}") for value in values.tolist()]
+
+    return Scorer(
+        features=FEATURES,
+        mean=tuple(rounded(mean)),
+        std=tuple(rounded(std)),
+        weights=tuple(tuple(tuple(rounded(row)) for row in layer.weight.detach()) for layer in layers),
+        biases=tuple(tuple(rounded(layer.bias.detach())) for layer in layers),
+    )
+
+
+def _table(evidence: Sequence[Evidence]) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+    features = np.stack([candidate.features for photo in evidence for candidate in photo.candidates])
+    class_ids = np.array([candidate.class_id for photo in evidence for candidate in photo.candidates])
+    best = np.concatenate([photo.ious.max(1, initial=0.0) for photo in evidence])
+    # Half the weight on the question itself, half on a slope around it: near misses teach, too.
+    target = 0.5 * (best >= 0.5) + 0.5 * np.clip((best - 0.3) / 0.4, 0, 1)
+    return features, class_ids, target.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a bundle would tell of one photo, best first, and whether it is right."""
+
+    evidence: Evidence
+    kept: list[int]
+    scores: FloatArray
+    class_ids: NDArray[np.int64]
+    right: BoolArray
+
+
+def cross_told(evidence: Sequence[Evidence], grouping: Grouping, num_types: int, *, seed: int) -> list[Told]:
+    """Findings of every photo, scored by a scorer that was fitted on other photos."""
+    told = []
+    for fold in range(FOLDS):
+        mine = [photo for photo in evidence if photo.photo % FOLDS == fold]
+        others = [photo for photo in evidence if photo.photo % FOLDS != fold]
+        scorer = fit_scorer(others, num_types, seed=seed)
+        told += [tell(photo, grouping, scorer, num_types) for photo in mine]
+    return told
+
+
+def tell(evidence: Evidence, grouping: Grouping, scorer: Scorer | None, num_types: int) -> Told:
+    """Scores a photo's candidates, thins them out and matches them with the truth, most confident first."""
+    if not evidence.candidates:
+        return Told(evidence, [], np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    scores = score_candidates(evidence.candidates, scorer, num_types)
+    kept = thin_out(evidence.candidates, scores, grouping.overlap)
+    taken = np.zeros(len(evidence.types), np.bool_)
+    right = np.zeros(len(kept), np.bool_)
+    for place, index in enumerate(kept):
+        ious = np.where(taken, 0, evidence.ious[index])
+        if len(ious) and ious.max() >= 0.5:
+            right[place] = True
+            taken[int(ious.argmax())] = True
+    class_ids = np.array([evidence.candidates[index].class_id for index in kept], np.int64)
+    return Told(evidence, kept, scores[kept], class_ids, right)
+
+
+def average_precision50(told: Sequence[Told], class_id: int) -> float:
+    """COCO's AP at IoU 0.5 of one type, from matches that are made already; NaN without annotated instances."""
+    scores = np.concatenate([photo.scores[photo.class_ids == class_id] for photo in told])
+    right = np.concatenate([photo.right[photo.class_ids == class_id] for photo in told])
+    total = sum(int((photo.evidence.types == class_id).sum()) for photo in told)
+    if total == 0:
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    tp = np.cumsum(right[order])
+    precision = tp / np.arange(1, len(order) + 1)
+    recall = tp / total
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, np.linspace(0, 1, 101))
+    return float(np.mean([envelope[place] if place < len(envelope) else 0.0 for place in at]))
+
+
+def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[np.int64]:
+    """`(C, 2)`: cells that told findings and truth share, and cells of either, of the types that the source labels."""
+    evidence = photo.evidence
+    counts = np.zeros((len(evidence.truth), 2), np.int64)
+    drawn = np.zeros_like(evidence.truth)
+    for index, score, class_id in zip(photo.kept, photo.scores, photo.class_ids, strict=True):
+        if score >= thresholds[class_id]:
+            _, x, y, crop = refine(evidence.candidates[index], evidence.probs, upscale)
+            drawn[class_id, y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
+    for class_id in np.flatnonzero(evidence.known):
+        counts[class_id] = (
+            (drawn[class_id] & evidence.truth[class_id]).sum(),
+            (drawn[class_id] | evidence.truth[class_id]).sum(),
+        )
+    return counts
+
+
+def fit_curves(told: Sequence[Told], names: Sequence[str], *, least: int = 25, bins: int = 10) -> dict[str, ScoreCalibration]:
+    """From scores to the share of findings that are right: isotonic over bins of equal count, one curve a type.
+
+    A type with too few findings for a curve of its own shares the curve of all.
+    """
+    scores = np.concatenate([photo.scores for photo in told])
+    right = np.concatenate([photo.right for photo in told]).astype(np.float64)
+    class_ids = np.concatenate([photo.class_ids for photo in told])
+    shared = _curve(scores, right, least, bins)
+    curves = {}
+    for class_id, name in enumerate(names):
+        mine = class_ids == class_id
+        enough = right[mine].sum() >= least
+        curves[name] = _curve(scores[mine], right[mine], least, bins) if enough else shared
+    return curves
+
+
+def _curve(scores: FloatArray, right: NDArray[np.float64], least: int, bins: int) -> ScoreCalibration:
+    """Bins with at least `least` findings each and, since right ones are rare, about as many right ones each."""
+    order = np.argsort(scores, kind="stable")
+    scores, right = scores[order].astype(np.float64), right[order]
+    weight = np.cumsum(right + 0.02)
+    edges = np.searchsorted(weight, np.linspace(0, weight[-1], bins + 1)[1:-1])
+    groups = [group for group in np.split(np.arange(len(scores)), np.unique(edges)) if len(group)]
+    merged: list[NDArray[np.int64]] = []
+    for group in groups:
+        if merged and (len(merged[-1]) < least):
+            merged[-1] = np.concatenate([merged[-1], group])
+        else:
+            merged.append(group)
+    x = np.array([scores[group].mean() for group in merged])
+    # One imagined wrong and one imagined right finding a bin keep confidences off 0 and 1.
+    y = np.array([(right[group].sum() + 0.5) / (len(group) + 1) for group in merged])
+    y = isotonic_regression(y, weights=[len(group) for group in merged]).x
+    x, keep = np.unique(np.round(x, 4), return_index=True)
+    y = y[keep]
+    if x[0] > 0:
+        x, y = np.append(0.0, x), np.append(min(y[0], 0.5 * y[0]), y)
+    if x[-1] < 1:
+        x, y = np.append(x, 1.0), np.append(y, y[-1] + 0.5 * (1 - y[-1]) * (1 - x[-1]))
+    return ScoreCalibration(x=tuple(x.tolist()), y=tuple(float(value) for value in np.round(y, 4)))
+
+
+def calibrate(told: Sequence[Told], curves: Mapping[str, ScoreCalibration], names: Sequence[str]) -> list[Told]:
+    """The same findings with confidences in place of scores."""
+    ordered = [curves[name] for name in names]
+    return [replace(photo, scores=calibrated(photo.scores, photo.class_ids, ordered)) for photo in told]
+
+
+THRESHOLDS = np.round(np.arange(0.05, 0.61, 0.025), 3)
+
+
+def choose_thresholds(told: Sequence[Told], names: Sequence[str], upscale: int) -> dict[str, float]:
+    """For each type the confidence from which on telling findings makes the pooled pixel IoU best.
+
+    Args:
+        told: calibrated.
+        names: of the types.
+        upscale: of the grouping.
+    """
+    num_types = len(names)
+    ious = np.zeros((len(THRESHOLDS), num_types))
+    for row, threshold in enumerate(THRESHOLDS):
+        both, either = sum(pixel_counts(photo, np.full(num_types, threshold, np.float32), upscale) for photo in told).T  # type: ignore[union-attr]
+        ious[row] = both / np.maximum(either, 1)
+    # A flat top is noise: of the thresholds within 1 % of the best the middle one.
+    chosen = {}
+    for class_id, name in enumerate(names):
+        good = np.flatnonzero(ious[:, class_id] >= 0.99 * ious[:, class_id].max())
+        chosen[name] = float(THRESHOLDS[good[len(good) // 2]])
+    return chosen
+
+
+def fit_gate(logits: FloatArray, truth: NDArray[np.bool_]) -> GateCalibration:
+    """Temperature and bias with which yes and no are about equally likely beforehand (Platt's scaling, classes balanced)."""
+    weights = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
+    goal = np.where(truth, 0.98, 0.02)
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        z = logits * np.exp(parameters[0]) + parameters[1]
+        return float((weights * (np.logaddexp(0, z) - goal * z)).sum())
+
+    scale, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    return GateCalibration(temperature=round(float(np.exp(-scale)), 4), bias=round(float(bias), 4))
+
+
+def gate_threshold(probabilities: FloatArray, truth: NDArray[np.bool_]) -> float:
+    """The probability at which the two kinds of mistake, each as a share of its class, are least in sum."""
+    steps = np.round(np.arange(0.05, 0.96, 0.01), 2)
+    mistakes = [float((probabilities[truth] < step).mean() + (probabilities[~truth] >= step).mean()) for step in steps]
+    good = np.flatnonzero(np.array(mistakes) <= min(mistakes) + 1e-9)
+    return float(steps[good[len(good) // 2]])

@@ -1,0 +1,248 @@
+"""The training loop: a recipe and a folder of photos in, checkpoints and a log of figures out.
+
+    dentify train recipes/default.yaml --data DIR
+
+The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` (written after every round of steps) and `metrics.jsonl` (one line a
+validation). A run that was killed goes on with `--resume` from the last round, with the same photos in the same order.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+import yaml
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from dentify.errors import ConfigError
+from dentify.training.data import IGNORE, MixedBatches, Views, hold_out, read_source
+from dentify.training.losses import total_loss
+from dentify.training.models import build_model
+from dentify.training.recipe import Recipe
+
+
+class Lesson(lightning.LightningModule):
+    """One network, its losses and its schedule, as Lightning wants them."""
+
+    def __init__(self, recipe: Recipe, root: Path | None) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = build_model(recipe, root).to(memory_format=torch.channels_last)
+        self.counts: dict[str, Tensor] = {}
+        self.register_buffer("mean", torch.tensor(self.network.mean).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(self.network.std).view(1, 3, 1, 1) * 255, persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, S, S, 3) uint8 photos to the network's outputs."""
+        pixels = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+        outputs: dict[str, Tensor] = self.network((pixels - self.mean) / self.std)
+        return outputs
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        """The losses of one batch."""
+        outputs = self(batch["image"])
+        with torch.autocast(self.device.type, enabled=False):
+            loss, each = total_loss(outputs, batch, self.recipe.losses)
+        self.log_dict({f"loss/{name}": value for name, value in each.items()}, on_step=True)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Counts begin at zero."""
+        self.counts = {}
+
+    def validation_step(self, batch: dict[str, Tensor], index: int, dataloader_idx: int = 0) -> None:
+        """Counts of pixels and photos, pooled over the whole of val."""
+        outputs = {name: output.float() for name, output in self(batch["image"]).items()}
+        told = outputs["types"] > 0
+        truth = batch["types"] > 127
+        known = batch["types_known"][:, :, None, None]
+        self._add("types/both", (told & truth & known).sum((0, 2, 3)))
+        self._add("types/either", ((told | truth) & known).sum((0, 2, 3)))
+        told_any, truth_any = outputs["any"][:, 0] > 0, truth.any(1)
+        any_known = batch["any_known"][:, None, None] & batch["damage"].eq(1)[:, None, None]
+        self._add("any/both", (told_any & truth_any & any_known).sum())
+        self._add("any/either", ((told_any | truth_any) & any_known).sum())
+        parts, told_parts = batch["parts"], outputs["parts"].argmax(1)
+        there = (parts != IGNORE) & batch["vehicle"].ne(0)[:, None, None]
+        ids = torch.arange(outputs["parts"].shape[1] - 1, device=parts.device).view(-1, 1, 1, 1)
+        self._add("parts/both", ((told_parts == ids) & (parts == ids) & there).sum((1, 2, 3)))
+        self._add("parts/either", (((told_parts == ids) | (parts == ids)) & there).sum((1, 2, 3)))
+        for gate in ("vehicle", "damage"):
+            if gate == "damage":
+                judged = batch["vehicle"].ne(0)
+            else:
+                judged = torch.ones_like(batch[gate], dtype=torch.bool)
+            for answer in (0, 1):
+                asked = batch[gate].eq(answer) & judged
+                self._add(f"{gate}/{answer}/asked", asked.sum())
+                self._add(f"{gate}/{answer}/right", (asked & (outputs[gate][:, 0].gt(0) == bool(answer))).sum())
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self.counts[name] = self.counts.get(name, torch.zeros_like(value)) + value
+
+    def on_validation_epoch_end(self) -> None:
+        """Ratios of the counts, logged and appended to `metrics.jsonl`."""
+        figures: dict[str, float] = {"step": self.global_step, "time": round(time.time())}
+        types = _ratio(self.counts["types/both"], self.counts["types/either"])
+        figures |= {f"iou/{name}": types[place].item() for place, name in enumerate(self.recipe.classes.damage)}
+        figures["iou/mean"] = types.nanmean().item()
+        figures["iou/any"] = _ratio(self.counts["any/both"], self.counts["any/either"]).item()
+        figures["iou/parts"] = _ratio(self.counts["parts/both"], self.counts["parts/either"]).nanmean().item()
+        for gate in ("vehicle", "damage"):
+            for answer in (0, 1):
+                asked, right = self.counts[f"{gate}/{answer}/asked"], self.counts[f"{gate}/{answer}/right"]
+                figures[f"{gate}/right/{answer}"] = _ratio(right, asked).item()
+        self.log("iou_mean", figures["iou/mean"], prog_bar=True)
+        for name, value in self.trainer.callback_metrics.items():
+            if name.startswith("loss"):
+                figures[name] = float(value)
+        with (Path(self.trainer.default_root_dir) / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({name: round(value, 4) for name, value in figures.items()}) + "\n")
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with warm-up, a constant stretch and a linear decay; the pretrained encoder at a rate of its own."""
+        plan = self.recipe.schedule
+        groups: dict[tuple[bool, bool], list[Tensor]] = {}
+        for name, parameter in self.network.named_parameters():
+            groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+        optimizer = torch.optim.AdamW(
+            [
+                {
+                    "params": parameters,
+                    "lr": plan.encoder_rate if in_encoder else plan.rate,
+                    "weight_decay": plan.weight_decay if is_matrix else 0.0,
+                }
+                for (in_encoder, is_matrix), parameters in groups.items()
+            ]
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, self.recipe))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Share of the full rate at a step.
+
+    The rate stays constant until the last `decay` share of `steps`; only then it falls, so a longer run can go on from any checkpoint
+    of the constant stretch (Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations").
+    """
+    plan = recipe.schedule
+    if step < plan.warmup:
+        return (step + 1) / plan.warmup
+    decay_from = plan.steps * (1 - plan.decay)
+    if step < decay_from:
+        return 1.0
+    return max(0.0, (plan.steps - step) / (plan.steps - decay_from))
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    return part / whole  # 0/0 is NaN: not judged
+
+
+def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential average of the weights that starts short, so that the random start is soon forgotten."""
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        if not averaged.is_floating_point():
+            return current  # batch norm's counters
+        n = int(count)
+        return averaged.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return average
+
+
+class _Progress(Callback):
+    """One line a round in the log, for runs without a terminal."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        seconds = time.monotonic() - self.started
+        self.started = time.monotonic()
+        losses = {name[5:]: round(float(value), 3) for name, value in trainer.callback_metrics.items() if name.startswith("loss/")}
+        print(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}", flush=True)  # noqa: T201
+
+
+def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = None, progress: bool = False) -> Path:
+    """Trains, and returns the path of the last checkpoint.
+
+    Args:
+        recipe: what to train, and how.
+        data: folder that the recipe's paths are relative to.
+        output: the run's folder; made if need be.
+        resume: checkpoint to go on from.
+        progress: show a progress bar.
+
+    Raises:
+        ConfigError: the checkpoint to resume is missing or was made by a recipe with another network.
+        DatasetError: photos or labels cannot be read.
+    """
+    if resume is not None and not resume.is_file():
+        raise ConfigError(f"{resume}: no checkpoint to resume; leave out --resume to start anew")
+    lightning.seed_everything(recipe.seed, verbose=False)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    (output / "data.txt").write_text(f"{data.resolve()}\n", encoding="utf-8")
+    sources = [hold_out(read_source(source, data, "train"), recipe.data.hold_out)[0] for source in recipe.data.train]
+    judges = [read_source(source, data, "val") for source in recipe.data.val]
+    train_loader = DataLoader(
+        Views(sources, recipe, train=True),
+        batch_sampler=MixedBatches(sources, recipe),
+        num_workers=recipe.data.workers,
+        persistent_workers=recipe.data.workers > 0,
+    )
+    val_loader = DataLoader(Views(judges, recipe, train=False), batch_size=16, num_workers=recipe.data.workers)
+    rounds = -(-recipe.schedule.steps // recipe.schedule.round)
+    trainer = lightning.Trainer(
+        default_root_dir=output,
+        max_epochs=rounds,
+        max_steps=recipe.schedule.steps,
+        precision="bf16-mixed",
+        callbacks=[
+            WeightAveraging(avg_fn=moving_average(recipe.schedule.average)),
+            ModelCheckpoint(dirpath=output, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
+            _Progress(),
+        ],
+        check_val_every_n_epoch=recipe.schedule.validate_every,
+        num_sanity_val_steps=0,
+        gradient_clip_val=5.0,
+        logger=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    lesson = Lesson(recipe, data if resume is None else None)
+    trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=False if resume else None)
+    return output / "last.ckpt"
+
+
+def load_lesson(checkpoint: Path) -> Lesson:
+    """The network of a checkpoint, with averaged weights, in evaluation mode.
+
+    Raises:
+        ConfigError: the file is no checkpoint of `train`, or its run's `recipe.yaml` is not beside it.
+    """
+    recipe_file = checkpoint.parent / "recipe.yaml"
+    if not recipe_file.is_file():
+        raise ConfigError(f"{checkpoint}: the run's recipe.yaml must lie beside it")
+    recipe = Recipe.model_validate(yaml.safe_load(recipe_file.read_text(encoding="utf-8")))
+    lesson = Lesson(recipe, None)
+    state: Mapping[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    lesson.load_state_dict(state["state_dict"])
+    return lesson.eval()
+
+
+def parameter_count(lesson: Lesson) -> int:
+    """Trainable numbers of the network."""
+    return int(np.sum([parameter.numel() for parameter in lesson.network.parameters()]))

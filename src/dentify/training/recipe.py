@@ -1,0 +1,179 @@
+"""A recipe: one YAML file, one strict model, one call of `train`. The resolved recipe is kept beside what it produced."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dentify.errors import ConfigError
+from dentify.taxonomy import PART_NAMES, SEVERITY_LEVELS
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Origin(_Strict):
+    """Where photos or weights come from; a bundle's model card names it."""
+
+    origin: str
+    licence: str
+    used_for: str = "training"
+
+
+class ReviewRecipe(_Strict):
+    """When the bundle asks for a person: see `dentify.bundle.manifest.ReviewRules`."""
+
+    grey_band: tuple[float, float] = (0.35, 0.65)
+    weak_types: tuple[str, ...] = ()
+
+
+class ModelRecipe(_Strict):
+    """Which file of `training/models/` builds the network, and from what."""
+
+    name: Literal["efficientnet_fpn"]
+    encoder: str = Field(description="a timm model that can be built with features_only=True")
+    encoder_weights: str | None = Field(None, description="safetensors of that encoder; null starts from random weights")
+    origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
+    width: int = Field(96, gt=0, description="channels of the decoder at strides 32 to 8")
+    fine_width: int = Field(64, gt=0, description="channels of the decoder at stride 4")
+
+
+class Classes(_Strict):
+    """What the network is taught, in the order of its channels."""
+
+    damage: tuple[str, ...]
+    parts: tuple[str, ...] = PART_NAMES
+    severity: tuple[str, ...] = SEVERITY_LEVELS
+
+
+class SourceRecipe(_Strict):
+    """One set of photos: a COCO file, or a CSV (`file`, `split`, …) whose photos share their photo labels."""
+
+    coco: str | None = None
+    csv: str | None = None
+    images: str
+    per_batch: int = Field(1, ge=1)
+    repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
+    vehicle: bool | None = None
+    damage: bool | None = None
+    leave_out: tuple[str, ...] = Field((), description="`source`s of the file that are not used")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SourceRecipe:
+        if (self.coco is None) == (self.csv is None):
+            raise ValueError("give either `coco` or `csv`")
+        return self
+
+
+class DataRecipe(_Strict):
+    """What is shown, and at which size."""
+
+    size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees in training, in pixels")
+    serve_size: int = Field(gt=0, multiple_of=32, description="the same in validation and in the bundle")
+    train: tuple[SourceRecipe, ...] = Field(min_length=1)
+    val: tuple[SourceRecipe, ...] = ()
+    hold_out: float = Field(
+        0.08, ge=0, lt=1, description="share of the training photos, by group, that is kept for fitting scores and thresholds"
+    )
+    workers: int = Field(2, ge=0, description="processes that read and distort photos")
+
+
+class Schedule(_Strict):
+    """Warm-up, a long stretch at one rate, and a decay: a run can be stopped early by resuming it with fewer `steps`."""
+
+    steps: int = Field(gt=0)
+    round: int = Field(100, gt=0)
+    validate_every: int = Field(4, gt=0)
+    warmup: int = Field(200, ge=0)
+    decay: float = Field(0.2, ge=0, le=1)
+    rate: float = Field(gt=0)
+    encoder_rate: float = Field(gt=0)
+    weight_decay: float = Field(0.02, ge=0)
+    average: float = Field(0.998, ge=0, lt=1)
+
+
+class Losses(_Strict):
+    """Weight of each loss; 0 leaves a head out of the teaching."""
+
+    types: float = Field(1.0, ge=0)
+    any: float = Field(0.5, ge=0)
+    boxes: float = Field(0.3, ge=0)
+    centres: float = Field(0.3, ge=0)
+    offsets: float = Field(0.02, ge=0)
+    parts: float = Field(0.7, ge=0)
+    severity_maps: float = Field(0.1, ge=0)
+    vehicle: float = Field(0.15, ge=0)
+    damage: float = Field(0.15, ge=0)
+    severity: float = Field(0.05, ge=0)
+
+
+class Recipe(_Strict):
+    """Everything that one training run depends on, beside the photos."""
+
+    name: str
+    description: str = ""
+    licence: str = "Apache-2.0"
+    seed: int = 0
+    model: ModelRecipe
+    classes: Classes
+    data: DataRecipe
+    schedule: Schedule
+    losses: Losses = Losses()
+    review: ReviewRecipe = ReviewRecipe()
+    origins: dict[str, Origin] = Field({}, description="of the photos, by their `source`")
+    limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each, for its model card")
+
+
+def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
+    """The recipe in a YAML file, with `key.key=value` changes applied before it is checked.
+
+    Raises:
+        ConfigError: the file is not YAML, a key is unknown (the nearest known one is named) or a value does not fit.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: a recipe is a mapping of keys to values, got {type(document).__name__}")
+    for change in changes:
+        _apply(document, change)
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error)}") from error
+
+
+def _apply(document: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {change}: write key=value, as in --set schedule.steps=500")
+    *parents, last = key.split(".")
+    place: Any = document
+    for parent in parents:
+        place = place[int(parent)] if isinstance(place, list) and parent.isdigit() else place.setdefault(parent, {})
+        if not isinstance(place, dict | list):
+            raise ConfigError(f"--set {change}: `{parent}` holds a value, not keys")
+    place[last] = yaml.safe_load(value)
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{key}: {problem['msg'].lower()}"
+    model: Any = Recipe
+    for part in problem["loc"][:-1]:
+        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            model = getattr(annotation, "__args__", (annotation,))[0]
+    names = list(getattr(model, "model_fields", {}))
+    close = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
+    return f"unknown key: `{key}`" + (f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(names)}")
