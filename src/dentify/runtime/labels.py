@@ -1,0 +1,81 @@
+"""From logits and raw scores to calibrated probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.bundle.manifest import GateCalibration, ScoreCalibration
+from dentify.runtime.session import FloatArray
+
+_SMALLEST = 1e-7  # an ensemble's mean of probabilities is kept this far from 0 and 1 before it becomes a logit again
+
+
+def sigmoid(logits: NDArray[np.floating]) -> FloatArray:
+    """Element-wise `1 / (1 + exp(-x))`, without overflow.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    half = np.tanh(0.5 * logits.astype(np.float32, copy=False))
+    return np.asarray(0.5 * half + 0.5, np.float32)
+
+
+def softmax(logits: NDArray[np.floating], axis: int = 0) -> FloatArray:
+    """`exp(x)` over its sum along an axis, without overflow.
+
+    >>> softmax(np.array([1000.0, 1000.0])).tolist()
+    [0.5, 0.5]
+    """
+    shifted = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True), np.float32)
+
+
+def gate_probability(logits: Sequence[float], weights: Sequence[float], calibration: GateCalibration) -> float:
+    """Calibrated probability that a gate's question is answered with yes.
+
+    The members' probabilities are averaged; their mean's logit is divided by the temperature and shifted by the bias. With one
+    member that is `sigmoid(logit / temperature + bias)`.
+
+    Args:
+        logits: one a member.
+        weights: one a member, in any scale.
+        calibration: fitted on the mean.
+
+    >>> round(gate_probability([2.0], [1.0], GateCalibration(temperature=2.0, bias=0.5)), 3)
+    0.818
+    >>> gate_probability([50.0, -50.0], [1.0, 1.0], GateCalibration())
+    0.5
+    """
+    if len(logits) == 1:
+        logit = float(logits[0])
+    else:
+        mean = float(np.average(sigmoid(np.asarray(logits, np.float64)), weights=weights))
+        mean = min(max(mean, _SMALLEST), 1 - _SMALLEST)
+        logit = float(np.log(mean / (1 - mean)))
+    return float(sigmoid(np.asarray(logit / calibration.temperature + calibration.bias)))
+
+
+def calibrated(scores: FloatArray, class_ids: NDArray[np.int64], curves: Sequence[ScoreCalibration | None]) -> FloatArray:
+    """Confidences from raw scores, each by its class's curve.
+
+    Args:
+        scores: `(N,)` float32 in [0, 1].
+        class_ids: `(N,)` int64, indices into `curves`.
+        curves: one a class; `None` keeps the score.
+
+    Returns:
+        `(N,)` float32 in [0, 1].
+
+    >>> curve = ScoreCalibration(x=(0.0, 0.5, 1.0), y=(0.0, 0.2, 1.0))
+    >>> calibrated(np.float32([0.25, 0.75, 0.75]), np.array([0, 0, 1]), [curve, None]).round(3).tolist()
+    [0.10000000149011612, 0.6000000238418579, 0.75]
+    """
+    confidences = scores.astype(np.float32, copy=True)
+    for class_id, curve in enumerate(curves):
+        if curve is not None:
+            chosen = class_ids == class_id
+            confidences[chosen] = np.interp(scores[chosen], curve.x, curve.y)
+    return confidences

@@ -1,0 +1,137 @@
+"""A bundle's networks, run on one photo: what they say for each role, members averaged, cropped to the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.bundle.manifest import GateCalibration, Manifest, Member, Members, Preprocessing, shapes_agree
+from dentify.errors import BundleError
+from dentify.runtime.labels import gate_probability, softmax
+from dentify.runtime.preprocess import crop_to_photo, network_input
+from dentify.runtime.session import FloatArray, Session
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the networks say of one photo; `None` where the bundle has no such role.
+
+    Maps lie on a grid that covers the photo evenly; the roles' grids may differ.
+
+    Attributes:
+        vehicle: calibrated probability that a vehicle is shown.
+        damaged: calibrated probability that it is damaged.
+        types: `(C, h, w)` logits of the damage types.
+        auxiliary: further maps `(c, h, w)` and labels `(c,)` of the damage role, by the manifest's keys.
+        parts: `(P + 1, h, w)` logits of the parts, the last: none of them.
+        severity: `(L, h, w)` logits of the severity levels.
+        photo_severity: `(L,)` probabilities of the whole photo's severity.
+    """
+
+    vehicle: float | None
+    damaged: float | None
+    types: FloatArray | None
+    auxiliary: Mapping[str, FloatArray]
+    parts: FloatArray | None
+    severity: FloatArray | None
+    photo_severity: FloatArray | None
+
+
+class Networks:
+    """All networks of a bundle, each with its ONNX Runtime session. `ask` may be called from several threads at once.
+
+    Args:
+        manifest: the bundle's manifest.
+        files: the verified bytes of its files.
+        threads: threads for one run of one network; `None` takes as many as this process may use processors.
+        where: what error messages call the bundle.
+    """
+
+    def __init__(self, manifest: Manifest, files: Mapping[str, bytes], *, threads: int | None, where: str) -> None:
+        self._manifest = manifest
+        self._where = where
+        self._sessions: dict[str, Session] = {}
+        members: list[Member] = [member for _, role in manifest.roles for member in role]
+        for network in manifest.networks:
+            of_file = [member for member in members if member.file == network.file]
+            outputs = {output: None for member in of_file for output in (member.output, *member.auxiliary.values())}
+            if outputs:
+                self._sessions[network.file] = Session(
+                    files[network.file],
+                    input_name=network.input,
+                    output_names=list(outputs),
+                    threads=threads,
+                    where=f"{where}/{network.file}",
+                )
+        sides = [max(manifest.network_of(file).preprocessing.size_hw) for file in self._sessions]
+        self.enough_side = max(sides, default=1)
+        """Pixels that a photo's shorter side needs so that no network sees it enlarged."""
+
+    def ask(self, image: NDArray[np.uint8]) -> Answers:
+        """Run every network once.
+
+        Args:
+            image: `(h, w, 3)` uint8 RGB, upright, at any scale.
+        """
+        inputs: dict[Preprocessing, FloatArray] = {}
+        outputs: dict[str, Mapping[str, FloatArray]] = {}
+        for file, session in self._sessions.items():
+            preprocessing = self._manifest.network_of(file).preprocessing
+            if preprocessing not in inputs:
+                inputs[preprocessing] = network_input(image, preprocessing)
+            outputs[file] = session.run(inputs[preprocessing])
+        self._check(outputs)
+
+        def labels(members: Members) -> list[FloatArray]:
+            return [outputs[member.file][member.output].reshape(-1) for member in members]
+
+        def maps(members: Members, key: str | None = None) -> FloatArray | None:
+            """Mean of the members' main maps, or of the auxiliary ones that all of them name by `key`."""
+            found = []
+            for member in members:
+                output = member.output if key is None else member.auxiliary[key]
+                values = outputs[member.file][output][0]
+                if values.ndim == 3:  # a decoder may also read labels of the whole photo
+                    values = crop_to_photo(values, image.shape[:2], self._manifest.network_of(member.file).preprocessing)
+                found.append(values)
+            return self._mean(found, members)
+
+        def gate(members: Members, calibration: GateCalibration) -> float | None:
+            logits = [float(values[0]) for values in labels(members)]
+            return gate_probability(logits, [member.weight for member in members], calibration) if members else None
+
+        roles, calibration = self._manifest.roles, self._manifest.calibration
+        severity_maps = tuple(member for member in roles.severity if member.kind == "maps")
+        severity_labels = tuple(member for member in roles.severity if member.kind == "labels")
+        levels = [softmax(logits / calibration.severity.temperature) for logits in labels(severity_labels)]
+        auxiliary = {key: maps(roles.damage, key) for key in (roles.damage[0].auxiliary if roles.damage else ())}
+        return Answers(
+            vehicle=gate(roles.vehicle_gate, calibration.vehicle),
+            damaged=gate(roles.damage_gate, calibration.damage),
+            types=maps(roles.damage),
+            auxiliary={key: value for key, value in auxiliary.items() if value is not None},
+            parts=maps(roles.parts),
+            severity=maps(severity_maps),
+            photo_severity=self._mean(levels, severity_labels),
+        )
+
+    def _check(self, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:
+        """Opening checked what the files say of their outputs; a file may leave its shapes open."""
+        for role, members in self._manifest.roles:
+            for member in members:
+                shape, expected = outputs[member.file][member.output].shape, self._manifest.output_shape(role, member)
+                if not shapes_agree(shape, expected):
+                    place = f"{self._where}/{member.file}"
+                    raise BundleError(f"{place}: output {member.output!r} is {shape}, the classes of {role} need {expected}")
+
+    def _mean(self, values: Sequence[FloatArray], members: Members) -> FloatArray | None:
+        """Weighted mean over an ensemble's members; nothing for none."""
+        if len(values) < 2:
+            return values[0] if values else None
+        if len({value.shape for value in values}) > 1:
+            shapes = ", ".join(str(value.shape) for value in values)
+            raise BundleError(f"{self._where}: the members of an ensemble must share one grid, theirs are {shapes}")
+        return np.average(np.stack(values), axis=0, weights=[member.weight for member in members]).astype(np.float32)

@@ -1,0 +1,112 @@
+"""A bundle's networks as one thing to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from dentify.bundle import Manifest
+from dentify.errors import BundleError
+from dentify.runtime.networks import Networks
+from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_manifest, tiny_onnx
+
+DENT = paint_photo(damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5))])
+
+
+def networks(data: bytes | None = None, **changes: Any) -> Networks:
+    manifest = Manifest.model_validate(tiny_manifest() | changes)
+    return Networks(manifest, {"tiny.onnx": data or tiny_onnx()}, threads=1, where="b")
+
+
+def roles(**changes: Any) -> dict[str, Any]:
+    return tiny_manifest()["roles"] | changes
+
+
+def test_every_role_is_answered() -> None:
+    answers = networks().ask(DENT)
+    assert answers.vehicle == pytest.approx(1 / (1 + np.exp(-6)), abs=1e-4)
+    assert answers.damaged == pytest.approx(1 / (1 + np.exp(-6)), abs=1e-4)
+    assert answers.types is not None
+    assert answers.types.shape == (len(TYPES), 64, 64)
+    assert (answers.types[0] > 0).sum() == 16 * 16
+    assert answers.parts is not None
+    assert answers.parts.shape == (len(PARTS) + 1, 64, 64)
+    assert answers.severity is not None
+    assert answers.photo_severity is None
+    assert answers.auxiliary == {}
+
+
+def test_a_photo_needs_no_more_pixels_than_the_largest_input() -> None:
+    assert networks().enough_side == 64
+
+
+def test_auxiliary_maps_and_labels_come_by_their_keys() -> None:
+    member = {"file": "tiny.onnx", "output": "types", "kind": "maps", "auxiliary": {"levels": "severity", "photo": "damaged"}}
+    answers = networks(roles=roles(damage=[member])).ask(DENT)
+    assert {key: values.shape for key, values in answers.auxiliary.items()} == {"levels": (3, 64, 64), "photo": (1,)}
+
+
+def test_an_ensemble_is_a_weighted_mean_of_logits() -> None:
+    """Two files, the second of which is the first with its dents moved to the scratches' channel."""
+    model = onnx.load_model_from_string(tiny_onnx())
+    (weights,) = (tensor for tensor in model.graph.initializer if tensor.name == "types.w")
+    weights.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights)[[1, 0, 2]], "types.w"))
+    whole = tiny_manifest()
+    manifest = Manifest.model_validate(
+        whole
+        | {
+            "networks": [network | {"file": file} for network in whole["networks"] for file in ("a.onnx", "b.onnx")],
+            "roles": {
+                "damage": [
+                    {"file": "a.onnx", "output": "types", "kind": "maps", "weight": 3},
+                    {"file": "b.onnx", "output": "types", "kind": "maps", "weight": 1},
+                ]
+            },
+            "classes": {"damage": list(TYPES)},
+        }
+    )
+    files = {"a.onnx": tiny_onnx(), "b.onnx": model.SerializeToString()}
+    types = Networks(manifest, files, threads=1, where="b").ask(DENT).types
+    alone = networks().ask(DENT).types
+    assert types is not None
+    assert alone is not None
+    np.testing.assert_allclose(types[0], 0.75 * alone[0] + 0.25 * alone[1], atol=1e-4)
+
+
+def test_a_letterboxs_filling_is_no_part_of_the_answer() -> None:
+    network = tiny_manifest()["networks"][0]
+    letterbox = network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}
+    types = networks(networks=[letterbox]).ask(paint_photo(size_hw=(256, 512))).types
+    assert types is not None
+    assert types.shape == (3, 32, 64)
+
+
+def open_shapes() -> Any:
+    """The tiny network with the shape of its outputs left open."""
+    model = onnx.load_model_from_string(tiny_onnx())
+    for output in model.graph.output:
+        for dimension in output.type.tensor_type.shape.dim:
+            dimension.dim_param = "any"
+    return model
+
+
+def test_channels_that_no_file_promised_are_checked_when_they_come() -> None:
+    whole = tiny_manifest()
+    parts = {"parts": list(PARTS[:2])}
+    with pytest.raises(
+        BundleError, match=r"^b/tiny\.onnx: output 'parts' is \(1, 4, 64, 64\), the classes of parts need \(1, 3, None, None\)"
+    ):
+        networks(open_shapes().SerializeToString(), taxonomy=whole["taxonomy"] | parts, classes=whole["classes"] | parts).ask(
+            DENT
+        )
+
+
+def test_a_network_that_gives_no_numbers_is_broken() -> None:
+    model = onnx.load_model_from_string(tiny_onnx())
+    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name == "types.b")
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(3, np.nan, np.float32), "types.b"))
+    with pytest.raises(BundleError, match=r"^b/tiny\.onnx: output '\w+' holds values that are no numbers"):
+        networks(model.SerializeToString()).ask(DENT)
