@@ -1,0 +1,95 @@
+"""Photos that share one label and have no outlines: undamaged vehicles, photos without a vehicle.
+
+They come as a CSV with a column `file` (and, where known, `source`, `group`, `split`), whose pictures lie beside it or in
+`images/`, or as a folder: its `photos.csv` where it has one, else all pictures below it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from dentify.datasets.sample import Sample
+from dentify.errors import DatasetError
+from dentify.imaging.formats import is_picture_name
+
+LIST_NAME = "photos.csv"
+
+
+def read_photos(path: Path | str, *, vehicle: bool, damage: bool | None = None, split: str | None = None) -> Iterator[Sample]:
+    """Photos of a CSV or a folder, each with the same photo labels.
+
+    Args:
+        path: a CSV file, or a folder.
+        vehicle: whether a vehicle is on them.
+        damage: whether it is damaged; `None` where there is none.
+        split: take only rows of this split (column `split`).
+
+    Raises:
+        DatasetError: there is no such file or folder, a column or picture is missing, or nothing is left to read.
+    """
+    path = Path(path)
+    if path.is_dir() and (path / LIST_NAME).is_file():
+        path = path / LIST_NAME
+    if path.is_dir():
+        if split is not None:
+            raise DatasetError(f"{path}: a folder without {LIST_NAME} has no splits; leave :{split} away")
+        rows = _folder_rows(path)
+    elif path.is_file():
+        rows = _csv_rows(path, split)
+    else:
+        raise DatasetError(f"{path}: no such CSV or folder of photos")
+    found = False
+    for picture, name, row in rows:
+        found = True
+        yield Sample(
+            image=picture,
+            name=name,
+            vehicle=vehicle,
+            damage=damage,
+            source=row.get("source") or None,
+            group=row.get("group") or None,
+            split=row.get("split") or None,
+        )
+    if not found:
+        raise DatasetError(f"{path}: holds no photo" + (f" of split {split!r}" if split else ""))
+
+
+Row = tuple[Path, str, dict[str, str]]
+
+
+def _folder_rows(folder: Path) -> Iterator[Row]:
+    for picture in sorted(folder.rglob("*")):
+        if is_picture_name(picture.name) and picture.is_file():
+            yield picture, picture.relative_to(folder).as_posix(), {}
+
+
+def _csv_rows(path: Path, split: str | None) -> Iterator[Row]:
+    folders = (path.parent / "images", path.parent)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = reader.fieldnames or []
+            for column in ("file", "split") if split is not None else ("file",):
+                if column not in columns:
+                    raise DatasetError(f'{path}: needs a column "{column}", has {", ".join(columns) or "none"}')
+            for row in reader:
+                where = f"{path}: line {reader.line_num}"
+                if None in row or None in row.values():
+                    raise DatasetError(f"{where}: needs {len(columns)} fields, as the first line has")
+                name = row["file"]
+                if split is not None and row["split"] != split:
+                    continue
+                if not name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:
+                    raise DatasetError(f"{where}: {name!r:.200} is no file name below {path.parent}")
+                picture = next((folder / name for folder in folders if (folder / name).is_file()), None)
+                if picture is None:
+                    raise DatasetError(f"{where}: no picture {name!r:.200} in {folders[0]} or {folders[1]}")
+                yield picture, name, row
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not UTF-8 text at byte {error.start}") from error
+    except csv.Error as error:
+        raise DatasetError(f"{path}: broken CSV: {error}") from error

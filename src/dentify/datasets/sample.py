@@ -1,0 +1,142 @@
+"""`Sample`: one labelled photo, whatever format its labels came in. Readers make them, training and evaluation read them.
+
+*Unknown is not absent.* `labelled` names what a photo's source labels at all; a type that is not in it may well be on the photo.
+No picture is read to make a `Sample`: `image` is a path (or the file's bytes), and decoding is `dentify.imaging`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.assessment import Box, Mask
+from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS
+
+Kind = Literal["damage", "part"]
+Polygon = NDArray[np.float64]
+
+_PARTS = frozenset(PART_NAMES)
+
+
+def _spelling(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+_CANONICAL = {_spelling(word): part.name for part in PARTS for word in (part.name, *part.synonyms)}
+_CANONICAL |= {_spelling(word): damage.name for damage in DAMAGE_TYPES for word in (damage.name, *damage.synonyms)}
+
+
+def canonical_name(name: str) -> str | None:
+    """The taxonomy's name for what a data set calls a type or part; `None` where it knows none.
+
+    >>> canonical_name("Glass shatter"), canonical_name("kirik-kayip"), canonical_name("bonnet"), canonical_name("airbag")
+    ('glass_shatter', 'broken_part', 'hood', None)
+    """
+    return _CANONICAL.get(_spelling(name))
+
+
+def kind_of(name: str) -> Kind:
+    """Whether a name is a part of the vehicle; everything else that is annotated counts as damage.
+
+    >>> kind_of("hood"), kind_of("dent"), kind_of("hail_mark")
+    ('part', 'damage', 'damage')
+    """
+    return "part" if name in _PARTS else "damage"
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One annotated thing: a damage or a part.
+
+    Its outline is one of three: `polygons`, `rle`, or neither, when only the box is known.
+
+    Attributes:
+        name: damage type or part, as the taxonomy spells it where it knows it.
+        box_xyxy: pixels of the upright photo.
+        polygons: arrays `(n, 2)` of x and y in pixels, n ≥ 3; the thing is their union.
+        rle: its mask at the photo's size, where the source gave pixels and not an outline.
+        severity: `minor`, `moderate` or `severe`, where the source tells.
+        original: what the publisher called it.
+        crowd: COCO's `iscrowd`: a region of many things, which evaluation neither asks for nor counts as a miss.
+        id: the annotation's own id in its file, for messages.
+    """
+
+    name: str
+    box_xyxy: Box
+    polygons: tuple[Polygon, ...] = ()
+    rle: Mask | None = None
+    severity: str | None = None
+    original: str | None = None
+    crowd: bool = False
+    id: int | str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Damage or part."""
+        return kind_of(self.name)
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether more than the box is known."""
+        return bool(self.polygons) or self.rle is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled photo.
+
+    Attributes:
+        image: the picture's path, or the bytes of its file.
+        name: the photo's name within its data set, posix.
+        size_hw: height and width of the upright photo, or `None` where the labels do not tell.
+        annotations: damages and parts, in the order of the file.
+        labelled: names of the types and parts that the source labels; what is not in it is unknown here.
+        vehicle: whether a vehicle is on the photo, `None` where nobody said.
+        damage: whether a vehicle on it is damaged, `None` where nobody said.
+        source: which data set or annotator it came from.
+        group: photos that share it are near-duplicates or of one car, and stay on one side of a split.
+        split: `train`, `val`, `test` or a name of one's own.
+    """
+
+    image: Path | bytes
+    name: str
+    size_hw: tuple[int, int] | None = None
+    annotations: tuple[Annotation, ...] = ()
+    labelled: frozenset[str] = frozenset()
+    vehicle: bool | None = None
+    damage: bool | None = None
+    source: str | None = None
+    group: str | None = None
+    split: str | None = None
+
+    @property
+    def damages(self) -> tuple[Annotation, ...]:
+        """The annotated damages."""
+        return tuple(annotation for annotation in self.annotations if annotation.kind == "damage")
+
+    @property
+    def parts(self) -> tuple[Annotation, ...]:
+        """The annotated parts of the vehicle."""
+        return tuple(annotation for annotation in self.annotations if annotation.kind == "part")
+
+    def knows(self, name: str) -> bool:
+        """Whether the labels say where `name` is and where it is not.
+
+        An undamaged photo knows that each damage is absent, and one without a vehicle knows that everything is.
+
+        >>> Sample(b"", "a.jpg", labelled=frozenset({"dent"})).knows("scratch")
+        False
+        >>> Sample(b"", "b.jpg", damage=False).knows("scratch"), Sample(b"", "b.jpg", damage=False).knows("hood")
+        (True, False)
+        """
+        if name in self.labelled or self.vehicle is False:
+            return True
+        return self.damage is False and kind_of(name) == "damage"
+
+    def read(self) -> bytes:
+        """The bytes of the picture's file."""
+        return self.image if isinstance(self.image, bytes) else self.image.read_bytes()

@@ -1,0 +1,46 @@
+"""What a sample says, and what it leaves unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dentify.datasets import Annotation, Sample, canonical_name, kind_of
+from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
+
+
+def test_a_type_that_the_source_does_not_label_is_unknown() -> None:
+    sample = Sample(b"", "a.jpg", labelled=frozenset({"dent"}), vehicle=True, damage=True)
+    assert sample.knows("dent")
+    assert not sample.knows("scratch")
+
+
+def test_an_undamaged_photo_knows_that_each_damage_is_absent() -> None:
+    sample = Sample(b"", "a.jpg", vehicle=True, damage=False)
+    assert all(sample.knows(name) for name in DAMAGE_NAMES)
+    assert not any(sample.knows(name) for name in PART_NAMES)
+
+
+def test_a_photo_without_a_vehicle_knows_that_everything_is_absent() -> None:
+    sample = Sample(b"", "a.jpg", vehicle=False)
+    assert all(sample.knows(name) for name in DAMAGE_NAMES + PART_NAMES)
+
+
+def test_damages_and_parts_of_one_photo_are_told_apart_by_name() -> None:
+    box = (0.0, 0.0, 1.0, 1.0)
+    sample = Sample(b"", "a.jpg", annotations=(Annotation("dent", box), Annotation("hood", box), Annotation("airbag", box)))
+    assert [annotation.name for annotation in sample.damages] == ["dent", "airbag"]
+    assert [annotation.name for annotation in sample.parts] == ["hood"]
+
+
+def test_names_of_the_taxonomy_stay_and_others_are_found_by_synonym() -> None:
+    for name in DAMAGE_NAMES + PART_NAMES:
+        assert canonical_name(name) == name
+    assert canonical_name("tire flat") == "tire_flat"
+    assert canonical_name("ÇIZIK".lower()) == canonical_name("çizik") == "scratch"
+    assert canonical_name("car") is None
+    assert kind_of("wheel") == "part"
+
+
+def test_the_picture_is_read_from_bytes_or_path(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    assert Sample(tmp_path / "a.jpg", "a.jpg").read() == Sample(b"picture", "a.jpg").read() == b"picture"
