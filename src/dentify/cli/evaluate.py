@@ -1,0 +1,197 @@
+"""`dentify evaluate`: how good a bundle is on labelled photos. In Python: `dentify.evaluation.evaluate`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from dentify.cli import Debug
+from dentify.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from dentify.datasets import Sample
+    from dentify.settings import Settings
+
+PHOTO_LABELS: dict[str, tuple[bool, bool | None]] = {"undamaged": (True, False), "no_vehicle": (False, None)}
+"""What a name before `=` says of photos: is there a vehicle, is it damaged."""
+
+
+class Format(StrEnum):
+    """What goes to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Data(NamedTuple):
+    """One DATA argument. `label` is empty for COCO files."""
+
+    label: str
+    path: Path
+    split: str | None
+
+
+def evaluate(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE|default", help="The bundle to judge: a folder, a zip, or default.")],
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="COCO files (.json); undamaged=PATH and no_vehicle=PATH for a CSV (column `file`) or a folder of such photos, "
+            "PATH:SPLIT for one split of a CSV.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write metrics.json, names.csv and plots into this folder."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the COCO files' pictures are. [default: looked for beside the file]")
+    ] = None,
+    score_threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1.0, help="Tell findings from this confidence on. [default: the bundle's, one a type]"),
+    ] = None,
+    no_gates: Annotated[
+        bool, typer.Option("--no-gates", help="Tell findings even where no vehicle or no damage is recognised.")
+    ] = False,
+    stretch: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Stretch every photo to this size first, so that its shape betrays nothing.")
+    ] = None,
+    jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="Save every photo as JPEG of this quality first.")] = None,
+    crops: Annotated[
+        int, typer.Option(min=0, help="Random close-ups of each undamaged photo (10 to 25 % of its area) to judge beside it.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of close-ups and bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap behind the intervals.")] = 1000,
+    workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
+    output_format: Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")] = Format.TABLE,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there already.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Judge a bundle on labelled photos: AP, pixel IoU, gates, severity, number of findings, calibration.
+
+    Everything is judged as users get it, but AP, which is taken from a second look at annotated photos: down to a confidence of
+    0.01 and without gates. With --score-threshold or --no-gates all figures are taken from one look with these.
+
+    \b
+    Examples:
+      dentify evaluate default damage/val.json -o evaluation
+      dentify evaluate default undamaged=undamaged/photos.csv:val no_vehicle=receipts --crops 1
+      dentify evaluate my-bundle damage/val.json undamaged=cars --stretch 320x320 --jpeg 85
+    """  # noqa: D301 - click wants the character
+    inputs = [parse_data(text) for text in data]
+    stretch_wh = None if stretch is None else parse_stretch(stretch)
+    if overwrite and output is None:
+        raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
+
+    from dentify import evaluation
+    from dentify.assessor import load
+    from dentify.evaluation.write import check_folder
+    from dentify.settings import Settings
+
+    if output is not None:
+        import dentify.evaluation.plots  # noqa: F401 - a missing extra is told now and not after an hour
+
+        check_folder(output, overwrite=overwrite)
+    try:
+        settings = Settings.from_environment()
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    assessor = load(bundle, settings=settings)
+    manifest = assessor.bundle.manifest
+    one_look = score_threshold is not None or no_gates
+    with _progress(read_data(inputs, images, settings), shown=not quiet and sys.stderr.isatty()) as samples:
+        result = evaluation.evaluate(
+            assessor,
+            samples,
+            taught=manifest.taxonomy.taught,
+            parts=manifest.classes.parts,
+            score_threshold=score_threshold,
+            gates=not no_gates,
+            scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,
+            alike=evaluation.Alike(stretch_wh=stretch_wh, jpeg=jpeg),
+            crops=crops,
+            seed=seed,
+            resamples=resamples,
+            workers=workers,
+            data=data,
+            settings=settings,
+        )
+    if output is not None:
+        evaluation.write_evaluation(result, output, overwrite=overwrite)
+    print(result.to_json() if output_format is Format.JSON else evaluation.evaluation_table(result))
+
+
+def parse_data(text: str) -> Data:
+    """A DATA argument: `FILE.json`, or `LABEL=PATH` or `LABEL=PATH:SPLIT` for photos that share a label.
+
+    Raises:
+        typer.BadParameter: it is neither.
+
+    >>> parse_data("undamaged=photos.csv:val") == Data("undamaged", Path("photos.csv"), "val")
+    True
+    >>> parse_data("damage/val.json") == Data("", Path("damage/val.json"), None)
+    True
+    """
+    label, equals, rest = text.partition("=")
+    if not equals or label not in PHOTO_LABELS:
+        if Path(text).suffix.lower() == ".json":
+            return Data("", Path(text), None)
+        labels = " or ".join(f"{one}=" for one in PHOTO_LABELS)
+        raise typer.BadParameter(f"{printable(text)!r} is no COCO file (.json); say {labels} before a CSV or folder of photos")
+    if not rest:
+        raise typer.BadParameter(f"{text!r} names no CSV or folder of photos")
+    path, colon, split = rest.rpartition(":")
+    if colon and path and re.fullmatch(r"[\w-]+", split) and not Path(rest).exists():
+        return Data(label, Path(path), split)
+    return Data(label, Path(rest), None)
+
+
+def parse_stretch(text: str) -> tuple[int, int]:
+    """A size as `WIDTHxHEIGHT`.
+
+    Raises:
+        typer.BadParameter: it is none.
+
+    >>> parse_stretch("320x240")
+    (320, 240)
+    """
+    match = re.fullmatch(r"(\d{2,5})[x×](\d{2,5})", text)
+    if match is None:
+        raise typer.BadParameter(f"--stretch {printable(text)!r} is no size; give WxH in pixels, such as 320x320")
+    return int(match[1]), int(match[2])
+
+
+def read_data(data: Iterable[Data], images: Path | None, settings: Settings) -> Iterator[Sample]:
+    """The samples of all DATA arguments, lazily."""
+    from dentify.datasets import read_coco, read_photos
+
+    for one in data:
+        if not one.label:
+            yield from read_coco(one.path, images, settings=settings)
+        else:
+            vehicle, damage = PHOTO_LABELS[one.label]
+            yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)
+
+
+@contextmanager
+def _progress(samples: Iterator[Sample], *, shown: bool) -> Iterator[Iterator[Sample]]:
+    """The samples, counted on a terminal's standard error as they are taken."""
+    if not shown:
+        yield samples
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TextColumn("{task.completed} photos"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
+        yield iter(progress.track(samples, total=None, description="assessing"))

@@ -1,0 +1,39 @@
+"""How good a bundle is: metrics over assessments against samples, with tables, plots and one JSON document.
+
+`evaluate(assessor, samples)` measures all of it; `pixel_iou_counts` and `iou_from_counts` are for arrays, while a network trains.
+"""
+
+from dentify.errors import MissingExtraError
+
+try:
+    import hotcoco  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError(what="Evaluating", extra="evaluate") from error
+
+from dentify.evaluation.alike import Alike
+from dentify.evaluation.calibration import auroc, expected_calibration_error, reliability
+from dentify.evaluation.counting import component_counts, found_counts, mean_count_error
+from dentify.evaluation.evaluate import SCORING_THRESHOLD, AssessorLike, evaluate
+from dentify.evaluation.pixels import any_iou_counts, iou_from_counts, pixel_iou_counts
+from dentify.evaluation.results import Evaluation
+from dentify.evaluation.table import evaluation_table
+from dentify.evaluation.write import write_evaluation
+
+__all__ = [
+    "SCORING_THRESHOLD",
+    "Alike",
+    "AssessorLike",
+    "Evaluation",
+    "any_iou_counts",
+    "auroc",
+    "component_counts",
+    "evaluate",
+    "evaluation_table",
+    "expected_calibration_error",
+    "found_counts",
+    "iou_from_counts",
+    "mean_count_error",
+    "pixel_iou_counts",
+    "reliability",
+    "write_evaluation",
+]

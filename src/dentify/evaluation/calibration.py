@@ -1,0 +1,66 @@
+"""Whether confidences can be believed: expected calibration error, with AUROC beside it, since a constant is calibrated too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Findings of like confidence: how sure they were, and how many were right."""
+
+    confidence: float
+    right: float
+    count: int
+
+
+def reliability(confidences: FloatArray, right: BoolArray, bins: int = BINS) -> tuple[Bin, ...]:
+    """Findings in bins of equal number, least confident first.
+
+    Equal number, not equal width: confidences crowd together, and a bin of three findings between 0.9 and 1 would show noise
+    as a gap. Fewer findings than bins give one bin a finding.
+
+    Args:
+        confidences: `(N,)` in [0, 1].
+        right: `(N,)`.
+        bins: most bins.
+
+    >>> reliability(np.array([0.1, 0.3, 0.8, 0.9]), np.array([False, False, True, True]), bins=2)
+    (Bin(confidence=0.2, right=0.0, count=2), Bin(confidence=0.85, right=1.0, count=2))
+    """
+    order = np.argsort(confidences, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if part.size]
+    return tuple(Bin(round(float(confidences[part].mean()), 12), float(right[part].mean()), int(part.size)) for part in parts)
+
+
+def expected_calibration_error(bins: tuple[Bin, ...]) -> float | None:
+    """Mean gap between confidence and share right, findings weighing equally; `None` without findings.
+
+    >>> expected_calibration_error((Bin(0.5, 0.25, 2), Bin(1.0, 1.0, 2)))
+    0.125
+    """
+    total = sum(one.count for one in bins)
+    return sum(one.count * abs(one.confidence - one.right) for one in bins) / total if total else None
+
+
+def auroc(scores: FloatArray, positive: BoolArray) -> float | None:
+    """How probable it is that a positive scores above a negative, ties counting half; `None` where one kind is missing.
+
+    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return None
+    _, places, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[places]
+    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

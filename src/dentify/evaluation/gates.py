@@ -1,0 +1,107 @@
+"""The gates: is there a vehicle, is it damaged, and how often that is wrong, by kind of photo and by source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dentify.assessment import Assessment, Presence
+from dentify.datasets.sample import Sample
+from dentify.evaluation.bootstrap import wilson
+from dentify.evaluation.calibration import auroc
+from dentify.evaluation.results import GateResult, GatesResult, Share
+
+KINDS = ("damaged", "undamaged", "undamaged_crops", "vehicle", "no_vehicle")
+"""`vehicle` is a photo of a vehicle of which nobody said whether it is damaged."""
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """What the gates said of one photo. Probabilities are of *yes*; `None` where the gate did not run."""
+
+    kind: str
+    source: str
+    vehicle: float | None
+    damage: float | None
+    vehicle_present: bool | None
+    damage_present: bool | None
+    findings: int
+
+
+def photo_kind(sample: Sample) -> str | None:
+    """What is known of a photo as a whole; `None` where nothing is.
+
+    >>> photo_kind(Sample(b"", "a.jpg", vehicle=True, damage=False)), photo_kind(Sample(b"", "b.jpg", vehicle=False))
+    ('undamaged', 'no_vehicle')
+    """
+    if sample.vehicle is False:
+        return "no_vehicle"
+    if sample.damage is not None:
+        return "damaged" if sample.damage else "undamaged"
+    return "vehicle" if sample.vehicle else None
+
+
+def gate_row(assessment: Assessment, kind: str, source: str | None) -> GateRow:
+    """The gates' part of an assessment."""
+    return GateRow(
+        kind=kind,
+        source=source or "unnamed",
+        vehicle=_probability(assessment.vehicle),
+        damage=_probability(assessment.damage),
+        vehicle_present=None if assessment.vehicle is None else assessment.vehicle.present,
+        damage_present=None if assessment.damage is None else assessment.damage.present,
+        findings=len(assessment.findings),
+    )
+
+
+def gates_result(rows: Sequence[GateRow]) -> GatesResult:
+    """Shares by kind of photo and by source, and AUROC."""
+    kinds = {kind: gate_result(row for row in rows if row.kind == kind) for kind in KINDS}
+    sources: dict[str, dict[str, GateResult]] = {}
+    for kind, source in sorted({(row.kind, row.source) for row in rows}):
+        sources.setdefault(kind, {})[source] = gate_result(row for row in rows if (row.kind, row.source) == (kind, source))
+    whole = [row for row in rows if row.kind != "undamaged_crops"]
+    vehicle = [(row.vehicle, row.kind != "no_vehicle") for row in whole if row.vehicle is not None]
+    damage = [
+        (row.damage, row.kind == "damaged") for row in whole if row.damage is not None and row.kind in ("damaged", "undamaged")
+    ]
+    return GatesResult(
+        kinds={kind: result for kind, result in kinds.items() if result.photos},
+        sources=sources,
+        vehicle_auroc=_auroc(vehicle),
+        damage_auroc=_auroc(damage),
+    )
+
+
+def gate_result(rows: Iterable[GateRow]) -> GateResult:
+    """Shares of some photos. One turned away as no vehicle is not flagged as damaged, which is what its user sees."""
+    rows = list(rows)
+    vehicle = [row.vehicle_present for row in rows if row.vehicle_present is not None]
+    damage = [bool(row.damage_present) for row in rows if row.damage_present is not None or row.vehicle_present is False]
+    return GateResult(
+        photos=len(rows),
+        vehicle=share_of(vehicle),
+        damage=share_of(damage),
+        with_findings=share_of([row.findings > 0 for row in rows]),
+        findings_per_photo=sum(row.findings for row in rows) / len(rows) if rows else None,
+    )
+
+
+def share_of(answers: Sequence[bool]) -> Share:
+    """How many of some answers are yes."""
+    count, of = sum(answers), len(answers)
+    return Share(count=count, of=of, share=count / of if of else None, interval=wilson(count, of))
+
+
+def _probability(presence: Presence | None) -> float | None:
+    """Of *yes*; the assessment tells the confidence of the answer given."""
+    if presence is None:
+        return None
+    return presence.confidence if presence.present else 1.0 - presence.confidence
+
+
+def _auroc(pairs: Sequence[tuple[float, bool]]) -> float | None:
+    scores = np.array([score for score, _ in pairs], np.float64)
+    return auroc(scores, np.array([positive for _, positive in pairs], np.bool_))

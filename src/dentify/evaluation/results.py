@@ -1,0 +1,228 @@
+"""`Evaluation`: what an evaluation measured, as pydantic models and versioned JSON.
+
+A figure that cannot be measured (no such annotation, a stage that did not run) is `null`, never a silent 0. Shares and means come
+with a 95 % interval.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from dentify.assessment import BundleIdentity
+
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
+
+Interval = tuple[float, float] | None
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pass(_Result):
+    """How photos were assessed for some figures. `score_threshold: null` means the bundle's own thresholds."""
+
+    score_threshold: float | None
+    gates: bool
+
+
+class EvaluationSettings(_Result):
+    """What the figures depend on beside bundle and photos.
+
+    `told` is what a user gets; AP wants findings down to low confidence and no gate in the way, so it is taken from `scored`.
+    """
+
+    told: Pass
+    scored: Pass
+    stretch_wh: tuple[int, int] | None
+    jpeg: int | None
+    crops: int
+    seed: int
+    resamples: int
+
+
+class Photos(_Result):
+    """Photos assessed, by what is known of them. `annotated` ones have outlines or boxes of damage, `parts` ones of parts."""
+
+    annotated: int
+    parts: int
+    damaged: int
+    undamaged: int
+    no_vehicle: int
+    vehicle: int
+    undamaged_crops: int
+
+
+class Share(_Result):
+    """`count` of `of`, with Wilson's 95 % interval."""
+
+    count: int
+    of: int
+    share: float | None
+    interval: Interval
+
+
+class Mean(_Result):
+    """A figure over photos with its bootstrap 95 % interval; `over` names what it is the mean of."""
+
+    value: float | None
+    interval: Interval
+    over: tuple[str, ...]
+
+
+class AveragePrecisions(_Result):
+    """COCO's AP at 100 detections. Sizes are CarDD's: 128² and 256² pixels."""
+
+    AP: float | None
+    AP50: float | None
+    AP75: float | None
+    AP_small: float | None
+    AP_medium: float | None
+    AP_large: float | None
+
+
+class PixelFigures(_Result):
+    """Pixels pooled over the photos that label the type."""
+
+    iou: float | None
+    precision: float | None
+    recall: float | None
+    photos: int
+
+
+class Told(_Result):
+    """Findings as a user gets them: right when the type is and the mask's IoU with a free annotation is at least 0.5."""
+
+    right: int
+    wrong: int
+    missed: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class NameResult(_Result):
+    """All figures of one damage type or part."""
+
+    taught: bool
+    photos: int
+    instances: int
+    mask: AveragePrecisions | None
+    box: AveragePrecisions
+    pixels: PixelFigures
+    told: Told
+    curve: tuple[float, ...]
+    """Precision at IoU 0.5 (of masks, or of boxes where there are none) at the recalls 0, 0.01, …, 1."""
+
+
+class AnyDamage(_Result):
+    """Damage of whatever type against the rest, pixels pooled over photos."""
+
+    iou: Mean
+    precision: float | None
+    recall: float | None
+    photos: int
+
+
+class Found(_Result):
+    """Damages, or parts: figures of each name, and their means.
+
+    Keys of `means` are `mask_AP`, `mask_AP50`, `mask_AP75`, `box_AP`, `box_AP50`, `box_AP75`, `pixel_iou`; of each of them
+    `taught` is over all taught names that occur, `common` over dent, scratch and broken_part alone.
+    """
+
+    names: dict[str, NameResult]
+    means: dict[str, dict[str, Mean]]
+    any_damage: AnyDamage | None = None
+
+
+class SeverityFigures(_Result):
+    """Rows of `confusion` are the annotated levels, columns the told ones, the last for none told."""
+
+    levels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    macro_recall: float | None
+    judged: int
+    of: int
+
+
+class SeverityResult(_Result):
+    """Severity of photos (the worst annotated against what is told; none told is a miss) and of findings on annotations.
+
+    `findings` counts annotations that a finding of any type lies on with IoU of 0.5 or more; `of` counts all. `chance` is what a
+    coin of as many sides reaches.
+    """
+
+    photos: SeverityFigures
+    findings: SeverityFigures
+    chance: float
+
+
+class GateResult(_Result):
+    """One kind of photos before the gates. A share is `null` where the gate did not run."""
+
+    photos: int
+    vehicle: Share
+    damage: Share
+    with_findings: Share
+    findings_per_photo: float | None
+
+
+class GatesResult(_Result):
+    """Gates by kind of photo and by source; AUROC of their confidences over the photos that each gate judged."""
+
+    kinds: dict[str, GateResult]
+    sources: dict[str, dict[str, GateResult]]
+    vehicle_auroc: float | None
+    damage_auroc: float | None
+
+
+class CountingResult(_Result):
+    """Mean absolute error of the number of findings a photo, over the types that its source labels."""
+
+    findings: Mean
+    components: Mean
+    photos: int
+
+
+class ReliabilityBin(_Result):
+    """Findings of like confidence."""
+
+    confidence: float
+    right: float
+    count: int
+
+
+class CalibrationResult(_Result):
+    """Expected calibration error over bins of equal number, and AUROC: how well confidence tells right from wrong."""
+
+    ece: float | None
+    auroc: float | None
+    findings: int
+    right: float | None
+    bins: tuple[ReliabilityBin, ...]
+
+
+class Evaluation(_Result):
+    """What a bundle reaches on labelled photos."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    dentify_version: str
+    bundle: BundleIdentity
+    data: tuple[str, ...]
+    settings: EvaluationSettings
+    photos: Photos
+    damage: Found | None
+    parts: Found | None
+    severity: SeverityResult | None
+    gates: GatesResult
+    counting: CountingResult | None
+    calibration: dict[str, CalibrationResult]
+    """`told`: findings that a user gets; `scored`: all that AP is taken from."""
+    notes: tuple[str, ...]
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """The document as JSON, without a trailing newline."""
+        return self.model_dump_json(indent=indent)

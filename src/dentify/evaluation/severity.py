@@ -1,0 +1,69 @@
+"""Severity: recall of each level, and which level is taken for which.
+
+Few photos are severe, so the mean of the levels' recalls stands beside chance (1/3), not accuracy: always saying *minor* would be
+accurate. A photo is as bad as the worst damage annotated on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.datasets.sample import Sample
+from dentify.evaluation.average_precision import pairwise_iou
+from dentify.evaluation.outlines import Things
+from dentify.taxonomy import SEVERITY_LEVELS
+
+IOU_THRESHOLD = 0.5
+Judged = tuple[str, str | None]
+"""The level annotated and the level told; `None` where none was told."""
+
+
+def worst_severity(sample: Sample) -> str | None:
+    """The worst level annotated on a photo; `None` where none is."""
+    levels = [annotation.severity for annotation in sample.damages if annotation.severity is not None]
+    return max(levels, key=SEVERITY_LEVELS.index) if levels else None
+
+
+def judged_findings(found: Things, annotated: Things) -> list[Judged]:
+    """For each annotation with a severity, what was told of the finding that lies on it.
+
+    The finding of the highest IoU is taken, whatever its type, if it reaches 0.5: severity is judged here, not the type. Each
+    finding is used once, best pairs first; annotations without one come with `None`.
+    """
+    iou = pairwise_iou(found, annotated, "segm")
+    told: dict[int, str | None] = {}
+    used: set[int] = set()
+    for flat in np.argsort(-iou, axis=None, kind="stable"):
+        d, g = divmod(int(flat), len(annotated))
+        if iou[d, g] < IOU_THRESHOLD:
+            break
+        if d not in used and g not in told and annotated.severities[g] is not None:
+            told[g] = found.severities[d]
+            used.add(d)
+    return [(level, told.get(g)) for g, level in enumerate(annotated.severities) if level is not None]
+
+
+def confusion(judged: Iterable[Judged], levels: Sequence[str] = SEVERITY_LEVELS) -> NDArray[np.int64]:
+    """Counts `(L, L + 1)`: annotated level by told level, the last column for none told.
+
+    >>> confusion([("minor", "minor"), ("severe", None), ("severe", "moderate")]).tolist()
+    [[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]]
+    """
+    counts = np.zeros((len(levels), len(levels) + 1), np.int64)
+    for true, told in judged:
+        counts[levels.index(true), len(levels) if told is None else levels.index(told)] += 1
+    return counts
+
+
+def macro_recall(counts: NDArray[np.int64]) -> float | None:
+    """Mean recall of the levels that occur; nothing told is a miss. `None` where no level occurs.
+
+    >>> macro_recall(np.array([[3, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]]))
+    0.625
+    """
+    totals = counts.sum(1)
+    occurs = totals > 0
+    return float((np.diagonal(counts)[occurs] / totals[occurs]).mean()) if occurs.any() else None

@@ -1,0 +1,226 @@
+"""A whole evaluation, its figures worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dentify.assessment import Assessment
+from dentify.datasets import Sample
+from dentify.errors import DatasetError
+from dentify.evaluation import Evaluation, evaluate
+
+Make = Callable[..., Any]
+TAUGHT = ("dent", "scratch", "broken_part")
+LEFT, RIGHT = (0, 0, 10, 10), (30, 0, 40, 10)
+
+
+@pytest.fixture
+def two_photos(make_sample: Make, make_assessment: Make) -> tuple[list[Sample], list[Assessment]]:
+    """A dent found and one missed; a scratch told twice, once beside it; each photo with its own labels."""
+    samples = [
+        make_sample("a", [("dent", LEFT, "minor"), ("dent", RIGHT, "severe")], labelled=["dent", "scratch"], source="x"),
+        make_sample("b", [("scratch", LEFT)], labelled=["scratch"]),
+    ]
+    assessments = [
+        make_assessment("a", [("dent", 0.8, LEFT, "minor"), ("dent", 0.1, RIGHT, "moderate")], severity="minor"),
+        make_assessment("b", [("scratch", 0.9, (20, 20, 30, 30)), ("scratch", 0.6, LEFT), ("dent", 0.7, (45, 5, 50, 10))]),
+    ]
+    return samples, assessments
+
+
+@pytest.fixture
+def run(two_photos: tuple[list[Sample], list[Assessment]], scripted: Make) -> Callable[..., Evaluation]:
+    """Evaluates the two photos and more."""
+
+    def evaluated(samples: list[Sample] | None = None, assessments: list[Assessment] | None = None, **how: Any) -> Evaluation:
+        samples, assessments = [*two_photos[0], *(samples or [])], [*two_photos[1], *(assessments or [])]
+        return evaluate(scripted(assessments), iter(samples), **{"taught": TAUGHT, "resamples": 50} | how)
+
+    return evaluated
+
+
+def test_ap_is_taken_from_low_confidences_and_the_rest_from_what_is_told(run: Callable[..., Evaluation]) -> None:
+    result = run()
+    assert result.damage is not None
+    dent, scratch = result.damage.names["dent"], result.damage.names["scratch"]
+    assert dent.mask is not None
+    assert pytest.approx(1.0) == dent.mask.AP50  # the second dent is told at 0.1 only
+    assert (dent.told.right, dent.told.wrong, dent.told.missed) == (1, 0, 1)
+    assert dent.pixels.iou == pytest.approx(0.5)
+    assert scratch.mask is not None
+    assert pytest.approx(0.5) == scratch.mask.AP50  # right in the second place: precision ½ at all recalls
+    assert (scratch.told.right, scratch.told.wrong, scratch.told.missed) == (1, 1, 0)
+    assert scratch.pixels.iou == pytest.approx(100 / 200)
+    assert scratch.pixels.precision == pytest.approx(0.5)
+    assert scratch.pixels.recall == pytest.approx(1.0)
+    assert (dent.photos, scratch.photos) == (1, 2)
+
+
+def test_given_a_threshold_everything_is_taken_from_that_pass(run: Callable[..., Evaluation]) -> None:
+    result = run(score_threshold=0.01, gates=False, scoring_threshold=None)
+    assert result.settings.told == result.settings.scored
+    assert result.damage is not None
+    assert result.damage.names["dent"].told.right == 2
+    told_only = run(scoring_threshold=None)
+    assert told_only.damage is not None
+    assert told_only.damage.names["dent"].mask is not None
+    assert pytest.approx(51 / 101) == told_only.damage.names["dent"].mask.AP50
+
+
+def test_annotated_photos_are_assessed_twice_and_others_once(
+    two_photos: tuple[list[Sample], list[Assessment]], scripted: Make, make_assessment: Make
+) -> None:
+    assessor = scripted([*two_photos[1], make_assessment("c")])
+    evaluate(assessor, [*two_photos[0], Sample(b"", "c", vehicle=True, damage=False)], taught=TAUGHT, resamples=2)
+    assert assessor.asked == [
+        ("a", None, True),
+        ("a", 0.01, False),
+        ("b", None, True),
+        ("b", 0.01, False),
+        ("c", None, True),
+    ]
+
+
+def test_types_that_a_photo_does_not_label_are_left_out(run: Callable[..., Evaluation]) -> None:
+    result = run()
+    assert result.damage is not None
+    assert result.damage.names["dent"].told.wrong == 0  # the dent told on b, where dents are unknown
+    whole = result.damage.any_damage
+    assert whole is not None
+    # a: 100 of 200 found; b: 100 of 100 found and 100 beside it; b's dent lies on no true damage and is left out
+    assert whole.iou.value == pytest.approx(200 / 400)
+    assert whole.precision == pytest.approx(200 / 300)
+    assert result.counting is not None
+    assert result.counting.findings.value == 1.0  # a: 1 of 2; b: 2 scratches of 1, its dent not counted
+
+
+def test_means_are_over_taught_types_that_occur(run: Callable[..., Evaluation]) -> None:
+    result = run()
+    assert result.damage is not None
+    means = result.damage.means
+    assert means["mask_AP50"]["taught"].over == ("dent", "scratch")
+    assert means["mask_AP50"]["taught"].value == pytest.approx(0.75)
+    assert means["pixel_iou"]["common"].value == pytest.approx(0.5)
+    only_dents = run(taught=("dent",)).damage
+    assert only_dents is not None
+    assert only_dents.means["mask_AP50"]["taught"].over == ("dent",)
+    assert not only_dents.names["scratch"].taught
+
+
+def test_means_hold_their_value_within_the_interval(run: Callable[..., Evaluation]) -> None:
+    result = run(resamples=400)
+    assert result.damage is not None
+    for groups in result.damage.means.values():
+        for mean in groups.values():
+            assert mean.value is not None
+            assert mean.interval is not None
+            assert mean.interval[0] <= mean.value <= mean.interval[1]
+    assert result == run(resamples=400)
+
+
+def test_undamaged_photos_move_gates_alone(run: Callable[..., Evaluation], make_assessment: Make) -> None:
+    extra = [Sample(b"", "c", vehicle=True, damage=False, source="yard"), Sample(b"", "d", vehicle=False)]
+    answers = [make_assessment("c", [("dent", 0.9, LEFT)]), make_assessment("d", vehicle=0.1, damage=None)]
+    before, after = run(), run(extra, answers)
+    assert after.damage == before.damage
+    assert after.calibration == before.calibration
+    assert (after.photos.undamaged, after.photos.no_vehicle, after.photos.annotated) == (1, 1, 2)
+    assert after.gates.kinds["undamaged"].damage.share == 1.0
+    assert after.gates.kinds["no_vehicle"].vehicle.share == 0.0
+    assert after.gates.kinds["damaged"].damage.share == 1.0
+    assert set(after.gates.sources["undamaged"]) == {"yard"}
+
+
+def test_a_labelled_photo_without_damage_counts_for_ap(
+    run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make
+) -> None:
+    clean = make_sample("c", labelled=["dent"], damage=False)
+    result = run([clean], [make_assessment("c", [("dent", 0.95, LEFT)])])
+    assert result.damage is not None
+    assert result.damage.names["dent"].mask is not None
+    assert pytest.approx(2 / 3) == result.damage.names["dent"].mask.AP50  # ½ and ⅔ at the two right ones, envelope ⅔
+    assert result.photos.undamaged == 1
+
+
+def test_parts_have_their_own_figures(run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make) -> None:
+    sample = make_sample("p", [("hood", LEFT), ("wheel", RIGHT)], labelled=["hood", "wheel"])
+    answer = make_assessment("p", [("hood", 0.9, LEFT), ("wheel", 0.8, (50, 30, 55, 35)), ("dent", 0.9, LEFT)])
+    before, result = run(), run([sample], [answer])
+    assert before.parts is None
+    assert result.damage == before.damage
+    assert result.parts is not None
+    assert result.parts.means["mask_AP50"]["taught"].value == pytest.approx(0.5)
+    assert result.parts.means["pixel_iou"]["taught"].value == pytest.approx(0.5)
+    assert result.parts.any_damage is None
+    assert result.photos.vehicle == 1
+
+
+def test_severity_of_photos_and_of_findings(run: Callable[..., Evaluation]) -> None:
+    severity = run().severity
+    assert severity is not None
+    assert severity.photos.confusion == ((0, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 0))  # severe, told minor
+    assert severity.photos.macro_recall == 0.0
+    assert severity.findings.confusion == ((1, 0, 0, 0), (0, 0, 0, 0), (0, 1, 0, 0))
+    assert severity.findings.macro_recall == pytest.approx(0.5)
+    assert (severity.findings.judged, severity.findings.of) == (2, 2)
+
+
+def test_calibration_is_of_told_and_of_scored_findings(run: Callable[..., Evaluation]) -> None:
+    calibration = run().calibration
+    assert calibration["told"].findings == 3
+    assert calibration["told"].right == pytest.approx(2 / 3)
+    assert calibration["scored"].findings == 4
+    assert calibration["told"].ece == pytest.approx((0.2 + 0.4 + 0.9) / 3)
+    assert calibration["told"].auroc == pytest.approx(0.0)
+
+
+def test_names_that_nothing_knows_are_left_out_and_noted(
+    run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make
+) -> None:
+    sample = make_sample("c", [("airbag", RIGHT)], labelled=["airbag", "scratch"])
+    result = run([sample], [make_assessment("c", vehicle=0.9)])
+    assert result.notes == ("annotations left out, as nothing knows their names: airbag",)
+    assert result.damage is not None
+    assert "airbag" not in result.damage.names
+
+
+def test_boxes_without_masks_give_box_ap_alone(run: Callable[..., Evaluation], two_photos: Any, scripted: Make) -> None:
+    samples, assessments = two_photos
+    stripped = [
+        answer.model_copy(update={"findings": tuple(finding.model_copy(update={"mask": None}) for finding in answer.findings)})
+        for answer in assessments
+    ]
+    result = evaluate(scripted(stripped), samples, taught=TAUGHT, resamples=5)
+    assert result.damage is not None
+    assert result.damage.names["dent"].mask is None
+    assert pytest.approx(1.0) == result.damage.names["dent"].box.AP50
+    assert "mask_AP50" not in result.damage.means
+    assert "boxes without masks" in result.notes[0]
+    assert run().notes == ()
+
+
+def test_labels_of_another_size_and_no_photos_are_refused(
+    run: Callable[..., Evaluation], make_sample: Make, scripted: Make
+) -> None:
+    wrong = make_sample("a", [("dent", LEFT)], labelled=["dent"], size_hw=(60, 40))
+    with pytest.raises(DatasetError, match="a: labels are for a photo of 40 × 60, the upright picture is 60 × 40"):
+        run([wrong], [])
+    with pytest.raises(DatasetError, match="no photo to evaluate on"):
+        evaluate(scripted([]), [])
+
+
+def test_workers_change_nothing(run: Callable[..., Evaluation]) -> None:
+    assert run(workers=3) == run()
+
+
+def test_the_document_survives_json(run: Callable[..., Evaluation]) -> None:
+    result = run(data=["val.json"])
+    assert Evaluation.model_validate_json(result.to_json()) == result
+    assert result.schema_version == "1.0"
+    assert result.bundle.sha256 == "f" * 64
+    assert not np.isnan([mean.value or 0.0 for groups in result.damage.means.values() for mean in groups.values()]).any()  # type: ignore[union-attr]
+    assert "NaN" not in result.to_json()

@@ -1,0 +1,84 @@
+"""Pixel figures, from arrays and from RLEs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dentify.evaluation import any_iou_counts, iou_from_counts, pixel_iou_counts
+from dentify.evaluation.outlines import Things
+from dentify.evaluation.pixels import precision_from_counts, recall_from_counts
+from dentify.evaluation.tally import tally_photo
+from dentify.imaging.masks import rle_encode
+
+
+def test_counts_and_their_shares_by_hand() -> None:
+    pred = np.zeros((2, 4, 4), np.bool_)
+    truth = np.zeros((2, 4, 4), np.bool_)
+    pred[0, :2], truth[0, 1:] = True, True  # 8 told, 12 true, 4 in both
+    counts = pixel_iou_counts(pred, truth, np.array([True, True]))
+    assert counts.tolist() == [[4, 8, 12], [0, 0, 0]]
+    assert iou_from_counts(counts)[0] == pytest.approx(4 / 16)
+    assert precision_from_counts(counts)[0] == pytest.approx(4 / 8)
+    assert recall_from_counts(counts)[0] == pytest.approx(4 / 12)
+    assert np.isnan(iou_from_counts(counts)[1])
+
+
+def test_photos_are_pooled_by_adding_their_counts() -> None:
+    photos = np.array([[[1, 1, 1]], [[0, 99, 0]]])
+    assert iou_from_counts(photos.sum(0))[0] == pytest.approx(0.01)
+
+
+def test_what_is_told_as_an_unlabelled_type_counts_on_true_damage_only() -> None:
+    truth = np.zeros((2, 1, 10), np.bool_)
+    pred = np.zeros((2, 1, 10), np.bool_)
+    truth[0, 0, :4] = True
+    pred[1, 0, 2:8] = True  # of a type that the source does not label: pixels 2, 3 hit, 4 to 7 left out
+    assert any_iou_counts(pred, truth, np.array([True, False])).tolist() == [2, 2, 4]
+    assert any_iou_counts(pred, truth, np.array([True, True])).tolist() == [2, 6, 4]
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.booleans(), min_size=3, max_size=3))
+def test_counts_of_rles_equal_counts_of_arrays(seed: int, known: list[bool]) -> None:
+    rng = np.random.default_rng(seed)
+    names = ("dent", "scratch", "crack")
+    pred = rng.random((3, 9, 7)) < rng.random((3, 1, 1))
+    truth = (rng.random((3, 9, 7)) < rng.random((3, 1, 1))) & np.array(known)[:, None, None]
+    labelled = [name for name, one in zip(names, known, strict=True) if one]
+    found = things_of(names, pred)
+    tally = tally_photo(found, found, things_of(names, truth), labelled, (9, 7))
+    counts = pixel_iou_counts(pred, truth, np.array(known))
+    for k, name in enumerate(names):
+        if known[k]:
+            np.testing.assert_array_equal(tally.names[name].pixels, counts[k])
+    np.testing.assert_array_equal(tally.any_pixels, any_iou_counts(pred, truth, np.array(known)))
+
+
+def things_of(names: tuple[str, ...], masks: np.ndarray) -> Things:
+    """One thing a mask that is not empty."""
+    kept = [k for k in range(len(names)) if masks[k].any()]
+    return Things(
+        names=tuple(names[k] for k in kept),
+        boxes_xyxy=np.tile(np.array([0.0, 0.0, 7.0, 9.0]), (len(kept), 1)),
+        rles=tuple({"size": [9, 7], "counts": rle_encode(masks[k]).counts} for k in kept),
+        outlined=np.ones(len(kept), np.bool_),
+        scores=np.full(len(kept), 0.5),
+        crowd=np.zeros(len(kept), np.bool_),
+        severities=(None,) * len(kept),
+    )
+
+
+def test_a_box_without_an_outline_has_no_pixels_to_count(make_things: Callable[..., Things]) -> None:
+    truth = make_things([("dent", 1.0, (0, 0, 10, 10)), ("scratch", 1.0, (20, 20, 30, 30))])
+    truth.outlined[0] = False
+    tally = tally_photo(make_things([]), make_things([]), truth, ["dent", "scratch"], (40, 60))
+    assert tally.names["dent"].pixels is None
+    assert tally.names["dent"].mask is None
+    assert tally.names["dent"].box.annotated == 1
+    assert tally.names["scratch"].pixels is not None
+    assert tally.any_pixels is None
+    assert tally.outlined_names == ("scratch",)

@@ -1,0 +1,36 @@
+"""Severity of photos and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dentify.datasets import Sample
+from dentify.evaluation.outlines import Things
+from dentify.evaluation.severity import confusion, judged_findings, macro_recall, worst_severity
+
+Make = Callable[..., Things]
+
+
+def test_a_photo_is_as_bad_as_its_worst_damage(make_sample: Callable[..., Sample]) -> None:
+    damages = [("dent", (0, 0, 5, 5), "minor"), ("dent", (9, 9, 15, 15), "severe"), ("scratch", (20, 20, 30, 30))]
+    assert worst_severity(make_sample("a", damages, labelled=["dent", "scratch"])) == "severe"
+    assert worst_severity(make_sample("a", damages[2:], labelled=["scratch"])) is None
+
+
+def test_always_saying_minor_is_chance_and_saying_nothing_is_a_miss() -> None:
+    levels = ["minor"] * 8 + ["moderate", "severe"]
+    assert macro_recall(confusion((level, "minor") for level in levels)) == pytest.approx(1 / 3)
+    assert macro_recall(confusion((level, None) for level in levels)) == 0.0
+    assert macro_recall(confusion([])) is None
+
+
+def test_each_annotation_takes_the_finding_that_lies_best_on_it_whatever_its_type(make_things: Make) -> None:
+    truth = make_things([("dent", 1.0, (0, 0, 10, 10)), ("dent", 1.0, (30, 0, 40, 10)), ("dent", 1.0, (0, 20, 5, 25))])
+    truth = replace(truth, severities=("minor", "severe", None))
+    found = make_things([("scratch", 0.2, (0, 0, 10, 9)), ("dent", 0.9, (0, 0, 10, 6)), ("dent", 0.9, (50, 30, 55, 35))])
+    found = replace(found, severities=("moderate", "severe", "minor"))
+    assert judged_findings(found, truth) == [("minor", "moderate"), ("severe", None)]
+    assert judged_findings(make_things([]), truth) == [("minor", None), ("severe", None)]

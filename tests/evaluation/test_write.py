@@ -1,0 +1,130 @@
+"""Tables, CSV, plots and files of an evaluation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from dentify.datasets import Sample
+from dentify.errors import OutputError
+from dentify.evaluation import Evaluation, evaluate, evaluation_table, write_evaluation
+from dentify.evaluation.plots import bars_plot, precision_recall_plot, reliability_plot
+from dentify.evaluation.write import names_csv
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def evaluation(make_sample: Make, make_assessment: Make, scripted: Make) -> Evaluation:
+    """One of each: damage, parts, severity, undamaged photos of two sources, a type without annotations."""
+    box = (0, 0, 10, 10)
+    samples = [
+        make_sample("a", [("dent", box, "minor"), ("crack", (20, 20, 25, 25))], labelled=["dent", "scratch", "crack"]),
+        make_sample("p", [("hood", box)], labelled=["hood", "wheel"]),
+        Sample(b"", "c", vehicle=True, damage=False, source="yard"),
+        Sample(b"", "d", vehicle=True, damage=False, source="street"),
+    ]
+    answers = [
+        make_assessment("a", [("dent", 0.8, box, "minor"), ("scratch", 0.4, box)], severity="minor"),
+        make_assessment("p", [("hood", 0.9, box)]),
+        make_assessment("c", damage=0.1),
+        make_assessment("d", [("dent", 0.9, box)]),
+    ]
+    return evaluate(scripted(answers), samples, taught=("dent", "scratch"), data=["val.json"], resamples=20)
+
+
+def test_the_table_tells_every_section_in_aligned_columns(evaluation: Evaluation) -> None:
+    table = evaluation_table(evaluation)
+    for text in ("bundle scripted 1 (ffffffffffff)", "data val.json", "crack (not taught)", "any damage", "Parts", "AUROC"):
+        assert text in table
+    for text in (
+        "Severity of photos: macro recall 1.000",
+        "Number of findings",
+        "Calibration of told findings",
+        "  yard",
+        "  street",
+    ):
+        assert text in table
+    lines = table.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("Damage"))
+    assert len({len(line) for line in lines[head + 1 : head + 5]}) == 1
+    scratch = next(line for line in lines if line.startswith("scratch "))
+    assert "–" in scratch, "what was not measured is no 0"
+
+
+def test_the_csv_holds_a_row_a_type_and_part(evaluation: Evaluation) -> None:
+    rows = list(csv.DictReader(io.StringIO(names_csv(evaluation))))
+    assert [(row["kind"], row["name"], row["taught"]) for row in rows] == [
+        ("damage", "dent", "true"),
+        ("damage", "scratch", "true"),
+        ("damage", "crack", "false"),
+        ("part", "hood", "true"),
+        ("part", "wheel", "true"),
+    ]
+    assert float(rows[0]["mask_AP50"]) == pytest.approx(1.0)
+    assert rows[1]["mask_AP"] == ""
+
+
+def test_plots_are_figures_that_name_what_they_show(evaluation: Evaluation) -> None:
+    assert evaluation.damage is not None
+    reliability = reliability_plot(evaluation)
+    assert isinstance(reliability, Figure)
+    assert reliability.axes[0].get_title() == "Reliability of findings, 1 photos"
+    curves = precision_recall_plot(evaluation, evaluation.damage)
+    assert [line.get_label() for line in curves.axes[0].lines] == ["dent (1.00, n = 1)", "crack (0.00, n = 1)"]
+    bars = bars_plot(evaluation, evaluation.damage)
+    assert [text.get_text() for text in bars.axes[0].texts] == ["1.00", "–", "0.00"]
+
+
+def test_all_files_are_written_and_not_over_others(evaluation: Evaluation, tmp_path: Path) -> None:
+    written = write_evaluation(evaluation, tmp_path / "out")
+    assert sorted(path.name for path in written) == [
+        "damage_bars.png",
+        "damage_precision_recall.png",
+        "metrics.json",
+        "names.csv",
+        "parts_bars.png",
+        "parts_precision_recall.png",
+        "reliability.png",
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
+    document = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert Evaluation.model_validate(document) == evaluation
+    with Image.open(tmp_path / "out" / "reliability.png") as picture:
+        picture.verify()
+    with pytest.raises(OutputError, match=r"metrics.json: is there already; --overwrite replaces it"):
+        write_evaluation(evaluation, tmp_path / "out")
+    write_evaluation(evaluation, tmp_path / "out", overwrite=True)
+    with pytest.raises(OutputError, match="is a file; name a folder"):
+        write_evaluation(evaluation, tmp_path / "out" / "names.csv")
+
+
+@pytest.mark.parametrize(
+    ("missing", "module", "what"),
+    [
+        ("hotcoco", "dentify.evaluation", "Evaluating needs more packages"),
+        ("matplotlib", "dentify.evaluation.plots", "Plotting an evaluation needs more packages"),
+    ],
+)
+def test_a_missing_extra_says_what_to_install(missing: str, module: str, what: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; import {module}"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stderr.splitlines()[-1] == f'dentify.errors.MissingExtraError: {what}: pip install "dentify[evaluate]"'
+
+
+def test_the_room_loads_neither_matplotlib_nor_torch() -> None:
+    code = (
+        "import sys, dentify.evaluation; print([name for name in ('matplotlib', 'torch', 'pycocotools') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
