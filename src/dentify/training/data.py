@@ -6,7 +6,6 @@ view and distortion follow from the recipe's seed and the draw's number alone, s
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dentify.datasets import Sample, read_coco
+from dentify.datasets import Sample, read_coco, read_photos
 from dentify.errors import DatasetError
 from dentify.imaging.decode import decode_photo
 from dentify.settings import Settings
@@ -50,12 +49,14 @@ def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
         DatasetError: a file is missing, or nothing is left of it.
     """
     if source.coco is not None:
-        samples = list(read_coco(root / source.coco, root / source.images, split=split))
+        samples = list(read_coco(root / source.coco, root / source.images if source.images else None, split=split))
     else:
-        samples = list(_read_csv(source, root, split))
+        assert source.photos is not None
+        assert source.vehicle is not None
+        samples = list(read_photos(root / source.photos, vehicle=source.vehicle, damage=source.damage, split=split))
     samples = [sample for sample in samples if sample.source not in source.leave_out]
     if not samples:
-        raise DatasetError(f"{root / (source.coco or source.csv or '')}: no photo of split `{split}`")
+        raise DatasetError(f"{root / (source.coco or source.photos or '')}: no photo of split `{split}`")
     return samples
 
 
@@ -69,28 +70,6 @@ def hold_out(samples: list[Sample], share: float) -> tuple[list[Sample], list[Sa
         key = f"{sample.source}/{sample.group or sample.name}".encode()
         kept[hashlib.sha256(key).digest()[0] < share * 256].append(sample)
     return kept
-
-
-def _read_csv(source: SourceRecipe, root: Path, split: str) -> Iterator[Sample]:
-    assert source.csv is not None
-    path = root / source.csv
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                if "file" not in row:
-                    raise DatasetError(f"{path}, line {number}: has no column `file`")
-                if row.get("split") in (split, None, ""):
-                    image = root / source.images / row["file"]
-                    yield Sample(
-                        image=image,
-                        name=row["file"],
-                        vehicle=source.vehicle,
-                        damage=source.damage,
-                        source=row.get("source"),
-                        split=split,
-                    )
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 class Views(Dataset[dict[str, Tensor]]):
@@ -304,20 +283,15 @@ class MixedBatches:
     Round `n` is the same whether the run came to it or was resumed at it.
     """
 
-    def __init__(self, sources: list[list[Sample]], recipe: Recipe) -> None:
+    def __init__(self, sources: list[list[Sample]], recipe: Recipe, *, first_round: int = 0) -> None:
         self.decks = [_deck(source, samples) for source, samples in zip(recipe.data.train, sources, strict=True)]
         self.per_batch = [source.per_batch for source in recipe.data.train]
         self.seed = recipe.seed
         self.steps = recipe.schedule.round
-        self.round = 0
-        self.sampler = self  # where Lightning looks for `set_epoch`
+        self.round = first_round
 
     def __len__(self) -> int:
         return self.steps
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning tells the round that begins."""
-        self.round = epoch
 
     def __iter__(self) -> Iterator[list[Draw]]:
         orders: dict[tuple[int, int], NDArray[np.int64]] = {}

@@ -48,6 +48,15 @@ class Lesson(lightning.LightningModule):
         outputs: dict[str, Tensor] = self.network((pixels - self.mean) / self.std)
         return outputs
 
+    def on_train_epoch_start(self) -> None:
+        """A round's photos follow from the steps taken: Lightning's own count of epochs is one off after a resumption."""
+        batches = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
+        batches.round = self.global_step // self.recipe.schedule.round
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], index: int) -> None:
+        """Dropout follows from the step's number, so that a resumed run is the same run."""
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
+
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         """The losses of one batch."""
         outputs = self(batch["image"])
@@ -140,7 +149,7 @@ def rate_at(step: int, recipe: Recipe) -> float:
     if step < plan.warmup:
         return (step + 1) / plan.warmup
     decay_from = plan.steps * (1 - plan.decay)
-    if step < decay_from:
+    if plan.decay == 0 or step < decay_from:
         return 1.0
     return max(0.0, (plan.steps - step) / (plan.steps - decay_from))
 
@@ -196,17 +205,17 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
     (output / "data.txt").write_text(f"{data.resolve()}\n", encoding="utf-8")
     sources = [hold_out(read_source(source, data, "train"), recipe.data.hold_out)[0] for source in recipe.data.train]
     judges = [read_source(source, data, "val") for source in recipe.data.val]
+    steps_taken = 0 if resume is None else int(torch.load(resume, map_location="cpu", weights_only=False)["global_step"])
     train_loader = DataLoader(
         Views(sources, recipe, train=True),
-        batch_sampler=MixedBatches(sources, recipe),
+        batch_sampler=MixedBatches(sources, recipe, first_round=steps_taken // recipe.schedule.round),
         num_workers=recipe.data.workers,
         persistent_workers=recipe.data.workers > 0,
     )
     val_loader = DataLoader(Views(judges, recipe, train=False), batch_size=16, num_workers=recipe.data.workers)
-    rounds = -(-recipe.schedule.steps // recipe.schedule.round)
     trainer = lightning.Trainer(
         default_root_dir=output,
-        max_epochs=rounds,
+        max_epochs=-1,
         max_steps=recipe.schedule.steps,
         precision="bf16-mixed",
         callbacks=[

@@ -52,11 +52,11 @@ class Classes(_Strict):
 
 
 class SourceRecipe(_Strict):
-    """One set of photos: a COCO file, or a CSV (`file`, `split`, …) whose photos share their photo labels."""
+    """One set of photos: a COCO file, or photos that share their labels (see `dentify.datasets.read_photos`)."""
 
     coco: str | None = None
-    csv: str | None = None
-    images: str
+    images: str | None = Field(None, description="folder of a COCO file's pictures, where they are not found beside it")
+    photos: str | None = Field(None, description="a folder with a photos.csv, or such a CSV")
     per_batch: int = Field(1, ge=1)
     repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
     vehicle: bool | None = None
@@ -65,8 +65,10 @@ class SourceRecipe(_Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> SourceRecipe:
-        if (self.coco is None) == (self.csv is None):
-            raise ValueError("give either `coco` or `csv`")
+        if (self.coco is None) == (self.photos is None):
+            raise ValueError("give either `coco` or `photos`")
+        if self.photos is not None and self.vehicle is None:
+            raise ValueError("say of `photos` whether a `vehicle` is on them: true or false")
         return self
 
 

@@ -1,0 +1,598 @@
+"""From a photo to its `Assessment`: the stages in order, each a plain function from arrays and numbers to a piece of the answer.
+
+decode → quality → networks → vehicle? → damaged? → findings → parts of each → severity → review → report
+
+Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings are, and
+`gates=False` tells everything and still says what the gates think.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dentify import __version__
+from dentify import assessment as told
+from dentify.bundle.manifest import ReviewRules, ScoreCalibration
+from dentify.bundle.open import DEFAULT, Bundle
+from dentify.errors import DentifyError, ImageError, InputError, printable
+from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
+from dentify.imaging.masks import crop_to_rle
+from dentify.imaging.quality import MEASURED_SIDE, judge_quality
+from dentify.report import write_report
+from dentify.runtime.instances import BoolArray, FloatArray, Instances
+from dentify.runtime.labels import calibrated, softmax
+from dentify.runtime.maps import find_damage, find_parts
+from dentify.runtime.networks import Answers, Networks
+from dentify.settings import Settings
+from dentify.taxonomy import damage_word
+
+MIN_SHARE_OF_FINDING = 0.1  # a part that holds less of a finding is not named beside the others
+MIN_SHARE_ON_ONE_PART = (
+    0.5  # a finding of which no part holds this much names none: fenders, roofs and quarter panels are no classes
+)
+
+
+@runtime_checkable
+class NamedPhoto(Protocol):
+    """A photo that knows its name and is read when its turn comes, such as those of `dentify.sources`."""
+
+    @property
+    def name(self) -> str:
+        """What the assessment calls the photo."""
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+
+    def read(self) -> bytes:
+        """The file's bytes."""
+
+
+PhotoLike = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | DecodedPhoto | NamedPhoto
+AnyPhoto = TypeVar("AnyPhoto", bound=PhotoLike)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def load(
+    bundle: str | os.PathLike[str] | Bundle = DEFAULT, *, settings: Settings | None = None, threads: int | None = None
+) -> Assessor:
+    """Open a bundle, ready to assess photos.
+
+    Args:
+        bundle: a folder, a zip, an opened `Bundle`, or `"default"` for the one that comes with Dentify.
+        settings: limits; the defaults where not given.
+        threads: threads of a network's run; all processors that this process may use where not given.
+
+    Raises:
+        BundleError: the bundle is missing, altered, hostile or too new.
+    """
+    settings = settings or Settings()
+    return Assessor(
+        bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, settings=settings), settings=settings, threads=threads
+    )
+
+
+class Assessor:
+    """Assesses photos with one bundle. It keeps nothing of a photo, and any number of threads may use one at once.
+
+    Args:
+        bundle: what to assess with.
+        settings: limits; the defaults where not given.
+        threads: threads of a network's run; all processors that this process may use where not given.
+    """
+
+    def __init__(self, bundle: Bundle, *, settings: Settings | None = None, threads: int | None = None) -> None:
+        self.bundle = bundle
+        self.settings = settings or Settings()
+        self.networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where)
+
+    def assess(
+        self, photo: PhotoLike, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
+    ) -> told.Assessment:
+        """What is damaged on a photo, where, on which part, how badly, and how sure that is.
+
+        Args:
+            photo: a path, a file's bytes, a Pillow picture, a `(H, W, 3)` uint8 RGB array, a photo of `dentify.sources`, or
+                what `decode` returned.
+            name: what the assessment calls the photo; its path where not given.
+            score_threshold: tell findings from this confidence on, in place of the bundle's own thresholds.
+            gates: tell no findings where the bundle sees no vehicle or no damage; `False` tells them all the same.
+
+        Raises:
+            InputError: `score_threshold` is not within 0 and 1, or `photo` is nothing that can be assessed.
+            ImageError: the photo cannot be read, or is over a limit.
+        """
+        if score_threshold is not None and not 0 <= score_threshold <= 1:
+            raise InputError(f"score_threshold must be between 0 and 1, got {score_threshold}")
+        decoded = self.decode(photo, name=name)
+        quality = judge_quality(decoded.image, decoded.photo_hw)
+        answers = self.networks.ask(decoded.image)
+        settings = told.AnswerSettings(score_threshold=score_threshold, gates=gates)
+        identity = told.Photo(
+            name=_name_of(photo, name),
+            sha256=decoded.sha256,
+            width=decoded.photo_hw[1],
+            height=decoded.photo_hw[0],
+            captured_at=decoded.captured_at,
+        )
+        return assess_answers(answers, self.bundle, photo=identity, quality=quality, settings=settings, notes=decoded.notes)
+
+    def assess_many(
+        self, photos: Iterable[AnyPhoto], *, workers: int = 2, score_threshold: float | None = None, gates: bool = True
+    ) -> Iterator[tuple[AnyPhoto, told.Assessment | DentifyError]]:
+        """Assess photos lazily and in order; some are decoded while others are in the network.
+
+        A photo that cannot be assessed gives its error in place of an assessment, and the others go on. Never more than
+        `workers` photos are decoded at a time, nor more than `workers + 1` taken ahead of what was asked for.
+
+        Args:
+            photos: what `assess` takes, such as the photos of `dentify.sources.iter_photos`.
+            workers: photos in work at a time.
+            score_threshold: as in `assess`.
+            gates: as in `assess`.
+
+        Yields:
+            Each photo as it was given, with its assessment or error.
+        """
+
+        def work(photo: AnyPhoto) -> told.Assessment | DentifyError:
+            try:
+                return self.assess(photo, score_threshold=score_threshold, gates=gates)
+            except DentifyError as error:
+                return error
+
+        return map_in_order(work, photos, workers=workers)
+
+    def decode(self, photo: PhotoLike, *, name: str | None = None) -> DecodedPhoto:
+        """Read and decode a photo, files only as finely as the networks and the quality check need.
+
+        Raises:
+            ImageError: it cannot be read, or is over a limit.
+            InputError: it is nothing that can be assessed.
+        """
+        where = photo.where if isinstance(photo, NamedPhoto) else printable(_name_of(photo, name))
+        match photo:
+            case DecodedPhoto():
+                return photo
+            case np.ndarray():
+                return photo_from_array(photo, where=where, settings=self.settings)
+            case Image.Image():
+                return photo_from_pil(photo, where=where, settings=self.settings)
+            case bytes():
+                data = photo
+            case str() | os.PathLike():
+                data = _read_file(Path(photo), where=where, settings=self.settings)
+            case NamedPhoto():
+                data = photo.read()
+            case _:
+                raise InputError(f"cannot assess a {type(photo).__name__}; give a path, bytes, a Pillow picture or an array")
+        enough_side = max(self.networks.enough_side, MEASURED_SIDE)
+        return decode_photo(data, where=where, settings=self.settings, enough_side=enough_side)
+
+
+def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[tuple[Item, Result]]:
+    """`work` of each item on a few threads, lazily and in order; at most `workers + 1` items are taken ahead.
+
+    >>> list(map_in_order(lambda text: text.upper(), ["a", "b", "c"], workers=2))
+    [('a', 'A'), ('b', 'B'), ('c', 'C')]
+    """
+    if workers < 1:
+        raise InputError(f"workers must be 1 or more, got {workers}")
+    return _in_order(work, items, workers)
+
+
+def _in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[tuple[Item, Result]]:
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="dentify") as pool:
+        try:
+            for item in items:
+                pending.append((item, pool.submit(work, item)))
+                if len(pending) > workers:
+                    first, future = pending.popleft()
+                    yield first, future.result()
+            while pending:
+                first, future = pending.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def assess_answers(
+    answers: Answers,
+    bundle: Bundle,
+    *,
+    photo: told.Photo,
+    quality: told.Quality,
+    settings: told.AnswerSettings,
+    notes: Sequence[str] = (),
+) -> told.Assessment:
+    """All stages after the networks: what they said as an assessment."""
+    manifest = bundle.manifest
+    thresholds, rules = manifest.thresholds, manifest.review
+    photo_hw = (photo.height, photo.width)
+    vehicle = presence(answers.vehicle, thresholds.vehicle)
+    damage = presence(answers.damaged, thresholds.damage)
+
+    nothing = Instances.empty(photo_hw, (1, 1))
+    found, parts_seen = nothing, nothing
+    if answers.types is not None:
+        candidates = find_damage(answers.types, answers.auxiliary, manifest.grouping, photo_hw)
+        curves = [manifest.calibration.findings.get(name) for name in manifest.classes.damage]
+        own = [thresholds.findings[name] for name in manifest.classes.damage]
+        one = settings.score_threshold
+        found = confident(candidates, curves, own if one is None else [one] * len(own))
+    if answers.parts is not None:
+        parts_seen = find_parts(answers.parts, manifest.grouping, photo_hw)
+        parts_seen = parts_seen.select(parts_seen.scores >= thresholds.parts)
+
+    no_vehicle = settings.gates and vehicle is not None and not vehicle.present
+    no_damage = settings.gates and damage is not None and not damage.present
+    findings: tuple[told.Finding, ...] = ()
+    severity = None
+    if not (no_vehicle or no_damage):
+        temperature = manifest.calibration.severity.temperature
+        levels = None if answers.severity is None else levels_of_findings(found, answers.severity, temperature)
+        findings = tell_findings(
+            found,
+            manifest.classes.damage,
+            parts=parts_of_findings(found, parts_seen, manifest.classes.parts),
+            severities=None if levels is None else [severity_of(each, manifest.classes.severity) for each in levels],
+        )
+        if len(found):
+            whole = answers.photo_severity
+            if whole is None and levels is not None:
+                whole = level_of_photo(levels, found.scores)
+            severity = None if whole is None else severity_of(whole, manifest.classes.severity)
+    parts = () if no_vehicle else tell_parts(parts_seen, manifest.classes.parts)
+    strongest = (manifest.classes.damage[int(found.class_ids[0])], float(found.scores[0])) if len(found) else None
+    reasons = review_reasons(
+        quality=quality,
+        vehicle=vehicle,
+        damage=damage,
+        findings=findings,
+        strongest=strongest,
+        rules=rules,
+        judges_findings=answers.types is not None,
+        gates=settings.gates,
+    )
+    review = told.Review(needed=bool(reasons), reasons=reasons)
+    damage = None if no_vehicle else damage
+    report = write_report(
+        photo=photo,
+        quality=quality,
+        vehicle=vehicle,
+        damage=damage,
+        findings=findings,
+        parts=parts,
+        severity=severity,
+        review=review,
+        not_judged=manifest.not_judged,
+        notes=notes,
+    )
+    return told.Assessment(
+        photo=photo,
+        bundle=bundle.identity,
+        quality=quality,
+        vehicle=vehicle,
+        damage=damage,
+        findings=findings,
+        parts=parts,
+        severity=severity,
+        review=review,
+        not_judged=manifest.not_judged,
+        report=report,
+        notes=tuple(notes),
+        settings=settings,
+        dentify_version=__version__,
+    )
+
+
+def presence(probability: float | None, threshold: float) -> told.Presence | None:
+    """A gate's answer: yes from the threshold on. Its confidence is that of the answer given.
+
+    With a threshold other than a half an answer's confidence may be below a half: the bundle then prefers one kind of mistake.
+
+    >>> presence(0.2, 0.5)
+    Presence(present=False, confidence=0.8)
+    >>> presence(0.3, 0.25)
+    Presence(present=True, confidence=0.3)
+    """
+    if probability is None:
+        return None
+    present = probability >= threshold
+    return told.Presence(present=present, confidence=round(probability if present else 1 - probability, 3))
+
+
+def confident(candidates: Instances, curves: Sequence[ScoreCalibration | None], thresholds: Sequence[float]) -> Instances:
+    """Candidates with calibrated confidences, those from their class's threshold on, most confident first.
+
+    Args:
+        candidates: with raw scores.
+        curves: one a class; `None` keeps the scores.
+        thresholds: one a class.
+    """
+    confidences = calibrated(candidates.scores, candidates.class_ids, curves)
+    order = np.argsort(-confidences, kind="stable")
+    order = order[confidences[order] >= np.asarray(thresholds, np.float32)[candidates.class_ids[order]]]
+    return replace(candidates, scores=confidences).select(order)
+
+
+def parts_of_findings(findings: Instances, parts: Instances, names: Sequence[str]) -> list[tuple[told.PartOfFinding, ...]]:
+    """The parts that each finding lies on, most first; none where no part holds half of it.
+
+    Args:
+        findings: N findings.
+        parts: the parts that were seen, on any grid.
+        names: of the parts' classes.
+    """
+    if not len(parts):
+        return [()] * len(findings)
+    on_parts = np.stack([parts.on_grid(index) for index in range(len(parts))])  # (P, h, w)
+    on_parts = on_grid_of(on_parts, findings.grid_hw)
+    part_cells = on_parts.sum(axis=(1, 2))
+    found: list[tuple[told.PartOfFinding, ...]] = []
+    for index in range(len(findings)):
+        rows, columns, crop = cells_of(findings, index)
+        shared = on_parts[:, rows, columns][:, crop].sum(axis=1)  # (P,)
+        shares = shared / max(1, int(crop.sum()))
+        order = np.argsort(-shares, kind="stable")
+        order = order[shares[order] >= MIN_SHARE_OF_FINDING] if shares.max() >= MIN_SHARE_ON_ONE_PART else order[:0]
+        found.append(
+            tuple(
+                told.PartOfFinding(
+                    name=names[int(parts.class_ids[part])],
+                    confidence=_rounded(parts.scores[part], 3),
+                    share_of_finding=_rounded(shares[part], 3),
+                    share_of_part=_rounded(shared[part] / part_cells[part], 4),
+                )
+                for part in order
+            )
+        )
+    return found
+
+
+def levels_of_findings(findings: Instances, logits: FloatArray, temperature: float) -> FloatArray:
+    """Probability of each severity level for each finding: the mean over its cells.
+
+    Args:
+        findings: N findings.
+        logits: `(L, h, w)` over the photo, on any grid.
+        temperature: of the softmax.
+
+    Returns:
+        `(N, L)` float32, each row summing to 1.
+    """
+    probs = on_grid_of(softmax(logits / temperature, axis=0), findings.grid_hw)
+    levels = np.zeros((len(findings), len(logits)), np.float32)
+    for index in range(len(findings)):
+        rows, columns, crop = cells_of(findings, index)
+        levels[index] = probs[:, rows, columns][:, crop].mean(axis=1)
+    return levels
+
+
+def level_of_photo(levels: FloatArray, confidences: FloatArray) -> FloatArray:
+    """Severity of the whole photo: that of its worst finding, weighed by how sure findings are beside the surest one.
+
+    The photo is at least as bad as a level with the largest `weight × P(finding at least as bad)`; the surest finding weighs 1.
+    One finding gives the photo its own severity. Many small ones do not add up to a bad one. A doubtful bad one beside a sure
+    mild one counts by its doubt.
+
+    Args:
+        levels: `(N, L)` probabilities, mild to bad, N ≥ 1.
+        confidences: `(N,)`.
+
+    Returns:
+        `(L,)` probabilities.
+
+    >>> level_of_photo(np.float32([[0.9, 0.1, 0.0], [0.0, 0.0, 1.0]]), np.float32([0.8, 0.6])).tolist()
+    [0.25, 0.0, 0.75]
+    """
+    weights = confidences / max(float(confidences.max()), 1e-6)
+    at_least = np.cumsum(levels[:, ::-1], axis=1)[:, ::-1]  # (N, L), falling along L
+    worst = (weights[:, None] * at_least).max(axis=0)
+    worst[0] = 1
+    return np.asarray(worst - np.append(worst[1:], 0), np.float32)
+
+
+def severity_of(probabilities: FloatArray, levels: Sequence[told.SeverityLevel]) -> told.Severity:
+    """The likeliest level.
+
+    >>> severity_of(np.float32([0.2, 0.7, 0.1]), ["minor", "moderate", "severe"])
+    Severity(level='moderate', confidence=0.7)
+    """
+    best = int(probabilities.argmax())
+    return told.Severity(level=levels[best], confidence=_rounded(probabilities[best], 3))
+
+
+def tell_findings(
+    findings: Instances,
+    names: Sequence[str],
+    *,
+    parts: Sequence[tuple[told.PartOfFinding, ...]],
+    severities: Sequence[told.Severity] | None,
+) -> tuple[told.Finding, ...]:
+    """Findings as an assessment tells them, numbered from 1, most confident first."""
+    shares = [float(crop.sum()) / (findings.grid_hw[0] * findings.grid_hw[1]) for _, _, crop in _all_cells(findings)]
+    return tuple(
+        told.Finding(
+            id=index + 1,
+            type=names[int(findings.class_ids[index])],
+            confidence=_rounded(findings.scores[index], 3),
+            box=_box(findings, index),
+            mask=_mask(findings, index),
+            area_share=_rounded(shares[index], 5),
+            parts=parts[index],
+            severity=None if severities is None else severities[index],
+        )
+        for index in range(len(findings))
+    )
+
+
+def tell_parts(parts: Instances, names: Sequence[str]) -> tuple[told.FoundPart, ...]:
+    """The parts that were seen as an assessment tells them, most confident first."""
+    return tuple(
+        told.FoundPart(
+            name=names[int(parts.class_ids[index])],
+            confidence=_rounded(parts.scores[index], 3),
+            box=_box(parts, index),
+            mask=_mask(parts, index),
+        )
+        for index in np.argsort(-parts.scores, kind="stable")
+    )
+
+
+def review_reasons(
+    *,
+    quality: told.Quality,
+    vehicle: told.Presence | None,
+    damage: told.Presence | None,
+    findings: Sequence[told.Finding],
+    strongest: tuple[str, float] | None,
+    rules: ReviewRules,
+    judges_findings: bool = True,
+    gates: bool = True,
+) -> tuple[told.ReviewReason, ...]:
+    """Why a person should look, a sentence each; empty where nobody needs to.
+
+    Args:
+        quality: of the photo.
+        vehicle: the vehicle gate's answer.
+        damage: the damage gate's answer, also where it is not told for want of a vehicle.
+        findings: those told.
+        strongest: type and confidence of the surest finding, told or held back by a gate. It speaks against a gate's no where it
+            is surer than the grey band.
+        rules: the bundle's grey band and weak types.
+        judges_findings: whether the bundle looks for findings at all.
+        gates: whether the gates hold findings back.
+    """
+    low, high = rules.grey_band
+    no_vehicle = gates and vehicle is not None and not vehicle.present
+    reasons: list[told.ReviewReason] = []
+
+    def add(code: told.ReviewCode, text: str, finding: int | None = None) -> None:
+        reasons.append(told.ReviewReason(code=code, finding=finding, text=text))
+
+    if quality.issues:
+        add("poor_quality", f"The photo is {' and '.join(issue.replace('_', ' ') for issue in quality.issues)}.")
+    if vehicle is not None and vehicle.confidence < high:
+        add("low_confidence", "It is uncertain whether the photo shows a vehicle.")
+    if damage is not None and damage.confidence < high and not no_vehicle:
+        add("low_confidence", "It is uncertain whether the vehicle is damaged.")
+
+    strong = strongest is not None and strongest[1] > high
+    seen = (
+        f"damage ({damage_word(strongest[0])}) was seen with a confidence of {strongest[1]:.2f}" if strongest is not None else ""
+    )
+    if vehicle is not None and not vehicle.present:
+        if strong and (damage is None or damage.present):
+            add("stages_disagree", f"No vehicle was recognised, but {seen}.")
+    elif damage is not None and not damage.present:
+        if strong:
+            add("stages_disagree", f"The photo as a whole looks undamaged, but {seen}.")
+    elif damage is not None and judges_findings and not findings:
+        add("stages_disagree", "The photo as a whole looks damaged, but no single damage was sure enough to be told.")
+
+    for finding in findings:
+        word = damage_word(finding.type)
+        if low <= finding.confidence <= high:
+            add(
+                "low_confidence",
+                f"Finding {finding.id} ({word}) is told with a confidence of {finding.confidence:.2f} only.",
+                finding.id,
+            )
+        if finding.type in rules.weak_types:
+            add("weak_type", f"Finding {finding.id} ({word}) is of a type that this bundle knows badly.", finding.id)
+    return tuple(reasons)
+
+
+def cells_of(instances: Instances, index: int) -> tuple[slice, slice, BoolArray]:
+    """Where an instance lies on its grid: rows, columns, and which cells of that crop; its box where it has no mask."""
+    if instances.masks is None:
+        mask = instances.on_grid(index)
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else mask[:0, :0]
+        x, y = (int(columns[0]), int(rows[0])) if len(rows) else (0, 0)
+    else:
+        crop = instances.masks[index]
+        x, y = (int(value) for value in instances.corners_xy[index])
+    return slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]), crop
+
+
+def on_grid_of(maps: NDArray[Any], grid_hw: tuple[int, int]) -> NDArray[Any]:
+    """Maps `(C, h, w)` on another grid over the same photo, each cell from the one that holds its centre.
+
+    >>> on_grid_of(np.array([[[1, 2], [3, 4]]]), (2, 4)).tolist()
+    [[[1, 1, 2, 2], [3, 3, 4, 4]]]
+    """
+    if maps.shape[1:] == grid_hw:
+        return maps
+    rows, columns = (
+        ((np.arange(size) + 0.5) * source / size).astype(np.int64) for size, source in zip(grid_hw, maps.shape[1:], strict=True)
+    )
+    return maps[:, rows[:, None], columns]
+
+
+def _all_cells(instances: Instances) -> Iterator[tuple[slice, slice, BoolArray]]:
+    return (cells_of(instances, index) for index in range(len(instances)))
+
+
+def _box(instances: Instances, index: int) -> told.Box:
+    height, width = instances.photo_hw
+    x_min, y_min, x_max, y_max = (float(value) for value in instances.boxes_xyxy[index])
+    x_min, x_max = (round(min(max(x, 0.0), width), 1) for x in (x_min, x_max))
+    y_min, y_max = (round(min(max(y, 0.0), height), 1) for y in (y_min, y_max))
+    return x_min, y_min, x_max, y_max
+
+
+def _mask(instances: Instances, index: int) -> told.Mask | None:
+    if instances.masks is None:
+        return None
+    x, y = (int(value) for value in instances.corners_xy[index])
+    return crop_to_rle(instances.masks[index], (x, y), instances.grid_hw, instances.photo_hw)
+
+
+def _rounded(value: Any, digits: int) -> float:
+    return min(max(round(float(value), digits), 0.0), 1.0)
+
+
+def _name_of(photo: Any, name: str | None) -> str:
+    """What an assessment and its errors call a photo. File names that are no text are spelled so that JSON can hold them."""
+    if name is None:
+        match photo:
+            case str() | os.PathLike():
+                name = Path(photo).as_posix()
+            case Image.Image():
+                name = Path(getattr(photo, "filename", "")).name or "photo"
+            case NamedPhoto():
+                name = photo.name
+            case _:
+                name = "photo"
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _read_file(path: Path, *, where: str, settings: Settings) -> bytes:
+    """A file's bytes, its size checked before and while reading."""
+    limit = settings.max_file_bytes
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = b"" if size > limit else file.read(limit + 1)  # pipes and devices tell no size
+    except IsADirectoryError as error:
+        raise ImageError(f"{where}: is a folder, not a photo; give its files one by one") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise ImageError(f"{where}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if max(size, len(data)) > limit:
+        raise ImageError(f"{where}: over the limit of {limit:,} bytes a file (setting max_file_bytes); save it smaller")
+    return data

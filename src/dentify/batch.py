@@ -1,0 +1,148 @@
+"""The loop of `dentify assess`: photos from `sources` through an `Assessor` into a sink of `sinks`.
+
+    assessor = dentify.load()
+    with FolderSink("out", formats=("json", "photo"), damage_types=assessor.bundle.manifest.taxonomy.damage_types) as sink:
+        for outcome in assess_photos(iter_photos(["photos"]), assessor, sink):
+            if outcome.error:
+                print(outcome.message)
+
+Nothing of a photo stays in memory once its outcome was given, so ten thousand photos need no more than ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from time import perf_counter
+
+from dentify import __version__
+from dentify.assessment import AnswerSettings, Assessment
+from dentify.assessor import Assessor, map_in_order
+from dentify.errors import DentifyError, OutputError
+from dentify.imaging.decode import DecodedPhoto, decode_photo
+from dentify.settings import Settings
+from dentify.sinks import Conditions, Result, Sink, Timings, concerns_one_photo
+from dentify.sources import SourcePhoto
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo: an assessment that was written or (`kept`) was there already, or an error."""
+
+    photo: SourcePhoto
+    assessment: Assessment | None = None
+    kept: bool = False
+    error: Exception | None = None
+
+    @property
+    def message(self) -> str:
+        """The error on one line; empty where there is none."""
+        if self.error is None:
+            return ""
+        if isinstance(self.error, DentifyError):
+            return str(self.error)
+        told = " ".join(f"{type(self.error).__name__}: {self.error}".split())
+        return f"{self.photo.where}: a fault of Dentify's own, please report it ({told})"
+
+
+def conditions(assessor: Assessor, *, score_threshold: float | None = None, gates: bool = True) -> Conditions:
+    """What answers depend on beside the photos: a `FolderSink` that resumes keeps those given under the same conditions."""
+    return Conditions(assessor.bundle.sha256, AnswerSettings(score_threshold=score_threshold, gates=gates), __version__)
+
+
+def assess_photos(
+    photos: Iterable[SourcePhoto],
+    assessor: Assessor,
+    sink: Sink,
+    *,
+    workers: int = 2,
+    score_threshold: float | None = None,
+    gates: bool = True,
+) -> Iterator[Outcome]:
+    """Assesses photos and writes each result before its outcome is given: lazily, in order, reading and writing overlapped.
+
+    Args:
+        photos: what `iter_photos` gives.
+        assessor: with the bundle to use.
+        sink: entered already.
+        workers: photos in work at a time; each needs memory for its pixels.
+        score_threshold: as in `Assessor.assess`.
+        gates: as in `Assessor.assess`.
+
+    Yields:
+        One outcome a photo. A photo that fails does not end the run.
+
+    Raises:
+        OutputError: results can no longer be written, as on a full disk.
+    """
+
+    def work(item: tuple[SourcePhoto, OutputError | None]) -> Result | Assessment | Exception:
+        photo, in_the_way = item
+        if in_the_way is not None:
+            return in_the_way
+        try:
+            started = perf_counter()
+            data = photo.read()
+            earlier = sink.earlier(photo.name, data)
+            if earlier is not None:
+                return earlier
+            have_read = perf_counter()
+            decoded = assessor.decode(data, name=photo.where)
+            assessment = assessor.assess(decoded, name=photo.name, score_threshold=score_threshold, gates=gates)
+            have_assessed = perf_counter()
+            drawn = annotated(data, decoded, assessment, settings=assessor.settings) if sink.wants_photo else None
+        except Exception as error:  # one photo that trips a bug of ours must not cost the other ten thousand
+            return error
+        draw_ms = None if drawn is None else (perf_counter() - have_assessed) * 1000
+        return Result(assessment, drawn, Timings((have_read - started) * 1000, (have_assessed - have_read) * 1000, draw_ms))
+
+    with closing(map_in_order(work, _reserved(photos, sink), workers=workers)) as done:  # type: ignore[type-var]  # a generator
+        for (photo, _), answer in done:
+            yield _written(photo, answer, sink)
+
+
+def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: Sink) -> Outcome:
+    if isinstance(answer, Result):
+        try:
+            sink.write(answer)
+        except OutputError as error:
+            if not concerns_one_photo(error):
+                raise
+            answer = error
+        else:
+            return Outcome(photo, answer.assessment)
+    if isinstance(answer, Assessment):
+        sink.keep(answer)
+        return Outcome(photo, answer, kept=True)
+    outcome = Outcome(photo, error=answer)
+    sink.fail(photo.name, type(answer).__name__, outcome.message)
+    return outcome
+
+
+def annotated(data: bytes, decoded: DecodedPhoto, assessment: Assessment, *, settings: Settings) -> bytes:
+    """The photo with its assessment drawn on, as JPEG.
+
+    It is decoded again where it was decoded too small for that: what the network sees must not depend on whether a picture of the
+    result is asked for, or the answer would.
+    """
+    from dentify.imaging.draw import draw_assessment, encode_jpeg
+
+    long_side, short_side = max(decoded.photo_hw), min(decoded.photo_hw)
+    wanted = min(settings.photo_long_side, long_side)
+    image = decoded.image
+    if max(image.shape[:2]) < wanted:
+        enough_side = max(1, round(short_side * wanted / long_side))
+        image = decode_photo(data, where=assessment.photo.name, settings=settings, enough_side=enough_side).image
+    return encode_jpeg(draw_assessment(image, assessment, settings=settings), settings.photo_jpeg_quality)
+
+
+def _reserved(photos: Iterable[SourcePhoto], sink: Sink) -> Iterator[tuple[SourcePhoto, OutputError | None]]:
+    for photo in photos:
+        try:
+            if photo.error is None:
+                sink.reserve(photo.name, photo.where)
+        except OutputError as error:
+            yield photo, error
+        else:
+            yield photo, None

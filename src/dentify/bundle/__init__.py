@@ -1,0 +1,13 @@
+"""A bundle is a folder (or zip) with `bundle.json` and ONNX files: all that is needed to assess, and no code.
+
+    dentify bundle verify my-bundle
+
+opens one as `Bundle.open("my-bundle")` does: everything is checked, or it is refused with one line that says why.
+"""
+
+from dentify.bundle.card import model_card
+from dentify.bundle.manifest import Manifest, parse_manifest
+from dentify.bundle.open import Bundle
+from dentify.bundle.write import write_bundle
+
+__all__ = ["Bundle", "Manifest", "model_card", "parse_manifest", "write_bundle"]

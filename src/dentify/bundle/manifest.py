@@ -1,0 +1,456 @@
+"""`bundle.json`: what a bundle says of itself, as strict pydantic models.
+
+A manifest names the files of a bundle with their hashes, which network output answers which question (a *role*), how photos
+become that network's input, what its numbers mean (classes, calibration, thresholds), how well it did and what taught it. Unknown
+keys are refused, so that a bundle can never ask for something that this Dentify would silently leave out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import TypeAliasType
+
+from dentify.assessment import SeverityLevel
+from dentify.errors import BundleError
+
+SCHEMA_VERSION = "1.0"
+MANIFEST_NAME = "bundle.json"
+
+Kind = Literal["maps", "instances", "labels", "embedding"]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Names = tuple[Name, ...]
+Metric = TypeAliasType("Metric", "float | list[float | None] | dict[str, Metric] | None")
+
+# What this Dentify can decode; the other kinds are valid manifests of bundles that need a later one.
+DECODED_KINDS: dict[str, tuple[Kind, ...]] = {
+    "vehicle_gate": ("labels",),
+    "damage_gate": ("labels",),
+    "damage": ("maps",),
+    "parts": ("maps",),
+    "severity": ("maps", "labels"),
+    "report": (),
+}
+FILE_SUFFIXES = (".onnx", ".json", ".txt", ".md")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BundleFile(_Strict):
+    """A file of the bundle, which lies beside `bundle.json`."""
+
+    name: FileName
+    sha256: Hash
+    bytes: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _harmless(self) -> Self:
+        if self.name == MANIFEST_NAME or not self.name.endswith(FILE_SUFFIXES):
+            raise ValueError(f"{self.name!r} is not a kind of file that a bundle may hold ({', '.join(FILE_SUFFIXES)})")
+        return self
+
+
+class Taxonomy(_Strict):
+    """What the bundle can name. Damage types that are not `taught` are told as not judged."""
+
+    damage_types: Names
+    taught: Names
+    parts: Names = ()
+    severity_levels: tuple[SeverityLevel, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key in ("damage_types", "taught", "parts", "severity_levels"):
+            _refuse_twice(key, getattr(self, key))
+        _refuse_unknown("taught", self.taught, self.damage_types, "damage_types")
+        return self
+
+
+class Preprocessing(_Strict):
+    """How an upright sRGB photo becomes a network's input: see `dentify.runtime.preprocess`.
+
+    `mean` and `std` are of RGB scaled to 0..1. `stretch` fills `size_hw` without keeping the photo's proportions; `letterbox`
+    keeps them, puts the photo into the top left corner and fills the rest with `mean`.
+    """
+
+    size_hw: tuple[Annotated[int, Field(ge=8, le=4096)], Annotated[int, Field(ge=8, le=4096)]]
+    resize: Literal["stretch", "letterbox"] = "stretch"
+    mean: tuple[float, float, float]
+    std: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    colour: Literal["RGB"] = "RGB"
+    layout: Literal["NCHW"] = "NCHW"
+
+
+class Network(_Strict):
+    """An ONNX file, the name of its one input and what it takes there."""
+
+    file: FileName
+    input: Name
+    preprocessing: Preprocessing
+
+
+class Member(_Strict):
+    """One output that answers a role's question; several members of a role are an ensemble, weighted by `weight`.
+
+    `auxiliary` names further outputs that the role's decoder reads beside the main one, such as centres and offsets.
+    """
+
+    file: FileName
+    output: Name
+    kind: Kind
+    weight: float = Field(1.0, gt=0)
+    auxiliary: dict[str, Name] = {}
+
+
+Members = tuple[Member, ...]
+
+
+class Roles(_Strict):
+    """The questions that a bundle answers; a role without members is *not judged*."""
+
+    vehicle_gate: Members = ()
+    damage_gate: Members = ()
+    damage: Members = ()
+    parts: Members = ()
+    severity: Members = ()
+    report: Members = ()
+
+
+class Classes(_Strict):
+    """Class names in the order of the networks' channels. `parts` maps have one more channel, the last: none of them."""
+
+    damage: Names = ()
+    parts: Names = ()
+    severity: tuple[SeverityLevel, ...] = ()
+
+
+class Thresholds(_Strict):
+    """From which calibrated confidence on something is told. `findings` has one a type, `parts` is for the list of parts."""
+
+    vehicle: Probability = 0.5
+    damage: Probability = 0.5
+    findings: dict[str, Probability] = {}
+    parts: Probability = 0.5
+
+
+class Scorer(_Strict):
+    """A small fully connected network (ReLU in between) that scores candidate findings; see `dentify.runtime.maps`.
+
+    `weights[i]` is `(out, in)`, `biases[i]` is `(out,)`; inputs are normalised by `mean` and `std`; one output at the end.
+    """
+
+    features: Names
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+    weights: tuple[tuple[tuple[float, ...], ...], ...]
+    biases: tuple[tuple[float, ...], ...]
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        width = len(self.mean)
+        if len(self.std) != width or len(self.weights) != len(self.biases) or not self.biases or len(self.biases[-1]) != 1:
+            raise ValueError("mean, std, weights and biases do not fit each other")
+        for matrix, biases in zip(self.weights, self.biases, strict=True):
+            if len(matrix) != len(biases) or any(len(row) != width for row in matrix):
+                raise ValueError("mean, std, weights and biases do not fit each other")
+            width = len(biases)
+        return self
+
+
+class Grouping(_Strict):
+    """How maps become instances: see `dentify.runtime.maps`."""
+
+    levels: tuple[Probability, ...] = Field(
+        (0.5,), min_length=1, description="probabilities above which cells are grouped, rising"
+    )
+    radii: tuple[Annotated[int, Field(ge=0, le=64)], ...] = Field((0,), description="cells over which regions are taken as one")
+    min_cells: int = Field(1, ge=1, description="smallest candidate")
+    overlap: Probability = Field(0.5, description="share of the smaller of two candidates of a type above which one gives way")
+    upscale: int = Field(1, ge=1, le=8, description="how much finer the findings' masks are than the maps")
+    part_upscale: int = Field(1, ge=1, le=8, description="how much finer the parts' masks are than the maps")
+    scorer: Scorer | None = None
+
+
+class GateCalibration(_Strict):
+    """Probability = sigmoid(logit / `temperature` + `bias`)."""
+
+    temperature: float = Field(1.0, gt=0)
+    bias: float = 0.0
+
+
+class ScoreCalibration(_Strict):
+    """Confidence as a piecewise linear function of the score: `y` at `x`, straight in between, flat outside."""
+
+    x: tuple[Probability, ...]
+    y: tuple[Probability, ...]
+
+    @model_validator(mode="after")
+    def _monotone(self) -> Self:
+        if len(self.x) != len(self.y) or len(self.x) < 2:
+            raise ValueError(f"needs as many x as y and at least two, got {len(self.x)} and {len(self.y)}")
+        if any(a >= b for a, b in zip(self.x, self.x[1:], strict=False)) or any(
+            a > b for a, b in zip(self.y, self.y[1:], strict=False)
+        ):
+            raise ValueError("x must rise and y must not fall")
+        return self
+
+
+class SeverityCalibration(_Strict):
+    """Probabilities = softmax(logits / `temperature`)."""
+
+    temperature: float = Field(1.0, gt=0)
+
+
+class Calibration(_Strict):
+    """From logits and scores to confidences. A type without an entry in `findings` keeps its score."""
+
+    vehicle: GateCalibration = GateCalibration()
+    damage: GateCalibration = GateCalibration()
+    findings: dict[str, ScoreCalibration] = {}
+    severity: SeverityCalibration = SeverityCalibration()
+
+
+class ReviewRules(_Strict):
+    """When a person should look: confidences within `grey_band`, and types that the bundle knows badly."""
+
+    grey_band: tuple[Probability, Probability] = (0.4, 0.6)
+    weak_types: Names = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.grey_band[0] > self.grey_band[1]:
+            raise ValueError(f"grey_band must be [low, high], got {list(self.grey_band)}")
+        return self
+
+
+class DataSource(_Strict):
+    """Photos that the bundle was taught or measured with."""
+
+    name: Name
+    origin: str
+    licence: Name
+    photos: int = Field(ge=0)
+    used_for: str
+
+
+class WeightSource(_Strict):
+    """Weights that training started from."""
+
+    name: Name
+    origin: str
+    licence: Name
+
+
+class Manifest(_Strict):
+    """All of `bundle.json`."""
+
+    schema_version: str = Field(SCHEMA_VERSION, pattern=r"^1\.\d+$")
+    name: Name
+    version: Name
+    licence: Name
+    description: str
+    files: tuple[BundleFile, ...] = ()
+    taxonomy: Taxonomy
+    networks: tuple[Network, ...]
+    roles: Roles
+    classes: Classes
+    thresholds: Thresholds = Thresholds()
+    grouping: Grouping = Grouping()
+    calibration: Calibration = Calibration()
+    review: ReviewRules = ReviewRules()
+    metrics: dict[str, Metric] = {}
+    data: tuple[DataSource, ...] = ()
+    weights: tuple[WeightSource, ...] = ()
+    limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each")
+    notes: tuple[str, ...] = ()
+
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        """The damage types that the bundle knows by name but was never taught."""
+        return tuple(name for name in self.taxonomy.damage_types if name not in self.taxonomy.taught)
+
+    def network_of(self, file: str) -> Network:
+        """The network of an ONNX file that a member names."""
+        return next(network for network in self.networks if network.file == file)
+
+    def output_shape(self, role: str, member: Member) -> tuple[int | None, ...]:
+        """What a member's main output must be: `(1, classes)` or `(1, channels, h, w)`; `None` where any size will do."""
+        classes = {
+            "damage": len(self.classes.damage),
+            "parts": len(self.classes.parts) + 1,  # the last channel: no part
+            "severity": len(self.classes.severity),
+        }.get(role, 1)
+        return (1, classes) if member.kind == "labels" else (1, classes, None, None)
+
+    def to_json(self) -> str:
+        """The manifest as it stands in `bundle.json`."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        files = [file.name for file in self.files]
+        _refuse_twice("files", files)
+        networks = [network.file for network in self.networks]
+        _refuse_twice("networks", networks)
+        if files:
+            _refuse_unknown("networks", networks, [name for name in files if name.endswith(".onnx")], "files ending in .onnx")
+        members: Members
+        for role, members in self.roles:
+            _refuse_unknown(f"roles.{role}", [member.file for member in members], networks, "networks")
+            for index, member in enumerate(members):
+                if member.kind not in DECODED_KINDS[role]:
+                    takes = " or ".join(DECODED_KINDS[role]) or "nothing yet"
+                    raise ValueError(
+                        f"roles.{role}[{index}].kind is {member.kind!r}, this Dentify takes {takes} there: update Dentify"
+                    )
+        self._check_classes()
+        return self
+
+    def _check_classes(self) -> None:
+        for key, role, known in (
+            ("damage", self.roles.damage, self.taxonomy.taught),
+            ("parts", self.roles.parts, self.taxonomy.parts),
+            ("severity", self.roles.severity, self.taxonomy.severity_levels),
+        ):
+            names = getattr(self.classes, key)
+            _refuse_twice(f"classes.{key}", names)
+            expected = set(known) if role else set()
+            if set(names) != expected:
+                raise ValueError(
+                    f"classes.{key} must name {_listed(expected)} in the order of the channels, got {_listed(names)}"
+                )
+        if self.classes.severity != tuple(level for level in get_args(SeverityLevel) if level in self.classes.severity):
+            raise ValueError(f"classes.severity must go from mild to bad, got {list(self.classes.severity)}")
+        if any(set(member.auxiliary) != set(self.roles.damage[0].auxiliary) for member in self.roles.damage):
+            raise ValueError("roles.damage: the members of an ensemble must name the same auxiliary outputs")
+        if not self.roles.damage and self.taxonomy.taught:
+            raise ValueError("taxonomy.taught must be empty where roles.damage has no members")
+        missing = set(self.classes.damage) - set(self.thresholds.findings)
+        if missing:
+            raise ValueError(f"thresholds.findings has no entry for {_listed(missing)}")
+        for key, given in (
+            ("thresholds.findings", self.thresholds.findings),
+            ("calibration.findings", self.calibration.findings),
+            ("review.weak_types", self.review.weak_types),
+        ):
+            _refuse_unknown(key, given, self.classes.damage, "classes.damage")
+
+
+def parse_manifest(text: bytes, *, where: str) -> Manifest:
+    """Read `bundle.json`.
+
+    Args:
+        text: the file's bytes.
+        where: what error messages call the file.
+
+    Raises:
+        BundleError: it is not JSON, of a newer schema, or breaks the schema; one line that says where.
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_without_twice, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise BundleError(f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:  # two keys alike, NaN, not UTF-8, absurdly deep
+        raise BundleError(f"{where}: not a manifest: {error}") from error
+    if not isinstance(document, dict):
+        raise BundleError(f"{where}: not a manifest: must hold a JSON object, got {type(document).__name__}")
+    version = document.get("schema_version")
+    if not isinstance(version, str):
+        raise BundleError(f'{where}: schema_version is missing or no text; this Dentify reads "{SCHEMA_VERSION}"')
+    if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        raise BundleError(
+            f"{where}: written for schema {version}, this Dentify reads {SCHEMA_VERSION.partition('.')[0]}.x: update Dentify"
+        )
+    try:
+        return Manifest.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        newer = "" if version == SCHEMA_VERSION else f" (written for schema {version}: update Dentify)"
+        raise BundleError(f"{where}: {explain(error, Manifest)}{newer}") from error
+
+
+def shapes_agree(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+    """Whether two shapes are the same where both are fixed.
+
+    >>> shapes_agree((None, 5, 96, 96), (1, 5, None, None)), shapes_agree((1, 6, 96, 96), (1, 5, None, None))
+    (True, False)
+    """
+    return len(shape) == len(expected) and all(a is None or b is None or a == b for a, b in zip(shape, expected, strict=True))
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing wrong in a document, as one plain line with the closest valid key for an unknown one.
+
+    Args:
+        error: what `model` raised.
+        model: the outermost model, from which valid keys are looked up.
+    """
+    problems = error.errors(include_url=False, include_context=False)
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")  # a misspelt key also shows as a missing one
+    location = first["loc"]
+    where = _path(location)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(location[-1]), _keys_at(model, location[:-1]), n=1, cutoff=0.0)
+        return f"unknown key {where!r}, the closest valid one is {close[0]!r}{more}" if close else f"unknown key {where!r}{more}"
+    if first["type"] == "missing":
+        return f"{where!r} is missing{more}"
+    if first["type"] == "value_error":
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{where}: {message}{more}" if where else f"{message}{more}"
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    given = json.dumps(first["input"], default=repr, ensure_ascii=False)
+    return f"{where}: {message}, got {given if len(given) <= 60 else given[:60] + '…'}{more}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in location).lstrip(".")
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Valid keys of the (sub-)model that a location in a document leads to; positions and free keys lead no deeper."""
+    for key in location:
+        field = model.model_fields.get(str(key))
+        if field is not None:
+            model = next(_models_in(field.annotation), model)
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _without_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _refuse_twice("an object", [key for key, _ in pairs])
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def _refuse_twice(key: str, names: Any) -> None:
+    for name in names:
+        if list(names).count(name) > 1:
+            raise ValueError(f"{key} holds {name!r} twice")
+
+
+def _refuse_unknown(key: str, names: Any, known: Any, of: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{key} names {name!r}, which is not in {of} ({_listed(known)})")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -1,0 +1,170 @@
+"""What an ONNX file holds, read from its bytes without running or trusting it.
+
+ONNX files are protobuf messages. Walking them needs no `onnx` package (15 MB that serving would have to install), only the field
+numbers of `onnx/onnx.proto` (onnx 1.23). The walk finds everything that would reach outside the file or run foreign code: tensors
+kept in other files, operators that are not ONNX Runtime's own, and compiled blobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dentify.errors import BundleError
+
+# message -> field number -> message in that field; only what can lead to a tensor or an operator.
+_CHILDREN: dict[str, dict[int, str]] = {
+    "Model": {7: "Graph", 20: "Training", 25: "Function"},
+    "Training": {1: "Graph", 2: "Graph"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
+    "Node": {5: "Attribute"},
+    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor", 23: "SparseTensor"},
+    "SparseTensor": {1: "Tensor", 2: "Tensor"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Tensor": {},
+}
+# ONNX's own operators and ONNX Runtime's built-in ones (which quantised networks need).
+_KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+# Built-in names that load a compiled blob or call into Python or torch.
+_FOREIGN_OPERATORS = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "ATen", "ATenOp"})
+_MAX_DEPTH = 60  # protobuf itself stops at 100
+_MAX_FIELDS = 5_000_000
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass
+class OnnxFacts:
+    """Names and shapes of a network's inputs and outputs; `None` where a dimension is not fixed."""
+
+    inputs: dict[str, Shape] = field(default_factory=dict)
+    outputs: dict[str, Shape] = field(default_factory=dict)
+
+
+def inspect_onnx(data: bytes, *, where: str) -> OnnxFacts:
+    """Names and shapes of an ONNX file's inputs and outputs, after making sure that it stands alone.
+
+    Args:
+        data: the file's bytes.
+        where: what error messages call the file.
+
+    Raises:
+        BundleError: it is not ONNX, keeps tensors in other files, or uses operators that are not ONNX Runtime's own.
+    """
+    walk = _Walk(where)
+    model = memoryview(data)
+    walk.visit(model, "Model", 0)
+    foreign = sorted({f"{domain}::{operator}" for domain, operator in walk.operators if walk.is_foreign(domain, operator)})
+    if foreign:
+        raise BundleError(
+            f"{where}: uses operators that are not ONNX Runtime's own ({', '.join(foreign[:3])}); export without them"
+        )
+    facts = OnnxFacts()
+    for number, graph in walk.fields(model):
+        if number == 7 and isinstance(graph, memoryview):
+            for key, value in walk.fields(graph):
+                if key in (11, 12) and isinstance(value, memoryview):
+                    name, shape = walk.name_and_shape(value)
+                    (facts.inputs if key == 11 else facts.outputs)[name] = shape
+    if not facts.outputs:
+        raise BundleError(f"{where}: not an ONNX file (it holds no graph with outputs)")
+    return facts
+
+
+class _Walk:
+    """One pass over a file: how much was read, and which operators and functions were met."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.budget = _MAX_FIELDS
+        self.operators: set[tuple[str, str]] = set()
+        self.functions: set[tuple[str, str]] = set()
+
+    def is_foreign(self, domain: str, operator: str) -> bool:
+        if (domain, operator) in self.functions:  # written out in the file itself; its nodes were visited too
+            return False
+        return domain not in _KNOWN_DOMAINS or operator in _FOREIGN_OPERATORS
+
+    def visit(self, message: memoryview, kind: str, depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            raise BundleError(f"{self.where}: not an ONNX file that Dentify opens (nested more than {_MAX_DEPTH} deep)")
+        children = _CHILDREN[kind]
+        texts: dict[int, str] = {}
+        for number, value in self.fields(message):
+            if kind == "Tensor" and (number == 13 or (number == 14 and value != 0)):
+                raise BundleError(
+                    f"{self.where}: keeps tensors in another file (external data); export it with its weights inside"
+                )
+            if number in children:
+                if not isinstance(value, memoryview):
+                    raise self.malformed()
+                self.visit(value, children[number], depth + 1)
+            elif kind in ("Node", "Function") and isinstance(value, memoryview):
+                texts[number] = bytes(value[:200]).decode("utf-8", "replace")
+        if kind == "Node":
+            self.operators.add((texts.get(7, ""), texts.get(4, "")))
+        elif kind == "Function":
+            self.functions.add((texts.get(10, ""), texts.get(1, "")))
+
+    def fields(self, message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+        """Field numbers and values of one message: varints as `int`, fixed-width numbers as 0, the rest as bytes."""
+        position, end = 0, len(message)
+        while position < end:
+            self.budget -= 1
+            if self.budget < 0:
+                raise BundleError(f"{self.where}: not an ONNX file that Dentify opens (more than {_MAX_FIELDS:,} fields)")
+            tag, position = self.varint(message, position)
+            number, wire = tag >> 3, tag & 7
+            if number == 0 or number >= 2**29:  # a parser might cut such a number down to one that is looked for
+                raise self.malformed()
+            if wire == 0:
+                value, position = self.varint(message, position)
+                yield number, value
+            elif wire == 2:
+                size, position = self.varint(message, position)
+                if size > end - position:
+                    raise self.malformed()
+                yield number, message[position : position + size]
+                position += size
+            elif wire in (1, 5):
+                position += 8 if wire == 1 else 4
+                if position > end:
+                    raise self.malformed()
+                yield number, 0
+            else:  # groups are in no ONNX file, 6 and 7 in no protobuf
+                raise self.malformed()
+
+    def varint(self, message: memoryview, position: int) -> tuple[int, int]:
+        value = 0
+        for shift in range(0, 70, 7):
+            if position >= len(message):
+                raise self.malformed()
+            byte = message[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, position
+        raise self.malformed()
+
+    def name_and_shape(self, value_info: memoryview) -> tuple[str, Shape]:
+        """`ValueInfoProto`: name 1, type 2 → tensor_type 1 → shape 2 → dim 1 → dim_value 1."""
+        name = ""
+        for number, value in self.fields(value_info):
+            if number == 1 and isinstance(value, memoryview):
+                name = bytes(value).decode("utf-8", "replace")
+        dimensions = self.along(value_info, (2, 1, 2, 1))
+        return name, tuple(
+            next((size for key, size in self.fields(each) if key == 1 and isinstance(size, int)), None) for each in dimensions
+        )
+
+    def along(self, message: memoryview, path: tuple[int, ...]) -> Iterator[memoryview]:
+        """The sub-messages that a path of field numbers leads to."""
+        if not path:
+            yield message
+            return
+        for number, value in self.fields(message):
+            if number == path[0] and isinstance(value, memoryview):
+                yield from self.along(value, path[1:])
+
+    def malformed(self) -> BundleError:
+        return BundleError(f"{self.where}: not an ONNX file (its bytes do not follow the format)")

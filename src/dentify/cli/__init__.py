@@ -1,0 +1,158 @@
+"""`dentify`, the command: each subcommand parses, calls public functions of a room, and prints.
+
+Data go to standard output, everything else to standard error. Exit codes: 0 all done, 1 something failed (one line each), 2 wrong
+usage, 130 after Ctrl-C, 141 when nobody reads standard output any more. Tracebacks are shown with `--debug` only.
+
+A subcommand's module is imported when it is called, so that `dentify assess` never pays for `dentify train`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dentify import __version__
+from dentify.errors import DentifyError, MissingExtraError
+
+# command: module, its Typer app or function, and the extra that it may need
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "assess": ("dentify.cli.assess", "assess", ""),
+    "evaluate": ("dentify.cli.evaluate", "evaluate", "evaluate"),
+    "bundle": ("dentify.cli.bundle", "app", ""),
+    "train": ("dentify.cli.train", "train", "train"),
+    "export": ("dentify.cli.train", "export", "train"),
+}
+
+_DEBUG = "dentify.debug"
+
+
+class Commands(TyperGroup):
+    """The subcommands, imported by name, and the one place where errors become lines and exit codes."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of `dentify --help`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them, or `None`."""
+        if cmd_name not in COMMANDS:
+            self.commands = {name: self._load(name) for name in COMMANDS}  # for "Did you mean …?"
+        elif cmd_name not in self.commands:
+            self.commands[cmd_name] = self._load(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def _load(self, name: str) -> Any:
+        module, attribute, extra = COMMANDS[name]
+        try:
+            command = getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if not _is_foreign(error) or not extra:
+                raise
+            command = _without_extra(name, extra)
+        if not isinstance(command, typer.Typer):
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command(name)(command)
+            command = single
+        return typer.main.get_command(command)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs one, and turns what it raises into a line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:
+            _silence_stdout()
+            raise typer.Exit(141) from error
+        except Exception as error:
+            if _is_interrupt(error):
+                raise typer.Exit(130) from error
+            is_clicks_own = hasattr(error, "exit_code") or isinstance(error, typer.Abort)
+            if is_clicks_own or ctx.meta.get(_DEBUG):
+                raise
+            print(f"error: {_line(error, ctx.invoked_subcommand)}", file=sys.stderr)
+            if isinstance(error, DentifyError) and isinstance(error.__cause__, OSError):
+                _silence_stdout()  # a full disk behind it would be told a second time when Python closes it
+            raise typer.Exit(1) from error
+
+
+def _is_foreign(error: ModuleNotFoundError) -> bool:
+    """Whether it is a package of someone else's that is not there."""
+    return (error.name or "").partition(".")[0] not in ("", "dentify")
+
+
+def _without_extra(name: str, extra: str) -> typer.Typer:
+    """A command that only says what to install."""
+    stub = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    @stub.command(name, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+    def missing() -> None:
+        raise MissingExtraError(what=f"dentify {name}", extra=extra)
+
+    missing.__doc__ = f'Not installed: pip install "dentify[{extra}]".'
+    return stub
+
+
+def _line(error: Exception, command: str | None) -> str:
+    if isinstance(error, DentifyError):
+        return str(error)
+    extra = COMMANDS[command][2] if command in COMMANDS else ""
+    if isinstance(error, ModuleNotFoundError) and extra and _is_foreign(error):
+        return str(MissingExtraError(what=f"dentify {command}", extra=extra))
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a fault of Dentify's own, please report it with what --debug shows ({told})"
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: compiled modules turn it into an `ImportError` when it comes while they are imported."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _silence_stdout() -> None:
+    """Python writes what is left in standard output when it ends, and would complain then."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return  # not a real one, as in tests
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def _set_debug(ctx: typer.Context, value: bool) -> bool:
+    if value:
+        ctx.meta[_DEBUG] = True
+    return value
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"dentify {__version__}")
+        raise typer.Exit
+
+
+Debug = Annotated[bool, typer.Option("--debug", callback=_set_debug, is_eager=True, help="Show where an error comes from.")]
+
+app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def dentify(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Finds damage on photos of vehicles: what, where, on which part, how bad, how sure."""
+
+
+def main() -> None:
+    """The `dentify` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    app(prog_name="dentify")

@@ -1,0 +1,126 @@
+"""Whether a photo is good enough to trust: too dark, blown out, blurred, too small.
+
+Everything is measured on a grey picture with a long side of 512 pixels, about what the networks see, so the answer depends neither
+on the photo's size nor on the scale at which it was decoded. Blur is measured where the edges are strongest and per
+direction, not as an average: a plain panel without texture is not blurred, and a photo shaken sideways is, though its
+horizontal edges are sharp.
+
+The thresholds come from `python benchmarks/quality.py`, real photos as they are and made worse on purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.assessment import Quality, QualityIssue
+
+FloatArray = NDArray[np.float32]
+Photo = NDArray[np.uint8]
+
+MEASURED_SIDE = 512
+
+# `python benchmarks/quality.py`, 504 photos: see its table in each line
+TOO_DARK_BELOW = 105.0
+TOO_BRIGHT_ABOVE = 0.15
+BLURRED_ABOVE = 1.4
+TOO_SMALL_BELOW = 160
+
+_BRIGHT_END = 90  # percentile: headlights and the sky do not lighten a dark photo
+_BLOWN = 250  # grey level from which nothing is told apart
+_FINE, _COARSE = 0.8, 1.6  # sigmas of the two blurs that are compared, pixels
+_DIRECTIONS = 4
+_DIRECTION_WIDTH = 27.5  # degrees to either side; half of 180/4, and 5 in common with the neighbour
+_EDGE_SHARE = 0.005  # of all pixels, the strongest in each direction
+_WEAKEST_EDGE = 5.0  # grey levels a pixel; reflections on a plain panel and noise stay below
+_SHARPEST = 10  # percentile: an edge out of focus beside sharp ones is the background
+
+
+@dataclass(frozen=True)
+class QualityMeasures:
+    """What the photo's pixels say.
+
+    Attributes:
+        bright_end: grey level (0 to 255) that a tenth of the pixels exceed.
+        blown_share: of the pixels, and of those in the photo's middle, how many are blown out; the lower of the two, since a
+            car cut out on white has a white margin and a white wall behind it.
+        blur: sigma in pixels, at a long side of 512, of the blur on the sharpest edges, in the direction where that is
+            worst; 0 where there are no edges to judge by.
+    """
+
+    bright_end: float
+    blown_share: float
+    blur: float
+
+
+def judge_quality(image: Photo, photo_hw: tuple[int, int]) -> Quality:
+    """Which of the known issues a photo has.
+
+    Args:
+        image: `(h, w, 3)` uint8 RGB, the photo at any scale with a long side of 512 or more, or at its own.
+        photo_hw: pixels of the full photo.
+    """
+    measures = measure_quality(image)
+    issues: list[QualityIssue] = []
+    if measures.bright_end < TOO_DARK_BELOW:
+        issues.append("too_dark")
+    if measures.blown_share > TOO_BRIGHT_ABOVE:
+        issues.append("too_bright")
+    if measures.blur > BLURRED_ABOVE:
+        issues.append("blurred")
+    if min(photo_hw) < TOO_SMALL_BELOW:
+        issues.append("too_small")
+    return Quality(usable=not issues, issues=tuple(issues))
+
+
+def measure_quality(image: Photo) -> QualityMeasures:
+    """Light and sharpness of a `(h, w, 3)` uint8 RGB photo."""
+    scale = MEASURED_SIDE / max(image.shape[:2])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return QualityMeasures(
+        bright_end=float(np.percentile(grey, _BRIGHT_END)),
+        blown_share=float(min((grey >= _BLOWN).mean(), (middle >= _BLOWN).mean())),
+        blur=_edge_blur(grey.astype(np.float32)),
+    )
+
+
+def _edge_blur(grey: FloatArray) -> float:
+    """Sigma of the blur of the sharpest edges, in the worst direction.
+
+    A step edge blurred by σ has, after a further blur by f, a gradient of c / √(σ² + f²). Two such blurs give two equations, and
+    contrast c cancels out. Source: Zhuo & Sim, "Defocus map estimation from a single image" (2011), section 3.1, with a
+    second blur in place of none against noise, and by direction for the sake of motion blur.
+    """
+    fine_x, fine_y, fine = _gradient(grey, _FINE)
+    _, _, coarse = _gradient(grey, _COARSE)
+    edges = np.nonzero(fine >= _WEAKEST_EDGE)
+    strength = fine[edges]
+    ratio = np.maximum(np.square(strength / np.maximum(coarse[edges], 1e-3)), 1.0001)
+    blur = np.sqrt(np.maximum(_COARSE**2 - ratio * _FINE**2, 0) / (ratio - 1))
+    angle = np.degrees(np.arctan2(fine_y[edges], fine_x[edges]))
+
+    wanted = max(1, int(_EDGE_SHARE * grey.size))
+    worst = 0.0
+    for direction in range(_DIRECTIONS):
+        away = np.abs((angle - 180 * direction / _DIRECTIONS + 90) % 180 - 90)
+        there = np.flatnonzero(away <= _DIRECTION_WIDTH)
+        if len(there) < wanted / 3:
+            continue  # too few edges to say anything of this direction
+        if len(there) > wanted:
+            there = there[np.argpartition(strength[there], -wanted)[-wanted:]]
+        worst = max(worst, float(np.percentile(blur[there], _SHARPEST)))
+    return worst
+
+
+def _gradient(grey: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Along x, along y and its magnitude, in grey levels a pixel, of the picture blurred by sigma."""
+    smooth = cv2.GaussianBlur(grey, (0, 0), sigma)
+    x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    return x, y, cv2.magnitude(x, y)

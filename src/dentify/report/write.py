@@ -1,0 +1,328 @@
+"""`write_report`: what an assessment's fields say, as English sentences.
+
+Every statement follows from a field: nothing is guessed, and what was not judged is said to be so. Up to three findings are told
+one by one; more are grouped by type and place. Left and right of a part are the vehicle's own; left and right "of the photo" are
+the reader's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from dentify.assessment import (
+    Box,
+    Finding,
+    FoundPart,
+    PartOfFinding,
+    Photo,
+    Presence,
+    Quality,
+    Review,
+    ReviewCode,
+    Severity,
+)
+from dentify.report.words import Certainty, as_sentence, certainty_word, listed, number_word, share_words, with_article
+from dentify.taxonomy import SEVERITY_LEVELS, damage_word, part_word
+
+_TOLD_ONE_BY_ONE = 3
+_MOST_PLACES = 4
+_MOST_PARTS = 12
+_SHARE_WORTH_NAMING = 0.1  # of a finding's pixels: a part that holds less of it is not named
+
+_ADJECTIVES: dict[Certainty, str] = {"clearly": "clear", "probably": "probable", "possibly": "only possible"}
+_WITHOUT_ARTICLE = frozenset({"glass_shatter"})  # "shattered glass" is not counted in the singular
+_PREPOSITIONS = {"glass_shatter": "in", "lamp_broken": "at", "tire_flat": "at", "broken_part": "at"}
+_SEVERAL_ON_A_VEHICLE = frozenset({"wheel"})
+_QUALITY_WORDS = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
+_ACROSS = 2 / 3  # a box that spans this much of the photo both ways has no corner to be named after
+_PLACES = (
+    ("in the upper left", "at the top", "in the upper right"),
+    ("on the left", "in the middle", "on the right"),
+    ("in the lower left", "at the bottom", "in the lower right"),
+)
+
+
+def write_report(
+    *,
+    photo: Photo,
+    quality: Quality,
+    vehicle: Presence | None,
+    damage: Presence | None,
+    findings: Sequence[Finding],
+    parts: Sequence[FoundPart],
+    severity: Severity | None,
+    review: Review,
+    not_judged: Sequence[str],
+    notes: Sequence[str],
+) -> str:
+    """One paragraph of English about one photo, the same for the same fields."""
+    sentences = [
+        *_quality(quality),
+        *_whole(vehicle, damage, findings),
+        *_findings(findings, photo, any_part=bool(parts)),
+        *_overall(severity, damage, findings),
+        *_parts_in_view(parts),
+        *_review(review, findings),
+        *_not_judged(vehicle, damage, severity, findings, not_judged),
+        *(f"note: {note}" for note in notes if note.strip(" .")),
+    ]
+    return " ".join(as_sentence(sentence) for sentence in sentences)
+
+
+def _quality(quality: Quality) -> Iterator[str]:
+    issues = [_QUALITY_WORDS[issue] for issue in quality.issues]
+    if not quality.usable:
+        why = listed([f"too {issue}" for issue in issues]) if issues else "not good enough"
+        yield f"the photo is {why} to be trusted, so damage may be missed"
+    elif issues:
+        yield f"the photo is rather {listed(issues)}, so faint damage may be missed"
+
+
+def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence[Finding]) -> Iterator[str]:
+    counted = _counted(findings)
+    were = "was" if len(findings) == 1 else "were"
+    if vehicle is not None and not vehicle.present:
+        no_vehicle = f"the photo {certainty_word(vehicle.confidence)} shows no vehicle"
+        if findings:
+            yield f"{no_vehicle}; damage was looked for all the same, and {counted} {were} marked"
+        elif damage is None:
+            yield f"{no_vehicle}, so damage was not judged"
+        elif damage.present:
+            yield f"{no_vehicle}, though it {certainty_word(damage.confidence)} shows damage"
+        else:
+            yield f"{no_vehicle} and {certainty_word(damage.confidence)} no damage"
+        return
+
+    if vehicle is not None and certainty_word(vehicle.confidence) != "clearly":
+        yield f"what is shown is {certainty_word(vehicle.confidence)} a vehicle"
+    to_what = "damage" if vehicle is None else "damage to the vehicle"
+    if damage is None:
+        yield f"{counted} {were} found" if findings else f"no {to_what} was found"
+        return
+    shows = f"{certainty_word(damage.confidence)} shows"
+    if damage.present and findings:
+        yield f"the photo {shows} {to_what}" + (f": {counted}" if len(findings) > 1 else "")
+    elif damage.present:
+        yield f"the photo {shows} {to_what}, but no single damage could be marked"
+    elif findings:
+        yield f"taken as a whole the photo {shows} no {to_what}, yet {counted} {were} marked"
+    else:
+        yield f"the photo {shows} no {to_what}"
+
+
+def _findings(findings: Sequence[Finding], photo: Photo, *, any_part: bool) -> Iterator[str]:
+    if findings and not any_part:
+        yield "no part of the vehicle could be named"
+    told: Counter[str] = Counter()
+    if len(findings) <= _TOLD_ONE_BY_ONE:
+        for finding in findings:
+            yield _one(finding, photo, any_part=any_part, another=told[finding.type] > 0)
+            told[finding.type] += 1
+        return
+    for name, count in _by_count(finding.type for finding in findings):
+        group = [finding for finding in findings if finding.type == name]
+        if count == 1:
+            yield _one(group[0], photo, any_part=any_part)
+        else:
+            yield from _several(group, photo)
+
+
+def _one(finding: Finding, photo: Photo, *, any_part: bool, another: bool = False) -> str:
+    if finding.type in _WITHOUT_ARTICLE:
+        what = f"{'more ' if another else ''}{damage_word(finding.type)}"
+    else:
+        what = f"another {damage_word(finding.type)}" if another else with_article(damage_word(finding.type))
+    where = _where(finding, photo)
+    text = f"there is {certainty_word(finding.confidence)} {what} {where}, covering {_size(finding, within_sentence=True)}"
+    if any_part and not finding.parts:
+        text += ", on no part that could be named"
+    if finding.severity is not None:
+        text += f"; it is {certainty_word(finding.severity.confidence)} {finding.severity.level}"
+    return text
+
+
+def _several(group: Sequence[Finding], photo: Photo) -> Iterator[str]:
+    """Two sentences or three about findings of one type: places and largest, certainty, severity."""
+    count = len(group)
+    what = f"{number_word(count)} {damage_word(group[0].type, count)}"
+    everything = "both" if count == 2 else "all"
+    largest = max(group, key=lambda finding: finding.area_share)
+    size = f"the largest covers {_size(largest)}"
+
+    places = _places(group, photo)
+    if len(places) == 1:
+        both_or_all = f"both {damage_word(group[0].type, count)}" if count == 2 else f"all {what}"
+        yield f"{both_or_all} are {places[0][0]}; {size}"
+    else:
+        shown = places if len(places) <= _MOST_PLACES else places[: _MOST_PLACES - 1]
+        clauses = [f"{number_word(n)} {'is' if n == 1 else 'are'} {place}" for place, n in shown]
+        rest = count - sum(n for _, n in shown)
+        if rest:
+            clauses.append(f"{number_word(rest)} {'is' if rest == 1 else 'are'} in other places")
+        yield f"of the {what}, {listed(clauses)}; {size}"
+
+    certainties = Counter(certainty_word(finding.confidence) for finding in group)
+    adjectives = [(_ADJECTIVES[band], certainties[band]) for band in _ADJECTIVES if certainties[band]]
+    if len(adjectives) == 1:
+        yield f"{everything} are {adjectives[0][0]}"
+    else:
+        yield listed([f"{number_word(n)} {'is' if n == 1 else 'are'} {adjective}" for adjective, n in adjectives])
+
+    levels: Counter[str] = Counter(finding.severity.level for finding in group if finding.severity is not None)
+    looks = [(level, levels[level]) for level in reversed(SEVERITY_LEVELS) if levels[level]]
+    if len(looks) == 1 and looks[0][1] == count:
+        yield f"{everything} look {looks[0][0]}"
+    elif looks:
+        yield listed([f"{number_word(n)} {'looks' if n == 1 else 'look'} {level}" for level, n in looks])
+
+
+def _overall(severity: Severity | None, damage: Presence | None, findings: Sequence[Finding]) -> Iterator[str]:
+    if severity is not None and (findings or (damage is not None and damage.present)):
+        yield f"overall, the damage is {certainty_word(severity.confidence)} {severity.level}"
+
+
+def _parts_in_view(parts: Sequence[FoundPart]) -> Iterator[str]:
+    best: dict[str, float] = {}
+    for part in parts:
+        best[part.name] = max(part.confidence, best.get(part.name, 0.0))
+    names = sorted(best, key=lambda name: (-best[name], name))[:_MOST_PARTS]
+    clauses = []
+    for band in _ADJECTIVES:
+        words = [part_word(name) for name in names if certainty_word(best[name]) == band]
+        if words:
+            clauses.append(listed(words) if band == "clearly" else f"{band} {listed(words)}")
+    if clauses:
+        more = len(best) - len(names)
+        yield f"parts in view: {'; '.join(clauses)}" + (f"; and {number_word(more)} more" if more else "")
+
+
+def _review(review: Review, findings: Sequence[Finding]) -> Iterator[str]:
+    if not review.needed:
+        return
+    by_id = {finding.id: finding for finding in findings}
+    about: dict[ReviewCode, list[Finding]] = {}
+    why = []
+    for reason in review.reasons:
+        if reason.finding in by_id:
+            about.setdefault(reason.code, []).append(by_id[reason.finding])
+        elif reason.code == "poor_quality":
+            why.append("the photo is poor")  # the opening says in which way
+        else:
+            why.append(f"{reason.text[:1].lower()}{reason.text[1:].rstrip('. ')}")
+    why += [_doubt(code, named) for code, named in about.items()]
+    if len(why) > 1:
+        why[-1] = f"and {why[-1]}"
+    yield f"a person should look again: {'; '.join(why)}" if why else "a person should look again"
+
+
+def _doubt(code: ReviewCode, named: Sequence[Finding]) -> str:
+    """What one code says of the findings that it names."""
+    counted = _counted(named)
+    is_or_are = "is" if len(named) == 1 else "are"
+    match code:
+        case "low_confidence":
+            return f"{counted} {is_or_are} uncertain"
+        case "weak_type":
+            types = "a type" if len({finding.type for finding in named}) == 1 else "types"
+            return f"{counted} {is_or_are} of {types} that the model knows badly"
+        case "side_uncertain":
+            return f"it is uncertain on which side of the vehicle {counted} {is_or_are}"
+        case "not_confirmed":
+            return f"a second look does not confirm {counted}"
+        case "stages_disagree":
+            return f"the answer for the whole photo speaks against {counted}"
+        case "poor_quality":
+            return f"the photo is poor where {counted} {is_or_are}"
+
+
+def _not_judged(
+    vehicle: Presence | None,
+    damage: Presence | None,
+    severity: Severity | None,
+    findings: Sequence[Finding],
+    types: Sequence[str],
+) -> Iterator[str]:
+    if vehicle is not None and not vehicle.present and not findings and damage is None:
+        return  # the opening says that damage was not judged at all
+    what = ["whether this is a vehicle"] if vehicle is None else []
+    if findings and severity is None and all(finding.severity is None for finding in findings):
+        what.append("how bad the damage is")
+    what += [damage_word(name, 2) for name in types]
+    if what:
+        yield f"not judged: {listed(what)}"
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    """Findings counted by type: `nine scratches, two dents and shattered glass`; empty for none."""
+    clauses = []
+    for name, count in _by_count(finding.type for finding in findings):
+        if count > 1:
+            clauses.append(f"{number_word(count)} {damage_word(name, count)}")
+        else:
+            clauses.append(damage_word(name) if name in _WITHOUT_ARTICLE else with_article(damage_word(name)))
+    return listed(clauses)
+
+
+def _by_count(names: Iterable[str]) -> list[tuple[str, int]]:
+    """Names with their counts, most first; equal counts in order of first appearance."""
+    return Counter(names).most_common()
+
+
+def _where(finding: Finding, photo: Photo) -> str:
+    """`on the hood`, `mostly on the front bumper and partly on the hood`, or the place in the photo."""
+    preposition = _PREPOSITIONS.get(finding.type, "on")
+    if not finding.parts:
+        return _place_in_photo(finding.box, photo)
+    first, *others = finding.parts
+    named = [first, *(part for part in others if part.share_of_finding >= _SHARE_WORTH_NAMING)]
+    phrases = [f"{preposition} {_the_part(part.name, part.confidence)}" for part in named]
+    if len(phrases) == 1:
+        return phrases[0]
+    mostly = "mostly" if first.share_of_finding >= 0.5 else "partly"
+    return f"{mostly} {phrases[0]} and partly {listed(phrases[1:])}"
+
+
+def _places(group: Sequence[Finding], photo: Photo) -> list[tuple[str, int]]:
+    """Where findings of one type lie, with how many each, most first.
+
+    A part is named as uncertainly as the least certain finding on it.
+    """
+    preposition = _PREPOSITIONS.get(group[0].type, "on")
+    lowest: dict[str, float] = {}
+    for finding in group:
+        for part in finding.parts[:1]:
+            lowest[part.name] = min(part.confidence, lowest.get(part.name, 1.0))
+    return _by_count(
+        f"{preposition} {_the_part(finding.parts[0].name, lowest[finding.parts[0].name])}"
+        if finding.parts
+        else _place_in_photo(finding.box, photo)
+        for finding in group
+    )
+
+
+def _the_part(name: str, confidence: float) -> str:
+    certainty = certainty_word(confidence)
+    part = with_article(part_word(name)) if name in _SEVERAL_ON_A_VEHICLE else f"the {part_word(name)}"
+    return part if certainty == "clearly" else f"what is {certainty} {part}"
+
+
+def _size(finding: Finding, *, within_sentence: bool = False) -> str:
+    """How much of its first part, or of the photo, a finding covers; a finding without a mask is told by its box."""
+    by_box = " by its box" if finding.mask is None else ""
+    if not finding.parts:
+        return f"{share_words(finding.area_share)} of {'it' if within_sentence else 'the photo'}{by_box}"
+    first: PartOfFinding = finding.parts[0]
+    alone = within_sentence and not any(part.share_of_finding >= _SHARE_WORTH_NAMING for part in finding.parts[1:])
+    of_what = "its visible area" if alone else f"the visible {part_word(first.name)}"
+    return f"{share_words(first.share_of_part)} of {of_what}{by_box}"
+
+
+def _place_in_photo(box: Box, photo: Photo) -> str:
+    """The ninth of the photo in which a box's centre lies, in words."""
+    x_min, y_min, x_max, y_max = box
+    if x_max - x_min >= _ACROSS * photo.width and y_max - y_min >= _ACROSS * photo.height:
+        return "across most of the photo"
+    column = min(max(int(1.5 * (x_min + x_max) / photo.width), 0), 2)
+    row = min(max(int(1.5 * (y_min + y_max) / photo.height), 0), 2)
+    return f"{_PLACES[row][column]} of the photo"

@@ -1,0 +1,501 @@
+"""Photos from what a user names: files, folders, globs, zips and standard input.
+
+    for photo in iter_photos(["photos", "claim-17.zip"]):
+        data = photo.read()
+
+`iter_photos` is lazy: it lists one folder at a time and reads no photo before `read()` is called. What cannot be used comes as a
+photo whose `read()` raises the error that says why, so that one bad source never ends a run.
+
+Which files count:
+
+- A file that is named itself is always tried. In folders, globs and zips a file needs a picture's suffix or a picture's first
+  bytes; others are skipped, as are hidden files and folders, `__MACOSX`, links to folders, and what an earlier run wrote.
+- Names are posix paths relative to the folder or zip that was given, to the part of a glob before its first wildcard, or the
+  file's own name where the file itself was given. Bytes that are not UTF-8 are told as `%E9`.
+
+Archives are hostile until shown otherwise. Nothing is ever unpacked to disk. An archive is refused as a whole when an entry
+points outside it, when entries overlap, or when it breaks a limit of `Settings`. An entry that is encrypted, damaged, a link, a
+zip itself or there twice is an error of that entry alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import io
+import os
+import re
+import stat
+import struct
+import sys
+import weakref
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from dentify.errors import ArchiveError, ImageError, InputError, printable
+from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
+from dentify.settings import Settings
+
+STANDARD_INPUT = "-"
+
+_WILDCARD = re.compile(r"[*?\[]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is that of an empty zip
+_CHUNK_BYTES = 2**20
+_DIRECTORY_BYTES_PER_ENTRY = 512  # of a zip's list of entries: 46, the name, and what archivers add for times and rights
+_SMALL_ENTRY_BYTES = 2**20  # an all-black mask of that size may well shrink 1000 times; it is no bomb
+_ENCRYPTED_FLAGS = 0x0001 | 0x0040 | 0x2000
+_UTF8_FLAG = 0x0800
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    UnicodeError,
+    struct.error,
+    ValueError,
+    OverflowError,
+    EOFError,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class SourcePhoto:
+    """One photo that is still to be read.
+
+    Attributes:
+        name: posix path, valid UTF-8, never absolute and without `..`; what outputs are named after.
+        where: what errors print, one line without control characters.
+        read: the file's bytes, at most `Settings.max_file_bytes`; may be called from any thread and more than once, except for
+            standard input. Raises `InputError`.
+        error: what `read` will raise, where that is known beforehand.
+    """
+
+    name: str
+    where: str
+    read: Callable[[], bytes] = field(repr=False)
+    error: InputError | None = None
+
+
+def iter_photos(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    settings: Settings | None = None,
+    output: str | os.PathLike[str] | None = None,
+    on_skip: Callable[[str], None] | None = None,
+) -> Iterator[SourcePhoto]:
+    """All photos of the inputs, in the order of the inputs and sorted by name within each.
+
+    Args:
+        inputs: files, folders, glob patterns, zips, or `-` for one photo on standard input.
+        settings: the limits; `Settings()` when left out.
+        output: folder that results go to; what lies in it is not taken for a photo.
+        on_skip: called with the place of each file that is passed over.
+
+    Yields:
+        Photos to read. A source that fails is a photo whose `read` raises.
+    """
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+    rules = _Rules(settings or Settings(), _identity(output), on_skip or (lambda where: None))
+    for one in given:
+        yield from _from_input(os.fspath(one), rules)
+
+
+def count_known(inputs: Iterable[str | os.PathLike[str]]) -> int | None:
+    """How many photos the inputs are, when each is one file; `None` when only walking them would tell."""
+    count = 0
+    for one in inputs:
+        path = os.fspath(one)
+        if path != STANDARD_INPUT and (not Path(path).is_file() or _is_zip(path)):
+            return None
+        count += 1
+    return count
+
+
+def clean_name(name: str) -> str:
+    r"""A file name as valid UTF-8, bytes of other encodings as `%E9`.
+
+    >>> clean_name("caf\udce9.jpg"), clean_name("caf\udcc3\udca9.jpg"), clean_name("café.jpg")
+    ('caf%E9.jpg', 'café.jpg', 'café.jpg')
+    """
+    whole = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name)  # halves of a pair, as Windows allows them
+    text = whole.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) & 0xFF:02X}", text)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What holds for one call of `iter_photos`."""
+
+    settings: Settings
+    output: tuple[int, int] | None
+    skip: Callable[[str], None]
+
+
+def _identity(path: str | os.PathLike[str] | None) -> tuple[int, int] | None:
+    """What tells two folders apart, whatever they are called; `None` for one that is not there."""
+    if path is None:
+        return None
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
+
+
+def _failing(name: str, where: str, problem: str, kind: type[InputError] = InputError) -> SourcePhoto:
+    error = kind(f"{where}: {problem}")
+
+    def read() -> bytes:
+        raise error
+
+    return SourcePhoto(clean_name(name), where, read, error)
+
+
+def _from_input(given: str, rules: _Rules) -> Iterator[SourcePhoto]:
+    where = _told(given)
+    if given == STANDARD_INPUT:
+        yield SourcePhoto("stdin", "standard input", partial(_read_standard_input, rules.settings))
+        return
+    try:
+        mode = Path(given).stat().st_mode
+    except FileNotFoundError:
+        if _WILDCARD.search(given):
+            yield from _at_least_one(_from_glob(given, rules), given, "no photo matches")
+        else:
+            yield _failing(given, where, "no such file or folder")
+        return
+    except (OSError, ValueError) as error:
+        yield _failing(given, where, f"cannot be read: {_reason(error)}")
+        return
+    if stat.S_ISDIR(mode):
+        yield from _at_least_one(_from_folder(given, "", rules), given, "no photos in this folder")
+    elif stat.S_ISREG(mode) and _is_zip(given):
+        yield from _at_least_one(_from_zip(given, rules), given, "no photos in this zip")
+    else:  # a pipe too, as in `dentify assess <(curl …)`
+        yield _file(given, PurePath(given).name, rules)
+
+
+def _told(name: str) -> str:
+    return printable(clean_name(name))
+
+
+def _at_least_one(photos: Iterable[SourcePhoto], given: str, problem: str) -> Iterator[SourcePhoto]:
+    empty = True
+    for photo in photos:
+        empty = False
+        yield photo
+    if empty:
+        yield _failing(PurePath(given).name or given, _told(given), problem)
+
+
+# Files and folders
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _file(path: str, name: str, rules: _Rules) -> SourcePhoto:
+    where = _told(path)
+    return SourcePhoto(clean_name(name), where, partial(_read_file, path, where, rules.settings))
+
+
+def _read_file(path: str, where: str, settings: Settings) -> bytes:
+    try:
+        with Path(path).open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            _check_size(size, where, settings)
+            return _read_stream(stream, where, settings)
+    except OSError as error:
+        raise ImageError(f"{where}: cannot be read: {_reason(error)}") from error
+
+
+def _read_standard_input(settings: Settings) -> bytes:
+    return _read_stream(sys.stdin.buffer, "standard input", settings)
+
+
+def _read_stream(stream: BinaryIO, where: str, settings: Settings) -> bytes:
+    """All of a stream, which may grow or never end."""
+    data = stream.read(settings.max_file_bytes + 1)
+    _check_size(len(data), where, settings)
+    return data
+
+
+def _check_size(size: int, where: str, settings: Settings) -> None:
+    if size > settings.max_file_bytes:
+        limit = _size(settings.max_file_bytes)
+        raise ImageError(f"{where}: over the limit of {limit} a file; export it smaller, or raise DENTIFY_MAX_FILE_BYTES")
+
+
+def _size(count: int) -> str:
+    """Bytes for people.
+
+    >>> _size(900), _size(64 * 2**20), _size(5 * 2**29)
+    ('900 bytes', '64 MiB', '2.5 GiB')
+    """
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= unit:
+            return f"{round(count / unit, 1):g} {name}"
+    return f"{count} bytes"
+
+
+def _from_folder(root: str, prefix: str, rules: _Rules) -> Iterator[SourcePhoto]:
+    for path, relative, problem in _walk(root, rules):
+        name = f"{prefix}/{relative}" if prefix else relative
+        if problem:
+            yield _failing(name, _told(path), problem)
+        else:
+            yield from _if_picture(path, name, rules)
+
+
+def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
+    """`(path, path below the root, problem)` of every file below a folder, depth first, names sorted.
+
+    Links to files are followed, links to folders are not: a loop of them has no end, and a folder has one real name.
+    """
+    pending = [("folder", root, "")]
+    while pending:
+        kind, path, relative = pending.pop()
+        if kind == "file":
+            yield path, relative, ""
+        elif kind == "other":
+            rules.skip(_told(path))
+        else:
+            is_output = rules.output is not None and _identity(path) == rules.output
+            if is_output and relative:
+                rules.skip(_told(path))
+                continue
+            try:
+                with os.scandir(path) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
+            except OSError as error:
+                yield path, relative or PurePath(path).name, f"cannot be read: {_reason(error)}"
+                continue
+            for entry in entries:
+                ours = is_output and entry.name.endswith(".photo.jpg")
+                below = f"{relative}/{entry.name}" if relative else entry.name
+                pending.append(("other" if ours else _kind(entry), entry.path, below))
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.name.startswith(".") or entry.name == "__MACOSX":
+        return "other"
+    try:
+        if entry.is_dir():
+            return "other" if entry.is_symlink() else "folder"
+        if entry.is_file() or not Path(entry.path).exists():
+            return "file"
+    except OSError:
+        return "file"  # reading it will say why
+    return "other"  # a pipe, a socket or a device would block or never end
+
+
+def _if_picture(path: str, name: str, rules: _Rules) -> Iterator[SourcePhoto]:
+    if is_picture_name(name) or _starts_like_picture(path):
+        yield _file(path, name, rules)
+    else:
+        rules.skip(_told(path))
+
+
+def _first_bytes(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as stream:
+            return stream.read(START_BYTES)
+    except OSError:
+        return b""
+
+
+def _starts_like_picture(path: str) -> bool:
+    return is_picture_start(_first_bytes(path))
+
+
+def _from_glob(pattern: str, rules: _Rules) -> Iterator[SourcePhoto]:
+    """Photos that a pattern matches: sorted, named from the part before its first wildcard on. `**` is any number of folders."""
+    parts = PurePath(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
+    base, wanted = PurePath(*parts[:fixed]), parts[fixed:]
+    if "**" in wanted:
+        for path, relative, problem in _walk(os.fspath(base), rules):
+            if not problem and _matches(tuple(relative.split("/")), wanted):
+                yield from _from_match(path, relative, rules)
+        return
+    for match in sorted(glob.glob(os.fspath(PurePath(pattern)))):  # noqa: PTH207 - keeps the spelling of the base
+        relative = PurePath(match).relative_to(base).as_posix()
+        if Path(match).is_dir():
+            yield from _from_folder(match, relative, rules)
+        else:
+            yield from _from_match(match, relative, rules)
+
+
+def _from_match(path: str, relative: str, rules: _Rules) -> Iterator[SourcePhoto]:
+    if path.lower().endswith(".zip"):
+        yield from _from_zip(path, rules)
+    else:
+        yield from _if_picture(path, relative, rules)
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether a path's parts match a pattern's.
+
+    >>> _matches(("a", "b", "c.jpg"), ("**", "*.jpg")), _matches(("c.jpg",), ("**", "*.jpg")), _matches(("a", "b"), ("*",))
+    (True, True, False)
+    """
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[index:], pattern[1:]) for index in range(len(parts) + 1))
+    return bool(parts) and fnmatch(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+# Zips
+
+
+def _is_zip(path: str) -> bool:
+    return path.lower().endswith(".zip") or _first_bytes(path).startswith(_ZIP_STARTS)
+
+
+class _BoundedReader(io.BufferedReader):
+    """A file that refuses to be read in one huge piece, as `zipfile` does with a zip's list of entries."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(io.FileIO(path))
+        self._limit = limit
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self._limit:
+            raise ArchiveError("its list of entries is too long; split it, or raise DENTIFY_MAX_ARCHIVE_FILES")
+        return super().read(size)
+
+
+def _from_zip(path: str, rules: _Rules) -> Iterator[SourcePhoto]:
+    where = _told(path)
+    try:
+        archive = _open_zip(path, rules.settings)
+        entries = _checked_entries(archive, rules.settings)
+    except ArchiveError as error:
+        yield _failing(PurePath(path).name, where, str(error), ArchiveError)
+        return
+    seen: set[str] = set()
+    for name, info in entries:
+        at = f"{where}: {_told(name)}"
+        if any(part.startswith(".") or part == "__MACOSX" for part in name.split("/")):
+            rules.skip(at)
+            continue
+        problem = _entry_problem(info) or ("is in the zip twice; only the first is assessed" if name in seen else "")
+        seen.add(name)
+        if problem:
+            yield _failing(name, at, problem, ArchiveError)
+        elif is_picture_name(name) or _entry_starts_like_picture(archive, info):
+            yield SourcePhoto(clean_name(name), at, partial(_read_entry, archive, info, at, rules.settings))
+        else:
+            rules.skip(at)
+
+
+def _open_zip(path: str, settings: Settings) -> zipfile.ZipFile:
+    """The archive with its list of entries read. Its file closes when nothing refers to the archive any more."""
+    stream: BinaryIO | None = None
+    try:
+        stream = _BoundedReader(path, settings.max_archive_files * _DIRECTORY_BYTES_PER_ENTRY)
+        archive = zipfile.ZipFile(stream)
+    except OSError as error:
+        _close(stream)
+        raise ArchiveError(f"cannot be read: {_reason(error)}") from error
+    except _BROKEN_ZIP as error:
+        _close(stream)
+        raise ArchiveError("not a whole zip archive; download or make it again") from error
+    except ArchiveError:
+        _close(stream)
+        raise
+    weakref.finalize(archive, stream.close)
+    return archive
+
+
+def _close(stream: BinaryIO | None) -> None:
+    if stream is not None:
+        stream.close()
+
+
+def _checked_entries(archive: zipfile.ZipFile, settings: Settings) -> list[tuple[str, zipfile.ZipInfo]]:
+    """`(name, entry)` of every file in an archive within its limits, sorted by name.
+
+    Raises:
+        ArchiveError: the archive as a whole is hostile or over a limit; the message lacks the archive's name.
+    """
+    infos = archive.infolist()
+    if len(infos) > settings.max_archive_files:
+        raise ArchiveError(
+            f"holds {len(infos)} entries, over the limit of {settings.max_archive_files}; "
+            "split it, or raise DENTIFY_MAX_ARCHIVE_FILES"
+        )
+    total = sum(info.file_size for info in infos)
+    if total > settings.max_archive_bytes:
+        raise ArchiveError(
+            f"unpacks to {_size(total)}, over the limit of {_size(settings.max_archive_bytes)}; "
+            "split it, or raise DENTIFY_MAX_ARCHIVE_BYTES"
+        )
+    entries = [(_entry_name(info), info) for info in infos]
+    for name, info in entries:
+        if info.file_size > max(_SMALL_ENTRY_BYTES, settings.max_archive_ratio * info.compress_size):
+            raise ArchiveError(
+                f"refused as a zip bomb: {_told(name)} unpacks to more than {settings.max_archive_ratio:g} times its size"
+            )
+        if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
+            raise ArchiveError(f"refused: its entry {_told(name)} points outside the archive")
+    by_offset = sorted(infos, key=lambda info: info.header_offset)
+    ends = [info.header_offset + zipfile.sizeFileHeader + info.compress_size for info in by_offset]  # type: ignore[attr-defined]
+    starts = [info.header_offset for info in by_offset[1:]] + [archive.start_dir]
+    if any(end > start for end, start in zip(ends, starts, strict=False)):
+        raise ArchiveError("refused as a zip bomb: its entries overlap")
+    files = [(name, info) for name, info in entries if not name.endswith("/")]
+    clean = [("/".join(part for part in name.split("/") if part not in ("", ".")), info) for name, info in files]
+    return sorted(clean, key=lambda entry: entry[0])
+
+
+def _entry_name(info: zipfile.ZipInfo) -> str:
+    """An entry's name, `/` between its parts. Finder writes UTF-8 without saying so, which `zipfile` takes for code page 437."""
+    name = info.filename
+    if not info.flag_bits & _UTF8_FLAG:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
+
+
+def _entry_problem(info: zipfile.ZipInfo) -> str:
+    """Why an entry cannot be a photo; empty when it may be one."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return "is a symbolic link, which is not followed; put the photo itself into the zip"
+    if kind not in (0, stat.S_IFREG):
+        return "is not a regular file"
+    if info.flag_bits & _ENCRYPTED_FLAGS:
+        return "is encrypted; unpack it with its password first"
+    if info.filename.lower().endswith(".zip"):
+        return "is a zip within a zip, which is not opened; unpack it first"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # bzip2 and LZMA inflate without a bound in Python's zipfile
+        return "is compressed by a method other than deflate; unpack it first"
+    return ""
+
+
+def _entry_starts_like_picture(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(info) as stream:
+            return is_picture_start(stream.read(START_BYTES))
+    except (*_BROKEN_ZIP, OSError, RuntimeError):
+        return False
+
+
+def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, settings: Settings) -> bytes:
+    """One entry's bytes, inflated in bounded pieces: in one, an entry whose header lies about its size would fill memory."""
+    _check_size(info.file_size, where, settings)
+    try:
+        with archive.open(info) as stream:
+            return b"".join(iter(partial(stream.read, _CHUNK_BYTES), b""))
+    except (*_BROKEN_ZIP, OSError, RuntimeError) as error:
+        raise ArchiveError(f"{where}: is damaged in the zip; download or make the zip again") from error

@@ -1,0 +1,232 @@
+"""The walk over ONNX files against files that the `onnx` package made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from dentify.bundle.onnx_bytes import inspect_onnx
+from dentify.errors import BundleError
+from dentify.testing import tiny_onnx
+
+
+def external(name: str = "w") -> TensorProto:
+    """A tensor that lies in another file."""
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), name)
+    onnx.external_data_helper.set_external_data(tensor, location="../weights.bin")
+    tensor.ClearField("raw_data")
+    return tensor
+
+
+def value(name: str, *shape: Any) -> Any:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def model(nodes: list[Any], initializers: list[Any] = [], **more: Any) -> Any:  # noqa: B006 - never changed
+    graph = helper.make_graph(nodes, "g", [value("x", 1, 4)], [value("y", 1, 4)], initializers)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, **more)
+
+
+IDENTITY = helper.make_node("Identity", ["x"], ["y"])
+
+
+def in_initializer() -> Any:
+    return model([helper.make_node("Add", ["x", "w"], ["y"])], [external()])
+
+
+def in_constant() -> Any:
+    return model([helper.make_node("Constant", [], ["c"], value=external()), IDENTITY])
+
+
+def in_sparse_constant() -> Any:
+    indices = numpy_helper.from_array(np.arange(4, dtype=np.int64), "i")
+    sparse = helper.make_sparse_tensor(external(), indices, [8])
+    return model([helper.make_node("Constant", [], ["c"], sparse_value=sparse), IDENTITY])
+
+
+def in_sparse_initializer() -> Any:
+    made = model([IDENTITY])
+    indices = numpy_helper.from_array(np.arange(4, dtype=np.int64), "i")
+    made.graph.sparse_initializer.append(helper.make_sparse_tensor(external(), indices, [8]))
+    return made
+
+
+def in_branch() -> Any:
+    branch = helper.make_graph([helper.make_node("Identity", ["w"], ["z"])], "b", [], [value("z", 4)], [external()])
+    return model([helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch), IDENTITY])
+
+
+def in_function() -> Any:
+    body = [helper.make_node("Constant", [], ["c"], value=external()), helper.make_node("Identity", ["a"], ["b"])]
+    function = helper.make_function("mine", "F", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+    return model([helper.make_node("F", ["x"], ["y"], domain="mine")], functions=[function])
+
+
+def in_function_default() -> Any:
+    function = helper.make_function(
+        "mine",
+        "F",
+        ["a"],
+        ["b"],
+        [IDENTITY],
+        [helper.make_opsetid("", 17)],
+        attribute_protos=[helper.make_attribute("t", external())],
+    )
+    return model([IDENTITY], functions=[function])
+
+
+def in_list_of_tensors() -> Any:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    node.attribute.append(helper.make_attribute("ts", [external()]))
+    return model([node])
+
+
+def in_training_info() -> Any:
+    made = model([IDENTITY])
+    made.training_info.add().algorithm.CopyFrom(helper.make_graph([], "t", [], [], [external()]))
+    return made
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        in_initializer,
+        in_constant,
+        in_sparse_constant,
+        in_sparse_initializer,
+        in_branch,
+        in_function,
+        in_function_default,
+        in_list_of_tensors,
+        in_training_info,
+    ],
+)
+def test_external_data_is_refused_wherever_it_hides(build: Callable[[], Any]) -> None:
+    with pytest.raises(
+        BundleError, match=r"^n: keeps tensors in another file \(external data\); export it with its weights inside$"
+    ):
+        inspect_onnx(build().SerializeToString(), where="n")
+
+
+def test_a_model_saved_by_onnx_with_external_data_is_refused(tmp_path: Path) -> None:
+    weights = numpy_helper.from_array(np.ones((1, 4), np.float32), "w")
+    path = tmp_path / "m.onnx"
+    onnx.save(
+        model([helper.make_node("Add", ["x", "w"], ["y"])], [weights]),
+        path,
+        save_as_external_data=True,
+        location="m.data",
+        size_threshold=0,
+    )
+    with pytest.raises(BundleError, match="external data"):
+        inspect_onnx(path.read_bytes(), where="n")
+
+
+def test_a_location_flag_without_a_location_is_refused() -> None:
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    tensor.data_location = TensorProto.EXTERNAL
+    with pytest.raises(BundleError, match="external data"):
+        inspect_onnx(model([IDENTITY], [tensor]).SerializeToString(), where="n")
+
+
+def test_weights_inside_are_welcome() -> None:
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    tensor.data_location = TensorProto.DEFAULT
+    facts = inspect_onnx(model([IDENTITY], [tensor]).SerializeToString(), where="n")
+    assert facts.inputs == {"x": (1, 4)}
+
+
+@pytest.mark.parametrize(
+    ("domain", "operator"),
+    [("ai.onnx.contrib", "PyOp"), ("com.example", "Mine"), ("com.microsoft", "EPContext"), ("com.microsoft", "PythonOp")],
+)
+def test_foreign_operators_are_refused(domain: str, operator: str) -> None:
+    node = helper.make_node(operator, ["x"], ["y"], domain=domain)
+    with pytest.raises(BundleError, match=re.escape(f"not ONNX Runtime's own ({domain}::{operator})")):
+        inspect_onnx(model([node]).SerializeToString(), where="n")
+
+
+def test_foreign_operators_within_a_branch_are_refused() -> None:
+    branch = helper.make_graph([helper.make_node("PyOp", [], ["z"], domain="ai.onnx.contrib")], "b", [], [value("z", 4)])
+    node = helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch)
+    with pytest.raises(BundleError, match="PyOp"):
+        inspect_onnx(model([node, IDENTITY]).SerializeToString(), where="n")
+
+
+@pytest.mark.parametrize(("domain", "operator"), [("", "Relu"), ("com.microsoft", "QLinearAdd"), ("ai.onnx.ml", "Normalizer")])
+def test_onnx_runtimes_own_operators_are_welcome(domain: str, operator: str) -> None:
+    node = helper.make_node(operator, ["x"], ["y"], domain=domain)
+    assert inspect_onnx(model([node]).SerializeToString(), where="n").outputs == {"y": (1, 4)}
+
+
+def test_functions_written_out_in_the_file_are_welcome() -> None:
+    function = helper.make_function("mine", "F", ["x"], ["y"], [IDENTITY], [helper.make_opsetid("", 17)])
+    made = model([helper.make_node("F", ["x"], ["y"], domain="mine")], functions=[function])
+    assert inspect_onnx(made.SerializeToString(), where="n").outputs == {"y": (1, 4)}
+
+
+def test_shapes_are_those_that_onnx_reads_and_open_where_they_have_a_name() -> None:
+    graph = helper.make_graph([IDENTITY], "g", [value("x", "batch", 3, 8, 8)], [value("y", "batch", 3, 8, 8), value("z")], [])
+    facts = inspect_onnx(helper.make_model(graph).SerializeToString(), where="n")
+    assert facts.inputs == {"x": (None, 3, 8, 8)}
+    assert facts.outputs == {"y": (None, 3, 8, 8), "z": ()}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x80\x04\x95\x0a\x00\x00\x00\x00\x00\x00\x00}\x94.", id="pickle"),
+        pytest.param(b"PK\x03\x04" + bytes(100), id="zip"),
+        pytest.param(b"\x10\x00\x00\x00ORTM" + bytes(100), id="ONNX Runtime's own format"),
+        pytest.param(tiny_onnx()[:-20], id="cut off"),
+        pytest.param(b"\x3a\x04\x0b\x0b\x0c\x0c", id="groups"),
+        pytest.param(b"\xba\x80\x80\x80\x80\x10\x00", id="field number beyond 2**29"),
+        pytest.param(b"\x3a" + b"\xff" * 11, id="length without end"),
+    ],
+)
+def test_what_is_not_onnx_is_refused(data: bytes) -> None:
+    with pytest.raises(BundleError, match=r"^n: not an ONNX file"):
+        inspect_onnx(data, where="n")
+
+
+def test_nesting_without_end_is_refused() -> None:
+    def field(number: int, content: bytes) -> bytes:
+        size, length = len(content), bytearray()
+        while size >= 0x80:
+            length.append(size & 0x7F | 0x80)
+            size >>= 7
+        return bytes([number << 3 | 2]) + bytes([*length, size]) + content
+
+    graph = b""
+    for _ in range(40):
+        graph = field(1, field(5, field(6, graph)))  # a node's attribute that is a graph
+    with pytest.raises(BundleError, match="nested more than"):
+        inspect_onnx(field(7, graph), where="n")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_onnx_or_a_bundle_error(data: bytes) -> None:
+    try:
+        inspect_onnx(data, where="n")
+    except BundleError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+@given(st.integers(0, len(tiny_onnx()) - 1), st.integers(0, 255))
+def test_any_changed_byte_is_onnx_or_a_bundle_error(position: int, byte: int) -> None:
+    data = bytearray(tiny_onnx())
+    data[position] = byte
+    try:
+        inspect_onnx(bytes(data), where="n")
+    except BundleError as error:
+        assert "\n" not in str(error)  # noqa: PT017

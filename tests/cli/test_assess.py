@@ -1,0 +1,371 @@
+"""`dentify assess`, in this process: what it writes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+import dentify as dentify_package
+from dentify.assessment import Assessment
+
+Dentify = Callable[..., Result]
+Paint = Callable[..., Path]
+
+
+def files(folder: str = "out") -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def usage_error(result: Result) -> str:
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def photos(paint: Paint) -> Path:
+    """A folder as people have them: photos, other files, a broken one."""
+    paint("photos/a/b.png", "dent")
+    paint("photos/c.png")
+    Path("photos/notes.txt").write_text("hello")
+    return Path("photos")
+
+
+# Standard output
+
+
+def test_a_photo_alone_is_its_report(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    result = dentify("assess", paint("a.png", "dent"), "--bundle", bundle)
+    assert result.exit_code == 0
+    expected = dentify_package.load(bundle).assess("a.png").report
+    assert result.stdout == expected + "\n"
+    assert "dent" in result.stdout
+    assert result.stderr == "1 assessed, 0 failed, 0 skipped\n"
+
+
+def test_several_photos_are_reports_under_their_names(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    result = dentify("assess", photos, "--bundle", bundle)
+    assert result.exit_code == 0
+    first, second = result.stdout.split("\n\nc.png\n")
+    assert first.startswith("a/b.png\n")
+    assert "dent" in first
+    assert second.strip()
+    assert result.stderr == "2 assessed, 0 failed, 1 skipped\n"
+
+
+def test_a_photo_alone_is_one_json_document(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    result = dentify("assess", paint("photos/a.png", "dent"), "--format", "json", "--bundle", bundle)
+    assert len(result.stdout.splitlines()) > 10
+    assessment = Assessment.model_validate_json(result.stdout)
+    assert assessment.photo.name == "a.png"
+    assert [finding.type for finding in assessment.findings] == ["dent"]
+
+
+def test_several_photos_are_json_lines(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    result = dentify("assess", photos, "--format", "json", "--bundle", bundle)
+    assert [json.loads(line)["photo"]["name"] for line in result.stdout.splitlines()] == ["a/b.png", "c.png"]
+
+
+def test_a_photo_on_standard_input(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    data = paint("a.png", "dent").read_bytes()
+    result = dentify("assess", "-", "--format", "json", "--bundle", bundle, stdin=data)
+    assert json.loads(result.stdout)["photo"]["name"] == "stdin"
+
+
+def test_quiet_leaves_errors_alone(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a.png")
+    result = dentify("assess", "a.png", "gone.png", "--quiet", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.stderr == "error: gone.png: no such file or folder\n"
+
+
+# Folders
+
+
+def test_a_folder_becomes_a_tree_of_results(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    result = dentify("assess", photos, "-o", "out", "--bundle", bundle)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert files() == ["a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "summary.csv"]
+    assert Assessment.model_validate_json(Path("out/a/b.json").read_bytes()).photo.name == "a/b.png"
+    with Image.open("out/a/b.photo.jpg") as drawn:
+        assert (drawn.format, drawn.size) == ("JPEG", (192, 128))
+    with Path("out/summary.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["name"], row["dent"]) for row in rows] == [("a/b.png", "1"), ("c.png", "0")]
+    assert all(float(row["assess_ms"]) > 0 for row in rows)
+    assert Path("out/errors.jsonl").read_text() == ""
+
+
+def test_the_formats_are_chosen(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    dentify("assess", photos, "-o", "out", "--format", "text,json", "--bundle", bundle)
+    assert files() == ["a/b.json", "a/b.txt", "c.json", "c.txt", "errors.jsonl", "summary.csv"]
+
+
+def test_results_do_not_depend_on_workers_formats_or_the_time(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    """Timings stand in summary.csv alone."""
+    dentify("assess", photos, "-o", "one", "--workers", "1", "--bundle", bundle)
+    dentify("assess", photos, "-o", "four", "--workers", "4", "--format", "json,photo,text", "--bundle", bundle)
+    for name in files("one"):
+        if name != "summary.csv":
+            assert Path("one", name).read_bytes() == Path("four", name).read_bytes()
+
+
+def test_what_fails_does_not_stop_the_others(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    Path("photos/b.jpg").write_text("this is text")
+    result = dentify("assess", photos, "-o", "out", "--bundle", bundle)
+    assert result.exit_code == 1
+    error, closing = result.stderr.splitlines()
+    assert error.startswith("error: photos/b.jpg: not a picture")
+    assert closing == "2 assessed, 1 failed, 1 skipped"
+    entry = json.loads(Path("out/errors.jsonl").read_text())
+    assert entry == {"name": "b.jpg", "error": "ImageError", "message": error.removeprefix("error: ")}
+
+
+def test_results_within_the_photos_folder_are_not_assessed_later(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    for _ in range(2):
+        result = dentify("assess", photos, "-o", "photos/out", "--resume", "--bundle", bundle)
+        assert result.exit_code == 0
+    assert result.stderr == "0 assessed, 0 failed, 2 skipped, 2 done before\n"
+    for _ in range(2):
+        result = dentify("assess", photos, "-o", photos, "--resume", "--bundle", bundle)
+        assert result.exit_code == 0
+
+
+def test_gates_and_threshold_reach_the_answer(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a.png", "dent")
+    result = dentify("assess", "a.png", "--format", "json", "--no-gates", "--score-threshold", "0.25", "--bundle", bundle)
+    assert json.loads(result.stdout)["settings"] == {"score_threshold": 0.25, "gates": False}
+
+
+# Zips
+
+
+def test_a_zip_becomes_a_zip_with_the_same_tree(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    with zipfile.ZipFile("photos.zip", "w") as archive:
+        for name in files("photos"):
+            archive.write(Path("photos", name), name)
+    for output in ("once.zip", "twice.zip"):
+        result = dentify("assess", "photos.zip", "-o", output, "--bundle", bundle)
+        assert (result.exit_code, result.stderr) == (0, "2 assessed, 0 failed, 1 skipped\n")
+    with zipfile.ZipFile("once.zip") as archive:
+        names = ["a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "summary.csv"]
+        assert sorted(archive.namelist()) == names
+        assert Assessment.model_validate_json(archive.read("a/b.json")).photo.name == "a/b.png"
+    assert Path("once.zip").read_bytes() == Path("twice.zip").read_bytes()
+    assert files(".").count(".once.zip.part") == 0
+
+
+def test_a_zip_in_gives_the_files_that_its_folder_would(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    with zipfile.ZipFile("photos.zip", "w") as archive:
+        archive.write("photos/a/b.png", "a/b.png")
+        archive.write("photos/c.png", "c.png")
+    dentify("assess", photos, "-o", "one", "--bundle", bundle)
+    dentify("assess", "photos.zip", "-o", "two", "--bundle", bundle)
+    assert files("one") == files("two")
+    assert Path("one/a/b.json").read_bytes() == Path("two/a/b.json").read_bytes()
+
+
+# Resuming and overwriting
+
+
+def test_a_second_run_needs_to_be_told_what_to_do(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    dentify("assess", photos, "-o", "out", "--bundle", bundle)
+    result = dentify("assess", photos, "-o", "out", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.stderr == "error: out: holds results already; --resume finishes them, --overwrite replaces them\n"
+    assert dentify("assess", photos, "-o", "out", "--overwrite", "--bundle", bundle).exit_code == 0
+
+
+def test_resume_does_what_is_new_or_changed(dentify: Dentify, bundle: Path, photos: Path, paint: Paint) -> None:
+    dentify("assess", photos, "-o", "out", "--bundle", bundle)
+    paint("photos/c.png", "scratch")
+    paint("photos/d.png")
+    result = dentify("assess", photos, "-o", "out", "--resume", "--bundle", bundle)
+    assert result.stderr == "2 assessed, 0 failed, 1 skipped, 1 done before\n"
+    result = dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
+    assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    dentify("assess", photos, "-o", "fresh", "--score-threshold", "0.4", "--bundle", bundle)
+    for name in files("fresh"):
+        if name != "summary.csv":
+            assert Path("out", name).read_bytes() == Path("fresh", name).read_bytes()
+
+
+# Bad input: one line each
+
+
+def truncated() -> None:
+    Image.effect_noise((300, 200), 50).save("whole.jpg")
+    Path("bad.jpg").write_bytes(Path("whole.jpg").read_bytes()[:3000])
+
+
+def huge() -> None:
+    """60,000 × 60,000 pixels, in the header alone."""
+    Image.new("L", (1, 1)).save("bad.jpg", "PNG")
+    data = bytearray(Path("bad.jpg").read_bytes())
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    data[29:33] = __import__("zlib").crc32(bytes(data[12:29])).to_bytes(4, "big")
+    Path("bad.jpg").write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Path("bad.jpg").write_bytes(b""), "bad.jpg: the file is empty"),
+        (lambda: Path("bad.jpg").write_text("Dear customer,"), "bad.jpg: not a picture"),
+        (truncated, "bad.jpg: this JPEG is cut off"),
+        (huge, "bad.jpg: 60000 × 60000 pixels are over the limit of 100 megapixels"),
+        (lambda: Path("bad.jpg").symlink_to("bad.jpg"), "bad.jpg: cannot be read: "),
+        (lambda: Path("bad.jpg").mkdir(), "bad.jpg: no photos in this folder"),
+        (lambda: None, "bad.jpg: no such file or folder"),
+    ],
+    ids=["empty", "text", "truncated", "huge", "unreadable", "empty folder", "missing"],
+)
+def test_a_bad_photo_is_one_line(make: Callable[[], None], message: str, dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    make()
+    paint("good.png")
+    result = dentify("assess", "bad.jpg", "good.png", "-o", "out", "--bundle", bundle)
+    assert result.exit_code == 1
+    error, closing = result.stderr.splitlines()
+    assert error.startswith(f"error: {message}")
+    assert closing == "1 assessed, 1 failed, 0 skipped"
+    assert files() == ["errors.jsonl", "good.json", "good.photo.jpg", "summary.csv"]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_an_animation_is_its_first_frame_and_says_so(kind: str, dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    with Image.open(paint("a.png", "dent")) as first:
+        first.load()
+    others = [Image.new("RGB", first.size, colour) for colour in ("black", "white")]
+    first.save("a.gif", kind, save_all=True, append_images=others, lossless=True)
+    result = dentify("assess", "a.gif", "--format", "json", "--bundle", bundle)
+    assert "first frame of 3" in json.loads(result.stdout)["notes"]
+
+
+def link(archive: zipfile.ZipFile) -> None:
+    info = zipfile.ZipInfo("link.jpg")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    archive.writestr(info, "/etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("add", "message", "assessed"),
+    [
+        (lambda archive: archive.writestr("../x.jpg", b""), "refused: its entry ../x.jpg points outside the archive", 0),
+        (
+            lambda archive: archive.writestr("x.jpg", bytes(4 * 2**20), zipfile.ZIP_DEFLATED),
+            "refused as a zip bomb: x.jpg unpacks to more than 100 times its size",
+            0,
+        ),
+        (
+            lambda archive: archive.writestr("x.zip", b"PK"),
+            "x.zip: is a zip within a zip, which is not opened; unpack it first",
+            1,
+        ),
+        (link, "link.jpg: is a symbolic link, which is not followed; put the photo itself into the zip", 1),
+    ],
+    ids=["traversal", "bomb", "nested", "link"],
+)
+def test_a_hostile_zip_is_one_line(
+    add: Callable[[zipfile.ZipFile], None], message: str, assessed: int, dentify: Dentify, bundle: Path, paint: Paint
+) -> None:
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.write(paint("a.png"), "a.png")
+        add(archive)
+    result = dentify("assess", "a.zip", "-o", "out", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: a.zip: {message}\n{assessed} assessed, 1 failed, 0 skipped\n"
+    assert not Path("x.jpg").exists()
+
+
+def test_two_photos_for_one_output_are_one_line(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a/x.png", "dent")
+    paint("b/x.png")
+    result = dentify("assess", "a/x.png", "b/x.png", "-o", "out", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[0] == (
+        "error: b/x.png: would be written to the same place as a/x.png (x.json); rename one, or assess them into two places"
+    )
+    assert Assessment.model_validate_json(Path("out/x.json").read_bytes()).findings
+    assert dentify("assess", "a/x.png", "b/x.png", "--bundle", bundle).exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", ["çizik 凹み ☂.png", "x" * 251 + ".png", os.fsdecode(b"caf\xe9\n.png")])
+def test_any_name_works(name: str, dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint(Path("photos", name))
+    Path("photos/bad" + name[:200]).write_text("text")
+    result = dentify("assess", "photos", "-o", "out", "--bundle", bundle)
+    assert result.stderr.splitlines()[-1].startswith("1 assessed")
+    (document,) = Path("out").glob("*.json")
+    assert Assessment.model_validate_json(document.read_bytes()).photo.name
+
+
+def test_a_place_that_cannot_be_written_is_one_line(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a.png")
+    Path("out").write_text("mine")
+    result = dentify("assess", "a.png", "-o", "out", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.stderr == "error: out: is a file, results need a folder or a name that ends in .zip\n"
+
+
+def test_a_missing_bundle_is_one_line(dentify: Dentify, paint: Paint) -> None:
+    result = dentify("assess", paint("a.png"), "--bundle", "nope")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: nope: no such bundle\n"
+
+
+# Wrong usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "photo"], "--format photo needs -o: say where the annotated photos go"),
+        (["--format", "jsn"], "--format 'jsn' is none of text, json, photo"),
+        (
+            ["--format", "text,json"],
+            "standard output takes one format: choose text or json, or say with -o where files go",
+        ),
+        (["--resume"], "--resume needs -o: standard output keeps nothing"),
+        (["--overwrite"], "--overwrite needs -o: standard output keeps nothing"),
+        (["-o", "out", "--resume", "--overwrite"], "--resume keeps what is done, --overwrite replaces it: choose one"),
+        (["-o", "out.zip", "--resume"], "--resume needs a folder: a zip is written in one go"),
+        (
+            ["-o", "out", "--resume", "--format", "photo"],
+            "--resume needs json among the formats: it tells what is done already",
+        ),
+        (["-o", "a.zip", "--overwrite"], "-o names one of the inputs: choose another name"),
+        (["--score-threshold", "0.001"], "Invalid value for '--score-threshold'"),
+        (["--workers", "0"], "Invalid value for '--workers'"),
+    ],
+)
+def test_wrong_usage_says_what_to_type(arguments: list[str], message: str, dentify: Dentify) -> None:
+    Path("a.zip").write_bytes(b"")
+    assert message in usage_error(dentify("assess", "a.zip", *arguments))
+
+
+def test_nothing_to_assess_is_wrong_usage(dentify: Dentify) -> None:
+    assert "Missing argument 'PATH" in usage_error(dentify("assess"))
+
+
+def test_a_wrong_setting_is_wrong_usage(dentify: Dentify, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DENTIFY_MAX_PIXELS", "many")
+    assert "DENTIFY_MAX_PIXELS='many'" in usage_error(dentify("assess", "a.png"))
+
+
+def test_a_setting_from_the_environment_counts(
+    dentify: Dentify, bundle: Path, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENTIFY_MAX_PIXELS", "1000")
+    result = dentify("assess", paint("a.png"), "--bundle", bundle)
+    assert result.stderr.startswith("error: a.png: 192 × 128 pixels are over the limit")

@@ -1,0 +1,603 @@
+"""The stages one by one on arrays, and all of them on painted photos with the tiny bundle."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+import dentify
+from dentify.assessment import Assessment, Finding, Presence, Quality
+from dentify.assessor import (
+    Assessor,
+    confident,
+    level_of_photo,
+    levels_of_findings,
+    map_in_order,
+    on_grid_of,
+    parts_of_findings,
+    presence,
+    review_reasons,
+)
+from dentify.bundle import Bundle
+from dentify.bundle.manifest import ReviewRules, ScoreCalibration
+from dentify.errors import DentifyError, ImageError, InputError
+from dentify.imaging.masks import rle_decode
+from dentify.runtime.instances import Instances
+from dentify.settings import Settings
+from dentify.sources import iter_photos
+from dentify.testing import Damage, paint_photo, tiny_bundle
+
+HOOD = {"hood": (8 / 64, 0.25, 0.5, 0.75)}
+DENT = Damage("dent", (0.25, 0.375, 0.375, 0.5))
+SCRATCH = Damage("scratch", (0.75, 0.75, 0.875, 0.875), strength=0.85)
+ON_HOOD = paint_photo(parts=HOOD, damages=[DENT])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def assessor(folder: Path) -> Assessor:
+    return dentify.load(folder, threads=1)
+
+
+def with_manifest(folder: Path, tmp_path: Path, **changes: Any) -> Assessor:
+    """The tiny bundle with other keys in its manifest."""
+    return dentify.load(tiny_bundle(tmp_path / "changed", **changes), threads=1)
+
+
+def png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+# What is told of a whole photo
+
+
+def test_a_dent_on_the_hood_is_told_whole(assessor: Assessor) -> None:
+    assessment = assessor.assess(ON_HOOD, name="a/b.png")
+    assert assessment.photo.name == "a/b.png"
+    assert (assessment.photo.width, assessment.photo.height) == (768, 512)
+    assert assessment.bundle == assessor.bundle.identity
+    assert assessment.vehicle is not None
+    assert assessment.vehicle.present
+    assert assessment.damage is not None
+    assert assessment.damage.present
+    (finding,) = assessment.findings
+    assert (finding.id, finding.type, finding.box, finding.confidence) == (1, "dent", (192.0, 192.0, 288.0, 256.0), 1.0)
+    assert finding.area_share == pytest.approx(8 * 8 / 64**2, abs=1e-5)
+    assert finding.mask is not None
+    mask = rle_decode(finding.mask)
+    assert mask.shape == (512, 768)
+    assert mask[192:256, 192:288].all()
+    assert mask.sum() == 64 * 96
+    (part,) = finding.parts
+    assert (part.name, part.share_of_finding) == ("hood", 1.0)
+    assert part.share_of_part == pytest.approx(8 * 8 / (24 * 32), abs=1e-4)
+    assert finding.severity is not None
+    assert finding.severity.level == "severe"
+    assert [part.name for part in assessment.parts] == ["hood"]
+    assert assessment.severity == finding.severity
+    assert not assessment.review.needed
+    assert assessment.not_judged == ("crack", "glass_shatter", "lamp_broken", "tire_flat")
+    assert "dent" in assessment.report
+    assert assessment.dentify_version == dentify.__version__
+
+
+def test_the_same_photo_gives_the_same_bytes(folder: Path) -> None:
+    first, second = (dentify.load(folder).assess(ON_HOOD).to_json() for _ in range(2))
+    assert first == second
+    assert Assessment.model_validate_json(first).to_json() == first
+
+
+def test_findings_are_numbered_from_the_surest(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(damages=[SCRATCH, DENT, Damage("dent", (0.5, 0.0, 0.625, 0.125), strength=0.7)]))
+    assert [(finding.id, finding.type) for finding in assessment.findings] == [(1, "dent"), (2, "scratch"), (3, "dent")]
+    assert [finding.confidence for finding in assessment.findings] == sorted(
+        (f.confidence for f in assessment.findings), reverse=True
+    )
+
+
+def test_no_vehicle_tells_nothing_else(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(body=None, damages=[DENT]))
+    assert assessment.vehicle == Presence(present=False, confidence=0.982)
+    assert assessment.damage is None
+    assert assessment.findings == ()
+    assert assessment.parts == ()
+    assert assessment.severity is None
+    assert "no vehicle" in assessment.report
+
+
+def test_no_damage_still_tells_the_parts(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(parts=HOOD))
+    assert assessment.damage is not None
+    assert not assessment.damage.present
+    assert assessment.findings == ()
+    assert assessment.severity is None
+    assert [part.name for part in assessment.parts] == ["hood"]
+    assert not assessment.review.needed
+
+
+def test_without_gates_all_is_told_and_the_gates_still_judge(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(body=None, damages=[DENT]), gates=False)
+    assert assessment.vehicle is not None
+    assert not assessment.vehicle.present
+    assert assessment.damage is not None
+    assert assessment.damage.present
+    assert [finding.type for finding in assessment.findings] == ["dent"]
+    assert assessment.severity is not None
+    assert not assessment.settings.gates
+    assert [reason.code for reason in assessment.review.reasons] == ["stages_disagree"]
+
+
+def test_roles_that_a_bundle_lacks_are_null(folder: Path, tmp_path: Path) -> None:
+    damage = [{"file": "tiny.onnx", "output": "types", "kind": "maps"}]
+    assessor = with_manifest(folder, tmp_path, roles={"damage": damage}, classes={"damage": ["dent", "scratch", "broken_part"]})
+    assessment = assessor.assess(ON_HOOD)
+    assert assessment.vehicle is None
+    assert assessment.damage is None
+    assert assessment.severity is None
+    assert assessment.parts == ()
+    (finding,) = assessment.findings
+    assert finding.parts == ()
+    assert finding.severity is None
+
+
+def test_gates_alone_are_a_bundle_that_judges_no_type(folder: Path, tmp_path: Path) -> None:
+    gate = [{"file": "tiny.onnx", "output": "damaged", "kind": "labels"}]
+    types = ["dent", "scratch"]
+    assessor = with_manifest(
+        folder,
+        tmp_path,
+        taxonomy={"damage_types": types, "taught": []},
+        roles={"damage_gate": gate},
+        classes={},
+        thresholds={},
+        review={},
+    )
+    assessment = assessor.assess(ON_HOOD)
+    assert assessment.damage is not None
+    assert assessment.damage.present
+    assert assessment.not_judged == ("dent", "scratch")
+    assert not assessment.review.needed
+
+
+def test_two_equal_members_answer_as_one(folder: Path, tmp_path: Path, assessor: Assessor) -> None:
+    roles = {
+        role: [{"file": "tiny.onnx", "output": output, "kind": kind, "weight": weight} for weight in (1.0, 3.0)]
+        for role, output, kind in (("damage_gate", "damaged", "labels"), ("damage", "types", "maps"), ("parts", "parts", "maps"))
+    }
+    whole = assessor.bundle.manifest.model_dump(mode="json")
+    ensemble = with_manifest(folder, tmp_path, roles=whole["roles"] | roles)
+    one, two = assessor.assess(ON_HOOD), ensemble.assess(ON_HOOD)
+    assert one.damage == two.damage
+    assert one.findings == two.findings
+
+
+def test_whole_photo_labels_may_judge_severity(folder: Path, tmp_path: Path, assessor: Assessor) -> None:
+    """The parts head stands in: its logits are no severity, but labels of a photo have one dimension less than maps."""
+    whole = assessor.bundle.manifest.model_dump(mode="json")
+    gate = [{"file": "tiny.onnx", "output": "damaged", "kind": "labels"}]
+    one_level = {
+        "taxonomy": whole["taxonomy"] | {"severity_levels": ["severe"]},
+        "classes": whole["classes"] | {"severity": ["severe"]},
+    }
+    assessment = with_manifest(folder, tmp_path, roles=whole["roles"] | {"severity": gate}, **one_level).assess(ON_HOOD)
+    assert assessment.severity is not None
+    assert assessment.severity.level == "severe"
+    assert assessment.findings[0].severity is None
+
+
+# Thresholds and settings
+
+
+def test_a_score_threshold_replaces_the_bundles_own(assessor: Assessor) -> None:
+    photo = paint_photo(damages=[DENT, Damage("scratch", (0.75, 0.75, 0.875, 0.875), strength=0.65)])
+    assert [f.type for f in assessor.assess(photo).findings] == ["dent", "scratch"]
+    strict = assessor.assess(photo, score_threshold=0.9)
+    assert [f.type for f in strict.findings] == ["dent"]
+    assert strict.settings.score_threshold == 0.9
+
+
+def test_the_bundles_thresholds_are_one_a_type(folder: Path, tmp_path: Path) -> None:
+    assessor = with_manifest(folder, tmp_path, thresholds={"findings": {"dent": 1.0, "scratch": 0.5, "broken_part": 0.5}})
+    assert [f.type for f in assessor.assess(paint_photo(damages=[DENT, SCRATCH])).findings] == ["scratch"]
+
+
+def test_confidences_are_calibrated(folder: Path, tmp_path: Path) -> None:
+    calibration = {"damage": {"temperature": 6.0}, "findings": {"dent": {"x": [0, 1], "y": [0, 0.6]}}}
+    assessment = with_manifest(folder, tmp_path, calibration=calibration).assess(ON_HOOD)
+    assert assessment.findings[0].confidence == 0.6
+    assert assessment.damage == Presence(present=True, confidence=0.731)  # sigmoid(6 / 6)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_score_threshold_is_within_0_and_1(assessor: Assessor, threshold: float) -> None:
+    with pytest.raises(InputError, match="score_threshold must be between 0 and 1"):
+        assessor.assess(ON_HOOD, score_threshold=threshold)
+
+
+# Review
+
+
+def codes(assessment: Assessment) -> list[tuple[str, int | None]]:
+    return [(reason.code, reason.finding) for reason in assessment.review.reasons]
+
+
+def test_a_finding_in_the_grey_band_wants_a_look(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(damages=[DENT, Damage("scratch", (0.75, 0.75, 0.875, 0.875), strength=0.62)]))
+    assert codes(assessment) == [("low_confidence", 2)]
+    assert assessment.review.reasons[0].text.startswith("Finding 2 (scratch) is told with a confidence of 0.")
+
+
+def test_a_type_that_the_bundle_knows_badly_wants_a_look(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(damages=[Damage("broken_part", DENT.box)]))
+    assert codes(assessment) == [("weak_type", 1)]
+
+
+def test_damage_without_a_finding_is_a_disagreement(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(damages=[SCRATCH]), score_threshold=0.999)
+    assert assessment.findings == ()
+    assert codes(assessment) == [("stages_disagree", None)]
+    assert assessment.severity is None
+
+
+def test_a_sure_finding_held_back_by_the_damage_gate_is_a_disagreement(assessor: Assessor) -> None:
+    assessment = assessor.assess(paint_photo(damages=[Damage("dent", (0.25, 0.25, 0.3125, 0.28125))]))  # 4 × 2 cells
+    assert assessment.damage is not None
+    assert not assessment.damage.present
+    assert assessment.findings == ()
+    assert codes(assessment) == [("stages_disagree", None)]
+    assert (
+        assessment.review.reasons[0].text
+        == "The photo as a whole looks undamaged, but damage (dent) was seen with a confidence of 1.00."
+    )
+
+
+RULES = ReviewRules(grey_band=(0.4, 0.6))
+YES, NO, HARDLY = (
+    Presence(present=True, confidence=0.9),
+    Presence(present=False, confidence=0.9),
+    Presence(present=True, confidence=0.5),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({}, [], id="all is well"),
+        pytest.param({"vehicle": None, "damage": None}, [], id="not judged is no reason"),
+        pytest.param({"quality": Quality(usable=False, issues=("too_dark", "blurred"))}, ["poor_quality"], id="poor photo"),
+        pytest.param({"vehicle": HARDLY}, ["low_confidence"], id="hardly a vehicle"),
+        pytest.param({"damage": HARDLY}, ["low_confidence", "stages_disagree"], id="hardly damaged, and nothing to show"),
+        pytest.param({"damage": YES}, ["stages_disagree"], id="damaged without findings"),
+        pytest.param({"damage": YES, "judges_findings": False}, [], id="damaged, findings not looked for"),
+        pytest.param({"strongest": ("dent", 0.9)}, ["stages_disagree"], id="undamaged with a sure finding"),
+        pytest.param({"strongest": ("dent", 0.5)}, [], id="undamaged with a doubtful finding"),
+        pytest.param({"vehicle": NO, "damage": YES, "strongest": ("dent", 0.9)}, ["stages_disagree"], id="no vehicle but damage"),
+        pytest.param({"vehicle": NO, "damage": NO, "strongest": ("dent", 0.9)}, [], id="no vehicle, and the damage gate agrees"),
+        pytest.param({"vehicle": NO, "damage": HARDLY}, [], id="damage is not told where there is no vehicle"),
+    ],
+)
+def test_reasons_for_review(given: dict[str, Any], expected: list[str]) -> None:
+    usual: dict[str, Any] = {"quality": Quality(usable=True), "vehicle": YES, "damage": NO, "findings": (), "strongest": None}
+    reasons = review_reasons(**(usual | given), rules=RULES)
+    assert [reason.code for reason in reasons] == expected
+    assert all(reason.text.endswith(".") and "\n" not in reason.text for reason in reasons)
+
+
+# Stages on arrays
+
+
+def instances(*found: tuple[float, int, tuple[int, int, int, int]], grid_hw: tuple[int, int] = (16, 16)) -> Instances:
+    """Full rectangles `(x, y, w, h)` on a grid over a photo of ten pixels a cell."""
+    boxes = np.array([box for *_, box in found], np.int64).reshape(-1, 4)
+    return Instances(
+        boxes_xyxy=np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1).astype(np.float32) * 10,
+        scores=np.array([score for score, *_ in found], np.float32),
+        class_ids=np.array([class_id for _, class_id, _ in found], np.int64),
+        masks=tuple(np.ones((h, w), np.bool_) for _, _, w, h in boxes),
+        corners_xy=boxes[:, :2],
+        grid_hw=grid_hw,
+        photo_hw=(grid_hw[0] * 10, grid_hw[1] * 10),
+    )
+
+
+def named(parts: tuple[Any, ...]) -> list[tuple[str, float]]:
+    return [(part.name, part.share_of_finding) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        pytest.param((0, 0, 4, 4), [("hood", 1.0)], id="wholly on one"),
+        pytest.param((6, 0, 4, 4), [("hood", 0.5), ("door", 0.5)], id="half on each"),
+        pytest.param((5, 0, 4, 4), [("hood", 0.75), ("door", 0.25)], id="most first"),
+        pytest.param((0, 0, 9, 1), [("hood", 0.889), ("door", 0.111)], id="a tenth is named"),
+        pytest.param((0, 0, 1, 10), [("hood", 0.8)], id="the rest lies on none"),
+        pytest.param((6, 6, 4, 6), [], id="less than half on any, as on a fender"),
+        pytest.param((0, 12, 4, 4), [], id="on none"),
+    ],
+)
+def test_parts_of_a_finding(finding: tuple[int, int, int, int], expected: list[tuple[str, float]]) -> None:
+    parts = instances((0.9, 0, (0, 0, 8, 8)), (0.8, 1, (8, 0, 8, 8)))
+    (found,) = parts_of_findings(instances((0.7, 0, finding)), parts, ["hood", "door"])
+    assert named(found) == expected
+
+
+def test_shares_of_a_part_are_of_its_visible_cells() -> None:
+    parts = instances((0.9, 0, (0, 0, 8, 8)))
+    (found,) = parts_of_findings(instances((0.7, 0, (0, 0, 4, 4))), parts, ["hood"])
+    assert found[0].share_of_part == 0.25
+
+
+def test_parts_on_a_coarser_grid_are_the_same_place() -> None:
+    coarse = instances((0.9, 0, (0, 0, 4, 4)), grid_hw=(8, 8))
+    (found,) = parts_of_findings(instances((0.7, 0, (6, 0, 4, 4))), coarse, ["hood"])
+    assert named(found) == [("hood", 0.5)]
+
+
+def test_findings_without_masks_lie_where_their_boxes_do() -> None:
+    masked = instances((0.7, 0, (5, 0, 4, 4)))
+    boxed = Instances(
+        masked.boxes_xyxy, masked.scores, masked.class_ids, None, masked.corners_xy, masked.grid_hw, masked.photo_hw
+    )
+    parts = instances((0.9, 0, (0, 0, 8, 8)))
+    assert parts_of_findings(boxed, parts, ["hood"]) == parts_of_findings(masked, parts, ["hood"])
+
+
+def test_no_findings_and_no_parts_go_through() -> None:
+    nothing = instances()
+    assert parts_of_findings(nothing, instances((0.9, 0, (0, 0, 8, 8))), ["hood"]) == []
+    assert parts_of_findings(instances((0.7, 0, (0, 0, 2, 2))), nothing, ["hood"]) == [()]
+    assert levels_of_findings(nothing, np.zeros((3, 4, 4), np.float32), 1.0).shape == (0, 3)
+    assert len(confident(nothing, [None], [0.5])) == 0
+
+
+def test_calibration_can_reorder_findings_and_thresholds_are_on_confidences() -> None:
+    found = confident(
+        instances((0.9, 0, (0, 0, 2, 2)), (0.8, 1, (4, 0, 2, 2)), (0.4, 1, (8, 0, 2, 2))),
+        [ScoreCalibration(x=(0, 1), y=(0, 0.5)), None],
+        [0.3, 0.5],
+    )
+    assert found.class_ids.tolist() == [1, 0]
+    np.testing.assert_allclose(found.scores, [0.8, 0.45], atol=1e-6)
+    assert found.corners_xy[:, 0].tolist() == [4, 0]
+
+
+def test_severity_of_a_finding_is_the_mean_over_its_cells() -> None:
+    logits = np.full((3, 16, 16), -20, np.float32)
+    logits[0] = 0
+    logits[:, :, 2:] = np.array([-20, -20, 0], np.float32)[:, None, None]
+    levels = levels_of_findings(instances((0.7, 0, (0, 0, 4, 4))), logits, 1.0)
+    np.testing.assert_allclose(levels, [[0.5, 0.0, 0.5]], atol=1e-6)
+
+
+LEVELS = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(3)), elements=st.floats(0.01, 1))
+
+
+@given(LEVELS, st.data())
+def test_severity_of_a_photo_is_a_distribution_as_bad_as_its_surest_finding(raw: np.ndarray, data: st.DataObject) -> None:
+    levels = (raw / raw.sum(1, keepdims=True)).astype(np.float32)
+    confidences = np.array(data.draw(st.lists(st.floats(0.01, 1), min_size=len(raw), max_size=len(raw))), np.float32)
+    whole = level_of_photo(levels, confidences)
+    assert whole.sum() == pytest.approx(1, abs=1e-5)
+    assert (whole >= -1e-6).all()
+    surest = levels[confidences.argmax()]
+    assert whole[2] >= surest[2] - 1e-6
+    assert whole[0] <= surest[0] + 1e-6
+
+
+def test_one_finding_gives_the_photo_its_severity() -> None:
+    levels = np.array([[0.2, 0.5, 0.3]], np.float32)
+    np.testing.assert_allclose(level_of_photo(levels, np.array([0.3], np.float32)), levels[0], atol=1e-6)
+
+
+def test_many_mild_findings_do_not_add_up_to_a_bad_one() -> None:
+    levels = np.tile(np.array([[0.9, 0.08, 0.02]], np.float32), (50, 1))
+    np.testing.assert_allclose(level_of_photo(levels, np.full(50, 0.9, np.float32)), levels[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "expected"),
+    [(0.5, 0.5, (True, 0.5)), (0.499, 0.5, (False, 0.501)), (0.1, 0.05, (True, 0.1)), (0.9, 0.95, (False, 0.1))],
+)
+def test_a_gate_says_yes_from_its_threshold_on(probability: float, threshold: float, expected: tuple[bool, float]) -> None:
+    found = presence(probability, threshold)
+    assert found is not None
+    assert (found.present, found.confidence) == expected
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_maps_on_another_grid_keep_their_values(h: int, w: int) -> None:
+    maps = np.arange(12.0).reshape(1, 3, 4)
+    moved = on_grid_of(maps, (h, w))
+    assert moved.shape == (1, h, w)
+    assert set(moved.ravel()) <= set(maps.ravel())
+
+
+# What can be given
+
+
+def test_path_bytes_picture_and_array_are_assessed_alike(assessor: Assessor, tmp_path: Path) -> None:
+    path = tmp_path / "dönt.png"
+    path.write_bytes(png(ON_HOOD))
+    given = [path, str(path), path.read_bytes(), Image.fromarray(ON_HOOD), ON_HOOD, assessor.decode(path)]
+    answers = [assessor.assess(photo, name="same") for photo in given]
+    assert all(answer.findings == answers[0].findings for answer in answers)
+    assert answers[0] == answers[2] == answers[5]
+
+
+def test_names_are_paths_or_plain(assessor: Assessor, tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(png(ON_HOOD))
+    assert assessor.assess(path).photo.name == path.as_posix()
+    assert assessor.assess(path.read_bytes()).photo.name == "photo"
+    assert assessor.assess(Image.open(path)).photo.name == "x.png"
+
+
+def test_a_file_name_that_is_no_text_is_spelled_out(assessor: Assessor) -> None:
+    assessment = assessor.assess(ON_HOOD, name="a\udcff.jpg")
+    assert assessment.photo.name == "a\\udcff.jpg"
+    assert assessment.to_json()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        pytest.param(lambda folder: folder / "none.jpg", "cannot be read (No such file or directory)", id="missing"),
+        pytest.param(lambda folder: folder, "is a folder, not a photo", id="folder"),
+        pytest.param(lambda folder: "a\0b", "cannot be read (embedded null", id="null character"),
+        pytest.param(lambda folder: b"", "the file is empty", id="empty"),
+        pytest.param(lambda folder: b"just text", "not a picture", id="text"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(assessor: Assessor, tmp_path: Path, make: Any, message: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        assessor.assess(make(tmp_path))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_names_a_hostile_file_in_one_line(assessor: Assessor, tmp_path: Path) -> None:
+    path = tmp_path / "a\nb\x1b[31m.jpg"
+    path.write_bytes(b"text")
+    with pytest.raises(ImageError, match=r"a\\nb\\x1b\[31m\.jpg: not a picture"):
+        assessor.assess(path)
+
+
+def test_photos_of_sources_are_assessed_by_their_names(assessor: Assessor, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "x.png").write_bytes(png(ON_HOOD))
+    ((_, assessment),) = assessor.assess_many(iter_photos([tmp_path]))
+    assert isinstance(assessment, Assessment)
+    assert assessment.photo.name == "deep/x.png"
+
+
+def test_files_over_the_limit_are_not_read(folder: Path, tmp_path: Path) -> None:
+    assessor = dentify.load(folder, settings=Settings(max_file_bytes=1000), threads=1)
+    big = tmp_path / "big.jpg"
+    with big.open("wb") as file:
+        file.truncate(2**40)  # sparse: reading it would take all memory
+    with pytest.raises(ImageError, match=r"big\.jpg: over the limit of 1,000 bytes a file \(setting max_file_bytes\)"):
+        assessor.assess(big)
+
+
+def test_endless_devices_end_at_the_limit(folder: Path) -> None:
+    zero = Path("/dev/zero")
+    if not zero.exists():
+        pytest.skip("this system has no /dev/zero")
+    with pytest.raises(ImageError, match="over the limit"):
+        dentify.load(folder, settings=Settings(max_file_bytes=1000), threads=1).assess(zero)
+
+
+def test_what_is_no_photo_at_all(assessor: Assessor) -> None:
+    with pytest.raises(InputError, match="cannot assess a int; give a path, bytes, a Pillow picture or an array"):
+        assessor.assess(3)  # type: ignore[arg-type]
+
+
+def test_an_opened_bundle_can_be_loaded(folder: Path) -> None:
+    assert dentify.load(Bundle.open(folder), threads=1).assess(ON_HOOD).findings
+
+
+# Many photos
+
+
+class Remembered:
+    """A photo that counts how many of its kind were read."""
+
+    read_count = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = self.where = name
+
+    def read(self) -> bytes:
+        type(self).read_count += 1
+        return png(ON_HOOD)
+
+
+def test_many_come_in_order_each_with_its_answer_or_error(assessor: Assessor) -> None:
+    photos = [ON_HOOD, b"text", png(paint_photo(parts=HOOD))]
+    results = list(assessor.assess_many(photos, workers=2))
+    assert [photo is given for (photo, _), given in zip(results, photos, strict=True)] == [True] * 3
+    first, second, third = (result for _, result in results)
+    assert isinstance(first, Assessment)
+    assert isinstance(second, ImageError)
+    assert isinstance(third, Assessment)
+    assert [len(first.findings), len(third.findings)] == [1, 0]
+
+
+def test_many_are_taken_lazily(assessor: Assessor) -> None:
+    taken = 0
+
+    def photos() -> Iterator[Remembered]:
+        nonlocal taken
+        while True:  # no end: only a lazy reader comes back
+            taken += 1
+            yield Remembered(f"{taken}.png")
+
+    results = assessor.assess_many(photos(), workers=2)
+    assert taken == 0
+    for number in range(1, 6):
+        photo, result = next(results)
+        assert isinstance(result, Assessment)
+        assert photo.name == result.photo.name == f"{number}.png"
+        assert taken <= number + 3
+    results.close()  # type: ignore[attr-defined]
+    assert Remembered.read_count <= taken
+
+
+def test_one_assessor_serves_many_threads(assessor: Assessor) -> None:
+    photos = [paint_photo(damages=[Damage("dent", (x / 64, 0.0, (x + 8) / 64, 0.25))]) for x in range(8)]
+    expected = [assessor.assess(photo).to_json() for photo in photos]
+    with ThreadPoolExecutor(8) as pool:
+        assert [answer.to_json() for answer in pool.map(assessor.assess, photos)] == expected
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_work_overlaps_but_never_more_than_asked(workers: int) -> None:
+    lock, running, most = threading.Lock(), 0, 0
+
+    def work(item: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.005)
+        with lock:
+            running -= 1
+        return item * 2
+
+    assert list(map_in_order(work, range(12), workers=workers)) == [(item, item * 2) for item in range(12)]
+    assert most <= workers
+
+
+def test_a_bug_in_the_work_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(map_in_order(lambda item: 1 // item, [1, 0, 2], workers=2))
+
+
+def test_workers_are_one_or_more() -> None:
+    with pytest.raises(InputError, match="workers must be 1 or more, got 0"):
+        map_in_order(str, [1], workers=0)
+
+
+def test_errors_and_findings_are_what_the_face_exports() -> None:
+    assert issubclass(ImageError, dentify.DentifyError)
+    assert dentify.DentifyError is DentifyError
+    assert dentify.Finding is Finding

@@ -1,0 +1,133 @@
+"""From samples to targets: what is drawn, what is known, and in which order photos are shown."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dentify.datasets import Annotation, Sample
+from dentify.training.augment import whole_view
+from dentify.training.data import IGNORE, MixedBatches, draw_targets, hold_out
+from dentify.training.recipe import Recipe, read_recipe
+
+SIZE = 64
+HW = (128, 128)
+VIEW = whole_view(HW, SIZE)
+MIRRORED = np.array([[-0.5, 0, SIZE], [0, 0.5, 0]])
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return read_recipe(Path(__file__).resolve().parents[2] / "recipes" / "default.yaml")
+
+
+def box(x_min: float, y_min: float, x_max: float, y_max: float) -> tuple[np.ndarray, ...]:
+    return (np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]], np.float64),)
+
+
+def annotation(name: str, corners: tuple[float, float, float, float], *, outlined: bool = True, severity: str | None = None) -> Annotation:
+    return Annotation(name, corners, polygons=box(*corners) if outlined else (), severity=severity)
+
+
+def sample(*annotations: Annotation, labelled: tuple[str, ...] = (), **labels: bool) -> Sample:
+    return Sample(b"", "a.jpg", HW, annotations=annotations, labelled=frozenset(labelled), **labels)
+
+
+def test_masks_are_drawn_in_the_views_frame(recipe: Recipe) -> None:
+    targets = draw_targets(sample(annotation("dent", (32, 64, 64, 96)), labelled=("dent",)), HW, VIEW, SIZE, recipe.classes)
+    dent = targets["types"][0].numpy()  # (32, 32), a cell is 4 photo pixels
+    assert dent[17:23, 9:15].min() == 255
+    assert dent.astype(float).sum() / 255 == pytest.approx(64, rel=0.15)
+    mirrored = draw_targets(sample(annotation("dent", (32, 64, 64, 96)), labelled=("dent",)), HW, MIRRORED, SIZE, recipe.classes)
+    assert mirrored["types"][0].numpy()[17:23, 17:23].min() == 255
+
+
+def test_unknown_is_not_absent(recipe: Recipe) -> None:
+    targets = draw_targets(sample(annotation("dent", (0, 0, 64, 64)), labelled=("dent", "scratch")), HW, VIEW, SIZE, recipe.classes)
+    assert targets["types_known"].tolist() == [True, True, False, False, False]
+    assert not targets["any_known"]
+    assert (targets["parts"] == IGNORE).all()
+
+
+def test_undamaged_photos_know_that_every_type_is_absent(recipe: Recipe) -> None:
+    targets = draw_targets(sample(vehicle=True, damage=False), HW, VIEW, SIZE, recipe.classes)
+    assert targets["types_known"].all()
+    assert targets["any_known"]
+    assert (targets["vehicle"], targets["damage"]) == (1.0, 0.0)
+
+
+def test_photos_without_a_vehicle_have_no_parts(recipe: Recipe) -> None:
+    targets = draw_targets(sample(vehicle=False), HW, VIEW, SIZE, recipe.classes)
+    assert targets["vehicle"] == 0.0
+    assert (targets["parts"] == len(recipe.classes.parts)).all()
+
+
+def test_left_and_right_change_names_in_a_mirrored_view(recipe: Recipe) -> None:
+    photo = sample(annotation("left_mirror", (0, 0, 64, 64)), annotation("hood", (64, 64, 128, 128)))
+    parts = draw_targets(photo, HW, MIRRORED, SIZE, recipe.classes)["parts"]
+    assert parts[2, 12] == recipe.classes.parts.index("right_mirror")
+    assert parts[12, 2] == recipe.classes.parts.index("hood")
+
+
+def test_boxes_without_outlines_are_told_apart(recipe: Recipe) -> None:
+    photo = sample(annotation("scratch", (0, 0, 64, 64), outlined=False), labelled=("scratch",))
+    targets = draw_targets(photo, HW, VIEW, SIZE, recipe.classes)
+    assert targets["box_only"]
+    assert targets["types"][1, 8, 8] == 255
+
+
+def test_offsets_point_at_the_middle(recipe: Recipe) -> None:
+    targets = draw_targets(sample(annotation("dent", (32, 32, 96, 96)), labelled=("dent",)), HW, VIEW, SIZE, recipe.classes)
+    x, y = targets["offsets"][0].numpy(), targets["offsets"][1].numpy()
+    assert math.isnan(x[0, 0])
+    assert 16 * x[8, 5] + 5 == pytest.approx(7.5, abs=0.6)
+    assert 16 * y[5, 8] + 5 == pytest.approx(7.5, abs=0.6)
+    assert targets["centres"][0].argmax() in (7 * 16 + 7, 7 * 16 + 8, 8 * 16 + 7, 8 * 16 + 8)
+
+
+def test_a_window_that_shows_no_damage_of_a_damaged_car_is_sound(recipe: Recipe) -> None:
+    photo = sample(annotation("dent", (100, 100, 120, 120)), labelled=("dent", "scratch"))
+    away = np.array([[1.0, 0, 0], [0, 1.0, 0]])  # the upper left quarter
+    assert draw_targets(photo, HW, away, SIZE, recipe.classes)["damage"] == 0.0
+    assert draw_targets(photo, HW, VIEW, SIZE, recipe.classes)["damage"] == 1.0
+
+
+def test_the_worst_visible_severity_is_the_photos(recipe: Recipe) -> None:
+    photo = sample(annotation("dent", (0, 0, 40, 40), severity="minor"), annotation("dent", (60, 60, 120, 120), severity="severe"))
+    targets = draw_targets(photo, HW, VIEW, SIZE, recipe.classes)
+    assert targets["severity"] == 2
+    assert targets["severity_maps"][2, 2] == 0
+    assert targets["severity_maps"][11, 11] == 2
+    assert targets["severity_maps"][15, 0] == IGNORE
+
+
+def test_held_out_photos_are_always_the_same_and_groups_stay_together() -> None:
+    photos = [Sample(b"", f"{number}.jpg", source="s", group=str(number // 3)) for number in range(900)]
+    train, held_out = hold_out(photos, 0.1)
+    assert 40 < len(held_out) < 150
+    assert not {photo.group for photo in train} & {photo.group for photo in held_out}
+    assert [photo.name for photo in hold_out(photos[::-1], 0.1)[1]] == [photo.name for photo in held_out[::-1]]
+
+
+def test_batches_mix_sources_and_a_resumed_run_sees_the_same(recipe: Recipe) -> None:
+    sources = [[Sample(b"", f"{source}-{number}") for number in range(7)] for source in range(len(recipe.data.train))]
+    batches = MixedBatches(sources, recipe)
+    batches.round = 3
+    first = list(batches)
+    assert first == list(MixedBatches(sources, recipe, first_round=3))
+    assert all(len([draw for draw in batch if draw.source == 0]) == recipe.data.train[0].per_batch for batch in first)
+    numbers = [draw.number for batch in first for draw in batch]
+    assert len(set(numbers)) == len(numbers)
+    seen = [draw.photo for batch in first for draw in batch if draw.source == 1]
+    assert {seen.count(photo) for photo in range(7)} <= {len(seen) // 7, len(seen) // 7 + 1}
+
+
+def test_photos_with_rare_types_are_shown_more_often(recipe: Recipe) -> None:
+    rare = Sample(b"", "rare.jpg", annotations=(annotation("glass_shatter", (0, 0, 9, 9)),))
+    sources = [[rare, *(Sample(b"", f"{number}") for number in range(9))]] + [[Sample(b"", "x")]] * (len(recipe.data.train) - 1)
+    batches = MixedBatches(sources, recipe)
+    shown = [draw.photo for batch in batches for draw in batch if draw.source == 0]
+    assert shown.count(0) == pytest.approx(2 * shown.count(1), rel=0.05)

@@ -1,0 +1,154 @@
+"""Training end to end on a handful of painted photos: it learns, stops, goes on, and becomes a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import dentify
+from dentify.errors import ConfigError, DatasetError
+from dentify.training import export_bundle, read_recipe, train
+from dentify.training.loop import load_lesson, moving_average, rate_at
+from dentify.training.recipe import Recipe
+
+# Lightning and torch warn of things that tests do on purpose: few workers, few batches, folders that exist.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+LEVELS = ("minor", "moderate", "severe")
+
+
+@pytest.fixture(scope="session")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos with blue dents and green scratches, parts, and grey ones without anything, with their labels."""
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    images, annotations = [], []
+    names = {"dent": 1, "scratch": 2, "hood": 3}
+    for number in range(24):
+        picture = rng.integers(90, 130, (64, 64, 3)).astype(np.uint8)
+        x, y = (int(value) for value in rng.integers(4, 36, 2))
+        kind = ("dent", "scratch", "hood")[number % 3]
+        colour = {"dent": (255, 0, 0), "scratch": (0, 255, 0), "hood": (0, 0, 255)}[kind]
+        picture[y : y + 20, x : x + 20] = colour
+        cv2.imwrite(str(root / f"{number}.png"), picture)
+        labelled = ["hood"] if kind == "hood" else ["dent", "scratch"]
+        images.append({"id": number, "file_name": f"{number}.png", "width": 64, "height": 64, "labelled": labelled, "source": "painted"})
+        outline = [[x, y, x + 20, y, x + 20, y + 20, x, y + 20]]
+        annotations.append(
+            {"id": number, "image_id": number, "category_id": names[kind], "bbox": [x, y, 20, 20], "area": 400, "iscrowd": 0}
+            | {"segmentation": outline, "severity": LEVELS[number % 2]}
+        )
+    document = {"images": images, "annotations": annotations, "categories": [{"id": i, "name": n} for n, i in names.items()]}
+    (root / "train.json").write_text(json.dumps(document))
+    (root / "val.json").write_text(json.dumps(document))
+    rows = ["file,source,split"]
+    for number in range(8):
+        cv2.imwrite(str(root / f"grey{number}.png"), rng.integers(90, 130, (64, 64, 3)).astype(np.uint8))
+        rows.append(f"grey{number}.png,{'street' if number % 2 else 'garage'},{'train' if number < 6 else 'val'}")
+    (root / "photos.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    document = {
+        "name": "tiny",
+        "description": "A tiny network for tests.",
+        "model": {"name": "efficientnet_fpn", "encoder": "tf_efficientnet_b0", "width": 8, "fine_width": 8},
+        "classes": {"damage": ["dent", "scratch"], "parts": ["hood"]},
+        "data": {
+            "size": 64,
+            "serve_size": 64,
+            "workers": 0,
+            "hold_out": 0.3,
+            "train": [
+                {"coco": "train.json", "images": ".", "per_batch": 3},
+                {"photos": "photos.csv", "per_batch": 1, "vehicle": True, "damage": False},
+                {"photos": "photos.csv", "per_batch": 1, "vehicle": False, "damage": False, "leave_out": ["garage"]},
+            ],
+            "val": [{"coco": "val.json", "images": "."}],
+        },
+        "schedule": {"steps": 8, "round": 4, "validate_every": 1, "warmup": 2, "rate": 0.01, "encoder_rate": 0.001},
+        "origins": {name: {"origin": "painted by a test", "licence": "CC0 1.0"} for name in ("painted", "street", "garage")},
+    }
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return read_recipe(path)
+
+
+@pytest.fixture(scope="session")
+def run(painted: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one whole run."""
+    folder = tmp_path_factory.mktemp("run")
+    train(recipe, data=painted, output=folder)
+    return folder
+
+
+def test_a_run_leaves_checkpoint_recipe_and_figures(run: Path, recipe: Recipe) -> None:
+    assert Recipe.model_validate(yaml.safe_load((run / "recipe.yaml").read_text())) == recipe
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4, 8]
+    assert {"iou/dent", "iou/mean", "iou/any", "iou/parts", "damage/right/1", "loss"} <= set(lines[0])
+    assert torch.load(run / "last.ckpt", weights_only=False)["global_step"] == 8
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    half = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": 4, "decay": 0.0})})
+    whole = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"decay": 0.0})})
+    train(whole, data=painted, output=tmp_path / "whole")
+    train(half, data=painted, output=tmp_path / "stopped")
+    train(whole, data=painted, output=tmp_path / "stopped", resume=tmp_path / "stopped" / "last.ckpt")
+    in_one, in_two = (load_lesson(tmp_path / name / "last.ckpt").state_dict() for name in ("whole", "stopped"))
+    for name, value in in_one.items():
+        assert torch.allclose(value.float(), in_two[name].float(), rtol=1e-3, atol=1e-5), name
+
+
+def test_an_exported_run_assesses_photos(run: Path, painted: Path, tmp_path: Path) -> None:
+    bundle = export_bundle(run / "last.ckpt", tmp_path / "bundle")
+    assessor = dentify.load(bundle)
+    answer = assessor.assess(painted / "0.png", gates=False)
+    assert answer.bundle.name == "tiny"
+    assert set(answer.not_judged) >= {"crack", "tire_flat"}
+    manifest = assessor.bundle.manifest
+    assert manifest.metrics["parity"]["largest_difference"] < 1e-3  # type: ignore[index, operator, call-overload]
+    assert [source.name for source in manifest.data] == ["painted", "street", "garage"]
+
+
+def test_a_photo_source_without_origin_is_not_exported(run: Path, painted: Path, tmp_path: Path) -> None:
+    nameless = tmp_path / "run"
+    nameless.mkdir()
+    document = yaml.safe_load((run / "recipe.yaml").read_text()) | {"origins": {}}
+    (nameless / "recipe.yaml").write_text(yaml.safe_dump(document))
+    (nameless / "last.ckpt").write_bytes((run / "last.ckpt").read_bytes())
+    with pytest.raises(ConfigError, match="`origins` says nothing of garage, painted, street"):
+        export_bundle(nameless / "last.ckpt", tmp_path / "bundle", data=painted)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_resuming_needs_a_checkpoint(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no checkpoint to resume; leave out --resume to start anew"):
+        train(recipe, data=painted, output=tmp_path, resume=tmp_path / "last.ckpt")
+
+
+def test_missing_photos_are_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError):
+        train(recipe, data=tmp_path, output=tmp_path / "run")
+
+
+def test_the_rate_warms_up_stays_and_falls(recipe: Recipe) -> None:
+    plan = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": 100, "warmup": 10, "decay": 0.2})})
+    assert [round(rate_at(step, plan), 2) for step in (0, 9, 10, 79, 90, 100)] == [0.1, 1.0, 1.0, 1.0, 0.5, 0.0]
+
+
+def test_the_average_forgets_the_start_quickly() -> None:
+    average = moving_average(0.999)
+    value = torch.zeros(1)
+    for step in range(50):
+        value = average(value, torch.ones(1), step)
+    assert value > 0.99
