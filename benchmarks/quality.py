@@ -1,10 +1,10 @@
 """Measures real photos as they are and made worse on purpose, to choose the thresholds of `dentify.imaging.quality`.
 
-    python benchmarks/quality.py [--data ../shared/data] [--photos 500] [--seed 0]
+    python benchmarks/quality.py [--data ../shared/data] [--photos 300] [--seed 0]
 
 Prints, for each measure, its percentiles over the photos as they are, and for every kind and degree of damage done to them
 the share that each issue is told of. A good threshold tells of at most 1 to 2 % of the photos as they are, in every source.
-Takes about five minutes on one core.
+Takes about two minutes on one core.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     """Reads the photos, spoils them, prints the table."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--data", type=Path, default=Path("../shared/data"))
-    arguments.add_argument("--photos", type=int, default=500)
+    arguments.add_argument("--photos", type=int, default=300)
     arguments.add_argument("--seed", type=int, default=0)
     given = arguments.parse_args()
     photos = pick_photos(given.data, given.photos, given.seed)

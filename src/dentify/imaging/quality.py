@@ -24,16 +24,15 @@ Photo = NDArray[np.uint8]
 MEASURED_SIDE = 512
 
 # `python benchmarks/quality.py`, 504 photos: see its table in each line
-TOO_DARK_BELOW = 105.0
-TOO_BRIGHT_ABOVE = 0.15
-BLURRED_ABOVE = 1.4
+TOO_DARK_BELOW = 110
+TOO_BRIGHT_ABOVE = 0.2
+BLURRED_ABOVE = 1.5
 TOO_SMALL_BELOW = 160
 
-_BRIGHT_END = 90  # percentile: headlights and the sky do not lighten a dark photo
+_BRIGHT_END = 0.9  # of the pixels are darker: headlights and the sky do not lighten a dark photo
 _BLOWN = 250  # grey level from which nothing is told apart
 _FINE, _COARSE = 0.8, 1.6  # sigmas of the two blurs that are compared, pixels
 _DIRECTIONS = 4
-_DIRECTION_WIDTH = 27.5  # degrees to either side; half of 180/4, and 5 in common with the neighbour
 _EDGE_SHARE = 0.005  # of all pixels, the strongest in each direction
 _WEAKEST_EDGE = 5.0  # grey levels a pixel; reflections on a plain panel and noise stay below
 _SHARPEST = 10  # percentile: an edge out of focus beside sharp ones is the background
@@ -51,7 +50,7 @@ class QualityMeasures:
             worst; 0 where there are no edges to judge by.
     """
 
-    bright_end: float
+    bright_end: int
     blown_share: float
     blur: float
 
@@ -78,13 +77,15 @@ def judge_quality(image: Photo, photo_hw: tuple[int, int]) -> Quality:
 
 def measure_quality(image: Photo) -> QualityMeasures:
     """Light and sharpness of a `(h, w, 3)` uint8 RGB photo."""
-    scale = MEASURED_SIDE / max(image.shape[:2])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    scale = MEASURED_SIDE / max(grey.shape)
+    if scale < 1:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = grey.shape
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    darker = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size  # (256,) share of pixels up to each level
     return QualityMeasures(
-        bright_end=float(np.percentile(grey, _BRIGHT_END)),
+        bright_end=int(np.searchsorted(darker, _BRIGHT_END)),
         blown_share=float(min((grey >= _BLOWN).mean(), (middle >= _BLOWN).mean())),
         blur=_edge_blur(grey.astype(np.float32)),
     )
@@ -99,22 +100,21 @@ def _edge_blur(grey: FloatArray) -> float:
     """
     fine_x, fine_y, fine = _gradient(grey, _FINE)
     _, _, coarse = _gradient(grey, _COARSE)
-    edges = np.nonzero(fine >= _WEAKEST_EDGE)
-    strength = fine[edges]
-    ratio = np.maximum(np.square(strength / np.maximum(coarse[edges], 1e-3)), 1.0001)
-    blur = np.sqrt(np.maximum(_COARSE**2 - ratio * _FINE**2, 0) / (ratio - 1))
-    angle = np.degrees(np.arctan2(fine_y[edges], fine_x[edges]))
+    angle = cv2.phase(fine_x, fine_y, angleInDegrees=True)
+    direction = np.rint(angle * (_DIRECTIONS / 180)).astype(np.int8) % _DIRECTIONS
+    direction[fine < _WEAKEST_EDGE] = -1
 
     wanted = max(1, int(_EDGE_SHARE * grey.size))
     worst = 0.0
-    for direction in range(_DIRECTIONS):
-        away = np.abs((angle - 180 * direction / _DIRECTIONS + 90) % 180 - 90)
-        there = np.flatnonzero(away <= _DIRECTION_WIDTH)
+    for one in range(_DIRECTIONS):
+        there = np.flatnonzero(direction == one)
         if len(there) < wanted / 3:
             continue  # too few edges to say anything of this direction
         if len(there) > wanted:
-            there = there[np.argpartition(strength[there], -wanted)[-wanted:]]
-        worst = max(worst, float(np.percentile(blur[there], _SHARPEST)))
+            there = there[np.argpartition(fine.flat[there], -wanted)[-wanted:]]
+        ratio = np.maximum(np.square(fine.flat[there] / np.maximum(coarse.flat[there], 1e-3)), 1.0001)
+        blur = np.sqrt(np.maximum(_COARSE**2 - ratio * _FINE**2, 0) / (ratio - 1))
+        worst = max(worst, float(np.percentile(blur, _SHARPEST)))
     return worst
 
 

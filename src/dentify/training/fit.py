@@ -92,8 +92,16 @@ def gather(
     return Evidence(photo, candidates, ious, np.array(types, np.int64), truth, known, probs)
 
 
-def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, hidden: int = 16, steps: int = 1500) -> Scorer:
-    """A small network that says how likely a candidate's IoU with an annotated instance is at least 0.5."""
+LEAST_CANDIDATES = 50
+
+
+def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, hidden: int = 16, steps: int = 1500) -> Scorer | None:
+    """A small network that says how likely a candidate's IoU with an annotated instance is at least 0.5.
+
+    `None` where there are too few candidates to learn from: findings then score their mean probability.
+    """
+    if sum(len(photo.candidates) for photo in evidence) < LEAST_CANDIDATES:
+        return None
     torch.manual_seed(seed)
     features, class_ids, target = _table(evidence)
     inputs = scorer_inputs(features, class_ids, num_types)
@@ -209,11 +217,13 @@ def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[n
 def fit_curves(told: Sequence[Told], names: Sequence[str], *, least: int = 25, bins: int = 10) -> dict[str, ScoreCalibration]:
     """From scores to the share of findings that are right: isotonic over bins of equal count, one curve a type.
 
-    A type with too few findings for a curve of its own shares the curve of all.
+    A type with too few findings for a curve of its own shares the curve of all; where these are too few, too, scores stay as they are.
     """
     scores = np.concatenate([photo.scores for photo in told])
     right = np.concatenate([photo.right for photo in told]).astype(np.float64)
     class_ids = np.concatenate([photo.class_ids for photo in told])
+    if len(scores) < 2 * least:
+        return {}
     shared = _curve(scores, right, least, bins)
     curves = {}
     for class_id, name in enumerate(names):
@@ -251,7 +261,7 @@ def _curve(scores: FloatArray, right: NDArray[np.float64], least: int, bins: int
 
 def calibrate(told: Sequence[Told], curves: Mapping[str, ScoreCalibration], names: Sequence[str]) -> list[Told]:
     """The same findings with confidences in place of scores."""
-    ordered = [curves[name] for name in names]
+    ordered = [curves.get(name) for name in names]
     return [replace(photo, scores=calibrated(photo.scores, photo.class_ids, ordered)) for photo in told]
 
 
@@ -281,6 +291,8 @@ def choose_thresholds(told: Sequence[Told], names: Sequence[str], upscale: int) 
 
 def fit_gate(logits: FloatArray, truth: NDArray[np.bool_]) -> GateCalibration:
     """Temperature and bias with which yes and no are about equally likely beforehand (Platt's scaling, classes balanced)."""
+    if truth.all() or not truth.any():
+        return GateCalibration()
     weights = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
     goal = np.where(truth, 0.98, 0.02)
 
@@ -294,6 +306,8 @@ def fit_gate(logits: FloatArray, truth: NDArray[np.bool_]) -> GateCalibration:
 
 def gate_threshold(probabilities: FloatArray, truth: NDArray[np.bool_]) -> float:
     """The probability at which the two kinds of mistake, each as a share of its class, are least in sum."""
+    if truth.all() or not truth.any():
+        return 0.5
     steps = np.round(np.arange(0.05, 0.96, 0.01), 2)
     mistakes = [float((probabilities[truth] < step).mean() + (probabilities[~truth] >= step).mean()) for step in steps]
     good = np.flatnonzero(np.array(mistakes) <= min(mistakes) + 1e-9)

@@ -1,0 +1,53 @@
+# make assess PHOTO=path   what is damaged on a photo (without PHOTO: on one of examples/)
+# make test                every test; the first time this installs what tests need, some 6 GB, most of it PyTorch
+# make lint types contracts                the other checks of .ci/run
+# make clean               removes the virtual environment and everything that tools left behind
+#
+# PYTHON=python3.12 chooses the interpreter, VENV=path the virtual environment, ARGS="-k report" goes to pytest.
+
+PYTHON ?= python3
+VENV ?= .venv
+PHOTO ?= examples/car_04.jpg
+ARGS ?=
+
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: assess test lint types contracts clean
+.NOTPARALLEL:
+
+assess: $(VENV)/.serving
+	@$(BIN)/dentify assess "$(PHOTO)"
+
+test: $(VENV)/.development
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.development
+	$(BIN)/mypy
+
+contracts: $(VENV)/.development
+	$(BIN)/lint-imports --no-logo
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp older than pyproject.toml installs again; `--group` needs pip 25.1.
+$(VENV)/.serving: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --editable ".[train,evaluate]" --group dev
+	@touch $@ $(VENV)/.serving
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Dentify needs Python 3.11 or newer: name one, for example PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -f $@; exit 1; }
