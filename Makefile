@@ -31,7 +31,7 @@ types: $(VENV)/.development
 	$(BIN)/mypy
 
 contracts: $(VENV)/.development
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -26,7 +26,9 @@ CACHE = ROOT / ".cache" / "benchmark"
 
 def peak_mib(*arguments: str) -> float:
     """Largest resident size of one `dentify assess`, in MiB."""
-    process = subprocess.Popen([sys.executable, "-m", "dentify", "assess", *arguments, "--quiet"], stdout=subprocess.DEVNULL, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dentify", "assess", *arguments, "--quiet"], stdout=subprocess.DEVNULL, cwd=ROOT
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

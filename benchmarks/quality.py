@@ -58,8 +58,9 @@ def pick_photos(data: Path, number: int, seed: int) -> list[tuple[str, Photo]]:
         files = sorted((data / source / "images").iterdir())
         if not files:
             sys.exit(f"{data / source / 'images'}: no photos")
-        for file in chooser.sample(files, min(len(files), round(number * share))):
-            photos.append((source, decode_photo(file.read_bytes(), where=str(file), settings=Settings()).image))
+        chosen = chooser.sample(files, min(len(files), round(number * share)))
+        images = (decode_photo(file.read_bytes(), where=str(file), settings=Settings()).image for file in chosen)
+        photos.extend((source, image) for image in images)
     return photos
 
 

@@ -129,16 +129,15 @@ def test_the_answer_does_not_depend_on_whether_a_picture_of_it_is_wanted(assesso
     assert with_photo[0].assessment == without[0].assessment
 
 
-@pytest.mark.parametrize(
-    ("size_hw", "drawn_hw"), [((128, 192), (128, 192)), ((1024, 1536), (1024, 1536)), ((3000, 4000), (1500, 2000))]
-)
+@pytest.mark.parametrize(("size_hw", "long_side"), [((1024, 1536), 1536), ((3000, 4000), 2000)])
 def test_the_drawing_is_as_large_as_allowed_however_coarsely_the_network_sees(
-    size_hw: tuple[int, int], drawn_hw: tuple[int, int], assessor: Assessor
+    size_hw: tuple[int, int], long_side: int, assessor: Assessor
 ) -> None:
     data = encoded(size_hw=size_hw, kind="JPEG")
     decoded = assessor.decode(data)
+    assert max(decoded.image.shape) < long_side
     drawn = annotated(data, decoded, assessor.assess(decoded, name="a.jpg"), settings=assessor.settings)
-    assert decode_photo(drawn, where="drawn", settings=Settings()).photo_hw == drawn_hw
+    assert max(decode_photo(drawn, where="drawn", settings=Settings()).photo_hw) == long_side
 
 
 def test_the_docstrings_example_works(assessor: Assessor) -> None:

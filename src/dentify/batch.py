@@ -126,7 +126,7 @@ def annotated(data: bytes, decoded: DecodedPhoto, assessment: Assessment, *, set
     It is decoded again where it was decoded too small for that: what the network sees must not depend on whether a picture of the
     result is asked for, or the answer would.
     """
-    from dentify.imaging.draw import draw_assessment, encode_jpeg
+    from dentify.imaging.draw import draw_assessment, encode_jpeg  # fonts and drawing, which most single photos do without
 
     long_side, short_side = max(decoded.photo_hw), min(decoded.photo_hw)
     wanted = min(settings.photo_long_side, long_side)

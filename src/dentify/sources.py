@@ -49,6 +49,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is that of an empty zip
 _CHUNK_BYTES = 2**20
 _DIRECTORY_BYTES_PER_ENTRY = 512  # of a zip's list of entries: 46, the name, and what archivers add for times and rights
+_ENTRY_HEADER_BYTES = 30  # at least, before an entry's own bytes
 _SMALL_ENTRY_BYTES = 2**20  # an all-black mask of that size may well shrink 1000 times; it is no bomb
 _ENCRYPTED_FLAGS = 0x0001 | 0x0040 | 0x2000
 _UTF8_FLAG = 0x0800
@@ -448,7 +449,7 @@ def _checked_entries(archive: zipfile.ZipFile, settings: Settings) -> list[tuple
         if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
             raise ArchiveError(f"refused: its entry {_told(name)} points outside the archive")
     by_offset = sorted(infos, key=lambda info: info.header_offset)
-    ends = [info.header_offset + zipfile.sizeFileHeader + info.compress_size for info in by_offset]  # type: ignore[attr-defined]
+    ends = [info.header_offset + _ENTRY_HEADER_BYTES + info.compress_size for info in by_offset]
     starts = [info.header_offset for info in by_offset[1:]] + [archive.start_dir]
     if any(end > start for end, start in zip(ends, starts, strict=False)):
         raise ArchiveError("refused as a zip bomb: its entries overlap")

@@ -98,7 +98,7 @@ def test_a_folder_becomes_a_tree_of_results(dentify: Dentify, bundle: Path, phot
     assert files() == ["a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "summary.csv"]
     assert Assessment.model_validate_json(Path("out/a/b.json").read_bytes()).photo.name == "a/b.png"
     with Image.open("out/a/b.photo.jpg") as drawn:
-        assert (drawn.format, drawn.size) == ("JPEG", (192, 128))
+        assert drawn.format == "JPEG"
     with Path("out/summary.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["name"], row["dent"]) for row in rows] == [("a/b.png", "1"), ("c.png", "0")]

@@ -106,7 +106,7 @@ def photo_from_pil(picture: Image.Image, *, where: str = "picture", settings: Se
         ImageError: over a limit, or it was opened lazily and its file is cut off or damaged.
     """
     _check_size(picture.size, where, settings)
-    exif = ExifFacts() if picture.format in ("TIFF", "HEIF") else read_exif(_exif_block(picture))  # turned by their readers
+    exif = read_exif(_exif_block(picture))
     with _decoding(picture.format or "picture", where):
         picture.load()
         plain, notes = to_plain_mode(picture)
@@ -142,6 +142,8 @@ def _decoding(kind: str, where: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{where}: this {kind} has more pixels than its decoder takes; make the photo smaller") from error
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         fault = "cut off" if "truncated" in reason.lower() else "damaged"

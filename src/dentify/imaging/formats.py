@@ -116,7 +116,7 @@ def describe_start(first_bytes: bytes) -> str:
         return "a web page"
     if text and all(byte >= 32 or byte in b"\t\r\n\f" for byte in text):
         return "text"
-    return "no picture"
+    return "nothing that Dentify knows"
 
 
 def _is_canon_raw(first_bytes: bytes) -> bool:

@@ -196,6 +196,22 @@ def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple
     return _edges_to_rle(_joined(starts, ends), photo_hw)
 
 
+def rle_to_crop(rle: Mask, box_xyxy: Box, crop_hw: tuple[int, int]) -> BoolArray:
+    """`(h, w)` boolean mask of what lies in a box, at any scale: the mask's pixel at the centre of each of the crop's.
+
+    The reverse of `crop_to_rle`, and as cheap: nothing of the photo's size is made. What lies outside the photo is not mask.
+
+    >>> rle_to_crop(Mask(size=(2, 2), counts="22"), (0, 0, 2, 2), (1, 4))
+    array([[False, False,  True,  True]])
+    """
+    (x_min, y_min, x_max, y_max), (h, w) = box_xyxy, crop_hw
+    rows = np.floor(y_min + (np.arange(h) + 0.5) * ((y_max - y_min) / h)).astype(np.int64)
+    columns = np.floor(x_min + (np.arange(w) + 0.5) * ((x_max - x_min) / w)).astype(np.int64)
+    inside = ((columns >= 0) & (columns < rle.size[1]))[:, None] & ((rows >= 0) & (rows < rle.size[0]))
+    run = np.searchsorted(np.cumsum(rle_to_runs(rle)), columns[:, None] * rle.size[0] + rows, side="right")  # (w, h)
+    return np.ascontiguousarray(((run % 2 == 1) & inside).T)
+
+
 def polygons_to_rle(polygons: Sequence[ArrayLike], mask_hw: tuple[int, int]) -> Mask:
     """RLE of the union of polygons, equal to pycocotools' `merge(frPyObjects(…))`.
 
