@@ -3,9 +3,9 @@
     python benchmarks/assess.py                 # 12-megapixel JPEGs, file to JSON, warm; two threads each
     python benchmarks/assess.py --cold          # `dentify assess one.jpg` as a process, beside a bare ONNX Runtime process
 
-Ultralytics (AGPL-3.0) is installed into an environment of the benchmark's own under `.cache/` and is no dependency of Dentify. Its networks
-are YOLO11n-seg and YOLO26n-seg, exported to ONNX at 640 pixels with random weights: the time of a forward pass does not depend on what
-was learned, and with random weights next to nothing is left to draw masks of, which is in their favour.
+Ultralytics (AGPL-3.0) is installed into an environment of the benchmark's own under `.cache/` and is no dependency of Dentify.
+Its networks are YOLO11n-seg and YOLO26n-seg, exported to ONNX at 640 pixels with random weights: the time of a forward pass
+does not depend on what was learned, and with random weights next to nothing is left to draw masks of, which is in their favour.
 
 Machines are noisy, so each file goes to every process in turn and what is reported are medians of ratios within one run.
 """
@@ -63,7 +63,8 @@ EXPORT = """
 import shutil
 from ultralytics import YOLO
 for name in {models!r}:
-    shutil.move(YOLO(name + ".yaml", task="segment").export(format="onnx", imgsz=640, device="cpu"), {folder!r} + "/" + name + ".onnx")
+    written = YOLO(name + ".yaml", task="segment").export(format="onnx", imgsz=640, device="cpu")
+    shutil.move(written, {folder!r} + "/" + name + ".onnx")
 """
 
 BARE = """

@@ -172,6 +172,13 @@ def test_examples_with_answers_give_them(path):
     assert doctest.testfile(str(path), module_relative=False, encoding="utf-8").failed == 0
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/tutorials/first-assessment.md", "docs/reference/python.md"])
+def test_the_first_python_of_a_page_runs_with_the_default_bundle(path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(compile(code_blocks((ROOT / path).read_text(encoding="utf-8"), "python")[0], path, "exec"), {})
+    assert "The photo" in capsys.readouterr().out
+
+
 def test_the_changelog_knows_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## (Unreleased|{re.escape(dentify.__version__)}\b)", text, re.MULTILINE)

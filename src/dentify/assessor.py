@@ -106,7 +106,7 @@ class Assessor:
             photo: a path, a file's bytes, a Pillow picture, a `(H, W, 3)` uint8 RGB array, a photo of `dentify.sources`, or
                 what `decode` returned.
             name: what the assessment calls the photo; its path where not given.
-            score_threshold: tell findings from this confidence on, in place of the bundle's own thresholds.
+            score_threshold: tell findings and parts from this confidence on, in place of the bundle's own thresholds.
             gates: tell no findings where the bundle sees no vehicle or no damage; `False` tells them all the same.
 
         Raises:
@@ -235,7 +235,8 @@ def assess_answers(
         found = confident(candidates, curves, own if one is None else [one] * len(own))
     if answers.parts is not None:
         parts_seen = find_parts(answers.parts, manifest.grouping, photo_hw)
-        parts_seen = parts_seen.select(parts_seen.scores >= thresholds.parts)
+        least = thresholds.parts if settings.score_threshold is None else settings.score_threshold
+        parts_seen = parts_seen.select(parts_seen.scores >= least)
 
     no_vehicle = settings.gates and vehicle is not None and not vehicle.present
     no_damage = settings.gates and damage is not None and not damage.present

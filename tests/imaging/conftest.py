@@ -81,6 +81,8 @@ def matrix_profile(name: str, red: tuple[float, ...], green: tuple[float, ...], 
     for key, value in tags.items():
         table += key + struct.pack(">II", start + len(body), len(value))
         body += value + bytes(-len(value) % 4)
-    header = struct.pack(">I4sI4s4s4s12s4s", start + len(body), b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ ", bytes(12), b"acsp")
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s", start + len(body), b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ ", bytes(12), b"acsp"
+    )
     header += bytes(28) + fixed(white)
     return header + bytes(128 - len(header)) + struct.pack(">I", len(tags)) + table + body

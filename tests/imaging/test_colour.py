@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from dentify.imaging.colour import PROFILE_IGNORED
+from dentify.imaging.decode import DecodedPhoto
 
 Pixels = NDArray[np.uint8]
 Save = Callable[..., bytes]
-Decode = Callable[..., "DecodedPhoto"]  # noqa: F821
+Decode = Callable[..., DecodedPhoto]
 
 
 def difference(a: Pixels, b: Pixels) -> float:
@@ -36,15 +39,11 @@ def test_16_bit_grey_is_scaled_not_clipped(format_name: str, photo: Image.Image,
 
 
 def test_16_bit_rgb_png_is_scaled(pixels: Pixels, decode: Decode) -> None:
-    import cv2
-
     _, data = cv2.imencode(".png", (pixels[:, :, ::-1].astype(np.uint16)) * 257)
     assert (decode(data.tobytes()).image == pixels).all()
 
 
 def test_16_bit_rgb_tiff_is_scaled(pixels: Pixels, decode: Decode) -> None:
-    import cv2
-
     _, data = cv2.imencode(".tiff", (pixels[:, :, ::-1].astype(np.uint16)) * 257)
     assert (decode(data.tobytes()).image == pixels).all()
 
@@ -117,11 +116,9 @@ def test_lab_and_ycbcr_tiff(photo: Image.Image, save: Save, decode: Decode) -> N
 
 
 @pytest.mark.parametrize("format_name", ["PNG", "TIFF", "WebP", "AVIF", "JPEG"])
-def test_wide_gamut_becomes_srgb(
-    format_name: str, photo: Image.Image, display_p3: bytes, save: Save, decode: Decode
-) -> None:
+def test_wide_gamut_becomes_srgb(format_name: str, photo: Image.Image, display_p3: bytes, save: Save, decode: Decode) -> None:
     """A photo in Display P3 holds smaller numbers for the same colours; decoded, the colours are back."""
-    to_p3 = ImageCms.profileToProfile(photo, ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(_file(display_p3)))
+    to_p3 = ImageCms.profileToProfile(photo, ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(display_p3)))
     assert to_p3 is not None
     how = {"lossless": True, "quality": 95} if format_name in ("WebP", "JPEG", "AVIF") else {}
     decoded = decode(save(to_p3, format_name, icc_profile=display_p3, **how))
@@ -155,9 +152,3 @@ def test_a_profile_that_does_not_fit_is_ignored_and_noted(
     decoded = decode(save(photo, "TIFF", icc_profile=profile))
     assert (decoded.image == np.asarray(photo)).all()
     assert decoded.notes == (PROFILE_IGNORED,)
-
-
-def _file(data: bytes) -> object:
-    import io
-
-    return io.BytesIO(data)

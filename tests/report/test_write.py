@@ -130,6 +130,18 @@ def test_no_damage(report):
     assert text == "The photo clearly shows no damage to the vehicle. Parts in view: hood. Not judged: cracks."
 
 
+def test_a_no_that_is_less_likely_than_not_is_told_as_a_doubt(report):
+    text = report(damage=Presence(present=False, confidence=0.4))
+    assert text == "The photo probably shows damage to the vehicle, but not surely enough to be told. Parts in view: hood."
+    text = report(vehicle=Presence(present=False, confidence=0.4), damage=None, parts=[])
+    assert text == "The photo probably shows a vehicle, but not surely enough to be told, so damage was not judged."
+
+
+def test_no_vehicle_and_no_damage_without_gates(report):
+    text = report(vehicle=Presence(present=False, confidence=0.97), damage=Presence(present=False, confidence=0.6), parts=[])
+    assert text == "The photo clearly shows no vehicle; it probably shows no damage."
+
+
 def test_no_vehicle(report):
     text = report(vehicle=Presence(present=False, confidence=0.97), damage=None, parts=[], not_judged=["crack"])
     assert text == "The photo clearly shows no vehicle, so damage was not judged."
@@ -163,7 +175,7 @@ def test_findings_against_the_whole_photo(report, finding, reasons):
         review=reasons(stages_disagree="The photo as a whole looks undamaged, but a dent was seen.", low_confidence=[1]),
     )
     assert text == (
-        "Taken as a whole the photo probably shows no damage to the vehicle, yet a dent was marked. "
+        "Taken as a whole the photo probably shows no damage to the vehicle; a dent was marked all the same. "
         "There is possibly a dent on the hood, covering about 2 % of its visible area; it is clearly minor. Parts in view: hood. "
         "A person should look again: the photo as a whole looks undamaged, but a dent was seen; and a dent is uncertain."
     )

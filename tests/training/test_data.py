@@ -28,7 +28,9 @@ def box(x_min: float, y_min: float, x_max: float, y_max: float) -> tuple[np.ndar
     return (np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]], np.float64),)
 
 
-def annotation(name: str, corners: tuple[float, float, float, float], *, outlined: bool = True, severity: str | None = None) -> Annotation:
+def annotation(
+    name: str, corners: tuple[float, float, float, float], *, outlined: bool = True, severity: str | None = None
+) -> Annotation:
     return Annotation(name, corners, polygons=box(*corners) if outlined else (), severity=severity)
 
 
@@ -46,7 +48,9 @@ def test_masks_are_drawn_in_the_views_frame(recipe: Recipe) -> None:
 
 
 def test_unknown_is_not_absent(recipe: Recipe) -> None:
-    targets = draw_targets(sample(annotation("dent", (0, 0, 64, 64)), labelled=("dent", "scratch")), HW, VIEW, SIZE, recipe.classes)
+    targets = draw_targets(
+        sample(annotation("dent", (0, 0, 64, 64)), labelled=("dent", "scratch")), HW, VIEW, SIZE, recipe.classes
+    )
     assert targets["types_known"].tolist() == [True, True, False, False, False]
     assert not targets["any_known"]
     assert (targets["parts"] == IGNORE).all()
@@ -96,7 +100,9 @@ def test_a_window_that_shows_no_damage_of_a_damaged_car_is_sound(recipe: Recipe)
 
 
 def test_the_worst_visible_severity_is_the_photos(recipe: Recipe) -> None:
-    photo = sample(annotation("dent", (0, 0, 40, 40), severity="minor"), annotation("dent", (60, 60, 120, 120), severity="severe"))
+    photo = sample(
+        annotation("dent", (0, 0, 40, 40), severity="minor"), annotation("dent", (60, 60, 120, 120), severity="severe")
+    )
     targets = draw_targets(photo, HW, VIEW, SIZE, recipe.classes)
     assert targets["severity"] == 2
     assert targets["severity_maps"][2, 2] == 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -14,7 +17,7 @@ import yaml
 import dentify
 from dentify.errors import ConfigError, DatasetError
 from dentify.training import export_bundle, read_recipe, train
-from dentify.training.loop import load_lesson, moving_average, rate_at
+from dentify.training.loop import moving_average, rate_at
 from dentify.training.recipe import Recipe
 
 # Lightning and torch warn of things that tests do on purpose: few workers, few batches, folders that exist.
@@ -38,7 +41,9 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         picture[y : y + 20, x : x + 20] = colour
         cv2.imwrite(str(root / f"{number}.png"), picture)
         labelled = ["hood"] if kind == "hood" else ["dent", "scratch"]
-        images.append({"id": number, "file_name": f"{number}.png", "width": 64, "height": 64, "labelled": labelled, "source": "painted"})
+        images.append(
+            {"id": number, "file_name": f"{number}.png", "width": 64, "height": 64, "labelled": labelled, "source": "painted"}
+        )
         outline = [[x, y, x + 20, y, x + 20, y + 20, x, y + 20]]
         annotations.append(
             {"id": number, "image_id": number, "category_id": names[kind], "bbox": [x, y, 20, 20], "area": 400, "iscrowd": 0}
@@ -98,15 +103,26 @@ def test_a_run_leaves_checkpoint_recipe_and_figures(run: Path, recipe: Recipe) -
     assert torch.load(run / "last.ckpt", weights_only=False)["global_step"] == 8
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
-    half = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": 4, "decay": 0.0})})
-    whole = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"decay": 0.0})})
-    train(whole, data=painted, output=tmp_path / "whole")
-    train(half, data=painted, output=tmp_path / "stopped")
-    train(whole, data=painted, output=tmp_path / "stopped", resume=tmp_path / "stopped" / "last.ckpt")
-    in_one, in_two = (load_lesson(tmp_path / name / "last.ckpt").state_dict() for name in ("whole", "stopped"))
-    for name, value in in_one.items():
-        assert torch.allclose(value.float(), in_two[name].float(), rtol=1e-3, atol=1e-5), name
+def test_a_killed_run_goes_on_as_if_nothing_had_been(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    long = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": 12})})
+    path = tmp_path / "long.yaml"
+    path.write_text(yaml.safe_dump(long.model_dump(mode="json")))
+    killed = tmp_path / "killed" / "last.ckpt"
+    command = [sys.executable, "-m", "dentify", "train", str(path), "--data", str(painted), "-o", str(killed.parent)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not killed.is_file():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    taken = torch.load(killed, weights_only=False)["global_step"]
+    assert 4 <= taken < 12
+    train(long, data=painted, output=killed.parent, resume=killed)
+    train(long, data=painted, output=tmp_path / "whole")
+    in_one, in_two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("whole", "killed"))
+    assert in_one["global_step"] == in_two["global_step"] == 12
+    for name, value in in_one["state_dict"].items():
+        assert torch.allclose(value.float(), in_two["state_dict"][name].float(), rtol=1e-3, atol=1e-5), name
 
 
 def test_an_exported_run_assesses_photos(run: Path, painted: Path, tmp_path: Path) -> None:

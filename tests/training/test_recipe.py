@@ -42,7 +42,8 @@ def test_a_wrong_change_says_what_to_write(change: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "is not YAML"), ("- 1", "a recipe is a mapping of keys to values, got list"), (None, "cannot be read")]
+    ("text", "message"),
+    [("a: [", "is not YAML"), ("- 1", "a recipe is a mapping of keys to values, got list"), (None, "cannot be read")],
 )
 def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "recipe.yaml"

@@ -65,7 +65,8 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
         where: how to name the file in errors.
         settings: holds the limits.
         enough_side: pixels that the shorter side of `image` needs; a larger photo is decoded at 1/2, 1/4 or 1/8 (JPEG) or
-            averaged down by a whole factor. `None`: full size.
+            averaged down by a whole factor. `None`: full size. The small picture covers the full one exactly, save for JPEGs
+            whose sides are no multiple of that factor: there it is off by up to half of one of its pixels at the far edge.
 
     Raises:
         ImageError: not a picture, over a limit, cut off or damaged.

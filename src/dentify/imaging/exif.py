@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _ORIENTATION, _EXIF_IFD, _DATETIME_ORIGINAL = 0x0112, 0x8769, 0x9003
-_ASCII, _SHORT, _LONG = 2, 3, 4
+_ASCII, _SHORT, _LONG, _IFD = 2, 3, 4, 13
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _number(entries: dict[int, Entry], tag: int, order: str) -> int:
     kind, _, field = entries.get(tag, (0, 0, b""))
     if kind == _SHORT:
         return int(struct.unpack(order + "H", field[:2])[0])
-    if kind == _LONG:
+    if kind in (_LONG, _IFD):
         return int(struct.unpack(order + "I", field)[0])
     return 0
 

@@ -22,7 +22,16 @@ from dentify.assessment import (
     ReviewCode,
     Severity,
 )
-from dentify.report.words import Certainty, as_sentence, certainty_word, listed, number_word, share_words, with_article
+from dentify.report.words import (
+    PROBABLY_FROM,
+    Certainty,
+    as_sentence,
+    certainty_word,
+    listed,
+    number_word,
+    share_words,
+    with_article,
+)
 from dentify.taxonomy import SEVERITY_LEVELS, damage_word, part_word
 
 _TOLD_ONE_BY_ONE = 3
@@ -83,15 +92,13 @@ def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence
     counted = _counted(findings)
     were = "was" if len(findings) == 1 else "were"
     if vehicle is not None and not vehicle.present:
-        no_vehicle = f"the photo {certainty_word(vehicle.confidence)} shows no vehicle"
+        no_vehicle = f"the photo {_shows(vehicle, 'a vehicle', 'no vehicle')}"
         if findings:
             yield f"{no_vehicle}; damage was looked for all the same, and {counted} {were} marked"
         elif damage is None:
             yield f"{no_vehicle}, so damage was not judged"
-        elif damage.present:
-            yield f"{no_vehicle}, though it {certainty_word(damage.confidence)} shows damage"
         else:
-            yield f"{no_vehicle} and {certainty_word(damage.confidence)} no damage"
+            yield f"{no_vehicle}; it {_shows(damage, 'damage', 'no damage')}"
         return
 
     if vehicle is not None and certainty_word(vehicle.confidence) != "clearly":
@@ -100,15 +107,25 @@ def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence
     if damage is None:
         yield f"{counted} {were} found" if findings else f"no {to_what} was found"
         return
-    shows = f"{certainty_word(damage.confidence)} shows"
+    shows = _shows(damage, to_what, f"no {to_what}")
     if damage.present and findings:
-        yield f"the photo {shows} {to_what}" + (f": {counted}" if len(findings) > 1 else "")
+        yield f"the photo {shows}" + (f": {counted}" if len(findings) > 1 else "")
     elif damage.present:
-        yield f"the photo {shows} {to_what}, but no single damage could be marked"
+        yield f"the photo {shows}, but no single damage could be marked"
     elif findings:
-        yield f"taken as a whole the photo {shows} no {to_what}, yet {counted} {were} marked"
+        yield f"taken as a whole the photo {shows}; {counted} {were} marked all the same"
     else:
-        yield f"the photo {shows} no {to_what}"
+        yield f"the photo {shows}"
+
+
+def _shows(answer: Presence, something: str, nothing: str) -> str:
+    """A gate's answer after "the photo".
+
+    A gate may want more than an even chance before it says yes; its no is then less likely than not, and told as what it is.
+    """
+    if answer.present or answer.confidence >= PROBABLY_FROM:
+        return f"{certainty_word(answer.confidence)} shows {something if answer.present else nothing}"
+    return f"{certainty_word(1 - answer.confidence)} shows {something}, but not surely enough to be told"
 
 
 def _findings(findings: Sequence[Finding], photo: Photo, *, any_part: bool) -> Iterator[str]:

@@ -19,8 +19,8 @@ BoolArray = NDArray[np.bool_]
 class Instances:
     """N things found on one photo, most confident first.
 
-    Masks are kept within their boxes on a *grid*: the photo, evenly shrunk or stretched to `grid_hw` cells. The grid is fine enough for
-    what the model knows and coarse enough to be cheap on a 12-megapixel photo.
+    Masks are kept within their boxes on a *grid*: the photo, evenly shrunk or stretched to `grid_hw` cells. The grid is fine
+    enough for what the model knows and coarse enough to be cheap on a 12-megapixel photo.
 
     Attributes:
         boxes_xyxy: `(N, 4)` float32, pixels of the upright photo; `(0, 4)` when nothing was found.

@@ -1,10 +1,10 @@
 """From per-pixel maps to instances.
 
-Which pixels are damaged is what the network learns well; where one damage ends and the next begins is what annotators disagree about.
-So every plausible grouping of a type's pixels becomes a *candidate*: the connected regions above several levels, regions that lie close
-to each other taken as one (annotators outline a spray of scratches as one scratch), and the pixels that vote for the same middle. A
-small network (`Scorer`, its few hundred weights stand in the manifest) then says of each candidate how likely it matches what an
-annotator would outline; of candidates of one type that overlap the likeliest stays.
+Which pixels are damaged is what the network learns well; where one damage ends and the next begins is what annotators disagree
+about. So every plausible grouping of a type's pixels becomes a *candidate*: the connected regions above several levels, regions
+that lie close to each other taken as one (annotators outline a spray of scratches as one scratch), and the pixels that vote for
+the same middle. A small network (`Scorer`, its few hundred weights stand in the manifest) then says of each candidate how
+likely it matches what an annotator would outline; of candidates of one type that overlap the likeliest stays.
 
 All coordinates in here are cells of the maps, which cover the photo evenly; `Instances` carry them back to the photo.
 """
@@ -132,7 +132,7 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
 
 
 def score_candidates(candidates: list[Candidate], scorer: Scorer | None, num_types: int) -> FloatArray:
-    """`(N,)` float32 in [0, 1]: how likely each candidate is what an annotator outlined; without a scorer its mean probability."""
+    """`(N,)` float32 in [0, 1]: how likely each is what an annotator outlined; its mean probability without a scorer."""
     features = np.stack([candidate.features for candidate in candidates])
     if scorer is None:
         return features[:, FEATURES.index("mean")].copy()
@@ -180,7 +180,8 @@ def connected_components(types_logits: FloatArray, level: float, photo_hw: tuple
 def find_parts(logits: FloatArray, grouping: Grouping, photo_hw: tuple[int, int]) -> Instances:
     """One instance a part: the cells where it is likelier than every other part and than none.
 
-    Specks are left out: regions of less than a tenth of the part's largest one are where a confident part meets a doubtful neighbour.
+    Specks are left out: regions of less than a tenth of the part's largest one are where a confident part meets a doubtful
+    neighbour.
 
     Args:
         logits: `(P + 1, h, w)` float32 over the photo; the last channel is none of the parts.
@@ -337,7 +338,12 @@ def refine(candidate: Candidate, probs: FloatArray, upscale: int) -> tuple[int, 
     fine = _upscaled(window, upscale) > candidate.level
     fine &= np.repeat(np.repeat(own, upscale, 0), upscale, 1).astype(bool)
     if not fine.any():  # a lone cell's peak is flattened by interpolation
-        return candidate.class_id, candidate.x * upscale, candidate.y * upscale, np.repeat(np.repeat(candidate.mask, upscale, 0), upscale, 1)
+        return (
+            candidate.class_id,
+            candidate.x * upscale,
+            candidate.y * upscale,
+            np.repeat(np.repeat(candidate.mask, upscale, 0), upscale, 1),
+        )
     x, y, mask = _cropped(fine)
     return candidate.class_id, x + left * upscale, y + top * upscale, mask
 

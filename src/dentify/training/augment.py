@@ -1,10 +1,10 @@
-"""Random views of a photo: where to look (`random_view`), the picture there (`warp`), and what phones and uploads do to it (`degrade`).
+"""Random views of a photo: where to look, the picture there, and what phones and uploads do to it.
 
-A view is a `(2, 3)` float64 affine matrix from pixels of the photo to pixels of the network's square. Outlines go through the same
-matrix before they are drawn, so pictures and masks cannot drift apart.
+A view is a `(2, 3)` float64 affine matrix from pixels of the photo to pixels of the network's square. Outlines go through the
+same matrix before they are drawn, so pictures and masks cannot drift apart.
 
-The distortions are strong on purpose: in our sources sizes, shapes and JPEG histories betray the label (damaged photos are square and
-640 px, undamaged ones are neither), and a network that may see them learns the file and not the car.
+The distortions are strong on purpose: in our sources sizes, shapes and JPEG histories betray the label (damaged photos are
+square and 640 px, undamaged ones are neither), and a network that may see them learns the file and not the car.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From `Sample`s to what a training step takes: pictures and the truth of every head, known or unknown.
 
 *Unknown is not absent*: each target has its `…_known` or an ignore value, and losses leave out what nobody labelled. A photo's
-view and distortion follow from the recipe's seed and the draw's number alone, so a run that was stopped goes on as if it had not been.
+view and distortion follow from the recipe's seed and the draw's number alone, so a run that was stopped goes on as if it had
+not been.
 """
 
 from __future__ import annotations
@@ -186,9 +187,7 @@ def draw_targets(
     }
 
 
-def _vehicle_label(
-    sample: Sample, view: NDArray[np.float64], photo_hw: tuple[int, int], size: int, most_visible: float
-) -> float:
+def _vehicle_label(sample: Sample, view: NDArray[np.float64], photo_hw: tuple[int, int], size: int, most_visible: float) -> float:
     """1, 0 or NaN: a small window of a photo of a whole car may show nothing but street."""
     if sample.vehicle is False:
         return 0.0
@@ -252,6 +251,7 @@ def _fixed_point(polygons: tuple[NDArray[np.float64], ...], view: NDArray[np.flo
 
 
 def draw_outline(polygons: tuple[NDArray[np.float64], ...], view: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """`(S, S)` uint8, 255 within the polygons (photo pixels) as the view shows them."""
     mask = np.zeros((size, size), np.uint8)
     for outline in _fixed_point(polygons, view):
         cv2.fillPoly(mask, [outline], 255, shift=_SHIFT)

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from dentify.bundle.write import write_bundle
 from dentify.bundle import manifest as m
+from dentify.bundle.write import write_bundle
 from dentify.datasets import Sample
 from dentify.errors import BundleError, ConfigError
 from dentify.imaging.decode import decode_photo
@@ -53,9 +53,7 @@ PARITY_PHOTOS = 50
 LARGEST_DIFFERENCE = 1e-3
 LEAST_IOU = 0.999
 
-GROUPING = m.Grouping(
-    levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 3, 8), min_cells=8, overlap=0.5, upscale=4, part_upscale=4
-)
+GROUPING = m.Grouping(levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 3, 8), min_cells=8, overlap=0.5, upscale=4, part_upscale=4)
 
 
 @dataclass(frozen=True)
@@ -132,18 +130,30 @@ def export_bundle(
         try:
             data = Path((checkpoint.parent / "data.txt").read_text(encoding="utf-8").strip())
         except OSError as error:
-            raise ConfigError(f"{checkpoint}: the run's data.txt is not beside it; say where its photos are with --data") from error
+            raise ConfigError(
+                f"{checkpoint}: the run's data.txt is not beside it; say where its photos are with --data"
+            ) from error
     onnx = to_onnx(lesson.network, recipe.data.serve_size)
     session = Session(onnx, input_name="image", output_names=OUTPUTS, where=NETWORK_FILE)
     preprocessing = m.Preprocessing(
-        size_hw=(recipe.data.serve_size, recipe.data.serve_size), resize="stretch", mean=lesson.network.mean, std=lesson.network.std
+        size_hw=(recipe.data.serve_size, recipe.data.serve_size),
+        resize="stretch",
+        mean=lesson.network.mean,
+        std=lesson.network.std,
     )
     every = [read_source(source, data, "train") for source in recipe.data.train]
     samples = [sample for source in every for sample in hold_out(source, recipe.data.hold_out)[1]]
     photos = [read_input(sample, preprocessing) for sample in samples]
     parity = check_parity(lesson.network, session, [photo.tensor for photo in photos[:: max(1, len(photos) // PARITY_PHOTOS)]])
     fitted = fit_all(session, samples, photos, recipe)
-    manifest = describe(recipe, preprocessing, fitted, parity, version=version, photos=Counter(sample.source or "" for source in every for sample in source))
+    manifest = describe(
+        recipe,
+        preprocessing,
+        fitted,
+        parity,
+        version=version,
+        photos=Counter(sample.source or "" for source in every for sample in source),
+    )
     return write_bundle(output, manifest, {NETWORK_FILE: onnx}, overwrite=overwrite)
 
 
@@ -238,7 +248,9 @@ def describe(
     """The manifest of a trained network."""
     missing = sorted(set(photos) - set(recipe.origins))
     if missing:
-        raise ConfigError(f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of its photos")
+        raise ConfigError(
+            f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of photos"
+        )
 
     def member(output: str, kind: m.Kind, **auxiliary: str) -> tuple[m.Member, ...]:
         return (m.Member(file=NETWORK_FILE, output=output, kind=kind, auxiliary=auxiliary),)

@@ -1,14 +1,13 @@
 """What is fitted after training, on photos that training never saw: scorer, thresholds and calibration of a bundle.
 
-The photos are those that `data.hold_out` keeps from the training sources, so val stays a judge. A scorer that is fitted on a photo is
-too sure of it; calibration and thresholds therefore use scores from scorers that were fitted on the other folds.
+The photos are those that `data.hold_out` keeps from the training sources, so val stays a judge. A scorer that is fitted on a
+photo is too sure of it; calibration and thresholds therefore use scores from scorers that were fitted on the other folds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
 
 import numpy as np
 import torch
@@ -50,9 +49,7 @@ class Evidence:
     probs: FloatArray
 
 
-def gather(
-    photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Sequence[str], grouping: Grouping
-) -> Evidence:
+def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Sequence[str], grouping: Grouping) -> Evidence:
     """Candidates of one view of a photo, and how well each fits what was annotated.
 
     Args:
@@ -217,7 +214,8 @@ def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[n
 def fit_curves(told: Sequence[Told], names: Sequence[str], *, least: int = 25, bins: int = 10) -> dict[str, ScoreCalibration]:
     """From scores to the share of findings that are right: isotonic over bins of equal count, one curve a type.
 
-    A type with too few findings for a curve of its own shares the curve of all; where these are too few, too, scores stay as they are.
+    A type with too few findings for a curve of its own shares the curve of all; where these are too few, too, scores stay as
+    they are.
     """
     scores = np.concatenate([photo.scores for photo in told])
     right = np.concatenate([photo.right for photo in told]).astype(np.float64)

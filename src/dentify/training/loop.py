@@ -2,8 +2,9 @@
 
     dentify train recipes/default.yaml --data DIR
 
-The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` (written after every round of steps) and `metrics.jsonl` (one line a
-validation). A run that was killed goes on with `--resume` from the last round, with the same photos in the same order.
+The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` (written after every round
+of steps) and `metrics.jsonl` (one line a validation). A run that was killed goes on with `--resume` from the last round, with
+the same photos in the same order.
 """
 
 from __future__ import annotations
@@ -88,10 +89,7 @@ class Lesson(lightning.LightningModule):
         self._add("parts/both", ((told_parts == ids) & (parts == ids) & there).sum((1, 2, 3)))
         self._add("parts/either", (((told_parts == ids) | (parts == ids)) & there).sum((1, 2, 3)))
         for gate in ("vehicle", "damage"):
-            if gate == "damage":
-                judged = batch["vehicle"].ne(0)
-            else:
-                judged = torch.ones_like(batch[gate], dtype=torch.bool)
+            judged = batch["vehicle"].ne(0) if gate == "damage" else torch.ones_like(batch[gate], dtype=torch.bool)
             for answer in (0, 1):
                 asked = batch[gate].eq(answer) & judged
                 self._add(f"{gate}/{answer}/asked", asked.sum())
@@ -142,8 +140,9 @@ class Lesson(lightning.LightningModule):
 def rate_at(step: int, recipe: Recipe) -> float:
     """Share of the full rate at a step.
 
-    The rate stays constant until the last `decay` share of `steps`; only then it falls, so a longer run can go on from any checkpoint
-    of the constant stretch (Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations").
+    The rate stays constant until the last `decay` share of `steps`; only then it falls, so a longer run can go on from any
+    checkpoint of the constant stretch (Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+    Durations").
     """
     plan = recipe.schedule
     if step < plan.warmup:
@@ -179,7 +178,9 @@ class _Progress(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         seconds = time.monotonic() - self.started
         self.started = time.monotonic()
-        losses = {name[5:]: round(float(value), 3) for name, value in trainer.callback_metrics.items() if name.startswith("loss/")}
+        losses = {
+            name[5:]: round(float(value), 3) for name, value in trainer.callback_metrics.items() if name.startswith("loss/")
+        }
         print(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}", flush=True)  # noqa: T201
 
 
@@ -220,7 +221,9 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         precision="bf16-mixed",
         callbacks=[
             WeightAveraging(avg_fn=moving_average(recipe.schedule.average)),
-            ModelCheckpoint(dirpath=output, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False),
+            ModelCheckpoint(
+                dirpath=output, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+            ),
             _Progress(),
         ],
         check_val_every_n_epoch=recipe.schedule.validate_every,

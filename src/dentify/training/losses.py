@@ -1,4 +1,4 @@
-"""Losses of every head. Each takes logits and truth in float32, leaves out what nobody labelled, and is 0 where nothing is known."""
+"""Losses of every head. Each takes float32 logits and truth, leaves out what nobody labelled, and is 0 where nothing is known."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def total_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], weights: Lo
 def overlap_loss(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     """Cross-entropy plus Dice of overlapping classes.
 
-    Dice is taken over the whole batch and not per photo: most photos hold none of most types, and the figure that is reported pools
-    pixels over photos, too. A class that no known photo of the batch shows adds no Dice.
+    Dice is taken over the whole batch and not per photo: most photos hold none of most types, and the figure that is reported
+    pools pixels over photos, too. A class that no known photo of the batch shows adds no Dice.
 
     Args:
         logits: (B, C, H, W).
@@ -72,8 +72,8 @@ def projection_loss(logits: Tensor, boxes: Tensor, known: Tensor) -> Tensor:
         boxes: (B, C, H, W), 1 within the boxes.
         known: (B, C) whether these classes of the photo have boxes only.
 
-    Source: the projection term of BoxInst (Tian et al. 2021, "High-Performance Instance Segmentation with Box Annotations"), over all
-    boxes of a class at once.
+    Source: the projection term of BoxInst (Tian et al. 2021, "High-Performance Instance Segmentation with Box Annotations"),
+    over all boxes of a class at once.
     """
     weight = known.float()
     outside = F.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits), reduction="none") * (1 - boxes)

@@ -39,7 +39,7 @@ class ConvNormAct(nn.Sequential):
 
 
 class EfficientNetFPN(nn.Module):
-    """See the module's table. Input: (B, 3, S, S) float, RGB normalised with ImageNet's mean and deviation, S a multiple of 32."""
+    """See the module's table. Input: (B, 3, S, S) float RGB, normalised with ImageNet's mean and deviation; S multiple of 32."""
 
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
