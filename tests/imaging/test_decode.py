@@ -193,7 +193,7 @@ class TestFormats:
 
     def test_captured_at(self, photo: Image.Image, save: Save, decode: Decode) -> None:
         for format_name in ("JPEG", "PNG", "WebP", "TIFF", "AVIF"):
-            data = save(photo, format_name, exif=orientation_tag(1, "2024:05:06 07:08:09"))
+            data = save(photo, format_name, exif=orientation_tag(1, "2024:05:06 07:08:09").tobytes())
             assert decode(data).captured_at == datetime(2024, 5, 6, 7, 8, 9), format_name
         assert decode(save(photo, "JPEG", exif=orientation_tag(1, "0000:00:00 00:00:00"))).captured_at is None
 

@@ -35,7 +35,7 @@ class Evidence:
         candidates: of the types that its source labels.
         ious: one `(M,)` array a candidate: its mask's IoU with each annotated instance, 0 where the type is another.
         types: `(M,)` class ids of the annotated instances.
-        truth: `(C, H, W)` boolean truth on the fine grid.
+        truth: `(H, W)` boolean truth on the fine grid of each type that is there.
         known: `(C,)` whether the source labels the type.
         probs: `(C, h, w)` the network's.
     """
@@ -44,7 +44,7 @@ class Evidence:
     candidates: list[Candidate]
     ious: FloatArray
     types: NDArray[np.int64]
-    truth: BoolArray
+    truth: Mapping[int, BoolArray]
     known: BoolArray
     probs: FloatArray
 
@@ -71,9 +71,9 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
             if mask.any():
                 masks.append(mask)
                 types.append(names.index(damage.name))
-    truth = np.zeros((len(names), side, side), np.bool_)
+    truth: dict[int, BoolArray] = {}
     for mask, class_id in zip(masks, types, strict=True):
-        truth[class_id] |= mask
+        truth[class_id] = truth[class_id] | mask if class_id in truth else mask
     auxiliary = {name: outputs[name] for name in ("any", "centres", "offsets")}
     candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
     ious = np.zeros((len(candidates), len(masks)), np.float32)
@@ -197,17 +197,16 @@ def average_precision50(told: Sequence[Told], class_id: int) -> float:
 def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[np.int64]:
     """`(C, 2)`: cells that told findings and truth share, and cells of either, of the types that the source labels."""
     evidence = photo.evidence
-    counts = np.zeros((len(evidence.truth), 2), np.int64)
-    drawn = np.zeros_like(evidence.truth)
-    for index, score, class_id in zip(photo.kept, photo.scores, photo.class_ids, strict=True):
-        if score >= thresholds[class_id]:
-            _, x, y, crop = refine(evidence.candidates[index], evidence.probs, upscale)
-            drawn[class_id, y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
-    for class_id in np.flatnonzero(evidence.known):
-        counts[class_id] = (
-            (drawn[class_id] & evidence.truth[class_id]).sum(),
-            (drawn[class_id] | evidence.truth[class_id]).sum(),
-        )
+    counts = np.zeros((len(evidence.known), 2), np.int64)
+    side = evidence.probs.shape[1] * upscale
+    for class_id in np.flatnonzero(evidence.known).tolist():
+        drawn = np.zeros((side, side), np.bool_)
+        for index, score, told_id in zip(photo.kept, photo.scores, photo.class_ids, strict=True):
+            if told_id == class_id and score >= thresholds[class_id]:
+                _, x, y, crop = refine(evidence.candidates[index], evidence.probs, upscale)
+                drawn[y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
+        truth = evidence.truth.get(class_id)
+        counts[class_id] = (0, drawn.sum()) if truth is None else ((drawn & truth).sum(), (drawn | truth).sum())
     return counts
 
 
