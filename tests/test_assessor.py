@@ -25,10 +25,10 @@ from dentify.assessor import (
     level_of_photo,
     levels_of_findings,
     map_in_order,
-    on_grid_of,
     parts_of_findings,
     presence,
     review_reasons,
+    sampled,
 )
 from dentify.bundle import Bundle
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
@@ -426,7 +426,7 @@ def test_a_gate_says_yes_from_its_threshold_on(probability: float, threshold: fl
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_maps_on_another_grid_keep_their_values(h: int, w: int) -> None:
     maps = np.arange(12.0).reshape(1, 3, 4)
-    moved = on_grid_of(maps, (h, w))
+    moved = sampled(maps, (h, w), slice(0, h), slice(0, w))
     assert moved.shape == (1, h, w)
     assert set(moved.ravel()) <= set(maps.ravel())
 

@@ -20,7 +20,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Box = tuple[float, float, float, float]
 QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small"]
 SeverityLevel = Literal["minor", "moderate", "severe"]
-ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type", "side_uncertain", "not_confirmed"]
+ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type"]
 
 
 class _Part(BaseModel):

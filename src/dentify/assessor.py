@@ -341,13 +341,13 @@ def parts_of_findings(findings: Instances, parts: Instances, names: Sequence[str
     if not len(parts):
         return [()] * len(findings)
     on_parts = np.stack([parts.on_grid(index) for index in range(len(parts))])  # (P, h, w)
-    on_parts = on_grid_of(on_parts, findings.grid_hw)
-    part_cells = on_parts.sum(axis=(1, 2))
+    finer = findings.grid_hw[0] * findings.grid_hw[1] / on_parts[0].size
+    part_cells = np.count_nonzero(on_parts, axis=(1, 2)) * finer
     found: list[tuple[told.PartOfFinding, ...]] = []
     for index in range(len(findings)):
         rows, columns, crop = cells_of(findings, index)
-        shared = on_parts[:, rows, columns][:, crop].sum(axis=1)  # (P,)
-        shares = shared / max(1, int(crop.sum()))
+        shared = np.count_nonzero(sampled(on_parts, findings.grid_hw, rows, columns) & crop, axis=(1, 2))  # (P,)
+        shares = shared / max(1, np.count_nonzero(crop))
         order = np.argsort(-shares, kind="stable")
         order = order[shares[order] >= MIN_SHARE_OF_FINDING] if shares.max() >= MIN_SHARE_ON_ONE_PART else order[:0]
         found.append(
@@ -375,11 +375,11 @@ def levels_of_findings(findings: Instances, logits: FloatArray, temperature: flo
     Returns:
         `(N, L)` float32, each row summing to 1.
     """
-    probs = on_grid_of(softmax(logits / temperature, axis=0), findings.grid_hw)
+    probs = softmax(logits / temperature, axis=0)
     levels = np.zeros((len(findings), len(logits)), np.float32)
     for index in range(len(findings)):
         rows, columns, crop = cells_of(findings, index)
-        levels[index] = probs[:, rows, columns][:, crop].mean(axis=1)
+        levels[index] = sampled(probs, findings.grid_hw, rows, columns)[:, crop].mean(axis=1)
     return levels
 
 
@@ -531,18 +531,23 @@ def cells_of(instances: Instances, index: int) -> tuple[slice, slice, BoolArray]
     return slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]), crop
 
 
-def on_grid_of(maps: NDArray[Any], grid_hw: tuple[int, int]) -> NDArray[Any]:
-    """Maps `(C, h, w)` on another grid over the same photo, each cell from the one that holds its centre.
+def sampled(maps: NDArray[Any], grid_hw: tuple[int, int], rows: slice, columns: slice) -> NDArray[Any]:
+    """A window of maps `(C, h, w)` as another grid over the same photo sees it, each cell from the one that holds its centre.
 
-    >>> on_grid_of(np.array([[[1, 2], [3, 4]]]), (2, 4)).tolist()
-    [[[1, 1, 2, 2], [3, 3, 4, 4]]]
+    Args:
+        maps: over the photo.
+        grid_hw: height and width of the other grid.
+        rows: of the window, in cells of the other grid.
+        columns: likewise.
+
+    >>> sampled(np.array([[[1, 2], [3, 4]]]), (2, 4), slice(0, 2), slice(1, 4)).tolist()
+    [[[1, 2, 2], [3, 4, 4]]]
     """
-    if maps.shape[1:] == grid_hw:
-        return maps
-    rows, columns = (
-        ((np.arange(size) + 0.5) * source / size).astype(np.int64) for size, source in zip(grid_hw, maps.shape[1:], strict=True)
+    y, x = (
+        ((np.arange(window.start, window.stop) + 0.5) * source / size).astype(np.int64)
+        for window, size, source in zip((rows, columns), grid_hw, maps.shape[1:], strict=True)
     )
-    return maps[:, rows[:, None], columns]
+    return maps[:, y[:, None], x]
 
 
 def _all_cells(instances: Instances) -> Iterator[tuple[slice, slice, BoolArray]]:

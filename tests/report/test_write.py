@@ -215,15 +215,6 @@ def test_parts_in_view_are_told_as_surely_as_they_are_known(report):
     assert text.endswith("Parts in view: hood and wheel; probably trunk; possibly left mirror.")
 
 
-def test_doubts_about_sides_and_second_looks(report, finding, reasons):
-    review = reasons(side_uncertain=[1], not_confirmed=[2])
-    text = report(findings=[finding("dent", number=1), finding("scratch", number=2)], review=review)
-    assert text.endswith(
-        "A person should look again: it is uncertain on which side of the vehicle a dent is; "
-        "and a second look does not confirm a scratch."
-    )
-
-
 def test_a_review_without_reasons_is_still_told(report):
     assert report(review=Review(needed=True)).endswith("A person should look again.")
 
@@ -260,9 +251,7 @@ reviews = st.builds(
     reasons=st.lists(
         st.builds(
             ReviewReason,
-            code=st.sampled_from(
-                ["low_confidence", "stages_disagree", "poor_quality", "weak_type", "side_uncertain", "not_confirmed"]
-            ),
+            code=st.sampled_from(["low_confidence", "stages_disagree", "poor_quality", "weak_type"]),
             finding=st.none() | st.integers(1, 40),
             text=st.just("…"),
         ),

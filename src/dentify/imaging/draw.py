@@ -243,7 +243,8 @@ def _captions(assessment: Assessment) -> list[str]:
     if assessment.vehicle is not None and not assessment.vehicle.present:
         verdict.append("no vehicle")
     elif not assessment.findings:
-        verdict.append("no damage found")
+        seen = assessment.damage is not None and assessment.damage.present
+        verdict.append("looks damaged, no single damage marked" if seen else "no damage found")
     if not assessment.findings:
         return [" · ".join(verdict), verdict[0]]
     number = len(assessment.findings)

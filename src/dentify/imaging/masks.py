@@ -65,7 +65,7 @@ def rle_to_runs(rle: Mask) -> IntArray:
     """
     runs = _string_to_runs(rle.counts)
     height, width = rle.size
-    if (runs < 0).any() or int(runs.sum()) != height * width:
+    if min(height, width, int(runs.min())) < 0 or int(runs.sum()) != height * width:
         raise ShapeError(f"an RLE of size {rle.size} needs runs that sum to {height * width}, got {int(runs.sum())}")
     return runs
 
@@ -339,7 +339,7 @@ def _runs_to_string(runs: IntArray) -> str:
     """COCO's compression: each run less the one before the previous, in groups of 5 bits, lowest first, as characters from 48.
 
     >>> _runs_to_string(np.array([0, 100, 20, 90, 40]))
-    '0T3d0fNd0'
+    '0T3d0Fd0'
     """
     values = runs.copy()
     values[3:] -= runs[1:-2]
@@ -356,7 +356,7 @@ def _runs_to_string(runs: IntArray) -> str:
 def _string_to_runs(counts: str) -> IntArray:
     """The reverse of `_runs_to_string`.
 
-    >>> _string_to_runs("0T3d0fNd0")
+    >>> _string_to_runs("0T3d0Fd0")
     array([  0, 100,  20,  90,  40])
     """
     characters = np.frombuffer(counts.encode("utf-8"), np.uint8).astype(np.int64) - 48

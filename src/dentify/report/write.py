@@ -243,10 +243,6 @@ def _doubt(code: ReviewCode, named: Sequence[Finding]) -> str:
         case "weak_type":
             types = "a type" if len({finding.type for finding in named}) == 1 else "types"
             return f"{counted} {is_or_are} of {types} that the model knows badly"
-        case "side_uncertain":
-            return f"it is uncertain on which side of the vehicle {counted} {is_or_are}"
-        case "not_confirmed":
-            return f"a second look does not confirm {counted}"
         case "stages_disagree":
             return f"the answer for the whole photo speaks against {counted}"
         case "poor_quality":

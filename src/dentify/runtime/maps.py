@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dentify.bundle.manifest import Grouping, Scorer
-from dentify.runtime.instances import BoolArray, FloatArray, Instances
+from dentify.runtime.instances import BoolArray, FloatArray, Instances, IntArray
 from dentify.runtime.labels import sigmoid, softmax
 
 FEATURES = (
@@ -66,6 +67,11 @@ class Candidate:
     level: float
     features: FloatArray
 
+    @cached_property
+    def cells(self) -> int:
+        """How many cells it holds."""
+        return int(np.count_nonzero(self.mask))
+
 
 def find_damage(
     types_logits: FloatArray, auxiliary: Mapping[str, FloatArray], grouping: Grouping, photo_hw: tuple[int, int]
@@ -99,6 +105,7 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
     """Every grouping that is worth a score; see `find_damage` for the arguments, `probs` are `(C, h, w)` in [0, 1]."""
     height, width = probs.shape[1:]
     any_probs = sigmoid(auxiliary["any"])[0] if "any" in auxiliary else probs.max(0)
+    photo_any = float(any_probs.max())
     for class_id, types_probs in enumerate(probs):
         if types_probs.max() < grouping.levels[0]:
             continue
@@ -110,7 +117,9 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
             else None,
             any_probs=any_probs,
             others=np.delete(probs, class_id, 0).max(0) if len(probs) > 1 else np.zeros_like(types_probs),
+            photo_any=photo_any,
             levels=grouping.levels,
+            cells_above=tuple(int(np.count_nonzero(types_probs > level)) for level in grouping.levels),
         )
         for level in grouping.levels:
             above = (types_probs > level).astype(np.uint8)
@@ -119,13 +128,13 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
             seen: set[tuple[int, int, int, int, int]] = set()
             for radius in grouping.radii:
                 for x, y, mask in _regions(above, radius, grouping.min_cells):
-                    key = (x, y, *mask.shape, int(mask.sum()))
+                    key = (x, y, *mask.shape, int(np.count_nonzero(mask)))
                     if key not in seen:  # a wider radius joined nothing here
                         seen.add(key)
                         yield maps.candidate(class_id, mask, x, y, level, radius)
             if maps.votes is not None and maps.centres is not None:
                 for x, y, mask in _voted_regions(above, maps.votes, maps.centres, grouping.min_cells):
-                    key = (x, y, *mask.shape, int(mask.sum()))
+                    key = (x, y, *mask.shape, int(np.count_nonzero(mask)))
                     if key not in seen:
                         seen.add(key)
                         yield maps.candidate(class_id, mask, x, y, level, -1)
@@ -219,43 +228,41 @@ class _TypeMaps:
     votes: FloatArray | None  # (2, h, w) x and y that each cell takes for the middle of its instance
     any_probs: FloatArray
     others: FloatArray
+    photo_any: float
     levels: tuple[float, ...]
+    cells_above: tuple[int, ...]  # each of the levels
 
     def candidate(self, class_id: int, mask: BoolArray, x: int, y: int, level: float, radius: int) -> Candidate:
         h, w = mask.shape
         window = (slice(y, y + h), slice(x, x + w))
-        inside = self.probs[window][mask]
-        area = float(len(inside))
+        inside = np.sort(self.probs[window][mask])
+        area = len(inside)
         step = self.levels.index(level)
         above = self.levels[min(step + 1, len(self.levels) - 1)]
         below = self.levels[max(step - 1, 0)]
-        margin = 3
-        wide = (slice(max(0, y - margin), y + h + margin), slice(max(0, x - margin), x + w + margin))
-        ring = np.zeros(self.probs[wide].shape, np.uint8)
-        ring[y - wide[0].start : y - wide[0].start + h, x - wide[1].start : x - wide[1].start + w] = mask
-        around = cv2.dilate(ring, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)).astype(bool) & (ring == 0)
-        outside = self.probs[wide][around]
+        outside = self.probs[around(mask, x, y, 3, self.probs.shape)]
+        mean = float(inside.sum()) / area
         spread, error, centre = 0.0, 0.0, 0.0
         if self.votes is not None:
             rows, columns = np.nonzero(mask)
             votes_x, votes_y = self.votes[0][window][mask], self.votes[1][window][mask]
             side = math.sqrt(area)
-            error = float(np.hypot(votes_x.mean() - (columns.mean() + x), votes_y.mean() - (rows.mean() + y))) / side
+            error = math.hypot(votes_x.mean() - (columns.mean() + x), votes_y.mean() - (rows.mean() + y)) / side
             spread = float(votes_x.std() + votes_y.std()) / side
         if self.centres is not None:
             centre = float(self.centres[window].max())
-        whole = float((self.probs > level).sum())
+        whole = self.cells_above[step]
         features = np.array(
             [
                 math.log(area / self.probs.size),
                 level,
                 radius,
-                inside.mean(),
-                np.percentile(inside, 95),
-                np.percentile(inside, 10),
-                (inside > above).mean(),
-                (outside > below).sum() / area,
-                inside.mean() - (outside.mean() if len(outside) else 0.0),
+                mean,
+                _quantile(inside, 0.95),
+                _quantile(inside, 0.1),
+                1 - np.searchsorted(inside, np.float32(above), "right") / area,
+                np.count_nonzero(outside > below) / area,
+                mean - float(outside.sum()) / max(1, len(outside)),
                 area / (h * w),
                 math.log(max(h, w) / min(h, w)),
                 area / whole,
@@ -263,17 +270,38 @@ class _TypeMaps:
                 centre,
                 min(error, 5.0),
                 min(spread, 5.0),
-                self.any_probs[window][mask].mean(),
-                self.others[window][mask].mean(),
-                self.any_probs.max(),
+                float(self.any_probs[window][mask].sum()) / area,
+                float(self.others[window][mask].sum()) / area,
+                self.photo_any,
             ],
             np.float32,
         )
         return Candidate(class_id, mask, x, y, level, features)
 
 
+def around(mask: BoolArray, x: int, y: int, margin: int, map_hw: tuple[int, ...]) -> tuple[IntArray, IntArray]:
+    """Rows and columns of a map's cells that lie no more than `margin` cells from a crop's, and not in it."""
+    padded = cv2.copyMakeBorder(mask.view(np.uint8), margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    ring = cv2.dilate(padded, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) != padded
+    rows, columns = np.nonzero(ring)
+    rows, columns = rows + (y - margin), columns + (x - margin)
+    within = (rows >= 0) & (columns >= 0) & (rows < map_hw[0]) & (columns < map_hw[1])
+    return rows[within], columns[within]
+
+
+def _quantile(ordered: FloatArray, share: float) -> float:
+    """As `numpy.quantile`, of values in order."""
+    place = (len(ordered) - 1) * share
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return float(ordered[low]) + (place - low) * float(ordered[high] - ordered[low])
+
+
 def _regions(above: NDArray[np.uint8], radius: int, min_cells: int) -> Iterator[tuple[int, int, BoolArray]]:
     """Connected regions, those within twice `radius` cells of each other taken as one: corner and crop of each."""
+    left, top, width, height = cv2.boundingRect(above)
+    left, top = max(0, left - radius), max(0, top - radius)  # room for regions to meet in; beyond it nothing is set
+    above = above[top : top + height + 2 * radius, left : left + width + 2 * radius]
     joined = above
     if radius > 0:
         joined = np.asarray(
@@ -281,14 +309,18 @@ def _regions(above: NDArray[np.uint8], radius: int, min_cells: int) -> Iterator[
         )
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):
-        x, y, w, h = (int(value) for value in stats[label, :4])
+        x, y, w, h, cells = (int(value) for value in stats[label])
+        if cells < min_cells:
+            continue
         window = (slice(y, y + h), slice(x, x + w))
         mask = labels[window] == label
         if radius > 0:
-            mask &= above[window].astype(bool)
-        if mask.sum() >= min_cells:
-            left, top, crop = _cropped(mask)
-            yield x + left, y + top, crop
+            mask &= above[window].view(np.bool_)
+            if np.count_nonzero(mask) < min_cells:
+                continue
+            inner_x, inner_y, mask = _cropped(mask)
+            x, y = x + inner_x, y + inner_y
+        yield x + left, y + top, mask
 
 
 def _voted_regions(
@@ -321,7 +353,7 @@ def _shared(one: Candidate, other: Candidate) -> float:
         return 0.0
     a = one.mask[top - one.y : bottom - one.y, left - one.x : right - one.x]
     b = other.mask[top - other.y : bottom - other.y, left - other.x : right - other.x]
-    return float((a & b).sum() / min(one.mask.sum(), other.mask.sum()))
+    return float(np.count_nonzero(a & b) / min(one.cells, other.cells))
 
 
 def refine(candidate: Candidate, probs: FloatArray, upscale: int) -> tuple[int, int, int, BoolArray]:
@@ -360,8 +392,8 @@ def _without_specks(mask: BoolArray) -> BoolArray:
 
 def _cropped(mask: BoolArray) -> tuple[int, int, BoolArray]:
     """Corner (x, y) and crop of what is set in a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(columns[0]), int(rows[0]), mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+    return x, y, mask[y : y + h, x : x + w]
 
 
 def _resized(values: FloatArray, height: int, width: int) -> FloatArray:

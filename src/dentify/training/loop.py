@@ -9,6 +9,7 @@ the same photos in the same order.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -122,7 +123,8 @@ class Lesson(lightning.LightningModule):
         plan = self.recipe.schedule
         groups: dict[tuple[bool, bool], list[Tensor]] = {}
         for name, parameter in self.network.named_parameters():
-            groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+            if parameter.requires_grad:
+                groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
         optimizer = torch.optim.AdamW(
             [
                 {
@@ -169,6 +171,21 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
     return average
 
 
+def keep_memory() -> None:
+    """Tells glibc to reuse the memory of a step's large arrays instead of asking the system for it, zeroed, each time.
+
+    On two cores that is a fifth of a step. Where there is no glibc, nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    trim_threshold, mmap_max, arena_max = -1, -4, -8  # names of malloc.h
+    mallopt(arena_max, 1)
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, 2**31 - 1)
+
+
 class _Progress(Callback):
     """One line a round in the log, for runs without a terminal."""
 
@@ -200,6 +217,7 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
     """
     if resume is not None and not resume.is_file():
         raise ConfigError(f"{resume}: no checkpoint to resume; leave out --resume to start anew")
+    keep_memory()
     lightning.seed_everything(recipe.seed, verbose=False)
     output.mkdir(parents=True, exist_ok=True)
     (output / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")

@@ -41,6 +41,9 @@ class ModelRecipe(_Strict):
     origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
     width: int = Field(96, gt=0, description="channels of the decoder at strides 32 to 8")
     fine_width: int = Field(64, gt=0, description="channels of the decoder at stride 4")
+    frozen_stages: int = Field(
+        0, ge=0, le=8, description="how many of the encoder's first stages, the stem among them, keep their pretrained weights"
+    )
 
 
 class Classes(_Strict):

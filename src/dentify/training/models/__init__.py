@@ -28,6 +28,7 @@ def build_model(recipe: Recipe, root: Path | None) -> EfficientNetFPN:
         num_levels=len(recipe.classes.severity),
         width=recipe.model.width,
         fine_width=recipe.model.fine_width,
+        frozen_stages=recipe.model.frozen_stages,
     )
     if root is not None and recipe.model.encoder_weights is not None:
         path = root / recipe.model.encoder_weights

@@ -19,12 +19,14 @@ level at stride 2, which thin scratches need, made cheap by depth-to-space.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import timm
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+
+from dentify.training.models.depthwise import speed_up_depthwise
 
 
 class ConvNormAct(nn.Sequential):
@@ -45,12 +47,24 @@ class EfficientNetFPN(nn.Module):
     std = (0.229, 0.224, 0.225)
 
     def __init__(
-        self, *, encoder: str, num_types: int, num_parts: int, num_levels: int, width: int = 96, fine_width: int = 64
+        self,
+        *,
+        encoder: str,
+        num_types: int,
+        num_parts: int,
+        num_levels: int,
+        width: int = 96,
+        fine_width: int = 64,
+        frozen_stages: int = 0,
     ) -> None:
         super().__init__()
         features: Any = timm.create_model(encoder, features_only=True, pretrained=False)
         c2, c4, c8, c16, c32 = features.feature_info.channels()
+        speed_up_depthwise(features)
         self.encoder = features
+        self.frozen = [features.conv_stem, features.bn1, *features.blocks[: frozen_stages - 1]] if frozen_stages else []
+        for module in self.frozen:
+            module.requires_grad_(False)
         self.lateral32 = ConvNormAct(c32, width, 1)
         self.context = nn.Linear(c32, width)
         self.smooth32 = ConvNormAct(width, width)
@@ -71,6 +85,13 @@ class EfficientNetFPN(nn.Module):
         nn.init.constant_(self.fine[-1].bias, -3.0)  # type: ignore[arg-type]  # damage is rare: start from a low prior
         assert self.coarse.bias is not None
         nn.init.constant_(self.coarse.bias[:num_types], -4.0)
+
+    def train(self, mode: bool = True) -> Self:
+        """Frozen stages stay in evaluation mode: their batch norms keep the statistics that they came with."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Normalised photos to the named outputs of the module's table."""
