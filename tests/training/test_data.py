@@ -136,4 +136,14 @@ def test_photos_with_rare_types_are_shown_more_often(recipe: Recipe) -> None:
     sources = [[rare, *(Sample(b"", f"{number}") for number in range(9))]] + [[Sample(b"", "x")]] * (len(recipe.data.train) - 1)
     batches = MixedBatches(sources, recipe)
     shown = [draw.photo for batch in batches for draw in batch if draw.source == 0]
-    assert shown.count(0) == pytest.approx(2 * shown.count(1), rel=0.05)
+    times = recipe.data.train[0].repeat["glass_shatter"]
+    assert shown.count(0) == pytest.approx(times * shown.count(1), rel=0.05)
+
+
+def test_the_last_steps_see_more_pixels(recipe: Recipe) -> None:
+    data = recipe.data.model_copy(update={"size": 64, "final_size": 96})
+    schedule = recipe.schedule.model_copy(update={"steps": 20, "round": 10, "decay": 0.25})
+    changed = recipe.model_copy(update={"data": data, "schedule": schedule})
+    sources = [[Sample(b"", "x")]] * len(data.train)
+    sizes = [{draw.size for draw in batch} for start in (0, 1) for batch in MixedBatches(sources, changed, first_round=start)]
+    assert sizes == [{64}] * 15 + [{96}] * 5

@@ -36,11 +36,12 @@ Maps = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Draw:
-    """One showing of a photo: which source, which photo of it, and the number that seeds its view."""
+    """One showing of a photo: which source, which photo of it, the number that seeds its view, and the square's side."""
 
     source: int
     photo: int
     number: int
+    size: int
 
 
 def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
@@ -79,7 +80,7 @@ class Views(Dataset[dict[str, Tensor]]):
     def __init__(self, sources: list[list[Sample]], recipe: Recipe, *, train: bool) -> None:
         self.sources = sources
         self.classes = recipe.classes
-        self.size = recipe.data.size if train else recipe.data.serve_size
+        self.serve_size = recipe.data.serve_size
         self.seed = recipe.seed
         self.train = train
         self.settings = Settings()
@@ -93,16 +94,16 @@ class Views(Dataset[dict[str, Tensor]]):
         image = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None).image
         hw = (image.shape[0], image.shape[1])
         if not self.train:
-            view = whole_view(hw, self.size)
-            picture = warp(image, view, self.size)
+            view = whole_view(hw, draw.size)
+            picture = warp(image, view, draw.size)
         else:
             rng = np.random.default_rng((self.seed, draw.number))
-            view = self._view(rng, sample, hw)
-            picture = degrade(rng, warp(image, view, self.size))
-        targets = draw_targets(sample, hw, view, self.size, self.classes)
+            view = self._view(rng, sample, hw, draw.size)
+            picture = degrade(rng, warp(image, view, draw.size))
+        targets = draw_targets(sample, hw, view, draw.size, self.classes)
         return {"image": torch.from_numpy(picture), **targets}
 
-    def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int]) -> NDArray[np.float64]:
+    def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int], size: int) -> NDArray[np.float64]:
         boxes = np.array([annotation.box_xyxy for annotation in sample.damages]).reshape(-1, 4)
         focus = (boxes[:, :2] + boxes[:, 2:]) / 2
         box_only = any(not annotation.has_mask for annotation in sample.damages)
@@ -112,12 +113,12 @@ class Views(Dataset[dict[str, Tensor]]):
             share = (0.4, 1.3)
         else:
             share = (0.2, 1.15)
-        return random_view(rng, hw, self.size, focus_xy=focus, share=share, rotate=not box_only)
+        return random_view(rng, hw, size, focus_xy=focus, share=share, rotate=not box_only)
 
     def _place(self, index: int) -> Draw:
         for number, source in enumerate(self.sources):
             if index < len(source):
-                return Draw(number, index, 0)
+                return Draw(number, index, 0, self.serve_size)
             index -= len(source)
         raise IndexError(index)
 
@@ -288,6 +289,9 @@ class MixedBatches:
         self.per_batch = [source.per_batch for source in recipe.data.train]
         self.seed = recipe.seed
         self.steps = recipe.schedule.round
+        self.size = recipe.data.size
+        self.final_size = recipe.data.final_size or recipe.data.size
+        self.decay_from = recipe.schedule.decay_from
         self.round = first_round
 
     def __len__(self) -> int:
@@ -297,12 +301,13 @@ class MixedBatches:
         orders: dict[tuple[int, int], NDArray[np.int64]] = {}
         for step in range(self.round * self.steps, (self.round + 1) * self.steps):
             batch: list[Draw] = []
+            size = self.size if step < self.decay_from else self.final_size
             for source, (deck, count) in enumerate(zip(self.decks, self.per_batch, strict=True)):
                 for slot in range(step * count, (step + 1) * count):
                     lap, place = divmod(slot, len(deck))
                     if (source, lap) not in orders:
                         orders[source, lap] = np.random.default_rng((self.seed, source, lap)).permutation(len(deck))
-                    batch.append(Draw(source, deck[orders[source, lap][place]], step * sum(self.per_batch) + len(batch)))
+                    batch.append(Draw(source, deck[orders[source, lap][place]], step * sum(self.per_batch) + len(batch), size))
             yield batch
 
 

@@ -149,10 +149,9 @@ def rate_at(step: int, recipe: Recipe) -> float:
     plan = recipe.schedule
     if step < plan.warmup:
         return (step + 1) / plan.warmup
-    decay_from = plan.steps * (1 - plan.decay)
-    if plan.decay == 0 or step < decay_from:
+    if step < plan.decay_from:
         return 1.0
-    return max(0.0, (plan.steps - step) / (plan.steps - decay_from))
+    return max(0.0, (plan.steps - step) / (plan.steps - plan.decay_from))
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

@@ -79,6 +79,9 @@ class DataRecipe(_Strict):
     """What is shown, and at which size."""
 
     size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees in training, in pixels")
+    final_size: int | None = Field(
+        None, gt=0, multiple_of=32, description="the same while the rate falls, where that differs: nearer to `serve_size`"
+    )
     serve_size: int = Field(gt=0, multiple_of=32, description="the same in validation and in the bundle")
     train: tuple[SourceRecipe, ...] = Field(min_length=1)
     val: tuple[SourceRecipe, ...] = ()
@@ -100,6 +103,11 @@ class Schedule(_Strict):
     encoder_rate: float = Field(gt=0)
     weight_decay: float = Field(0.02, ge=0)
     average: float = Field(0.998, ge=0, lt=1)
+
+    @property
+    def decay_from(self) -> int:
+        """The first step at which the rate falls."""
+        return round(self.steps * (1 - self.decay))
 
 
 class Losses(_Strict):
