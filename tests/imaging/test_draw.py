@@ -200,6 +200,10 @@ class TestCaption:
             (assessment((10, 10)), "no damage found"),
             (assessment((10, 10), vehicle=Presence(present=False, confidence=0.9)), "no vehicle"),
             (assessment((10, 10), vehicle=None, damage=None), "no damage found"),
+            (
+                assessment((10, 10), damage=Presence(present=True, confidence=0.9)),
+                "looks damaged, but no damage is marked",
+            ),
             (assessment((10, 10), finding("dent", (0, 0, 1, 1))), "1 finding: 1 dent · minor"),
             (
                 assessment((10, 10), *[finding("scratch", (0, 0, 1, 1))] * 2, finding("dent", (0, 0, 1, 1)), severity=None),

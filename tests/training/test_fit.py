@@ -79,9 +79,9 @@ def test_average_precision_by_hand() -> None:
 
 def test_pixels_count_what_is_told_from_the_threshold_on() -> None:
     told = tell(evidence(0, seen=[(8, 8), (40, 40)], annotated=[(8, 8)]), GROUPING, None, 2)
-    both, either = pixel_counts(told, np.float32([0.5, 0.5]), GROUPING.upscale)[0]
-    assert both / either == pytest.approx(0.5, abs=0.1)
-    assert pixel_counts(told, np.float32([1.1, 1.1]), GROUPING.upscale)[0][0] == 0
+    counts = pixel_counts(told, np.float32([[0.5, 0.5], [1.1, 1.1]]), GROUPING.upscale)[:, 0]
+    assert counts[0, 0] / counts[0, 1] == pytest.approx(0.5, abs=0.1)
+    assert counts[1].tolist() == [0, 32 * 32 // 4]  # the annotated 16 × 16 pixels, on a grid of their size
 
 
 def test_a_scorer_learns_what_tells_right_from_wrong() -> None:

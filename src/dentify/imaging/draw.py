@@ -243,8 +243,9 @@ def _captions(assessment: Assessment) -> list[str]:
     if assessment.vehicle is not None and not assessment.vehicle.present:
         verdict.append("no vehicle")
     elif not assessment.findings:
-        seen = assessment.damage is not None and assessment.damage.present
-        verdict.append("looks damaged, no single damage marked" if seen else "no damage found")
+        if assessment.damage is not None and assessment.damage.present:
+            return ["looks damaged, but no damage is marked", "looks damaged"]
+        verdict.append("no damage found")
     if not assessment.findings:
         return [" · ".join(verdict), verdict[0]]
     number = len(assessment.findings)

@@ -53,7 +53,7 @@ PARITY_PHOTOS = 50
 LARGEST_DIFFERENCE = 1e-3
 LEAST_IOU = 0.999
 
-GROUPING = m.Grouping(levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 3, 8), min_cells=8, overlap=0.5, upscale=4, part_upscale=4)
+GROUPING = m.Grouping(levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 4, 11), min_cells=12, overlap=0.5, upscale=3, part_upscale=4)
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
 def figures_of(told: Sequence[Told], names: Sequence[str], thresholds: dict[str, float], upscale: int) -> dict[str, float]:
     """AP50 and pixel IoU of each type on the held-out photos, cross-fitted."""
     cuts = np.array([thresholds[name] for name in names], np.float32)
-    both, either = sum(pixel_counts(photo, cuts, upscale) for photo in told).T  # type: ignore[union-attr]
+    both, either = np.sum([pixel_counts(photo, cuts[None], upscale)[0] for photo in told], axis=0).T
     figures = {}
     for class_id, name in enumerate(names):
         figures[f"{name}/AP50"] = round(average_precision50(told, class_id), 4)

@@ -67,7 +67,7 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
     masks, types = [], []
     for damage in sample.damages:
         if damage.name in names and damage.has_mask:
-            mask = draw_outline(damage.polygons, scaled, side) > 0
+            mask = draw_outline(damage.polygons, scaled, side) > 127
             if mask.any():
                 masks.append(mask)
                 types.append(names.index(damage.name))
@@ -195,18 +195,35 @@ def average_precision50(told: Sequence[Told], class_id: int) -> float:
 
 
 def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[np.int64]:
-    """`(C, 2)`: cells that told findings and truth share, and cells of either, of the types that the source labels."""
+    """`(K, C, 2)`: cells that told findings and truth share, and cells of either, at each threshold.
+
+    Types that the source does not label count nothing.
+
+    Args:
+        photo: its findings, those of a type most confident first.
+        thresholds: `(K, C)`, K for each type.
+        upscale: of the grouping.
+    """
     evidence = photo.evidence
-    counts = np.zeros((len(evidence.known), 2), np.int64)
+    counts = np.zeros((len(thresholds), len(evidence.known), 2), np.int64)
     side = evidence.probs.shape[1] * upscale
     for class_id in np.flatnonzero(evidence.known).tolist():
-        drawn = np.zeros((side, side), np.bool_)
-        for index, score, told_id in zip(photo.kept, photo.scores, photo.class_ids, strict=True):
-            if told_id == class_id and score >= thresholds[class_id]:
-                _, x, y, crop = refine(evidence.candidates[index], evidence.probs, upscale)
-                drawn[y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
+        mine = np.flatnonzero(photo.class_ids == class_id)
         truth = evidence.truth.get(class_id)
-        counts[class_id] = (0, drawn.sum()) if truth is None else ((drawn & truth).sum(), (drawn | truth).sum())
+        if truth is None and not len(mine):
+            continue
+        truth = np.zeros((side, side), np.bool_) if truth is None else truth
+        drawn = np.zeros((side, side), np.bool_)
+        grown = [(0, int(np.count_nonzero(truth)))]  # after none, the first, the first two … findings
+        for place in mine.tolist():
+            _, x, y, crop = refine(evidence.candidates[photo.kept[place]], evidence.probs, upscale)
+            window = (slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]))
+            new = crop & ~drawn[window]
+            right = int(np.count_nonzero(new & truth[window]))
+            grown.append((grown[-1][0] + right, grown[-1][1] + int(np.count_nonzero(new)) - right))
+            drawn[window] |= crop
+        told = (photo.scores[mine][None] >= thresholds[:, class_id, None]).sum(axis=1)  # (K,)
+        counts[:, class_id] = np.array(grown)[told]
     return counts
 
 
@@ -273,11 +290,9 @@ def choose_thresholds(told: Sequence[Told], names: Sequence[str], upscale: int) 
         names: of the types.
         upscale: of the grouping.
     """
-    num_types = len(names)
-    ious = np.zeros((len(THRESHOLDS), num_types))
-    for row, threshold in enumerate(THRESHOLDS):
-        both, either = sum(pixel_counts(photo, np.full(num_types, threshold, np.float32), upscale) for photo in told).T  # type: ignore[union-attr]
-        ious[row] = both / np.maximum(either, 1)
+    thresholds = np.repeat(THRESHOLDS[:, None], len(names), axis=1).astype(np.float32)
+    counts = np.sum([pixel_counts(photo, thresholds, upscale) for photo in told], axis=0)
+    ious = counts[..., 0] / np.maximum(counts[..., 1], 1)
     # A flat top is noise: of the thresholds within 1 % of the best the middle one.
     chosen = {}
     for class_id, name in enumerate(names):
