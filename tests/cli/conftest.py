@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -43,6 +44,11 @@ def dentify() -> Dentify:
     return run
 
 
+def _hear_ctrl_c() -> None:
+    """Tests that run in the background ignore Ctrl-C, and their children would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start() -> Start:
     """`start(*arguments)` as a process of its own, with pipes."""
@@ -51,7 +57,9 @@ def start() -> Start:
         command: Sequence[str] = [*COMMAND, *(str(argument) for argument in arguments)]
         pipe = subprocess.PIPE
         env = {**os.environ, **(environment or {})}
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, encoding="utf-8", env=env)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, encoding="utf-8", env=env, preexec_fn=_hear_ctrl_c
+        )
 
     return run
 
