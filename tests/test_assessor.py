@@ -239,7 +239,7 @@ def codes(assessment: Assessment) -> list[tuple[str, int | None]]:
     return [(reason.code, reason.finding) for reason in assessment.review.reasons]
 
 
-def test_a_finding_in_the_grey_band_wants_a_look(assessor: Assessor) -> None:
+def test_an_unsure_finding_wants_a_look(assessor: Assessor) -> None:
     assessment = assessor.assess(paint_photo(damages=[DENT, Damage("scratch", (0.75, 0.75, 0.875, 0.875), strength=0.62)]))
     assert codes(assessment) == [("low_confidence", 2)]
     assert assessment.review.reasons[0].text.startswith("Finding 2 (scratch) is told with a confidence of 0.")
@@ -269,7 +269,7 @@ def test_a_sure_finding_held_back_by_the_damage_gate_is_a_disagreement(assessor:
     )
 
 
-RULES = ReviewRules(grey_band=(0.4, 0.6))
+RULES = ReviewRules(sure_from=0.6)
 YES, NO, HARDLY = (
     Presence(present=True, confidence=0.9),
     Presence(present=False, confidence=0.9),

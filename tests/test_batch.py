@@ -148,3 +148,14 @@ def test_the_docstrings_example_works(assessor: Assessor) -> None:
         for outcome in assess_photos(iter_photos(["photos"]), assessor, sink):
             assert not outcome.error
     assert Path("out/a.photo.jpg").exists()
+
+
+@pytest.mark.parametrize("how", ["overwrite", "resume"])
+def test_a_photo_that_fails_now_keeps_no_earlier_answer(assessor: Assessor, how: str) -> None:
+    all_outcomes(assessor, photo("a.png", encoded()), sink=folder(formats=("json", "photo")))
+    Path("out/notes.json").write_text("{}")
+    again = {"overwrite": True} if how == "overwrite" else {"resume": conditions(assessor)}
+    gone = [photo("a.png", b"cut off"), photo("notes.png", b"cut off")]
+    outcomes = all_outcomes(assessor, *gone, sink=folder(formats=("json", "photo"), **again))
+    assert all(outcome.error is not None for outcome in outcomes)
+    assert sorted(path.name for path in Path("out").iterdir()) == ["errors.jsonl", "notes.json", "summary.csv"]

@@ -544,3 +544,20 @@ def test_two_photos_of_one_name_are_told_for_a_zip_too() -> None:
         sink.reserve("x.jpg", "a/x.jpg")
         with pytest.raises(OutputError, match=r"would be written to the same place as a/x\.jpg"):
             sink.reserve("x.png", "b/x.png")
+
+
+def test_a_name_that_no_zip_can_hold_fails_alone(tmp_path: Path) -> None:
+    with ZipSink(tmp_path / "out.zip", formats=("json",), damage_types=TYPES) as sink:
+        with pytest.raises(OutputError, match=r"^there: its name is too long for an entry of a zip; rename it$"):
+            sink.reserve("a/" * 40_000 + "x.jpg", "there")
+        sink.write(Result(assessed("a.jpg"), None, Timings(0, 0, None)))
+    assert "a.json" in zipfile.ZipFile(tmp_path / "out.zip").namelist()
+
+
+def test_a_folder_in_the_way_of_one_file_leaves_all_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"old")
+    (tmp_path / "a.photo.jpg").mkdir()
+    with pytest.raises(OutputError):
+        write_whole({tmp_path / "a.json": b"new", tmp_path / "a.photo.jpg": b"new"})
+    assert (tmp_path / "a.json").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.photo.jpg"]

@@ -12,7 +12,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from hypothesis import given
@@ -224,6 +224,30 @@ def test_what_an_earlier_run_wrote_is_not_taken_for_a_photo() -> None:
 def test_results_beside_the_photos_are_not_taken_for_photos() -> None:
     put(Path("photos"), "a.jpg", "a.photo.jpg")
     assert [photo.name for photo in iter_photos(["photos"], output="photos")] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("given", ["photos", "photos/*", "photos/a"])
+def test_results_in_folders_beside_the_photos_are_not_taken_for_photos(given: str) -> None:
+    put(Path("photos"), "a/b.jpg", "a/b.photo.jpg")
+    assert [PurePath(photo.name).name for photo in iter_photos([given], output="photos")] == ["b.jpg"]
+
+
+def test_a_glob_that_matches_the_results_leaves_them_out() -> None:
+    put(Path("photos"), "a.jpg", "out/a.photo.jpg")
+    assert [photo.name for photo in iter_photos(["photos/*"], output="photos/out")] == ["a.jpg"]
+
+
+def test_a_glob_does_not_lead_results_out_of_their_folder() -> None:
+    put(Path("photos"), "a/1.jpg")
+    put(Path("x"), "2.jpg")
+    (photo,) = iter_photos(["photos/*/../../x/*.jpg"])
+    assert photo.name == "2.jpg"
+    assert "leads out of the folder before the first wildcard" in str(photo.error)
+
+
+def test_an_entry_of_a_zip_without_a_name_is_left_out() -> None:
+    zipped(Path("photos.zip"), {"./.": JPEG, "a.jpg": JPEG})
+    assert list(found("photos.zip")) == ["a.jpg"]
 
 
 def test_photos_are_listed_lazily() -> None:

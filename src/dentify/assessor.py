@@ -473,12 +473,12 @@ def review_reasons(
         damage: the damage gate's answer, also where it is not told for want of a vehicle.
         findings: those told.
         strongest: type and confidence of the surest finding, told or held back by a gate. It speaks against a gate's no where it
-            is surer than the grey band.
-        rules: the bundle's grey band and weak types.
+            is sure enough by itself.
+        rules: from which confidence on the bundle is sure, and its weak types.
         judges_findings: whether the bundle looks for findings at all.
         gates: whether the gates hold findings back.
     """
-    low, high = rules.grey_band
+    sure_from = rules.sure_from
     no_vehicle = gates and vehicle is not None and not vehicle.present
     reasons: list[told.ReviewReason] = []
 
@@ -487,12 +487,12 @@ def review_reasons(
 
     if quality.issues:
         add("poor_quality", f"The photo is {' and '.join(issue.replace('_', ' ') for issue in quality.issues)}.")
-    if vehicle is not None and vehicle.confidence < high:
+    if vehicle is not None and vehicle.confidence < sure_from:
         add("low_confidence", "It is uncertain whether the photo shows a vehicle.")
-    if damage is not None and damage.confidence < high and not no_vehicle:
+    if damage is not None and damage.confidence < sure_from and not no_vehicle:
         add("low_confidence", "It is uncertain whether the vehicle is damaged.")
 
-    strong = strongest is not None and strongest[1] > high
+    strong = strongest is not None and strongest[1] >= sure_from
     seen = (
         f"damage ({damage_word(strongest[0])}) was seen with a confidence of {strongest[1]:.2f}" if strongest is not None else ""
     )
@@ -507,7 +507,7 @@ def review_reasons(
 
     for finding in findings:
         word = damage_word(finding.type)
-        if low <= finding.confidence <= high:
+        if finding.confidence < sure_from:
             add(
                 "low_confidence",
                 f"Finding {finding.id} ({word}) is told with a confidence of {finding.confidence:.2f} only.",

@@ -98,11 +98,11 @@ def assess_photos(
         return Result(assessment, drawn, Timings((have_read - started) * 1000, (have_assessed - have_read) * 1000, draw_ms))
 
     with closing(map_in_order(work, _reserved(photos, sink), workers=workers)) as done:  # type: ignore[type-var]  # a generator
-        for (photo, _), answer in done:
-            yield _written(photo, answer, sink)
+        for (photo, in_the_way), answer in done:
+            yield _written(photo, answer, sink, reserved=in_the_way is None and photo.error is None)
 
 
-def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: Sink) -> Outcome:
+def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: Sink, *, reserved: bool) -> Outcome:
     if isinstance(answer, Result):
         try:
             sink.write(answer)
@@ -116,6 +116,8 @@ def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: 
         sink.keep(answer)
         return Outcome(photo, answer, kept=True)
     outcome = Outcome(photo, error=answer)
+    if reserved and not isinstance(answer, OutputError):
+        sink.discard(photo.name)
     sink.fail(photo.name, type(answer).__name__, outcome.message)
     return outcome
 

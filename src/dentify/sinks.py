@@ -38,6 +38,7 @@ SUMMARY = "summary.csv"
 ERRORS = "errors.jsonl"
 
 _SUFFIXES: dict[Format, str] = {"json": ".json", "photo": ".photo.jpg", "text": ".txt"}  # in the order of writing
+_LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
 _LONGEST_NAME = 255 - len(".") - len(".photo.jpg") - len(".part")  # bytes: what nearly all file systems take
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -99,6 +100,10 @@ class Sink(Protocol):
         """Takes over an earlier answer as it is."""
         ...
 
+    def discard(self, name: str) -> None:
+        """Removes what an earlier run wrote for a photo that has no answer now."""
+        ...
+
     def fail(self, name: str, kind: str, message: str) -> None:
         """Takes note of a photo without an answer."""
         ...
@@ -130,13 +135,15 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
     """Writes files so that none of them is ever there in part, making the folders they need.
 
     Raises:
-        OutputError: one of them cannot be written; then none of them is.
+        OutputError: one of them cannot be written; then none of them is, unless it is the last step, the renaming, that fails.
     """
     parts = {path: path.with_name(f".{path.name}.part") for path in files}
     try:
         for path, data in files.items():
             with _writing(path):
                 _make_folder(path.parent)
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
                 parts[path].write_bytes(data)
         for path, part in parts.items():
             with _writing(path):
@@ -199,6 +206,9 @@ class StreamSink:
     def keep(self, assessment: Assessment) -> None:
         """Writes it as a new one."""
         self.write(Result(assessment))
+
+    def discard(self, name: str) -> None:
+        """Nothing that was said can be taken back."""
 
     def fail(self, name: str, kind: str, message: str) -> None:
         """Errors have no place among the data."""
@@ -389,7 +399,7 @@ class FolderSink(_Files):
         """Writes a photo's files and its row.
 
         Raises:
-            OutputError: they cannot be written; then none of them is.
+            OutputError: they cannot be written; see `write_whole`.
         """
         stem = output_stem(result.assessment.photo.name)
         write_whole({self._folder / (stem + suffix): data for suffix, data in self._contents(result).items()})
@@ -398,6 +408,18 @@ class FolderSink(_Files):
     def keep(self, assessment: Assessment) -> None:
         """Writes the row of a photo whose files stay as they are, with the timings of the run that wrote them, where known."""
         self._add_row(assessment, self._timings.get(_safe_cell(assessment.photo.name), ("",) * len(_TIMING_COLUMNS)))
+
+    def discard(self, name: str) -> None:
+        """Removes an earlier answer and the files beside it; what is no answer stays."""
+        stem = output_stem(name)
+        try:
+            ours = _is_any_answer(self._path(stem, "json").read_bytes())
+        except OSError:
+            return
+        if ours:
+            for one in FORMATS:
+                with suppress(OSError):
+                    self._path(stem, one).unlink()
 
     def fail(self, name: str, kind: str, message: str) -> None:
         """Writes a line to `errors.jsonl`."""
@@ -479,7 +501,9 @@ class ZipSink(_Files):
         Raises:
             OutputError: one would; it concerns this photo alone.
         """
-        self._reserve(name, where)
+        stem = self._reserve(name, where)
+        if any(len((stem + _SUFFIXES[one]).encode()) > _LONGEST_ENTRY for one in self.formats):
+            raise OutputError(f"{where}: its name is too long for an entry of a zip; rename it")
 
     def earlier(self, name: str, photo: bytes) -> Assessment | None:
         """There is none: a zip is written in one go."""
@@ -498,6 +522,9 @@ class ZipSink(_Files):
 
     def keep(self, assessment: Assessment) -> None:
         """Never called, since `earlier` finds nothing."""
+
+    def discard(self, name: str) -> None:
+        """A zip is written anew, so it holds nothing of an earlier run."""
 
     def fail(self, name: str, kind: str, message: str) -> None:
         """Notes a line of `errors.jsonl`."""

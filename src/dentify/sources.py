@@ -260,9 +260,10 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
 
     Links to files are followed, links to folders are not: a loop of them has no end, and a folder has one real name.
     """
-    pending = [("folder", root, "")]
+    within = rules.output is not None and any(_identity(parent) == rules.output for parent in Path(root).absolute().parents)
+    pending = [("folder", root, "", within)]
     while pending:
-        kind, path, relative = pending.pop()
+        kind, path, relative, in_output = pending.pop()
         if kind == "file":
             yield path, relative, ""
         elif kind == "other":
@@ -272,6 +273,7 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
             if is_output and relative:
                 rules.skip(_told(path))
                 continue
+            in_output |= is_output  # the folder of photos takes the results, too
             try:
                 with os.scandir(path) as listing:
                     entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
@@ -279,9 +281,9 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
                 yield path, relative or PurePath(path).name, f"cannot be read: {_reason(error)}"
                 continue
             for entry in entries:
-                ours = is_output and entry.name.endswith(".photo.jpg")
+                ours = in_output and entry.name.endswith(".photo.jpg")
                 below = f"{relative}/{entry.name}" if relative else entry.name
-                pending.append(("other" if ours else _kind(entry), entry.path, below))
+                pending.append(("other" if ours else _kind(entry), entry.path, below, in_output))
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -328,7 +330,12 @@ def _from_glob(pattern: str, rules: _Rules) -> Iterator[SourcePhoto]:
         return
     for match in sorted(glob.glob(os.fspath(PurePath(pattern)))):  # noqa: PTH207 - keeps the spelling of the base
         relative = PurePath(match).relative_to(base).as_posix()
-        if Path(match).is_dir():
+        if ".." in PurePath(relative).parts:
+            problem = "leads out of the folder before the first wildcard; name it directly"
+            yield _failing(PurePath(match).name, _told(match), problem)
+        elif rules.output is not None and _identity(match) == rules.output:
+            rules.skip(_told(match))
+        elif Path(match).is_dir():
             yield from _from_folder(match, relative, rules)
         else:
             yield from _from_match(match, relative, rules)
@@ -455,7 +462,7 @@ def _checked_entries(archive: zipfile.ZipFile, settings: Settings) -> list[tuple
         raise ArchiveError("refused as a zip bomb: its entries overlap")
     files = [(name, info) for name, info in entries if not name.endswith("/")]
     clean = [("/".join(part for part in name.split("/") if part not in ("", ".")), info) for name, info in files]
-    return sorted(clean, key=lambda entry: entry[0])
+    return sorted(((name, info) for name, info in clean if name), key=lambda entry: entry[0])
 
 
 def _entry_name(info: zipfile.ZipInfo) -> str:

@@ -131,7 +131,7 @@ def tiny_manifest() -> dict[str, Any]:
         },
         "classes": {"damage": list(TYPES), "parts": list(PARTS), "severity": list(SEVERITY_LEVELS)},
         "thresholds": {"findings": dict.fromkeys(TYPES, 0.5)},
-        "review": {"grey_band": [0.4, 0.7], "weak_types": ["broken_part"]},
+        "review": {"sure_from": 0.7, "weak_types": ["broken_part"]},
         "data": [
             {
                 "name": "painted",

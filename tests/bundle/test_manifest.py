@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.bundle import Manifest, parse_manifest
+from dentify.bundle.manifest import FEATURES
 from dentify.errors import BundleError
 from dentify.testing import tiny_manifest
 
@@ -95,7 +96,6 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             put("thresholds.findings", {"dent": 0.5}), "thresholds.findings has no entry for broken_part, scratch", id="threshold"
         ),
         pytest.param(put("review.weak_types", ["rust"]), "review.weak_types names 'rust'", id="weak type"),
-        pytest.param(put("review.grey_band", [0.7, 0.4]), "grey_band must be [low, high], got [0.7, 0.4]", id="grey band"),
         pytest.param(
             put("calibration.findings", {"dent": {"x": [0, 0.5, 0.5], "y": [0, 0.5, 1]}}),
             "x must rise and y must not fall",
@@ -166,6 +166,28 @@ def test_any_value_of_any_key_is_a_manifest_or_a_bundle_error(value: Any) -> Non
             parse_manifest(json.dumps(document).encode(), where="b")
         except BundleError as error:
             assert "\n" not in str(error)  # noqa: PT017 - either outcome is right, a line break in it is not
+
+
+def test_levels_rise(document: dict[str, Any]) -> None:
+    document["grouping"] = {"levels": [0.5, 0.3]}
+    with pytest.raises(BundleError, match=r"levels must rise, got \[0.5, 0.3\]"):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": FEATURES[::-1]}, "features are not those that this Dentify tells a scorer: update Dentify"),
+        ({"mean": [0.0] * len(FEATURES)}, "mean, std, weights and biases do not fit each other"),
+        ({}, "grouping.scorer must take its features and one number a class of damage"),
+    ],
+)
+def test_a_scorer_is_told_what_it_expects(document: dict[str, Any], changes: dict[str, Any], message: str) -> None:
+    width = len(FEATURES) + len(document["classes"]["damage"]) + (0 if changes else 1)
+    scorer = {"mean": [0.0] * width, "std": [1.0] * width, "weights": [[[0.0] * width]], "biases": [[0.0]]}
+    document["grouping"] = {"scorer": {"features": FEATURES, **scorer, **changes}}
+    with pytest.raises(BundleError, match=message):
+        parse(document)
 
 
 def test_members_of_an_ensemble_name_the_same_auxiliary_outputs(document: dict[str, Any]) -> None:

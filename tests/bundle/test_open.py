@@ -155,6 +155,18 @@ def test_an_auxiliary_output_that_is_not_there(edited: Edit) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("auxiliary", "message"),
+    [
+        ({"any": "severity"}, "output 'severity' is 1 × 3 × 64 × 64, any must be 1 × 1 × any × any"),
+        ({"centres": "vehicle"}, "output 'vehicle' is 1 × 1, centres must be 1 × 3 × any × any"),
+        ({"borders": "severity"}, "auxiliary names 'borders', which is not in what this Dentify can use (any, centres, offsets)"),
+    ],
+)
+def test_an_auxiliary_output_that_would_not_be_understood(edited: Edit, auxiliary: dict[str, str], message: str) -> None:
+    refuse(edited(lambda d: d["roles"]["damage"][0].update(auxiliary=auxiliary)), message)
+
+
 def test_an_input_that_is_not_there(edited: Edit) -> None:
     refuse(edited(lambda d: d["networks"][0].update(input="photo")), "has no input 'photo', only image")
 
@@ -255,6 +267,13 @@ def test_a_zip_bomb(tmp_path: Path, members: dict[str, bytes]) -> None:
 
 def test_a_zip_that_unpacks_beyond_the_limit(tmp_path: Path, members: dict[str, bytes]) -> None:
     refuse(pack(tmp_path / "b.zip", members), "over the limit of 3,000", limits=Settings(max_bundle_bytes=3000))
+
+
+def test_a_zip_whose_compression_has_no_bound(tmp_path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    refuse(tmp_path / "b.zip", "is compressed by a method other than deflate; pack the bundle anew")
 
 
 def test_an_encrypted_zip(tmp_path: Path, members: dict[str, bytes]) -> None:

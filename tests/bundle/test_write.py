@@ -44,6 +44,18 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["photos", "photo.zip"])
+def test_what_is_no_bundle_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    only_copy = tmp_path / name
+    if only_copy.suffix:
+        only_copy.write_bytes(b"photo")
+    else:
+        only_copy.mkdir()
+    with pytest.raises(OutputError, match="is no bundle, so it is not overwritten; choose another name"):
+        write_bundle(only_copy, MANIFEST, FILES, overwrite=True)
+    assert only_copy.is_dir() or only_copy.read_bytes() == b"photo"
+
+
 def test_a_bundle_that_would_not_open_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="not an ONNX file"):
         write_bundle(tmp_path / "b", MANIFEST, {"tiny.onnx": b"text"})

@@ -81,6 +81,13 @@ def test_close_ups_show_10_to_25_percent_and_follow_from_seed_and_name(sample: S
         assert 0.7 < (width / height) / (120 / 80) < 1.4
 
 
+def test_close_ups_of_flat_photos_can_be_assessed() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (300, 44)).save(file, "PNG")
+    crops = list(crops_of(Sample(file.getvalue(), "flat.png", size_hw=(44, 300)), 30))
+    assert min(min(crop.size_hw or ()) for crop in crops) == 16
+
+
 def test_real_photos_go_through(examples: Path) -> None:
     sample = Sample(examples / "car_00.jpg", "car_00.jpg")
     assert decoded(made_alike(sample, Alike(stretch_wh=(320, 320), jpeg=85))).size == (320, 320)

@@ -294,6 +294,22 @@ class TestLimits:
         with pytest.raises(ImageError, match=r"^a\.jpg: this JPEG has \d+ scans, made to keep a reader busy"):
             decode(data[:-2] + data[last:-2] * 100 + data[-2:])
 
+    @pytest.mark.parametrize("hidden", [b"", b"\xff\xfe\x00\x04\xff\xd9"], ids=["baseline", "behind a comment that holds an end"])
+    def test_a_jpeg_that_repeats_its_scan(self, photo: Image.Image, save: Save, decode: Decode, hidden: bytes) -> None:
+        data = save(photo, "JPEG", progressive=bool(hidden))
+        scan = hidden + data[data.rindex(b"\xff\xda") : -2]
+        with pytest.raises(ImageError, match=r"^a\.jpg: this JPEG has \d+ scans, made to keep a reader busy"):
+            decode(data[:-2] + scan * 100 + data[-2:])
+
+    def test_scans_of_thumbnails_are_not_counted(self, photo: Image.Image, save: Save, decode: Decode) -> None:
+        data = save(photo, "JPEG", comment=b"\xff\xda" * 200)
+        assert decode(data).photo_hw == (photo.height, photo.width)
+
+    def test_a_cameras_raw_file_is_not_taken_for_its_preview(self, photo: Image.Image, save: Save, decode: Decode) -> None:
+        for tags in ({254: 1}, {0xC612: b"\1\4\0\0"}):
+            with pytest.raises(ImageError, match=r"^a\.jpg: not a picture: starts like a camera's raw file; give "):
+                decode(save(photo, "TIFF", tiffinfo=tags))
+
     def test_text_and_profiles_that_unpack_to_much(self, decode: Decode) -> None:
         """A PNG's texts and profile are packed: 20 MiB of zeros take 20 KiB."""
         bomb = zlib.compress(bytes(20 * 2**20), 9)

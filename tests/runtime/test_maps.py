@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dentify.bundle.manifest import Grouping, Scorer
+from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.runtime.maps import (
-    FEATURES,
     connected_components,
     find_candidates,
     find_damage,

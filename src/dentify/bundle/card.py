@@ -32,7 +32,7 @@ def model_card(manifest: Manifest) -> str:
         "",
         *_table(("what", "threshold"), _thresholds(manifest)),
         "",
-        "A person should look at answers with a confidence from {:g} to {:g}.".format(*manifest.review.grey_band),
+        f"A person should look at answers with a confidence below {manifest.review.sure_from:g}.",
         "",
         "## What it was taught and measured with",
         "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -142,6 +142,37 @@ class Thresholds(_Strict):
     parts: Probability = 0.5
 
 
+AUXILIARY: Mapping[str, Callable[[int], int]] = {
+    "any": lambda types: 1,
+    "centres": lambda types: types,
+    "offsets": lambda types: 2 * types,
+}
+"""Further maps that the decoder of damage can use, with their channels by the number of types."""
+
+FEATURES = (
+    "log_area",
+    "level",
+    "radius",
+    "mean",
+    "peak",
+    "low",
+    "stability",
+    "growth",
+    "contrast",
+    "fill",
+    "log_elongation",
+    "share_of_type",
+    "log_regions",
+    "centre",
+    "vote_error",
+    "vote_spread",
+    "any",
+    "others",
+    "photo_any",
+)
+"""What a `Scorer` is told of a candidate (`dentify.runtime.maps`), in this order, before one 0 or 1 a type."""
+
+
 class Scorer(_Strict):
     """A small fully connected network (ReLU in between) that scores candidate findings; see `dentify.runtime.maps`.
 
@@ -156,6 +187,8 @@ class Scorer(_Strict):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
+        if self.features != FEATURES:
+            raise ValueError("features are not those that this Dentify tells a scorer: update Dentify")
         width = len(self.mean)
         if len(self.std) != width or len(self.weights) != len(self.biases) or not self.biases or len(self.biases[-1]) != 1:
             raise ValueError("mean, std, weights and biases do not fit each other")
@@ -178,6 +211,12 @@ class Grouping(_Strict):
     upscale: int = Field(1, ge=1, le=8, description="how much finer the findings' masks are than the maps")
     part_upscale: int = Field(1, ge=1, le=8, description="how much finer the parts' masks are than the maps")
     scorer: Scorer | None = None
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if list(self.levels) != sorted(set(self.levels)):
+            raise ValueError(f"levels must rise, got {list(self.levels)}")
+        return self
 
 
 class GateCalibration(_Strict):
@@ -220,16 +259,10 @@ class Calibration(_Strict):
 
 
 class ReviewRules(_Strict):
-    """When a person should look: confidences within `grey_band`, and types that the bundle knows badly."""
+    """When a person should look: at what is told with a confidence below `sure_from`, and at types that are known badly."""
 
-    grey_band: tuple[Probability, Probability] = (0.4, 0.6)
+    sure_from: Probability = 0.6
     weak_types: Names = ()
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.grey_band[0] > self.grey_band[1]:
-            raise ValueError(f"grey_band must be [low, high], got {list(self.grey_band)}")
-        return self
 
 
 class DataSource(_Strict):
@@ -291,6 +324,10 @@ class Manifest(_Strict):
         }.get(role, 1)
         return (1, classes) if member.kind == "labels" else (1, classes, None, None)
 
+    def auxiliary_shape(self, key: str) -> tuple[int | None, ...]:
+        """What an auxiliary output of the damage role must be."""
+        return (1, AUXILIARY[key](len(self.classes.damage)), None, None)
+
     def to_json(self) -> str:
         """The manifest as it stands in `bundle.json`."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
@@ -312,6 +349,8 @@ class Manifest(_Strict):
                     raise ValueError(
                         f"roles.{role}[{index}].kind is {member.kind!r}, this Dentify takes {takes} there: update Dentify"
                     )
+                known = AUXILIARY if role == "damage" else ()
+                _refuse_unknown(f"roles.{role}[{index}].auxiliary", member.auxiliary, known, "what this Dentify can use")
         self._check_classes()
         return self
 
@@ -332,6 +371,9 @@ class Manifest(_Strict):
             raise ValueError(f"classes.severity must go from mild to bad, got {list(self.classes.severity)}")
         if any(set(member.auxiliary) != set(self.roles.damage[0].auxiliary) for member in self.roles.damage):
             raise ValueError("roles.damage: the members of an ensemble must name the same auxiliary outputs")
+        scorer = self.grouping.scorer
+        if scorer is not None and len(scorer.mean) != len(scorer.features) + len(self.classes.damage):
+            raise ValueError("grouping.scorer must take its features and one number a class of damage")
         if not self.roles.damage and self.taxonomy.taught:
             raise ValueError("taxonomy.taught must be empty where roles.damage has no members")
         missing = set(self.classes.damage) - set(self.thresholds.findings)
@@ -441,9 +483,11 @@ def _refuse_constant(name: str) -> None:
 
 
 def _refuse_twice(key: str, names: Any) -> None:
+    seen = set()
     for name in names:
-        if list(names).count(name) > 1:
+        if name in seen:
             raise ValueError(f"{key} holds {name!r} twice")
+        seen.add(name)
 
 
 def _refuse_unknown(key: str, names: Any, known: Any, of: str) -> None:

@@ -154,6 +154,9 @@ def _check_networks(manifest: Manifest, facts: Mapping[str, OnnxFacts], where: s
                 raise BundleError(
                     f"{place}: output {member.output!r} is {_told(shape)}, the classes of {role} need {_told(expected_shape)}"
                 )
+            for key, output in member.auxiliary.items():
+                if not shapes_agree(outputs[output], needed := manifest.auxiliary_shape(key)):
+                    raise BundleError(f"{place}: output {output!r} is {_told(outputs[output])}, {key} must be {_told(needed)}")
 
 
 def _told(shape: tuple[int | None, ...]) -> str:
@@ -213,6 +216,8 @@ def _zip(archive: zipfile.ZipFile, where: str, settings: Settings) -> tuple[dict
             raise BundleError(f"{where}/{name}: is a symbolic link; a bundle holds plain files only")
         if entry.flag_bits & 0x1:
             raise BundleError(f"{where}/{name}: is encrypted; pack the bundle without a password")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # bzip2 and LZMA inflate without a bound
+            raise BundleError(f"{where}/{name}: is compressed by a method other than deflate; pack the bundle anew")
         if entry.file_size > settings.max_archive_ratio * max(entry.compress_size, 1000):
             raise BundleError(f"{where}/{name}: unpacks to over {settings.max_archive_ratio:g} times its size; not opened")
         found[name] = entry

@@ -27,7 +27,7 @@ def write_bundle(
         path: the folder to make, or a zip where the name ends in `.zip`.
         manifest: all but `files`, which is filled in from `files`.
         files: the bytes of each file by its name.
-        overwrite: replace what is there.
+        overwrite: replace the bundle that is there; what is no bundle is never replaced.
 
     Returns:
         The path written.
@@ -44,8 +44,11 @@ def write_bundle(
     complete = parse_manifest(text, where=f"{target}/{MANIFEST_NAME}")  # all that opening checks is checked before writing
     verified(complete, files, where=str(target))
     contents = {MANIFEST_NAME: text, CARD_NAME: model_card(complete).encode(), **files}
-    if os.path.lexists(target) and not overwrite:
-        raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
+    if os.path.lexists(target):
+        if not overwrite:
+            raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
+        if not _is_bundle(target):
+            raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
@@ -57,12 +60,23 @@ def write_bundle(
     return target
 
 
+def _is_bundle(path: Path) -> bool:
+    """Whether a folder or zip has a bundle's manifest, whole or not."""
+    if path.is_dir() and not path.is_symlink():
+        return (path / MANIFEST_NAME).is_file()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.rpartition("/")[2] == MANIFEST_NAME for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
+
+
 def _put(fresh: Path, target: Path, old: Path) -> None:
-    """Rename `fresh` to `target`; what was there moves to `old`, and back if the renaming fails."""
-    if os.path.lexists(target):
+    """Rename `fresh` to `target`; a folder that was there moves to `old`, and back if the renaming fails."""
+    if target.is_dir():
         target.rename(old)
     try:
-        fresh.rename(target)
+        fresh.replace(target)
     except OSError:
         if os.path.lexists(old):
             old.rename(target)

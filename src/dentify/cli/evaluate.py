@@ -126,9 +126,9 @@ def evaluate(
             data=data,
             settings=settings,
         )
+    print(result.to_json() if output_format is Format.JSON else evaluation.evaluation_table(result), flush=True)
     if output is not None:
         evaluation.write_evaluation(result, output, overwrite=overwrite)
-    print(result.to_json() if output_format is Format.JSON else evaluation.evaluation_table(result))
 
 
 def parse_data(text: str) -> Data:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentify.assessment import Box, Mask
+from dentify.errors import DatasetError
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS
 
 Kind = Literal["damage", "part"]
@@ -138,5 +139,14 @@ class Sample:
         return self.damage is False and kind_of(name) == "damage"
 
     def read(self) -> bytes:
-        """The bytes of the picture's file."""
-        return self.image if isinstance(self.image, bytes) else self.image.read_bytes()
+        """The bytes of the picture's file.
+
+        Raises:
+            DatasetError: it cannot be read.
+        """
+        if isinstance(self.image, bytes):
+            return self.image
+        try:
+            return self.image.read_bytes()
+        except OSError as error:
+            raise DatasetError(f"{self.image}: cannot be read: {error.strerror or error}") from error

@@ -64,15 +64,17 @@ def crops_of(sample: Sample, count: int, *, seed: int = 0, settings: Settings | 
 
     Which crops follows from the seed and the photo's name alone, so that the order of photos does not matter.
     """
-    image = _decode(sample, settings or Settings())
+    settings = settings or Settings()
+    image = _decode(sample, settings)
     height, width = image.shape[:2]
+    least = settings.min_side
     digest = hashlib.sha256(f"{seed}/{sample.name}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     for number in range(1, count + 1):
         side = np.sqrt(rng.uniform(*CROP_AREA))
         stretch = np.sqrt(np.exp(rng.uniform(*np.log(CROP_STRETCH))))
-        crop_w = min(max(round(width * side * stretch), 1), width)
-        crop_h = min(max(round(height * side / stretch), 1), height)
+        crop_w = min(max(round(width * side * stretch), least), width)
+        crop_h = min(max(round(height * side / stretch), least), height)
         x = int(rng.integers(0, width - crop_w + 1))
         y = int(rng.integers(0, height - crop_h + 1))
         crop = image[y : y + crop_h, x : x + crop_w]

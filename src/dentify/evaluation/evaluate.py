@@ -258,7 +258,7 @@ def _found(sums: _Sums, taught: list[str], resamples: int, seed: int, *, with_da
         if name in taught and instances:
             figures[name] = _figures(names[name], counts, weights)
     groups = {"taught": list(figures)} | ({"common": [name for name in COMMON_TYPES if name in figures]} if with_damage else {})
-    keys = next(iter(figures.values()), {})
+    keys = dict.fromkeys(key for of_name in figures.values() for key in of_name)
     return Found(
         names=names,
         means={key: {group: _mean(figures, members, key) for group, members in groups.items()} for key in keys},

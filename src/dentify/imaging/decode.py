@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import re
 import struct
 import threading
 import warnings
@@ -25,13 +26,15 @@ from PIL import Image, ImageFile
 
 from dentify.errors import ImageError, ShapeError
 from dentify.imaging.colour import to_plain_mode, to_srgb
-from dentify.imaging.exif import ExifFacts, read_exif
+from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
 from dentify.settings import Settings
 
 Photo = NDArray[np.uint8]
 
-_MOST_SCANS = 64  # of a progressive JPEG; cameras and encoders write about 10, and each costs a pass over all pixels
+_MOST_SCANS = 64  # of a JPEG; cameras and encoders write about 10, and each costs a pass over all pixels
+_START_OF_SCAN = b"\xff\xda"
+_MARKER = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd8]")  # those that a segment follows, and the end
 _MOST_FRAMES = 10_000  # counted for a note, no further
 _STRIP_PIXELS = 2**18  # copied at a time from Pillow to an array; 2**20 takes four times as long, by page faults
 
@@ -85,12 +88,14 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
         header = _open(kind, data)
     _check_size(header.size, where, settings)
     if kind == "JPEG":
-        _check_scans(header, data, where)
-    exif = _exif(kind, header, data)
+        _check_scans(data, where)
+    if kind == "TIFF" and is_camera_raw(data):
+        raise ImageError(f"{where}: not a picture: starts like a camera's raw file; give {READABLE}")
     notes = _frames(kind, header, data)
     with _decoding(kind, where):
         width, height = header.size
         picture, more_notes = _pixels(kind, header, enough_side)
+    exif = _exif(kind, header, data)  # a PNG's may stand behind its pixels
     return DecodedPhoto(
         image=_upright(_to_array(picture), exif.orientation),
         photo_hw=(width, height) if exif.orientation >= 5 else (height, width),
@@ -107,9 +112,9 @@ def photo_from_pil(picture: Image.Image, *, where: str = "picture", settings: Se
         ImageError: over a limit, or it was opened lazily and its file is cut off or damaged.
     """
     _check_size(picture.size, where, settings)
-    exif = read_exif(_exif_block(picture))
     with _decoding(picture.format or "picture", where):
         picture.load()
+        exif = read_exif(_exif_block(picture))  # a PNG's may stand behind its pixels
         plain, notes = to_plain_mode(picture)
         rgb, more_notes = to_srgb(plain, picture.info.get("icc_profile"))
     image = _upright(_to_array(rgb), exif.orientation)
@@ -216,17 +221,22 @@ def _check_size(size_wh: tuple[int, int], where: str, settings: Settings) -> Non
         )
 
 
-def _check_scans(header: ImageFile.ImageFile, data: bytes, where: str) -> None:
-    """A progressive JPEG may repeat its scans without end, each small in the file and as slow as the whole picture.
+def _check_scans(data: bytes, where: str) -> None:
+    """A JPEG may repeat its scans without end, each small in the file and as slow as the whole picture."""
+    if data.count(_START_OF_SCAN) <= _MOST_SCANS:  # an upper bound: a thumbnail within has scans, too
+        return
+    scans = _count_scans(data)
+    if scans > _MOST_SCANS:
+        raise ImageError(f"{where}: this JPEG has {scans} scans, made to keep a reader busy; export the photo again")
 
-    Pillow has read up to the first scan's data; within the picture, FF DA can only be another scan's start (ITU-T T.81, B.1.1.5).
-    """
-    if header.info.get("progressive") and header.fp is not None:
-        start = header.fp.tell()
-        end = data.find(b"\xff\xd9", start)
-        scans = 1 + data.count(b"\xff\xda", start, end if end >= 0 else len(data))
-        if scans > _MOST_SCANS:
-            raise ImageError(f"{where}: this JPEG has {scans} scans, made to keep a reader busy; export the photo again")
+
+def _count_scans(data: bytes) -> int:
+    """Walks a JPEG's segments up to its end. Source: ITU-T T.81, B.1.1."""
+    scans, at = 0, 2
+    while (marker := _MARKER.search(data, at)) and data[marker.end() - 1] != 0xD9:
+        scans += data[marker.end() - 1] == 0xDA
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return scans
 
 
 def _exif(kind: Kind, header: ImageFile.ImageFile, data: bytes) -> ExifFacts:

@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from datetime import datetime
 
+_NEW_SUBFILE_TYPE, _DNG_VERSION = 0x00FE, 0xC612
 _ORIENTATION, _EXIF_IFD, _DATETIME_ORIGINAL = 0x0112, 0x8769, 0x9003
 _ASCII, _SHORT, _LONG, _IFD = 2, 3, 4, 13
 
@@ -40,6 +41,19 @@ def read_exif(block: bytes | None) -> ExifFacts:
         orientation=orientation if orientation in range(1, 9) else 1,
         captured_at=_time(_text(tiff, details, _DATETIME_ORIGINAL, order)),
     )
+
+
+def is_camera_raw(tiff: bytes) -> bool:
+    """Whether a TIFF's first picture is the preview of a camera's raw data, which stands further on.
+
+    Source: TIFF 6.0, `NewSubfileType`; the DNG specification 1.7, `DNGVersion`.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return False
+    (first,) = _unpack(order + "I", tiff, 4) or (0,)
+    entries = _entries(tiff, order, first)
+    return _DNG_VERSION in entries or bool(_number(entries, _NEW_SUBFILE_TYPE, order) & 1)
 
 
 Entry = tuple[int, int, bytes]

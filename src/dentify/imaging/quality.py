@@ -81,7 +81,8 @@ def measure_quality(image: Photo) -> QualityMeasures:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     scale = MEASURED_SIDE / max(grey.shape)
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     height, width = grey.shape
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
     darker = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size  # (256,) share of pixels up to each level

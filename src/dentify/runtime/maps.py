@@ -20,32 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dentify.bundle.manifest import Grouping, Scorer
+from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.runtime.instances import BoolArray, FloatArray, Instances, IntArray
 from dentify.runtime.labels import sigmoid, softmax
-
-FEATURES = (
-    "log_area",
-    "level",
-    "radius",
-    "mean",
-    "peak",
-    "low",
-    "stability",
-    "growth",
-    "contrast",
-    "fill",
-    "log_elongation",
-    "share_of_type",
-    "log_regions",
-    "centre",
-    "vote_error",
-    "vote_spread",
-    "any",
-    "others",
-    "photo_any",
-)
-"""What a `Scorer` is told of a candidate, in this order, before one 0 or 1 a type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +81,7 @@ def find_damage(
 def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grouping: Grouping) -> Iterator[Candidate]:
     """Every grouping that is worth a score; see `find_damage` for the arguments, `probs` are `(C, h, w)` in [0, 1]."""
     height, width = probs.shape[1:]
-    any_probs = sigmoid(auxiliary["any"])[0] if "any" in auxiliary else probs.max(0)
+    any_probs = _resized(sigmoid(auxiliary["any"])[0], height, width) if "any" in auxiliary else probs.max(0)
     photo_any = float(any_probs.max())
     for class_id, types_probs in enumerate(probs):
         if types_probs.max() < grouping.levels[0]:
@@ -397,6 +374,8 @@ def _cropped(mask: BoolArray) -> tuple[int, int, BoolArray]:
 
 
 def _resized(values: FloatArray, height: int, width: int) -> FloatArray:
+    if values.shape == (height, width):
+        return values
     return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 

@@ -25,7 +25,7 @@ class Answers:
         vehicle: calibrated probability that a vehicle is shown.
         damaged: calibrated probability that it is damaged.
         types: `(C, h, w)` logits of the damage types.
-        auxiliary: further maps `(c, h, w)` and labels `(c,)` of the damage role, by the manifest's keys.
+        auxiliary: further maps `(c, h, w)` of the damage role, by the manifest's keys.
         parts: `(P + 1, h, w)` logits of the parts, the last: none of them.
         severity: `(L, h, w)` logits of the severity levels.
         photo_severity: `(L,)` probabilities of the whole photo's severity.
@@ -93,9 +93,8 @@ class Networks:
             found = []
             for member in members:
                 output = member.output if key is None else member.auxiliary[key]
-                values = outputs[member.file][output][0]
-                if values.ndim == 3:  # a decoder may also read labels of the whole photo
-                    values = crop_to_photo(values, image.shape[:2], self._manifest.network_of(member.file).preprocessing)
+                preprocessing = self._manifest.network_of(member.file).preprocessing
+                values = crop_to_photo(outputs[member.file][output][0], image.shape[:2], preprocessing)
                 found.append(values)
             return self._mean(found, members)
 
@@ -126,6 +125,10 @@ class Networks:
                 if not shapes_agree(shape, expected):
                     place = f"{self._where}/{member.file}"
                     raise BundleError(f"{place}: output {member.output!r} is {shape}, the classes of {role} need {expected}")
+                for key, output in member.auxiliary.items():
+                    shape, expected = outputs[member.file][output].shape, self._manifest.auxiliary_shape(key)
+                    if not shapes_agree(shape, expected):
+                        raise BundleError(f"{self._where}/{member.file}: output {output!r} is {shape}, {key} must be {expected}")
 
     def _mean(self, values: Sequence[FloatArray], members: Members) -> FloatArray | None:
         """Weighted mean over an ensemble's members; nothing for none."""

@@ -278,7 +278,7 @@ def describe(
         thresholds=fitted.thresholds,
         grouping=fitted.grouping,
         calibration=fitted.calibration,
-        review=m.ReviewRules(grey_band=recipe.review.grey_band, weak_types=recipe.review.weak_types),
+        review=m.ReviewRules(sure_from=recipe.review.sure_from, weak_types=recipe.review.weak_types),
         metrics={
             "held_out": dict(fitted.figures),
             "parity": {

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize
 
-from dentify.bundle.manifest import GateCalibration, Grouping, ScoreCalibration, Scorer
+from dentify.bundle.manifest import FEATURES, GateCalibration, Grouping, ScoreCalibration, Scorer
 from dentify.datasets import Sample
 from dentify.runtime.instances import BoolArray, FloatArray
 from dentify.runtime.labels import calibrated, sigmoid
-from dentify.runtime.maps import FEATURES, Candidate, find_candidates, refine, score_candidates, scorer_inputs, thin_out
+from dentify.runtime.maps import Candidate, find_candidates, refine, score_candidates, scorer_inputs, thin_out
 from dentify.training.augment import Matrix
 from dentify.training.data import draw_outline
 

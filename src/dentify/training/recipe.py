@@ -28,7 +28,7 @@ class Origin(_Strict):
 class ReviewRecipe(_Strict):
     """When the bundle asks for a person: see `dentify.bundle.manifest.ReviewRules`."""
 
-    grey_band: tuple[float, float] = (0.35, 0.65)
+    sure_from: float = Field(0.6, ge=0, le=1)
     weak_types: tuple[str, ...] = ()
 
 

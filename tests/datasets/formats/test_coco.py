@@ -127,6 +127,16 @@ WRONG = {
     "unknown labelled": (set_in("images", 0, "labelled", value=["dent", "hod"]), r"labelled names 'hod'"),
     "labelled as text": (set_in("images", 0, "labelled", value="dent"), r"labelled must be a list of names"),
     "image of no annotation": (set_in(*ANNOTATION, "image_id", value=3), r"annotations\[0\] \(id 10\): image_id 3 is no image"),
+    "box beside the photo": (set_in("annotations", 1, "bbox", value=[-1.5, 5, 1, 5]), r"bbox is degenerate: -0.5 wide, 5 high"),
+    "number of 400 digits": (
+        set_in("annotations", 1, "bbox", value=[0, 0, 10**400, 1]),
+        r"needs polygons, RLE or a bbox of four numbers",
+    ),
+    "RLE that is no text": (
+        set_in(*ANNOTATION, "segmentation", value={"size": [10, 20], "counts": "\ud800"}),
+        r"annotations\[0\]",
+    ),
+    "a folder for a picture": (set_in("images", 1, "file_name", value="."), r"leads out of the folder of pictures"),
     "missing picture": (set_in("images", 1, "file_name", value="c.jpg"), r"images\[1\] \(id 2\): no picture 'c.jpg' in "),
     "picture outside": (set_in("images", 1, "file_name", value="../../b.jpg"), r"leads out of the folder of pictures"),
     "absolute picture": (set_in("images", 1, "file_name", value="/etc/passwd"), r"leads out of the folder of pictures"),

@@ -99,8 +99,8 @@ def _load(path: Path, settings: Settings) -> dict[str, list[Any]]:
             f"{path}: broken JSON at line {error.lineno}, column {error.colno} (of {len(text)} characters, {error.pos} are"
             f" readable): {error.msg}; is the file cut off?"
         ) from error
-    except RecursionError as error:
-        raise DatasetError(f"{path}: JSON nested too deep for annotations") from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+        raise DatasetError(f"{path}: no annotations: nested too deep or with a number too long") from error
     if not isinstance(document, dict):
         raise DatasetError(f"{path}: not COCO: expected an object with images, annotations and categories")
     for key in ("images", "annotations", "categories"):
@@ -239,7 +239,9 @@ def _picture(image: Raw, folder: Path, where: str) -> tuple[str, Path]:
 
 def _is_inside(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return "\0" not in name and ".." not in parts and not PurePosixPath(name).is_absolute() and ":" not in parts[0]
+    return (
+        bool(parts) and "\0" not in name and ".." not in parts and not PurePosixPath(name).is_absolute() and ":" not in parts[0]
+    )
 
 
 def _size_hw(image: Raw, where: str) -> tuple[int, int]:
@@ -346,7 +348,7 @@ def _rle(segmentation: Raw, size_hw: tuple[int, int], where: str) -> Mask:
             rle = runs_to_rle(counts, size_hw)
         else:
             raise DatasetError(f"{where}: RLE counts must be a string or a list of whole numbers, got {counts!r:.40}")
-    except (ShapeError, OverflowError) as error:
+    except (ShapeError, OverflowError, UnicodeError) as error:
         raise DatasetError(f"{where}: {error}") from error
     if rle_area(rle) == 0:
         raise DatasetError(f"{where}: RLE is degenerate, it holds no pixel")
@@ -368,12 +370,13 @@ def _box(bbox: object, polygons: tuple[Polygon, ...], rle: Mask | None, size_hw:
     x, y, w, h = (float(value) for value in bbox)
     if not all(math.isfinite(value) for value in (x, y, w, h)):
         raise DatasetError(f"{where}: bbox holds a coordinate that is not a number (NaN or infinite)")
-    if w <= 0 or h <= 0:
-        raise DatasetError(f"{where}: bbox is degenerate: {w:g} wide, {h:g} high")
     height, width = size_hw
     if x < -OUTSIDE_PX or y < -OUTSIDE_PX or x + w > width + OUTSIDE_PX or y + h > height + OUTSIDE_PX:
         raise DatasetError(f"{where}: bbox {bbox} (x, y, width, height) lies outside the photo of {width} × {height}")
-    return max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
+    x_min, y_min, x_max, y_max = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
+    if x_max <= x_min or y_max <= y_min:
+        raise DatasetError(f"{where}: bbox is degenerate: {x_max - x_min:g} wide, {y_max - y_min:g} high")
+    return x_min, y_min, x_max, y_max
 
 
 def _refuse(error: DatasetError, on_invalid: OnInvalid | None) -> None:
@@ -396,4 +399,6 @@ def _is_int(value: object) -> TypeGuard[int]:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
