@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dentify.datasets import Annotation, Sample
+from dentify.imaging.masks import polygons_to_rle
 from dentify.training.augment import whole_view
 from dentify.training.data import IGNORE, MixedBatches, draw_targets, hold_out
 from dentify.training.recipe import Recipe, read_recipe
@@ -93,10 +95,58 @@ def test_offsets_point_at_the_middle(recipe: Recipe) -> None:
 
 
 def test_a_window_that_shows_no_damage_of_a_damaged_car_is_sound(recipe: Recipe) -> None:
-    photo = sample(annotation("dent", (100, 100, 120, 120)), labelled=("dent", "scratch"))
+    dent = annotation("dent", (100, 100, 120, 120))
+    photo, unsearched = sample(dent, labelled=recipe.classes.damage), sample(dent, labelled=("dent", "scratch"))
     away = np.array([[1.0, 0, 0], [0, 1.0, 0]])  # the upper left quarter
     assert draw_targets(photo, HW, away, SIZE, recipe.classes)["damage"] == 0.0
+    assert draw_targets(unsearched, HW, away, SIZE, recipe.classes)["damage"].isnan()
     assert draw_targets(photo, HW, VIEW, SIZE, recipe.classes)["damage"] == 1.0
+
+
+def test_a_mask_of_runs_is_drawn_as_the_same_mask_of_polygons(recipe: Recipe) -> None:
+    outline = annotation("scratch", (16, 24, 80, 56))
+    runs = replace(outline, polygons=(), rle=polygons_to_rle(outline.polygons, HW))
+    view = np.array([[-0.7, 0.1, 70.0], [0.1, 0.6, 3.0]])
+    by_outline, by_runs = (
+        draw_targets(sample(one, labelled=("scratch",)), HW, view, SIZE, recipe.classes)["types"][1].numpy()
+        for one in (outline, runs)
+    )
+    assert by_outline.max() == 255
+    assert np.abs(by_outline.astype(int) - by_runs).mean() < 1.5
+
+
+def test_thin_outlines_keep_their_width(recipe: Recipe) -> None:
+    thin = annotation("scratch", (10, 40, 110, 42))  # one pixel of the view
+    drawn = draw_targets(sample(thin, labelled=("scratch",)), HW, VIEW, SIZE, recipe.classes)["types"][1]
+    assert drawn.sum() / 255 * 16 == pytest.approx(100 * 2, rel=0.15)  # a cell is 4 × 4 photo pixels
+
+
+def test_every_instance_has_a_middle_to_hit(recipe: Recipe) -> None:
+    for x in range(8, 100, 7):
+        dent = annotation("dent", (x, 20, x + 9, 31))
+        targets = draw_targets(sample(dent, labelled=("dent",)), HW, VIEW, SIZE, recipe.classes)
+        assert (targets["centres"][0] == 255).sum() == 1
+
+
+def test_a_type_marked_as_a_crowd_is_unknown_on_that_photo(recipe: Recipe) -> None:
+    crowd = replace(annotation("scratch", (10, 10, 90, 90)), crowd=True)
+    known = draw_targets(sample(crowd, labelled=("dent", "scratch")), HW, VIEW, SIZE, recipe.classes)["types_known"]
+    assert known.tolist() == [True, False, False, False, False]
+
+
+def test_damage_of_a_type_that_is_not_taught_is_damage_all_the_same(recipe: Recipe) -> None:
+    crack = sample(annotation("crack", (0, 0, 64, 64)), labelled=(*recipe.classes.damage, "crack"))
+    targets = draw_targets(crack, HW, VIEW, SIZE, recipe.classes)
+    assert not targets["types"].any()
+    assert targets["any_known"]
+    assert targets["any"][:15, :15].min() == 255
+
+
+def test_boxes_teach_no_middles(recipe: Recipe) -> None:
+    box_only = sample(annotation("scratch", (10, 10, 90, 90), outlined=False), labelled=("scratch",))
+    targets = draw_targets(box_only, HW, VIEW, SIZE, recipe.classes)
+    assert targets["box_only"]
+    assert targets["offsets"].isnan().all()
 
 
 def test_the_worst_visible_severity_is_the_photos(recipe: Recipe) -> None:

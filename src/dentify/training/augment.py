@@ -90,8 +90,12 @@ def transform_points(points_xy: NDArray[np.float64], view: Matrix) -> NDArray[np
     return points_xy @ view[:, :2].T + view[:, 2]
 
 
-def warp(image: Image, view: Matrix, size: int) -> Image:
-    """The `(size, size, 3)` picture of a view; beyond the photo's edges it is mirrored.
+BEYOND_RGB = (124, 116, 104)
+"""Beyond the photo's edges: ImageNet's mean, which a network takes for zero. Mirrored pixels would show unlabelled damage."""
+
+
+def warp(image: Image, view: Matrix, size: int, *, outside: tuple[int, int, int] | int = BEYOND_RGB) -> Image:
+    """The `(size, size, …)` picture of a view, filled with `outside` beyond the photo's edges.
 
     Where the view shrinks, the photo is area-averaged first, as serving does; a bilinear sample alone would alias.
     """
@@ -105,7 +109,8 @@ def warp(image: Image, view: Matrix, size: int) -> Image:
     # OpenCV's pixel centres are integers, ours are halves.
     centred = view.copy()
     centred[:, 2] += view[:, :2] @ (0.5, 0.5) - 0.5
-    return cv2.warpAffine(image, centred, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    how: dict[str, Any] = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT, "borderValue": outside}
+    return cv2.warpAffine(image, centred, (size, size), **how)
 
 
 def degrade(rng: np.random.Generator, image: Image) -> Image:

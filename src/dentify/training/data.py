@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dentify.datasets import Sample, read_coco, read_photos
+from dentify.datasets import Annotation, Sample, read_coco, read_photos
+from dentify.datasets.formats.coco import polygon_area
 from dentify.errors import DatasetError
 from dentify.imaging.decode import decode_photo
+from dentify.imaging.masks import rle_area, rle_decode
 from dentify.settings import Settings
 from dentify.taxonomy import mirrored_part
 from dentify.training.augment import degrade, is_mirrored, random_view, transform_points, warp, whole_view
@@ -91,8 +93,10 @@ class Views(Dataset[dict[str, Tensor]]):
     def __getitem__(self, key: Draw | int) -> dict[str, Tensor]:
         draw = key if isinstance(key, Draw) else self._place(key)
         sample = self.sources[draw.source][draw.photo]
-        image = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None).image
-        hw = (image.shape[0], image.shape[1])
+        decoded = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None)
+        image, hw = decoded.image, decoded.photo_hw
+        if sample.size_hw not in (None, hw):
+            raise DatasetError(f"{sample.name}: is {hw[1]} × {hw[0]} pixels, its labels are for {sample.size_hw}, height first")
         if not self.train:
             view = whole_view(hw, draw.size)
             picture = warp(image, view, draw.size)
@@ -137,7 +141,8 @@ def draw_targets(
 
     Returns:
         `types` (T, S/2, S/2) uint8: how much of each cell is damaged so, 255 for all of it; `types_known` (T,) bool;
-        `box_only` () bool: `types` holds filled boxes, not outlines; `any_known` () bool: whether what is not damaged is known;
+        `box_only` () bool: `types` holds filled boxes, not outlines; `any` (S/2, S/2) uint8: damage of all types, taught or not;
+        `any_known` () bool: whether what is not damaged is known;
         `centres` (T, S/4, S/4) uint8; `offsets` (2T, S/4, S/4) float16, NaN off the instances; `parts` (S/4, S/4) uint8,
         background last, `IGNORE` unknown; `severity_maps` (S/4, S/4) uint8; `vehicle`, `damage` () float, NaN unknown;
         `severity` () int64, -1 unknown.
@@ -145,6 +150,7 @@ def draw_targets(
     fine, coarse = size // 2, size // 4
     num_types = len(classes.damage)
     types = np.zeros((num_types, fine, fine), np.uint8)
+    any_damage = np.zeros((fine, fine), np.uint8)
     centres = np.zeros((num_types, coarse, coarse), np.uint8)
     offsets = np.full((2 * num_types, coarse, coarse), np.nan, np.float16)
     severity_map = np.full((coarse, coarse), IGNORE, np.uint8)
@@ -152,10 +158,9 @@ def draw_targets(
     most_visible = 0.0
     worst = -1
     for annotation in sorted(sample.damages, key=lambda damage: -_box_area(damage.box_xyxy)):
-        mask = draw_outline(annotation.polygons or (_box_outline(annotation.box_xyxy),), view, size)
+        mask = draw_annotation(annotation, view, size)
         visible = float(mask.sum()) / 255
-        scale = abs(np.linalg.det(view[:, :2]))
-        whole = max(1.0, _outline_area(annotation.polygons or (_box_outline(annotation.box_xyxy),)) * scale)
+        whole = max(1.0, _area(annotation) * abs(np.linalg.det(view[:, :2])))
         if visible < 4:
             continue
         most_visible = max(most_visible, min(1.0, visible / whole), visible / (0.01 * size * size))
@@ -165,25 +170,30 @@ def draw_targets(
         coarse_mask = np.asarray(cv2.resize(mask, (coarse, coarse), interpolation=cv2.INTER_AREA), np.uint8)
         if level >= 0:
             severity_map[coarse_mask > 64] = level
+        fine_mask = np.asarray(cv2.resize(mask, (fine, fine), interpolation=cv2.INTER_AREA), np.uint8)
+        np.maximum(any_damage, fine_mask, out=any_damage)
         if annotation.name not in classes.damage:
             continue
         channel = classes.damage.index(annotation.name)
-        types[channel] = np.maximum(types[channel], cv2.resize(mask, (fine, fine), interpolation=cv2.INTER_AREA))
-        _draw_centre(coarse_mask, centres[channel], offsets[2 * channel : 2 * channel + 2])
-    known = [sample.knows(name) for name in classes.damage]
+        np.maximum(types[channel], fine_mask, out=types[channel])
+        if annotation.has_mask:
+            _draw_centre(coarse_mask, centres[channel], offsets[2 * channel : 2 * channel + 2])
+    crowds = {annotation.name for annotation in sample.damages if annotation.crowd}  # regions nobody split into instances
+    known = [sample.knows(name) and name not in crowds for name in classes.damage]
     box_only = any(not annotation.has_mask for annotation in sample.damages)
     return {
         "types": torch.from_numpy(types),
         "types_known": torch.tensor(known),
         "box_only": torch.tensor(box_only),
         # Where a source leaves out the small types only, unlabelled damage is rare enough to teach "nothing here".
-        "any_known": torch.tensor(sum(known) >= min(3, num_types) and not box_only),
+        "any": torch.from_numpy(any_damage),
+        "any_known": torch.tensor(sum(known) >= 0.6 * num_types and not box_only),
         "centres": torch.from_numpy(centres),
         "offsets": torch.from_numpy(offsets),
         "parts": torch.from_numpy(_draw_parts(sample, view, size, classes, outside)),
         "severity_maps": torch.from_numpy(severity_map),
         "vehicle": torch.tensor(_vehicle_label(sample, view, photo_hw, size, most_visible)),
-        "damage": torch.tensor(_damage_label(sample, most_visible)),
+        "damage": torch.tensor(_damage_label(sample, most_visible, all_known=all(known))),
         "severity": torch.tensor(worst),
     }
 
@@ -198,14 +208,14 @@ def _vehicle_label(sample: Sample, view: NDArray[np.float64], photo_hw: tuple[in
     return 1.0 if share > 0.4 or most_visible > 0.5 else math.nan
 
 
-def _damage_label(sample: Sample, most_visible: float) -> float:
-    """1, 0 or NaN: a sliver of a damage decides nothing, and parts' photos were not searched for damage."""
+def _damage_label(sample: Sample, most_visible: float, *, all_known: bool) -> float:
+    """1, 0 or NaN: a sliver of a damage decides nothing, and what was not searched for every damage is not sound."""
     if sample.damage is False:
         return 0.0
     if sample.damages:
         if most_visible >= 0.4:
             return 1.0
-        return 0.0 if most_visible == 0.0 else math.nan
+        return 0.0 if most_visible == 0.0 and all_known else math.nan
     return math.nan
 
 
@@ -222,8 +232,7 @@ def _draw_parts(
     mirrored = is_mirrored(view)
     for part in sorted(sample.parts, key=lambda annotation: -_box_area(annotation.box_xyxy)):
         name = mirrored_part(part.name) if mirrored else part.name
-        outlines = [_fixed_point(transform_points(polygon, view)) for polygon in part.polygons]
-        cv2.fillPoly(drawn, outlines, classes.parts.index(name), shift=_SHIFT)
+        drawn[draw_annotation(part, view, size) > 127] = classes.parts.index(name) if name in classes.parts else IGNORE
     drawn[outside] = IGNORE
     return drawn[2::4, 2::4].copy()
 
@@ -240,7 +249,23 @@ def _draw_centre(mask: NDArray[np.uint8], centres: NDArray[np.uint8], offsets: N
     sigma = float(np.clip(0.12 * math.sqrt(len(x)), 1.0, 6.0))
     grid = np.arange(side)
     bump = np.exp(-((grid - middle_x) ** 2) / (2 * sigma**2))[None] * np.exp(-((grid - middle_y) ** 2) / (2 * sigma**2))[:, None]
-    np.maximum(centres, (bump * 255).astype(np.uint8), out=centres)
+    bump[round(middle_y), round(middle_x)] = 1.0  # the cell that counts as a hit
+    np.maximum(centres, np.rint(bump * 255).astype(np.uint8), out=centres)
+
+
+def draw_annotation(annotation: Annotation, view: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """`(S, S)` uint8 coverage of an annotation's outline, of its box where it has none; see `draw_outline`."""
+    if annotation.rle is not None:
+        mask = rle_decode(annotation.rle).astype(np.uint8) * 255
+        return np.asarray(warp(mask, view, size, outside=0), np.uint8)
+    return draw_outline(annotation.polygons or (_box_outline(annotation.box_xyxy),), view, size)
+
+
+def _area(annotation: Annotation) -> float:
+    """Pixels of the photo that an annotation covers."""
+    if annotation.rle is not None:
+        return float(rle_area(annotation.rle))
+    return sum(polygon_area(polygon) for polygon in annotation.polygons) or _box_area(annotation.box_xyxy)
 
 
 _SHIFT = 4
@@ -284,10 +309,6 @@ def _box_outline(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
 
 def _box_area(box: tuple[float, float, float, float]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _outline_area(polygons: tuple[NDArray[np.float64], ...]) -> float:
-    return sum(abs(float(cv2.contourArea(polygon.astype(np.float32)))) for polygon in polygons)
 
 
 class MixedBatches:

@@ -159,7 +159,7 @@ def export_bundle(
 
 @dataclass(frozen=True)
 class Input:
-    """One photo as the network sees it, and its size when decoded."""
+    """One photo as the network sees it, and the height and width of the full photo."""
 
     tensor: FloatArray
     photo_hw: tuple[int, int]
@@ -167,8 +167,8 @@ class Input:
 
 def read_input(sample: Sample, preprocessing: m.Preprocessing) -> Input:
     """Decodes and prepares a photo as serving does."""
-    image = decode_photo(sample.read(), where=sample.name, settings=Settings(), enough_side=max(preprocessing.size_hw)).image
-    return Input(network_input(image, preprocessing), (image.shape[0], image.shape[1]))
+    photo = decode_photo(sample.read(), where=sample.name, settings=Settings(), enough_side=max(preprocessing.size_hw))
+    return Input(network_input(photo.image, preprocessing), photo.photo_hw)
 
 
 @dataclass(frozen=True)

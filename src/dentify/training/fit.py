@@ -20,7 +20,7 @@ from dentify.runtime.instances import BoolArray, FloatArray
 from dentify.runtime.labels import calibrated, sigmoid
 from dentify.runtime.maps import Candidate, find_candidates, refine, score_candidates, scorer_inputs, thin_out
 from dentify.training.augment import Matrix
-from dentify.training.data import draw_outline
+from dentify.training.data import draw_annotation
 
 FOLDS = 5
 Outputs = Mapping[str, FloatArray]
@@ -67,7 +67,7 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
     masks, types = [], []
     for damage in sample.damages:
         if damage.name in names and damage.has_mask:
-            mask = draw_outline(damage.polygons, scaled, side) > 127
+            mask = draw_annotation(damage, scaled, side) > 127
             if mask.any():
                 masks.append(mask)
                 types.append(names.index(damage.name))

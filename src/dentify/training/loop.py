@@ -80,7 +80,7 @@ class Lesson(lightning.LightningModule):
         known = batch["types_known"][:, :, None, None]
         self._add("types/both", (told & truth & known).sum((0, 2, 3)))
         self._add("types/either", ((told | truth) & known).sum((0, 2, 3)))
-        told_any, truth_any = outputs["any"][:, 0] > 0, truth.any(1)
+        told_any, truth_any = outputs["any"][:, 0] > 0, batch["any"] > 127
         any_known = batch["any_known"][:, None, None] & batch["damage"].eq(1)[:, None, None]
         self._add("any/both", (told_any & truth_any & any_known).sum())
         self._add("any/either", ((told_any | truth_any) & any_known).sum())

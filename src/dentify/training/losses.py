@@ -23,7 +23,7 @@ def total_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], weights: Lo
     known = batch["types_known"] & ~batch["box_only"][:, None]
     each = {
         "types": overlap_loss(logits["types"], truth, known),
-        "any": _any_loss(logits["any"], truth, batch),
+        "any": _any_loss(logits["any"], batch),
         "boxes": projection_loss(logits["types"], truth, batch["types_known"] & batch["box_only"][:, None]),
         "centres": centre_loss(logits["centres"], batch["centres"].float() / 255, known),
         "offsets": offset_loss(logits["offsets"], batch["offsets"].float()),
@@ -60,8 +60,8 @@ def overlap_loss(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     return 4 * entropy.sum() / pixels.clamp(min=1) + (dice * shown).sum() / shown.sum().clamp(min=1)
 
 
-def _any_loss(logits: Tensor, truth: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    return overlap_loss(logits, truth.amax(1, keepdim=True), batch["any_known"][:, None])
+def _any_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    return overlap_loss(logits, batch["any"][:, None].float() / 255, batch["any_known"][:, None])
 
 
 def projection_loss(logits: Tensor, boxes: Tensor, known: Tensor) -> Tensor:
