@@ -128,16 +128,22 @@ def commands() -> dict[str, Any]:
 def test_every_command_and_option_is_in_the_reference():
     text = page("reference/cli.md")
     sections = dict(re.findall(r"^##+ (dentify[^\n]*)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
-    missing = []
+    missing, made_up = [], []
     for name, command in commands().items():
         if hasattr(command, "commands") and name != "dentify":
             continue  # a group: its commands have the sections
         section = sections.get(name, "")
         missing += [] if section else [name]
-        for parameter in command.params:
-            spellings = [*parameter.opts, *parameter.secondary_opts] if parameter.param_type_name == "option" else []
-            missing += [f"{name} {spelling}" for spelling in spellings if f"`{spelling}" not in section]
-    assert missing == []
+        options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+        spellings = [spelling for option in options for spelling in (*option.opts, *option.secondary_opts)]
+        missing += [f"{name} {spelling}" for spelling in spellings if f"`{spelling}" not in section]
+        told = [
+            spelling
+            for row in re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
+            for spelling in re.findall(r"`(-[^`]*)`", row)
+        ]
+        made_up += [f"{name} {spelling}" for spelling in told if spelling not in spellings]
+    assert (missing, made_up) == ([], [])
 
 
 def test_every_command_has_help_and_an_example():

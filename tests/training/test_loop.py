@@ -152,6 +152,33 @@ def test_resuming_needs_a_checkpoint(painted: Path, recipe: Recipe, tmp_path: Pa
         train(recipe, data=painted, output=tmp_path, resume=tmp_path / "last.ckpt")
 
 
+def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path, recipe: Recipe) -> None:
+    before = (run / "recipe.yaml").read_bytes()
+    with pytest.raises(ConfigError, match="holds a run already; go on with --resume, or give the new one another folder with -o"):
+        train(recipe.model_copy(update={"seed": 1}), data=painted, output=run)
+    assert (run / "recipe.yaml").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    wider = recipe.model_copy(update={"model": recipe.model.model_copy(update={"width": 16})})
+    with pytest.raises(ConfigError, match="is of another network than the recipe's"):
+        train(wider, data=painted, output=tmp_path, resume=run / "last.ckpt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_checkpoint_is_one_line(run: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "recipe.yaml").write_bytes((run / "recipe.yaml").read_bytes())
+    (tmp_path / "last.ckpt").write_bytes(content)
+    with pytest.raises(ConfigError, match="is no checkpoint of `dentify train`"):
+        export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle", data=run)
+
+
+def test_sources_without_origin_are_told_before_training(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="`origins` says nothing of garage, painted, street"):
+        train(recipe.model_copy(update={"origins": {}}), data=painted, output=tmp_path)
+
+
 def test_missing_photos_are_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         train(recipe, data=tmp_path, output=tmp_path / "run")

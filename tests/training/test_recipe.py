@@ -18,10 +18,10 @@ def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
 
 
 def test_set_changes_a_key() -> None:
-    recipe = read_recipe(RECIPES / "default.yaml", ("schedule.steps=7", "data.train.0.per_batch=2", "model.encoder_weights=null"))
+    recipe = read_recipe(RECIPES / "default.yaml", ("schedule.steps=7", "data.train.0.per_batch=2", "review.weak_types=[]"))
     assert recipe.schedule.steps == 7
     assert recipe.data.train[0].per_batch == 2
-    assert recipe.model.encoder_weights is None
+    assert recipe.review.weak_types == ()
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,12 @@ def test_set_changes_a_key() -> None:
         ("data.size=100", "data.size: input should be a multiple of 32"),
         ("schedule.steps", "--set schedule.steps: write key=value"),
         ("name.first=x", "--set name.first=x: `name` holds a value, not keys"),
+        ("data.train.9.per_batch=2", "--set data.train.9.per_batch=2: `data.train.9.per_batch` is no place in this recipe"),
+        ("data.train.first.per_batch=2", "`data.train.first.per_batch` is no place in this recipe"),
+        ("data.train.0=x", "data.train.0: "),
+        ("schedule.steps=[1", "--set schedule.steps=[1: '[1' is no YAML value"),
+        ("model.encoder_weights=null", "frozen_stages must be 0 without encoder_weights"),
+        ("review.weak_types=[rust]", "review.weak_types names rust, which is not in classes.damage"),
     ],
 )
 def test_a_wrong_change_says_what_to_write(change: str, message: str) -> None:

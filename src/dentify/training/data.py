@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -47,7 +47,7 @@ class Draw:
 
 
 def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
-    """The photos of one source of a recipe, those of the files' own `split`.
+    """The photos of one source of a recipe, those of the files' own `split`; without a `source` they have the file's name.
 
     Raises:
         DatasetError: a file is missing, or nothing is left of it.
@@ -58,9 +58,10 @@ def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
         assert source.photos is not None
         assert source.vehicle is not None
         samples = list(read_photos(root / source.photos, vehicle=source.vehicle, damage=source.damage, split=split))
-    samples = [sample for sample in samples if sample.source not in source.leave_out]
+    unnamed = Path(source.file).stem
+    samples = [replace(sample, source=sample.source or unnamed) for sample in samples if sample.source not in source.leave_out]
     if not samples:
-        raise DatasetError(f"{root / (source.coco or source.photos or '')}: no photo of split `{split}`")
+        raise DatasetError(f"{root / source.file}: no photo of split `{split}`")
     return samples
 
 

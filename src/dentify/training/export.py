@@ -7,6 +7,7 @@ Export is not done until the ONNX file was run on real photos beside torch: logi
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ from dentify.training.fit import (
     gather,
     pixel_counts,
 )
-from dentify.training.loop import load_lesson
+from dentify.training.loop import check_origins, load_lesson
 from dentify.training.recipe import Recipe
 
 NETWORK_FILE = "network.onnx"
@@ -143,6 +144,8 @@ def export_bundle(
     )
     every = [read_source(source, data, "train") for source in recipe.data.train]
     samples = [sample for source in every for sample in hold_out(source, recipe.data.hold_out)[1]]
+    if not samples:
+        raise ConfigError(f"recipe {recipe.name}: data.hold_out keeps no photo to compare and fit with; raise it")
     photos = [read_input(sample, preprocessing) for sample in samples]
     parity = check_parity(lesson.network, session, [photo.tensor for photo in photos[:: max(1, len(photos) // PARITY_PHOTOS)]])
     fitted = fit_all(session, samples, photos, recipe)
@@ -230,7 +233,7 @@ def figures_of(told: Sequence[Told], names: Sequence[str], thresholds: dict[str,
         figures[f"{name}/iou"] = round(float(both[class_id] / max(1, either[class_id])), 4)
     for figure in ("AP50", "iou"):
         figures[f"mean/{figure}"] = round(float(np.nanmean([figures[f"{name}/{figure}"] for name in names])), 4)
-    return figures
+    return {name: value for name, value in figures.items() if not math.isnan(value)}  # no held-out photo shows that type
 
 
 def _has_vehicle(sample: Sample) -> bool | None:
@@ -246,11 +249,8 @@ def describe(
     recipe: Recipe, preprocessing: m.Preprocessing, fitted: Fitted, parity: Parity, *, version: str, photos: Counter[str]
 ) -> m.Manifest:
     """The manifest of a trained network."""
-    missing = sorted(set(photos) - set(recipe.origins))
-    if missing:
-        raise ConfigError(
-            f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of photos"
-        )
+    check_origins(recipe, photos)
+    own = tuple(name for name in recipe.classes.damage if name not in DAMAGE_NAMES)
 
     def member(output: str, kind: m.Kind, **auxiliary: str) -> tuple[m.Member, ...]:
         return (m.Member(file=NETWORK_FILE, output=output, kind=kind, auxiliary=auxiliary),)
@@ -261,8 +261,8 @@ def describe(
         licence=recipe.licence,
         description=recipe.description,
         taxonomy=m.Taxonomy(
-            damage_types=DAMAGE_NAMES,
-            taught=tuple(name for name in DAMAGE_NAMES if name in recipe.classes.damage),
+            damage_types=DAMAGE_NAMES + own,
+            taught=tuple(name for name in DAMAGE_NAMES + own if name in recipe.classes.damage),
             parts=recipe.classes.parts,
             severity_levels=recipe.classes.severity,
         ),

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import lightning
 import numpy as np
 import torch
 import yaml
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -197,7 +198,19 @@ class _Progress(Callback):
         losses = {
             name[5:]: round(float(value), 3) for name, value in trainer.callback_metrics.items() if name.startswith("loss/")
         }
-        print(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}", flush=True)  # noqa: T201
+        print(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+class _Checkpoints(Callback):
+    """Writes the run's checkpoint after every round; a kill at any moment leaves a whole one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        part = self.path.with_name(f".{self.path.name}.part")
+        trainer.save_checkpoint(part)
+        part.replace(self.path)
 
 
 def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = None, progress: bool = False) -> Path:
@@ -216,14 +229,20 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
     """
     if resume is not None and not resume.is_file():
         raise ConfigError(f"{resume}: no checkpoint to resume; leave out --resume to start anew")
+    last = output / "last.ckpt"
+    if last.exists() and resume != last:
+        raise ConfigError(f"{output}: holds a run already; go on with --resume, or give the new one another folder with -o")
+    every = [read_source(source, data, "train") for source in recipe.data.train]
+    check_origins(recipe, (sample.source or "" for source in every for sample in source))
+    sources = [hold_out(source, recipe.data.hold_out)[0] for source in every]
+    judges = [read_source(source, data, "val") for source in recipe.data.val]
+    lightning.seed_everything(recipe.seed, verbose=False)  # before the first random weight
+    lesson = Lesson(recipe, data if resume is None else None)
+    steps_taken = 0 if resume is None else _steps_taken(resume, lesson)
     keep_memory()
-    lightning.seed_everything(recipe.seed, verbose=False)
     output.mkdir(parents=True, exist_ok=True)
     (output / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     (output / "data.txt").write_text(f"{data.resolve()}\n", encoding="utf-8")
-    sources = [hold_out(read_source(source, data, "train"), recipe.data.hold_out)[0] for source in recipe.data.train]
-    judges = [read_source(source, data, "val") for source in recipe.data.val]
-    steps_taken = 0 if resume is None else int(torch.load(resume, map_location="cpu", weights_only=False)["global_step"])
     train_loader = DataLoader(
         Views(sources, recipe, train=True),
         batch_sampler=MixedBatches(sources, recipe, first_round=steps_taken // recipe.schedule.round),
@@ -238,22 +257,56 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         precision="bf16-mixed",
         callbacks=[
             WeightAveraging(avg_fn=moving_average(recipe.schedule.average)),
-            ModelCheckpoint(
-                dirpath=output, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
-            ),
             _Progress(),
+            _Checkpoints(last),
         ],
         check_val_every_n_epoch=recipe.schedule.validate_every,
         num_sanity_val_steps=0,
         gradient_clip_val=5.0,
         logger=False,
+        enable_checkpointing=False,
         enable_progress_bar=progress,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    lesson = Lesson(recipe, data if resume is None else None)
-    trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=False if resume else None)
-    return output / "last.ckpt"
+    trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=True if resume else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return last
+
+
+def check_origins(recipe: Recipe, sources: Iterable[str]) -> None:
+    """A bundle names origin and licence of all its photos.
+
+    Raises:
+        ConfigError: the recipe says nothing of one of the sources.
+    """
+    missing = sorted(set(sources) - set(recipe.origins))
+    if missing:
+        raise ConfigError(
+            f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of photos"
+        )
+
+
+def _steps_taken(checkpoint: Path, lesson: Lesson) -> int:
+    """How far a checkpoint is, after checking that it is one of this network."""
+    state = _read_checkpoint(checkpoint)
+    shapes = {name: value.shape for name, value in lesson.state_dict().items()}
+    if shapes != {name: value.shape for name, value in state["state_dict"].items()}:
+        raise ConfigError(f"{checkpoint}: is of another network than the recipe's; resume with the recipe that it came from")
+    return int(state["global_step"])
+
+
+def _read_checkpoint(checkpoint: Path) -> Mapping[str, Any]:
+    """A checkpoint's numbers. Nothing in the file is run: whoever sends one cannot send code."""
+    try:
+        state: Mapping[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        state["state_dict"], state["global_step"]
+    except OSError as error:
+        raise ConfigError(f"{checkpoint}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # torch and pickle raise nearly anything on a file that is none of theirs
+        raise ConfigError(f"{checkpoint}: is no checkpoint of `dentify train`") from error
+    return state
 
 
 def load_lesson(checkpoint: Path) -> Lesson:
@@ -267,8 +320,11 @@ def load_lesson(checkpoint: Path) -> Lesson:
         raise ConfigError(f"{checkpoint}: the run's recipe.yaml must lie beside it")
     recipe = Recipe.model_validate(yaml.safe_load(recipe_file.read_text(encoding="utf-8")))
     lesson = Lesson(recipe, None)
-    state: Mapping[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    lesson.load_state_dict(state["state_dict"])
+    state = _read_checkpoint(checkpoint)
+    try:
+        lesson.load_state_dict(state["state_dict"])
+    except RuntimeError as error:
+        raise ConfigError(f"{checkpoint}: is of another network than the recipe.yaml beside it") from error
     return lesson.eval()
 
 

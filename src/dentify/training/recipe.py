@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -45,6 +45,12 @@ class ModelRecipe(_Strict):
         0, ge=0, le=8, description="how many of the encoder's first stages, the stem among them, keep their pretrained weights"
     )
 
+    @model_validator(mode="after")
+    def _frozen_are_pretrained(self) -> Self:
+        if self.frozen_stages and self.encoder_weights is None:
+            raise ValueError("frozen_stages must be 0 without encoder_weights: random stages would stay random")
+        return self
+
 
 class Classes(_Strict):
     """What the network is taught, in the order of its channels."""
@@ -66,8 +72,13 @@ class SourceRecipe(_Strict):
     damage: bool | None = None
     leave_out: tuple[str, ...] = Field((), description="`source`s of the file that are not used")
 
+    @property
+    def file(self) -> str:
+        """The COCO file, or the folder or CSV of photos."""
+        return self.coco or self.photos or ""
+
     @model_validator(mode="after")
-    def _one_kind(self) -> SourceRecipe:
+    def _one_kind(self) -> Self:
         if (self.coco is None) == (self.photos is None):
             raise ValueError("give either `coco` or `photos`")
         if self.photos is not None and self.vehicle is None:
@@ -141,6 +152,13 @@ class Recipe(_Strict):
     origins: dict[str, Origin] = Field({}, description="of the photos, by their `source`")
     limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each, for its model card")
 
+    @model_validator(mode="after")
+    def _weak_are_taught(self) -> Self:
+        strangers = sorted(set(self.review.weak_types) - set(self.classes.damage))
+        if strangers:
+            raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage")
+        return self
+
 
 def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
     """The recipe in a YAML file, with `key.key=value` changes applied before it is checked.
@@ -170,11 +188,16 @@ def _apply(document: dict[str, Any], change: str) -> None:
         raise ConfigError(f"--set {change}: write key=value, as in --set schedule.steps=500")
     *parents, last = key.split(".")
     place: Any = document
-    for parent in parents:
-        place = place[int(parent)] if isinstance(place, list) and parent.isdigit() else place.setdefault(parent, {})
-        if not isinstance(place, dict | list):
-            raise ConfigError(f"--set {change}: `{parent}` holds a value, not keys")
-    place[last] = yaml.safe_load(value)
+    try:
+        for parent in parents:
+            place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
+            if not isinstance(place, dict | list):
+                raise ConfigError(f"--set {change}: `{parent}` holds a value, not keys")
+        place[int(last) if isinstance(place, list) else last] = yaml.safe_load(value)
+    except (IndexError, ValueError) as error:
+        raise ConfigError(f"--set {change}: `{key}` is no place in this recipe") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {change}: {value!r} is no YAML value") from error
 
 
 def _first_problem(error: ValidationError) -> str:

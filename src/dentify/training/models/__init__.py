@@ -33,7 +33,9 @@ def build_model(recipe: Recipe, root: Path | None) -> EfficientNetFPN:
     if root is not None and recipe.model.encoder_weights is not None:
         path = root / recipe.model.encoder_weights
         if not path.is_file():
-            raise ConfigError(f"{path}: no such pretrained weights; set model.encoder_weights to null to start without")
+            raise ConfigError(
+                f"{path}: no such pretrained weights; set model.encoder_weights to null and frozen_stages to 0 to go without"
+            )
         weights = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
         try:
             network.encoder.load_state_dict(weights)
