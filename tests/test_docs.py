@@ -68,15 +68,13 @@ def test_every_key_of_a_recipe_is_explained():
     assert {name for name in keys_of(recipe.Recipe.model_json_schema()) if f"`{name}`" not in text} == set()
 
 
-def test_the_tutorials_recipe_changes_the_default_one_to_a_valid_one(tmp_path):
+def test_the_tutorials_recipe_is_whole_and_valid(tmp_path):
     recipe = pytest.importorskip("dentify.training.recipe", reason="needs the extra train")
-    yaml = pytest.importorskip("yaml")
-    (changed,) = code_blocks(page("tutorials/train-on-your-own-labels.md"), "yaml")
-    document = yaml.safe_load((ROOT / "recipes" / "default.yaml").read_text(encoding="utf-8"))
-    for key, value in yaml.safe_load(changed).items():
-        document[key] = document[key] | value if isinstance(value, dict) else value
-    (tmp_path / "my-recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    assert "hail_mark" in recipe.read_recipe(tmp_path / "my-recipe.yaml").classes.damage
+    (text,) = code_blocks(page("tutorials/train-on-your-own-labels.md"), "yaml")
+    (tmp_path / "my-recipe.yaml").write_text(text, encoding="utf-8")
+    plan = recipe.read_recipe(tmp_path / "my-recipe.yaml")
+    assert "hail_mark" in plan.classes.damage
+    assert set(plan.origins) == {Path(source.file).stem for source in plan.data.train}
 
 
 def test_every_setting_has_its_row():

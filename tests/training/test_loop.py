@@ -28,19 +28,19 @@ LEVELS = ("minor", "moderate", "severe")
 
 @pytest.fixture(scope="session")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos with blue dents and green scratches, parts, and grey ones without anything, with their labels."""
+    """Photos with blue dents and green hail marks, parts, and grey ones without anything, with their labels."""
     root = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     images, annotations = [], []
-    names = {"dent": 1, "scratch": 2, "hood": 3}
+    names = {"dent": 1, "hail_mark": 2, "hood": 3}
     for number in range(24):
         picture = rng.integers(90, 130, (64, 64, 3)).astype(np.uint8)
         x, y = (int(value) for value in rng.integers(4, 36, 2))
-        kind = ("dent", "scratch", "hood")[number % 3]
-        colour = {"dent": (255, 0, 0), "scratch": (0, 255, 0), "hood": (0, 0, 255)}[kind]
+        kind = ("dent", "hail_mark", "hood")[number % 3]
+        colour = {"dent": (255, 0, 0), "hail_mark": (0, 255, 0), "hood": (0, 0, 255)}[kind]
         picture[y : y + 20, x : x + 20] = colour
         cv2.imwrite(str(root / f"{number}.png"), picture)
-        labelled = ["hood"] if kind == "hood" else ["dent", "scratch"]
+        labelled = ["hood"] if kind == "hood" else ["dent", "hail_mark"]
         images.append(
             {"id": number, "file_name": f"{number}.png", "width": 64, "height": 64, "labelled": labelled, "source": "painted"}
         )
@@ -66,7 +66,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
         "name": "tiny",
         "description": "A tiny network for tests.",
         "model": {"name": "efficientnet_fpn", "encoder": "tf_efficientnet_b0", "width": 8, "fine_width": 8},
-        "classes": {"damage": ["dent", "scratch"], "parts": ["hood"]},
+        "classes": {"damage": ["dent", "hail_mark"], "parts": ["hood"]},
         "data": {
             "size": 64,
             "serve_size": 64,
