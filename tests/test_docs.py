@@ -140,7 +140,7 @@ def test_every_command_and_option_is_in_the_reference():
             for row in re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
             for spelling in re.findall(r"`(-[^`]*)`", row)
         ]
-        made_up += [f"{name} {spelling}" for spelling in told if spelling not in spellings]
+        made_up += [f"{name} {spelling}" for spelling in told if spelling not in (*spellings, "--help")]
     assert (missing, made_up) == ([], [])
 
 

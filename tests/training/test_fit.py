@@ -43,6 +43,8 @@ def evidence(photo: int, *, seen: list[tuple[int, int]], annotated: list[tuple[i
         "any": types[:1],
         "centres": np.full((2, 16, 16), -6.0, np.float32),
         "offsets": np.zeros((4, 16, 16), np.float32),
+        "vehicle": np.float32([3.0]),
+        "damage": np.float32([3.0]),
     }
     sample = Sample(b"", "a.jpg", (SIZE, SIZE), annotations=damages, labelled=frozenset(NAMES))
     return gather(photo, sample, outputs, whole_view((SIZE, SIZE), SIZE), NAMES, GROUPING)
@@ -56,7 +58,9 @@ def test_candidates_are_compared_with_annotations_in_the_same_frame() -> None:
 
 def test_only_types_that_the_source_labels_are_gathered() -> None:
     outputs = {name: np.full((2, 32, 32), 4.0, np.float32) for name in ("types", "any", "centres")} | {
-        "offsets": np.zeros((4, 32, 32), np.float32)
+        "offsets": np.zeros((4, 32, 32), np.float32),
+        "vehicle": np.float32([3.0]),
+        "damage": np.float32([3.0]),
     }
     sample = Sample(b"", "a.jpg", (SIZE, SIZE), labelled=frozenset({"scratch"}))
     gathered = gather(0, sample, outputs, whole_view((SIZE, SIZE), SIZE), NAMES, GROUPING)

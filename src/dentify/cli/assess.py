@@ -39,7 +39,7 @@ def assess(
     bundle: Annotated[str, typer.Option(metavar="PATH", help="The bundle to assess with, a folder or zip.")] = "default",
     score_threshold: Annotated[
         float | None,
-        typer.Option(min=0.01, max=1.0, help="Tell findings and parts from this confidence on. [default: the bundle's, one a type]"),
+        typer.Option(min=0.01, max=1.0, help="Tell findings and parts from this confidence on. [default: the bundle's own]"),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
     no_gates: Annotated[

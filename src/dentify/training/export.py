@@ -24,7 +24,7 @@ from dentify.datasets import Sample
 from dentify.errors import BundleError, ConfigError
 from dentify.imaging.decode import decode_photo
 from dentify.runtime.instances import FloatArray
-from dentify.runtime.labels import sigmoid
+from dentify.runtime.labels import gate_probability, sigmoid
 from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session
 from dentify.settings import Settings
@@ -44,6 +44,7 @@ from dentify.training.fit import (
     gate_threshold,
     gather,
     pixel_counts,
+    silenced,
 )
 from dentify.training.loop import check_origins, load_lesson
 from dentify.training.recipe import Recipe
@@ -204,32 +205,42 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
             outlined = all(damage.has_mask for damage in sample.damages)
             if outlined and any(sample.knows(name) for name in names):
                 evidence.append(gather(number, sample, outputs, view, names, GROUPING))
-    grouping = GROUPING.model_copy(update={"scorer": fit_scorer(evidence, len(names), seed=recipe.seed)})
-    told = cross_told(evidence, GROUPING, len(names), seed=recipe.seed)
-    curves = fit_curves(told, names)
-    told = calibrate(told, curves, names)
-    findings = choose_thresholds(told, names, GROUPING.upscale)
     calibrations, cuts = {}, {}
     for gate, (logits, truth) in gates.items():
         scores, answers = np.array(logits, np.float32), np.array(truth)
         calibrations[gate] = fit_gate(scores, answers)
         probabilities = sigmoid(scores / calibrations[gate].temperature + calibrations[gate].bias)
         cuts[gate] = gate_threshold(probabilities, answers)
+
+    def let_through(photo: Told) -> bool:
+        return all(
+            gate_probability([photo.evidence.gates[gate]], [1.0], calibrations[gate]) >= cuts[gate] for gate in calibrations
+        )
+
+    grouping = GROUPING.model_copy(update={"scorer": fit_scorer(evidence, len(names), seed=recipe.seed)})
+    scored = cross_told(evidence, GROUPING, len(names), seed=recipe.seed)
+    # What a gate holds back is never told, so confidences and thresholds need not guard against it.
+    curves = fit_curves([photo for photo in scored if let_through(photo)], names)
+    scored = calibrate(scored, curves, names)
+    told = [photo if let_through(photo) else silenced(photo) for photo in scored]
+    findings = choose_thresholds(told, names, GROUPING.upscale)
     return Fitted(
         grouping=grouping,
         calibration=m.Calibration(vehicle=calibrations["vehicle"], damage=calibrations["damage"], findings=curves),
         thresholds=m.Thresholds(vehicle=cuts["vehicle"], damage=cuts["damage"], findings=findings, parts=0.5),
-        figures=figures_of(told, names, findings, GROUPING.upscale),
+        figures=figures_of(scored, told, names, findings, GROUPING.upscale),
     )
 
 
-def figures_of(told: Sequence[Told], names: Sequence[str], thresholds: dict[str, float], upscale: int) -> dict[str, float]:
-    """AP50 and pixel IoU of each type on the held-out photos, cross-fitted."""
+def figures_of(
+    scored: Sequence[Told], told: Sequence[Told], names: Sequence[str], thresholds: dict[str, float], upscale: int
+) -> dict[str, float]:
+    """AP50 (of all that was scored) and pixel IoU (of what is told) of each type on the held-out photos, cross-fitted."""
     cuts = np.array([thresholds[name] for name in names], np.float32)
     both, either = np.sum([pixel_counts(photo, cuts[None], upscale)[0] for photo in told], axis=0).T
     figures = {}
     for class_id, name in enumerate(names):
-        figures[f"{name}/AP50"] = round(average_precision50(told, class_id), 4)
+        figures[f"{name}/AP50"] = round(average_precision50(scored, class_id), 4)
         figures[f"{name}/iou"] = round(float(both[class_id] / max(1, either[class_id])), 4)
     for figure in ("AP50", "iou"):
         figures[f"mean/{figure}"] = round(float(np.nanmean([figures[f"{name}/{figure}"] for name in names])), 4)

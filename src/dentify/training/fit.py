@@ -38,6 +38,7 @@ class Evidence:
         truth: `(H, W)` boolean truth on the fine grid of each type that is there.
         known: `(C,)` whether the source labels the type.
         probs: `(C, h, w)` the network's.
+        gates: logits of `vehicle` and `damage` for this view.
     """
 
     photo: int
@@ -47,6 +48,7 @@ class Evidence:
     truth: Mapping[int, BoolArray]
     known: BoolArray
     probs: FloatArray
+    gates: Mapping[str, float]
 
 
 def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Sequence[str], grouping: Grouping) -> Evidence:
@@ -86,7 +88,8 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
             if class_id == candidate.class_id:
                 both = int((mask[window] & crop).sum())
                 ious[row, column] = both / (area + sizes[column] - both)
-    return Evidence(photo, candidates, ious, np.array(types, np.int64), truth, known, probs)
+    gates = {gate: float(outputs[gate][0]) for gate in ("vehicle", "damage")}
+    return Evidence(photo, candidates, ious, np.array(types, np.int64), truth, known, probs, gates)
 
 
 LEAST_CANDIDATES = 50
@@ -277,6 +280,11 @@ def calibrate(told: Sequence[Told], curves: Mapping[str, ScoreCalibration], name
     """The same findings with confidences in place of scores."""
     ordered = [curves.get(name) for name in names]
     return [replace(photo, scores=calibrated(photo.scores, photo.class_ids, ordered)) for photo in told]
+
+
+def silenced(photo: Told) -> Told:
+    """The same photo where a gate holds its findings back."""
+    return replace(photo, kept=[], scores=photo.scores[:0], class_ids=photo.class_ids[:0], right=photo.right[:0])
 
 
 THRESHOLDS = np.round(np.arange(0.05, 0.61, 0.025), 3)
