@@ -72,6 +72,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
             "serve_size": 64,
             "workers": 0,
             "hold_out": 0.3,
+            "mosaic": 0.3,
+            "paste": 0.5,
             "train": [
                 {"coco": "train.json", "images": ".", "per_batch": 3},
                 {"photos": "photos.csv", "per_batch": 1, "vehicle": True, "damage": False},

@@ -28,6 +28,7 @@ from dentify.imaging.masks import rle_area, rle_decode
 from dentify.settings import Settings
 from dentify.taxonomy import mirrored_part
 from dentify.training.augment import degrade, is_mirrored, random_view, transform_points, warp, whole_view
+from dentify.training.compose import mosaic, paste, place_on_vehicle
 from dentify.training.recipe import Classes, Recipe, SourceRecipe
 
 IGNORE = 255
@@ -86,7 +87,13 @@ class Views(Dataset[dict[str, Tensor]]):
         self.serve_size = recipe.data.serve_size
         self.seed = recipe.seed
         self.train = train
+        self.mosaic, self.paste = recipe.data.mosaic, recipe.data.paste
         self.settings = Settings()
+        # By place in `sources`: whole vehicles without damage, and damages with outlines.
+        self.sound = [number for number, source in enumerate(sources) if source[0].vehicle and source[0].damage is False]
+        self.damaged = [
+            number for number, source in enumerate(sources) if any(_pasteable(sample, self.classes) for sample in source)
+        ]
 
     def __len__(self) -> int:
         return sum(len(source) for source in self.sources)
@@ -94,19 +101,63 @@ class Views(Dataset[dict[str, Tensor]]):
     def __getitem__(self, key: Draw | int) -> dict[str, Tensor]:
         draw = key if isinstance(key, Draw) else self._place(key)
         sample = self.sources[draw.source][draw.photo]
-        decoded = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None)
-        image, hw = decoded.image, decoded.photo_hw
-        if sample.size_hw not in (None, hw):
-            raise DatasetError(f"{sample.name}: is {hw[1]} × {hw[0]} pixels, its labels are for {sample.size_hw}, height first")
         if not self.train:
+            image, hw = self._decoded(sample)
             view = whole_view(hw, draw.size)
-            picture = warp(image, view, draw.size)
+            picture, targets = warp(image, view, draw.size), draw_targets(sample, hw, view, draw.size, self.classes)
         else:
             rng = np.random.default_rng((self.seed, draw.number))
-            view = self._view(rng, sample, hw, draw.size)
-            picture = degrade(rng, warp(image, view, draw.size))
-        targets = draw_targets(sample, hw, view, draw.size, self.classes)
+            if draw.source in self.damaged and rng.random() < self.mosaic:
+                picture, targets = self._mosaic(rng, sample, draw)
+            elif draw.source in self.sound and self.damaged and rng.random() < self.paste:
+                picture, targets = self._pasted(rng, sample, draw.size)
+            else:
+                picture, targets = self._seen(rng, sample, draw.size)
+            picture = degrade(rng, picture)
         return {"image": torch.from_numpy(picture), **targets}
+
+    def _decoded(self, sample: Sample) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        decoded = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None)
+        hw = decoded.photo_hw
+        if sample.size_hw not in (None, hw):
+            raise DatasetError(f"{sample.name}: is {hw[1]} × {hw[0]} pixels, its labels are for {sample.size_hw}, height first")
+        return decoded.image, hw
+
+    def _seen(self, rng: np.random.Generator, sample: Sample, size: int) -> tuple[NDArray[np.uint8], dict[str, Tensor]]:
+        image, hw = self._decoded(sample)
+        view = self._view(rng, sample, hw, size)
+        return warp(image, view, size), draw_targets(sample, hw, view, size, self.classes)
+
+    def _mosaic(self, rng: np.random.Generator, sample: Sample, draw: Draw) -> tuple[NDArray[np.uint8], dict[str, Tensor]]:
+        """The photo among three others of its source or of sound vehicles, in any order."""
+        shown = [sample]
+        while len(shown) < 4:
+            source = int(rng.choice(self.sound)) if self.sound and rng.random() < 0.35 else draw.source
+            shown.append(self.sources[source][rng.integers(len(self.sources[source]))])
+        return mosaic([self._seen(rng, shown[place], draw.size // 2) for place in rng.permutation(4)])
+
+    def _pasted(self, rng: np.random.Generator, sample: Sample, size: int) -> tuple[NDArray[np.uint8], dict[str, Tensor]]:
+        """A sound vehicle with one to three damages of other photos on it."""
+        image, hw = self._decoded(sample)
+        view = random_view(rng, hw, size, share=(0.5, 1.3), rotate=True)
+        picture = warp(image, view, size)
+        drawn = draw_targets(sample, hw, view, size, self.classes)
+        for _ in range(int(rng.integers(1, 4))):
+            source = self.sources[int(rng.choice(self.damaged))]
+            donor = source[rng.integers(len(source))]
+            choice = _pasteable(donor, self.classes)
+            if not choice:
+                continue
+            damage = choice[rng.integers(len(choice))]
+            side = size * math.exp(rng.uniform(math.log(0.07), math.log(0.35)))
+            centre_xy = place_on_vehicle(rng, view, hw)
+            pasted = paste(rng, picture, self._decoded(donor)[0], damage, side=side, centre_xy=centre_xy)
+            if pasted is not None:
+                picture = pasted.picture
+                alone = replace(donor, annotations=(damage,), labelled=frozenset(self.classes.damage))
+                added = draw_targets(alone, donor.size_hw or (1, 1), pasted.view, size, self.classes)
+                _add_damage(drawn, added)
+        return picture, drawn
 
     def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int], size: int) -> NDArray[np.float64]:
         boxes = np.array([annotation.box_xyxy for annotation in sample.damages]).reshape(-1, 4)
@@ -126,6 +177,19 @@ class Views(Dataset[dict[str, Tensor]]):
                 return Draw(number, index, 0, self.serve_size)
             index -= len(source)
         raise IndexError(index)
+
+
+def _pasteable(sample: Sample, classes: Classes) -> list[Annotation]:
+    """Damages of a photo that can be cut out of it."""
+    return [damage for damage in sample.damages if damage.polygons and damage.name in classes.damage and not damage.crowd]
+
+
+def _add_damage(targets: dict[str, Tensor], added: dict[str, Tensor]) -> None:
+    """Adds a pasted damage to a picture's truth, in place."""
+    for name in ("types", "any", "centres"):
+        targets[name] = torch.maximum(targets[name], added[name])
+    targets["offsets"] = torch.where(added["offsets"].isnan(), targets["offsets"], added["offsets"])
+    targets["damage"] = torch.tensor(1.0)
 
 
 def draw_targets(

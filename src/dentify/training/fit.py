@@ -236,6 +236,8 @@ def fit_curves(told: Sequence[Told], names: Sequence[str], *, least: int = 25, b
     A type with too few findings for a curve of its own shares the curve of all; where these are too few, too, scores stay as
     they are.
     """
+    if not told:
+        return {}
     scores = np.concatenate([photo.scores for photo in told])
     right = np.concatenate([photo.right for photo in told]).astype(np.float64)
     class_ids = np.concatenate([photo.class_ids for photo in told])

@@ -99,6 +99,8 @@ class DataRecipe(_Strict):
     hold_out: float = Field(
         0.08, ge=0, lt=1, description="share of the training photos, by group, that is kept for fitting scores and thresholds"
     )
+    mosaic: float = Field(0.0, ge=0, le=1, description="share of the damaged photos that is shown small, four to a picture")
+    paste: float = Field(0.0, ge=0, le=1, description="share of the sound vehicles that gets damages of other photos")
     workers: int = Field(2, ge=0, description="processes that read and distort photos")
 
 
