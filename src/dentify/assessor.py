@@ -24,8 +24,9 @@ from dentify import __version__
 from dentify import assessment as told
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
-from dentify.errors import DentifyError, ImageError, InputError, printable
+from dentify.errors import DentifyError, InputError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
+from dentify.imaging.files import read_photo_file
 from dentify.imaging.masks import crop_to_rle
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.report import write_report
@@ -172,7 +173,7 @@ class Assessor:
             case bytes():
                 data = photo
             case str() | os.PathLike():
-                data = _read_file(Path(photo), where=where, settings=self.settings)
+                data = read_photo_file(photo, where=where, settings=self.settings)
             case NamedPhoto():
                 data = photo.read()
             case _:
@@ -586,19 +587,3 @@ def _name_of(photo: Any, name: str | None) -> str:
             case _:
                 name = "photo"
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _read_file(path: Path, *, where: str, settings: Settings) -> bytes:
-    """A file's bytes, its size checked before and while reading."""
-    limit = settings.max_file_bytes
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = b"" if size > limit else file.read(limit + 1)  # pipes and devices tell no size
-    except IsADirectoryError as error:
-        raise ImageError(f"{where}: is a folder, not a photo; give its files one by one") from error
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise ImageError(f"{where}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    if max(size, len(data)) > limit:
-        raise ImageError(f"{where}: over the limit of {limit:,} bytes a file (setting max_file_bytes); save it smaller")
-    return data

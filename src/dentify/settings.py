@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,11 +45,12 @@ class Settings(BaseModel):
             ConfigError: a variable names no setting, or holds no fitting number.
         """
         given = os.environ if environment is None else environment
-        values: dict[str, str] = {}
-        for name in cls.model_fields:
-            key = ENVIRONMENT_PREFIX + name.upper()
-            if key in given:
-                values[name] = given[key]
+        names = {ENVIRONMENT_PREFIX + name.upper(): name for name in cls.model_fields}
+        for key in given:
+            if key.startswith(ENVIRONMENT_PREFIX) and key not in names:
+                near = get_close_matches(key, names, 1)
+                raise ConfigError(f"{key}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+        values = {name: given[key] for key, name in names.items() if key in given}
         try:
             return cls.model_validate(values)
         except ValidationError as error:

@@ -38,7 +38,8 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from dentify.errors import ArchiveError, ImageError, InputError, printable
+from dentify.errors import ArchiveError, InputError, printable
+from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream, told_bytes
 from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
 from dentify.settings import Settings
 
@@ -204,46 +205,11 @@ def _reason(error: Exception) -> str:
 
 def _file(path: str, name: str, rules: _Rules) -> SourcePhoto:
     where = _told(path)
-    return SourcePhoto(clean_name(name), where, partial(_read_file, path, where, rules.settings))
-
-
-def _read_file(path: str, where: str, settings: Settings) -> bytes:
-    try:
-        with Path(path).open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            _check_size(size, where, settings)
-            return _read_stream(stream, where, settings)
-    except OSError as error:
-        raise ImageError(f"{where}: cannot be read: {_reason(error)}") from error
+    return SourcePhoto(clean_name(name), where, partial(read_photo_file, path, where=where, settings=rules.settings))
 
 
 def _read_standard_input(settings: Settings) -> bytes:
-    return _read_stream(sys.stdin.buffer, "standard input", settings)
-
-
-def _read_stream(stream: BinaryIO, where: str, settings: Settings) -> bytes:
-    """All of a stream, which may grow or never end."""
-    data = stream.read(settings.max_file_bytes + 1)
-    _check_size(len(data), where, settings)
-    return data
-
-
-def _check_size(size: int, where: str, settings: Settings) -> None:
-    if size > settings.max_file_bytes:
-        limit = _size(settings.max_file_bytes)
-        raise ImageError(f"{where}: over the limit of {limit} a file; export it smaller, or raise DENTIFY_MAX_FILE_BYTES")
-
-
-def _size(count: int) -> str:
-    """Bytes for people.
-
-    >>> _size(900), _size(64 * 2**20), _size(5 * 2**29)
-    ('900 bytes', '64 MiB', '2.5 GiB')
-    """
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if count >= unit:
-            return f"{round(count / unit, 1):g} {name}"
-    return f"{count} bytes"
+    return read_photo_stream(sys.stdin.buffer, where="standard input", settings=settings)
 
 
 def _from_folder(root: str, prefix: str, rules: _Rules) -> Iterator[SourcePhoto]:
@@ -444,7 +410,7 @@ def _checked_entries(archive: zipfile.ZipFile, settings: Settings) -> list[tuple
     total = sum(info.file_size for info in infos)
     if total > settings.max_archive_bytes:
         raise ArchiveError(
-            f"unpacks to {_size(total)}, over the limit of {_size(settings.max_archive_bytes)}; "
+            f"unpacks to {told_bytes(total)}, over the limit of {told_bytes(settings.max_archive_bytes)}; "
             "split it, or raise DENTIFY_MAX_ARCHIVE_BYTES"
         )
     entries = [(_entry_name(info), info) for info in infos]
@@ -501,7 +467,7 @@ def _entry_starts_like_picture(archive: zipfile.ZipFile, info: zipfile.ZipInfo) 
 
 def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, settings: Settings) -> bytes:
     """One entry's bytes, inflated in bounded pieces: in one, an entry whose header lies about its size would fill memory."""
-    _check_size(info.file_size, where, settings)
+    check_file_bytes(info.file_size, where=where, settings=settings)
     try:
         with archive.open(info) as stream:
             return b"".join(iter(partial(stream.read, _CHUNK_BYTES), b""))

@@ -213,7 +213,7 @@ def test_not_a_bundle_at_all(tmp_path: Path) -> None:
 
 
 def test_a_bundle_over_the_limit(bundle_folder: Path) -> None:
-    refuse(bundle_folder, "over the limit of 5,000 (setting max_bundle_bytes)", limits=Settings(max_bundle_bytes=5000))
+    refuse(bundle_folder, "over the limit of 5,000; raise DENTIFY_MAX_BUNDLE_BYTES", limits=Settings(max_bundle_bytes=5000))
 
 
 def test_a_manifest_over_its_limit(bundle_folder: Path) -> None:

@@ -61,6 +61,16 @@ def test_a_float_picture_of_nothing_is_black(save: Save, decode: Decode) -> None
     assert decode(save(Image.fromarray(np.full((20, 20), np.nan, np.float32)), "TIFF")).image.max() == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_float_picture_with_infinite_and_missing_pixels(save: Save, decode: Decode) -> None:
+    values = np.linspace(-1, 1, 400, dtype=np.float32).reshape(20, 20)
+    values[0, :3] = np.nan, np.inf, -np.inf
+    image = decode(save(Image.fromarray(values), "TIFF")).image
+    assert image[0, :3, 0].tolist() == [0, 255, 0]
+    assert image[-1, -1, 0] == 255
+    assert image[0, 3, 0] == 0  # the least that is finite
+
+
 def test_black_and_white(save: Save, decode: Decode) -> None:
     bits = np.zeros((20, 20), bool)
     bits[:, 10:] = True

@@ -21,8 +21,6 @@ from dentify.imaging.masks import (
     rle_area,
     rle_decode,
     rle_encode,
-    rle_iou,
-    rle_overlap,
     rle_to_box,
     rle_to_crop,
     rle_to_runs,
@@ -68,14 +66,6 @@ class TestRle:
         x, y, w, h = coco.toBbox(coco_rle(mask))
         assert (rle_to_box(rle) or (0, 0, 0, 0)) == (x, y, x + w, y + h)
 
-    @given(st.data())
-    def test_overlap_and_iou_equal_the_bitmaps(self, data: st.DataObject) -> None:
-        a = data.draw(masks)
-        b = data.draw(arrays(bool, a.shape))
-        assert rle_overlap(rle_encode(a), rle_encode(b)) == (a & b).sum()
-        union = (a | b).sum()
-        assert rle_iou(rle_encode(a), rle_encode(b)) == pytest.approx((a & b).sum() / union if union else 0)
-
     @given(st.lists(st.integers(0, 3 * 10**9), min_size=1, max_size=20))
     def test_runs_of_any_length_survive_the_text(self, runs: list[int]) -> None:
         total = sum(runs)
@@ -85,10 +75,6 @@ class TestRle:
     def test_uncompressed_counts_of_coco_files(self) -> None:
         uncompressed = {"size": [3, 4], "counts": [2, 3, 7]}
         assert runs_to_rle([2, 3, 7], (3, 4)).counts.encode() == coco.frPyObjects(uncompressed, 3, 4)["counts"]
-
-    def test_masks_of_two_sizes_do_not_compare(self) -> None:
-        with pytest.raises(ShapeError, match=r"same size, got \(2, 2\) and \(2, 3\)"):
-            rle_iou(rle_encode(np.ones((2, 2), bool)), rle_encode(np.ones((2, 3), bool)))
 
     @pytest.mark.parametrize("counts", ["", "~~~", "0P", "é", "0 0", "T"])
     def test_text_that_is_no_rle(self, counts: str) -> None:

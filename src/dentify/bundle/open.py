@@ -170,7 +170,9 @@ def _read_all(sizes: Mapping[str, int], read: Read, where: str, settings: Settin
     if sizes[MANIFEST_NAME] > _MAX_MANIFEST_BYTES:
         raise BundleError(f"{where}/{MANIFEST_NAME}: {sizes[MANIFEST_NAME]:,} bytes, over the limit of {_MAX_MANIFEST_BYTES:,}")
     if (total := sum(sizes.values())) > settings.max_bundle_bytes:
-        raise BundleError(f"{where}: {total:,} bytes, over the limit of {settings.max_bundle_bytes:,} (setting max_bundle_bytes)")
+        raise BundleError(
+            f"{where}: {total:,} bytes, over the limit of {settings.max_bundle_bytes:,}; raise DENTIFY_MAX_BUNDLE_BYTES"
+        )
     return read(MANIFEST_NAME), {name: read(name) for name in sizes if name != MANIFEST_NAME}
 
 

@@ -12,13 +12,16 @@ import io
 import os
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from dentify import __version__
-from dentify.errors import DentifyError, MissingExtraError
+from dentify.errors import ConfigError, DentifyError, MissingExtraError
+
+if TYPE_CHECKING:
+    from dentify.settings import Settings
 
 # command: module, its Typer app or function, and the extra that it may need
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -80,6 +83,16 @@ class Commands(TyperGroup):
             if isinstance(error, DentifyError) and isinstance(error.__cause__, OSError):
                 _silence_stdout()  # a full disk behind it would be told a second time when Python closes it
             raise typer.Exit(1) from error
+
+
+def read_settings() -> Settings:
+    """The settings of the environment; a wrong one is wrong usage."""
+    from dentify.settings import Settings
+
+    try:
+        return Settings.from_environment()
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _is_foreign(error: ModuleNotFoundError) -> bool:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from dentify.cli import Debug
-from dentify.errors import ConfigError, printable
+from dentify.cli import Debug, read_settings
+from dentify.errors import printable
 
 if TYPE_CHECKING:
     from dentify.sinks import Format, Sink
@@ -70,14 +70,10 @@ def assess(
 
     from dentify.assessor import load
     from dentify.batch import assess_photos, conditions
-    from dentify.settings import Settings
     from dentify.sinks import FolderSink, StreamSink, ZipSink
     from dentify.sources import count_known, iter_photos
 
-    try:
-        settings = Settings.from_environment()
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    settings = read_settings()
     known = count_known(paths)
     assessor = load(bundle, settings=settings)
     types = assessor.bundle.manifest.taxonomy.damage_types

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dentify.cli import Debug
+from dentify.cli import Debug, read_settings
 
 if TYPE_CHECKING:
     from dentify.bundle import Bundle
@@ -63,9 +63,8 @@ def verify(path: BundlePath = "default", output_format: OutputFormat = Format.TA
 
 def _open(path: str) -> Bundle:
     from dentify.bundle import Bundle
-    from dentify.settings import Settings
 
-    return Bundle.open(path, settings=Settings.from_environment())
+    return Bundle.open(path, settings=read_settings())
 
 
 def _about(bundle: Bundle) -> list[tuple[str, str]]:

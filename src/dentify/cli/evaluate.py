@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from dentify.cli import Debug
-from dentify.errors import ConfigError, printable
+from dentify.cli import Debug, read_settings
+from dentify.errors import printable
 
 if TYPE_CHECKING:
     from dentify.datasets import Sample
@@ -96,16 +96,12 @@ def evaluate(
     from dentify import evaluation
     from dentify.assessor import load
     from dentify.evaluation.write import check_folder
-    from dentify.settings import Settings
 
     if output is not None:
         import dentify.evaluation.plots  # noqa: F401 - a missing extra is told now and not after an hour
 
         check_folder(output, overwrite=overwrite)
-    try:
-        settings = Settings.from_environment()
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    settings = read_settings()
     assessor = load(bundle, settings=settings)
     manifest = assessor.bundle.manifest
     one_look = score_threshold is not None or no_gates

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentify.assessment import Box, Mask
-from dentify.errors import DatasetError
+from dentify.errors import DatasetError, ImageError
+from dentify.imaging.files import read_photo_file
+from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS
 
 Kind = Literal["damage", "part"]
@@ -138,15 +140,18 @@ class Sample:
             return True
         return self.damage is False and kind_of(name) == "damage"
 
-    def read(self) -> bytes:
+    def read(self, settings: Settings | None = None) -> bytes:
         """The bytes of the picture's file.
 
+        Args:
+            settings: the limits; `Settings()` when left out.
+
         Raises:
-            DatasetError: it cannot be read.
+            DatasetError: it cannot be read, or is over a limit.
         """
         if isinstance(self.image, bytes):
             return self.image
         try:
-            return self.image.read_bytes()
-        except OSError as error:
-            raise DatasetError(f"{self.image}: cannot be read: {error.strerror or error}") from error
+            return read_photo_file(self.image, where=str(self.image), settings=settings or Settings())
+        except ImageError as error:
+            raise DatasetError(str(error)) from error

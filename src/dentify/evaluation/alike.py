@@ -82,7 +82,7 @@ def crops_of(sample: Sample, count: int, *, seed: int = 0, settings: Settings | 
 
 
 def _decode(sample: Sample, settings: Settings) -> Image:
-    return decode_photo(sample.read(), where=sample.name, settings=settings).image
+    return decode_photo(sample.read(settings), where=sample.name, settings=settings).image
 
 
 def _stretch(image: Image, size_wh: tuple[int, int]) -> Image:

@@ -18,7 +18,8 @@ from hotcoco import Params, StreamingEval
 from hotcoco import mask as coco_mask
 from numpy.typing import NDArray
 
-from dentify.evaluation.outlines import Rle, Things, area, xyxy_to_xywh
+from dentify.evaluation.outlines import Rle, Things, area
+from dentify.imaging.boxes import xyxy_to_xywh
 
 IouType = Literal["segm", "bbox"]
 FloatArray = NDArray[np.float64]

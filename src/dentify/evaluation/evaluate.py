@@ -208,7 +208,7 @@ def _answer(
     assessor: AssessorLike, sample: Sample, told: Pass, scored: Pass, alike: Alike, crops: int, seed: int, settings: Settings
 ) -> _Answers:
     def assess(shown: Sample, how: Pass) -> Assessment:
-        return assessor.assess(shown.read(), name=shown.name, score_threshold=how.score_threshold, gates=how.gates)
+        return assessor.assess(shown.read(settings), name=shown.name, score_threshold=how.score_threshold, gates=how.gates)
 
     shown = made_alike(sample, alike, settings)
     answer = assess(shown, told)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dentify.assessment import Assessment
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
+from dentify.imaging.boxes import xyxy_to_xywh
 
 Rle = dict[str, Any]
 """`{"size": [height, width], "counts": …}`, as pycocotools has it."""
@@ -112,16 +113,7 @@ def annotation_rle(annotation: Annotation, size_hw: tuple[int, int]) -> Rle:
 
 def box_rle(box_xyxy: Sequence[float], size_hw: tuple[int, int]) -> Rle:
     """A filled box."""
-    return coco_mask.fr_bbox(list(xyxy_to_xywh(np.array(box_xyxy, np.float64))), *size_hw)
-
-
-def xyxy_to_xywh(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """COCO's `bbox` of boxes `(…, 4)`.
-
-    >>> xyxy_to_xywh(np.array([1.0, 2.0, 4.0, 8.0])).tolist()
-    [1.0, 2.0, 3.0, 6.0]
-    """
-    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+    return coco_mask.fr_bbox(list(xyxy_to_xywh(box_xyxy)), *size_hw)
 
 
 def union(rles: Sequence[Rle], size_hw: tuple[int, int]) -> Rle:

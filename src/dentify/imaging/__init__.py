@@ -4,7 +4,7 @@ Conversions of coordinates, masks and colours live here and nowhere else. Nothin
 `dentify.imaging.draw` (`draw_assessment`, `encode_jpeg`), imported where it is wanted: most runs do without its fonts.
 """
 
-from dentify.imaging.boxes import box_iou, clip_boxes, scale_boxes, xywh_to_xyxy, xyxy_to_xywh
+from dentify.imaging.boxes import xyxy_to_xywh
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
 from dentify.imaging.formats import is_picture_name, is_picture_start
 from dentify.imaging.masks import (
@@ -15,8 +15,6 @@ from dentify.imaging.masks import (
     rle_area,
     rle_decode,
     rle_encode,
-    rle_iou,
-    rle_overlap,
     rle_to_box,
     rle_to_crop,
     rle_to_runs,
@@ -27,8 +25,6 @@ from dentify.imaging.quality import QualityMeasures, judge_quality, measure_qual
 __all__ = [
     "DecodedPhoto",
     "QualityMeasures",
-    "box_iou",
-    "clip_boxes",
     "crop_to_rle",
     "decode_photo",
     "is_picture_name",
@@ -43,13 +39,9 @@ __all__ = [
     "rle_area",
     "rle_decode",
     "rle_encode",
-    "rle_iou",
-    "rle_overlap",
     "rle_to_box",
     "rle_to_crop",
     "rle_to_runs",
     "runs_to_rle",
-    "scale_boxes",
-    "xywh_to_xyxy",
     "xyxy_to_xywh",
 ]

@@ -17,6 +17,7 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _TRANSPARENT = ("LA", "La", "PA", "RGBa")
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LARGEST_PROFILE = 8 * 2**20  # bytes; printers' CMYK profiles, the largest in use, have 0.5 to 3 MB
+_STRIP_PIXELS = 2**20
 _SAME_COLOUR = 2  # levels of 255: a profile that moves no colour by more than this is sRGB under some name
 
 PROFILE_IGNORED = "colour profile could not be read and was ignored"
@@ -64,9 +65,22 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, l
 
 
 def _stretched(picture: Image.Image) -> Image.Image:
-    values = np.nan_to_num(np.asarray(picture, dtype=np.float32))
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8))
+    """Strip by strip: the whole as floats at once takes a dozen times the memory of the result. What is no number is black."""
+    width, height = picture.size
+    rows = max(1, _STRIP_PIXELS // width)
+    strips = [(0, top, width, min(top + rows, height)) for top in range(0, height, rows)]
+    low, high = np.inf, -np.inf
+    for strip in strips:
+        values = np.asarray(picture.crop(strip), np.float64)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    stretched = np.zeros((height, width), np.uint8)
+    if high > low:
+        for strip in strips:
+            values = np.nan_to_num(np.asarray(picture.crop(strip), np.float64), nan=low, posinf=high, neginf=low)
+            stretched[strip[1] : strip[3]] = ((values - low) / (high - low) * 255).astype(np.uint8)
+    return Image.fromarray(stretched)
 
 
 def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image:
@@ -101,7 +115,7 @@ def _profile_mode(profile: bytes) -> str:
     return _PROFILE_MODES[space]
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=4)  # it keeps the profiles, megabytes each where they are large
 def _is_srgb(profile: bytes) -> bool:
     """Whether an RGB profile leaves colours as they are, tried on 7³ of them: most photos carry sRGB, under many names."""
     levels = np.linspace(0, 255, 7).astype(np.uint8)

@@ -27,6 +27,7 @@ from PIL import Image, ImageFile
 from dentify.errors import ImageError, ShapeError
 from dentify.imaging.colour import to_plain_mode, to_srgb
 from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
+from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
 from dentify.settings import Settings
 
@@ -76,11 +77,7 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     """
     if not data:
         raise ImageError(f"{where}: the file is empty; copy or export the photo again")
-    if len(data) > settings.max_file_bytes:
-        raise ImageError(
-            f"{where}: {len(data) / 2**20:,.1f} MiB is over the limit of {settings.max_file_bytes / 2**20:,g} MiB a file; "
-            "export it smaller, or raise DENTIFY_MAX_FILE_BYTES"
-        )
+    check_file_bytes(len(data), where=where, settings=settings)
     kind = picture_kind(data[:START_BYTES])
     if kind is None:
         raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")

@@ -123,37 +123,6 @@ def mask_to_box(mask: BoolArray) -> Box | None:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def rle_overlap(a: Mask, b: Mask) -> int:
-    """Pixels that two masks of the same size share."""
-    if a.size != b.size:
-        raise ShapeError(f"two masks must have the same size, got {a.size} and {b.size}")
-    runs = rle_to_runs(a)
-    ends = np.cumsum(runs)
-    ones = np.cumsum(np.where(np.arange(len(runs)) % 2 == 1, runs, 0))  # of `a`, up to the end of each run
-
-    def ones_before(positions: IntArray) -> IntArray:
-        run = np.searchsorted(ends, positions)
-        beyond = np.where(run % 2 == 1, ends[run] - positions, 0)
-        counted: IntArray = ones[run] - beyond
-        return counted
-
-    b_starts, b_ends = _intervals(rle_to_runs(b))
-    return int((ones_before(b_ends) - ones_before(b_starts)).sum())
-
-
-def rle_iou(a: Mask, b: Mask) -> float:
-    """IoU of two masks of the same size; 0 when both are empty.
-
-    >>> left = rle_encode(np.array([[True, False], [True, False]]))
-    >>> top = rle_encode(np.array([[True, True], [False, False]]))
-    >>> round(rle_iou(left, top), 3)
-    0.333
-    """
-    overlap = rle_overlap(a, b)
-    union = rle_area(a) + rle_area(b) - overlap
-    return overlap / union if union else 0.0
-
-
 def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple[int, int], photo_hw: tuple[int, int]) -> Mask:
     """RLE at the photo's size of a mask that is kept within its box on a coarser (or finer) grid.
 

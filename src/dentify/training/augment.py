@@ -127,8 +127,8 @@ def degrade(rng: np.random.Generator, image: Image) -> Image:
         image = _noise(rng, image)
     if rng.random() < 0.6:
         quality = int(rng.integers(30, 96))
-        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+        coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image = cv2.cvtColor(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
     return image
 
 

@@ -117,7 +117,7 @@ class Views(Dataset[dict[str, Tensor]]):
         return {"image": torch.from_numpy(picture), **targets}
 
     def _decoded(self, sample: Sample) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        decoded = decode_photo(sample.read(), where=sample.name, settings=self.settings, enough_side=None)
+        decoded = decode_photo(sample.read(self.settings), where=sample.name, settings=self.settings, enough_side=None)
         hw = decoded.photo_hw
         if sample.size_hw not in (None, hw):
             raise DatasetError(f"{sample.name}: is {hw[1]} × {hw[0]} pixels, its labels are for {sample.size_hw}, height first")

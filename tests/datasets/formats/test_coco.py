@@ -190,7 +190,7 @@ def test_a_file_that_is_no_coco_is_refused_at_the_call(tmp_path: Path, data: byt
 def test_a_missing_or_too_large_file_is_refused(coco: Write, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"none.json: cannot be read: No such file"):
         read_coco(tmp_path / "none.json")
-    with pytest.raises(DatasetError, match="larger than 10 bytes"):
+    with pytest.raises(DatasetError, match=r"val\.json: over the limit of 10 bytes; .*DENTIFY_MAX_ANNOTATION_BYTES$"):
         read_coco(coco(), settings=Settings(max_annotation_bytes=10))
     with pytest.raises(DatasetError, match="no such folder of pictures"):
         read_coco(coco(), tmp_path / "nowhere")

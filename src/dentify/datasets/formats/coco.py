@@ -21,6 +21,7 @@ import numpy as np
 from dentify.assessment import Box, Mask
 from dentify.datasets.sample import Annotation, Polygon, Sample, canonical_name
 from dentify.errors import DatasetError, ShapeError, printable
+from dentify.imaging.files import told_bytes
 from dentify.imaging.masks import rle_area, rle_to_box, rle_to_runs, runs_to_rle
 from dentify.settings import Settings
 from dentify.taxonomy import SEVERITY_LEVELS
@@ -86,7 +87,8 @@ def _load(path: Path, settings: Settings) -> dict[str, list[Any]]:
     """The document, with its three lists checked to be lists of objects."""
     try:
         if path.stat().st_size > settings.max_annotation_bytes:
-            raise DatasetError(f"{path}: larger than {settings.max_annotation_bytes} bytes (setting max_annotation_bytes)")
+            limit = told_bytes(settings.max_annotation_bytes)
+            raise DatasetError(f"{path}: over the limit of {limit}; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES")
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
