@@ -83,9 +83,12 @@ def test_average_precision_by_hand() -> None:
 
 def test_pixels_count_what_is_told_from_the_threshold_on() -> None:
     told = tell(evidence(0, seen=[(8, 8), (40, 40)], annotated=[(8, 8)]), GROUPING, None, 2)
-    counts = pixel_counts(told, np.float32([[0.5, 0.5], [1.1, 1.1]]), GROUPING.upscale)[:, 0]
-    assert counts[0, 0] / counts[0, 1] == pytest.approx(0.5, abs=0.1)
-    assert counts[1].tolist() == [0, 32 * 32 // 4]  # the annotated 16 × 16 pixels, on a grid of their size
+    dent, scratch, of_any = pixel_counts(told, np.float32([0.5, 0.5]), GROUPING.upscale)
+    assert dent[0] / dent[1] == pytest.approx(0.5, abs=0.1)
+    assert scratch.tolist() == [0, 0]
+    assert of_any.tolist() == dent.tolist()
+    # nothing told: the annotated 16 × 16 pixels, on a grid of their size
+    assert pixel_counts(told, np.float32([1.1, 1.1]), GROUPING.upscale)[0].tolist() == [0, 16 * 16]
 
 
 def test_a_scorer_learns_what_tells_right_from_wrong() -> None:
@@ -126,7 +129,7 @@ def test_thresholds_keep_what_helps_the_pixels() -> None:
         told = tell(evidence(number, seen=[(8, 8), (40, 40)], annotated=[(8, 8)]), GROUPING, None, 2)
         told.scores[:] = np.where(told.right, 0.5, 0.2)
         photos.append(told)
-    assert 0.2 < choose_thresholds(photos, NAMES, GROUPING.upscale)["dent"] <= 0.5
+    assert 0.2 < choose_thresholds(photos, NAMES)["dent"] <= 0.5
 
 
 def test_a_gate_is_sure_where_its_logits_part_and_even_where_they_mix() -> None:

@@ -65,7 +65,7 @@ def find_damage(
     Returns:
         Raw scores, highest first, on a grid `grouping.upscale` times as fine as the maps.
     """
-    probs = sigmoid(types_logits)
+    probs = damage_probabilities(types_logits, auxiliary)
     candidates = list(find_candidates(probs, auxiliary, grouping))
     height, width = types_logits.shape[1:]
     grid_hw = (height * grouping.upscale, width * grouping.upscale)
@@ -76,6 +76,18 @@ def find_damage(
     return _to_instances(
         [(float(scores[index]), refine(candidates[index], probs, grouping.upscale)) for index in kept], grid_hw, photo_hw
     )
+
+
+def damage_probabilities(types_logits: FloatArray, auxiliary: Mapping[str, FloatArray]) -> FloatArray:
+    """`(C, h, w)` in [0, 1] that each cell has damage of each type.
+
+    Where the network also has a map of damage of any type, the geometric mean of both: what is damage at all is learned from
+    many more examples than what kind of damage it is, and outlines gain by it.
+    """
+    probs = sigmoid(types_logits)
+    if "any" not in auxiliary:
+        return probs
+    return np.asarray(np.sqrt(probs * _resized(sigmoid(auxiliary["any"])[0], *probs.shape[1:])), np.float32)
 
 
 def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grouping: Grouping) -> Iterator[Candidate]:

@@ -190,7 +190,9 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
     names = recipe.classes.damage
     evidence: list[Evidence] = []
     gates: dict[str, tuple[list[float], list[bool]]] = {"vehicle": ([], []), "damage": ([], [])}
-    for number, (sample, photo) in enumerate(zip(samples, photos, strict=True)):
+    numbers: dict[tuple[str | None, str], int] = {}
+    for sample, photo in zip(samples, photos, strict=True):
+        number = numbers.setdefault((sample.source, sample.group or sample.name), len(numbers))
         for mirrored in (False, True):
             view = whole_view(photo.photo_hw, recipe.data.serve_size)
             tensor = photo.tensor
@@ -223,7 +225,7 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
     curves = fit_curves([photo for photo in scored if let_through(photo)], names)
     scored = calibrate(scored, curves, names)
     told = [photo if let_through(photo) else silenced(photo) for photo in scored]
-    findings = choose_thresholds(told, names, GROUPING.upscale)
+    findings = choose_thresholds(told, names)
     return Fitted(
         grouping=grouping,
         calibration=m.Calibration(vehicle=calibrations["vehicle"], damage=calibrations["damage"], findings=curves),
@@ -237,13 +239,12 @@ def figures_of(
 ) -> dict[str, float]:
     """AP50 (of all that was scored) and pixel IoU (of what is told) of each type on the held-out photos, cross-fitted."""
     cuts = np.array([thresholds[name] for name in names], np.float32)
-    both, either = np.sum([pixel_counts(photo, cuts[None], upscale)[0] for photo in told], axis=0).T
-    figures = {}
-    for class_id, name in enumerate(names):
-        figures[f"{name}/AP50"] = round(average_precision50(scored, class_id), 4)
-        figures[f"{name}/iou"] = round(float(both[class_id] / max(1, either[class_id])), 4)
-    for figure in ("AP50", "iou"):
-        figures[f"mean/{figure}"] = round(float(np.nanmean([figures[f"{name}/{figure}"] for name in names])), 4)
+    both, either = np.sum([pixel_counts(photo, cuts, upscale) for photo in told], axis=0).T
+    ious = (both / np.maximum(either, 1)).round(4).tolist()
+    figures = {f"{name}/AP50": round(average_precision50(scored, class_id), 4) for class_id, name in enumerate(names)}
+    figures |= {f"{name}/iou": iou for name, iou in zip((*names, "any"), ious, strict=True)}
+    figures["mean/AP50"] = round(float(np.nanmean([figures[f"{name}/AP50"] for name in names])), 4)
+    figures["mean/iou"] = round(float(np.mean([figures[f"{name}/iou"] for name in names])), 4)
     return {name: value for name, value in figures.items() if not math.isnan(value)}  # no held-out photo shows that type
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,8 +18,16 @@ from scipy.optimize import isotonic_regression, minimize
 from dentify.bundle.manifest import FEATURES, GateCalibration, Grouping, ScoreCalibration, Scorer
 from dentify.datasets import Sample
 from dentify.runtime.instances import BoolArray, FloatArray
-from dentify.runtime.labels import calibrated, sigmoid
-from dentify.runtime.maps import Candidate, find_candidates, refine, score_candidates, scorer_inputs, thin_out
+from dentify.runtime.labels import calibrated
+from dentify.runtime.maps import (
+    Candidate,
+    damage_probabilities,
+    find_candidates,
+    refine,
+    score_candidates,
+    scorer_inputs,
+    thin_out,
+)
 from dentify.training.augment import Matrix
 from dentify.training.data import draw_annotation
 
@@ -31,7 +40,7 @@ class Evidence:
     """The candidates of one photo beside its truth.
 
     Attributes:
-        photo: number of the photo; views of one photo share it.
+        photo: number of the photo; its views and its near-duplicates share it.
         candidates: of the types that its source labels.
         ious: one `(M,)` array a candidate: its mask's IoU with each annotated instance, 0 where the type is another.
         types: `(M,)` class ids of the annotated instances.
@@ -55,14 +64,15 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
     """Candidates of one view of a photo, and how well each fits what was annotated.
 
     Args:
-        photo: the photo's number.
+        photo: the photo's number, see `Evidence`.
         sample: its labels.
         outputs: the network's for this view, without the batch axis.
         view: from the photo's pixels to the square that the network saw.
         names: damage types in the order of the channels.
         grouping: levels and radii; its scorer is not used.
     """
-    probs = sigmoid(outputs["types"])
+    auxiliary = {name: outputs[name] for name in ("any", "centres", "offsets")}
+    probs = damage_probabilities(outputs["types"], auxiliary)
     side = probs.shape[1] * grouping.upscale
     known = np.array([sample.knows(name) for name in names])
     scaled = view * (side / (2 * probs.shape[1]))  # the maps have half the square's resolution
@@ -76,7 +86,6 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
     truth: dict[int, BoolArray] = {}
     for mask, class_id in zip(masks, types, strict=True):
         truth[class_id] = truth[class_id] | mask if class_id in truth else mask
-    auxiliary = {name: outputs[name] for name in ("any", "centres", "offsets")}
     candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
     ious = np.zeros((len(candidates), len(masks)), np.float32)
     sizes = [int(mask.sum()) for mask in masks]
@@ -198,36 +207,27 @@ def average_precision50(told: Sequence[Told], class_id: int) -> float:
 
 
 def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[np.int64]:
-    """`(K, C, 2)`: cells that told findings and truth share, and cells of either, at each threshold.
+    """`(C + 1, 2)`: cells that told findings and truth share, and cells of either, for each type and for damage of any.
 
     Types that the source does not label count nothing.
 
     Args:
-        photo: its findings, those of a type most confident first.
-        thresholds: `(K, C)`, K for each type.
+        photo: its findings.
+        thresholds: `(C,)` scores from which on findings are told.
         upscale: of the grouping.
     """
     evidence = photo.evidence
-    counts = np.zeros((len(thresholds), len(evidence.known), 2), np.int64)
     side = evidence.probs.shape[1] * upscale
+    num_types = len(evidence.known)
+    drawn, truth = np.zeros((2, num_types + 1, side, side), np.bool_)
     for class_id in np.flatnonzero(evidence.known).tolist():
-        mine = np.flatnonzero(photo.class_ids == class_id)
-        truth = evidence.truth.get(class_id)
-        if truth is None and not len(mine):
-            continue
-        truth = np.zeros((side, side), np.bool_) if truth is None else truth
-        drawn = np.zeros((side, side), np.bool_)
-        grown = [(0, int(np.count_nonzero(truth)))]  # after none, the first, the first two … findings
-        for place in mine.tolist():
+        if class_id in evidence.truth:
+            truth[class_id] = evidence.truth[class_id]
+        for place in np.flatnonzero((photo.class_ids == class_id) & (photo.scores >= thresholds[class_id])).tolist():
             _, x, y, crop = refine(evidence.candidates[photo.kept[place]], evidence.probs, upscale)
-            window = (slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]))
-            new = crop & ~drawn[window]
-            right = int(np.count_nonzero(new & truth[window]))
-            grown.append((grown[-1][0] + right, grown[-1][1] + int(np.count_nonzero(new)) - right))
-            drawn[window] |= crop
-        told = (photo.scores[mine][None] >= thresholds[:, class_id, None]).sum(axis=1)  # (K,)
-        counts[:, class_id] = np.array(grown)[told]
-    return counts
+            drawn[class_id, y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
+    drawn[num_types], truth[num_types] = drawn.any(axis=0), truth.any(axis=0)
+    return np.stack([np.count_nonzero(drawn & truth, axis=(1, 2)), np.count_nonzero(drawn | truth, axis=(1, 2))], axis=1)
 
 
 def fit_curves(told: Sequence[Told], names: Sequence[str], *, least: int = 25, bins: int = 10) -> dict[str, ScoreCalibration]:
@@ -289,26 +289,64 @@ def silenced(photo: Told) -> Told:
     return replace(photo, kept=[], scores=photo.scores[:0], class_ids=photo.class_ids[:0], right=photo.right[:0])
 
 
-THRESHOLDS = np.round(np.arange(0.05, 0.61, 0.025), 3)
+THRESHOLDS = np.round(np.arange(0.025, 0.61, 0.025), 3).astype(np.float32)
 
 
-def choose_thresholds(told: Sequence[Told], names: Sequence[str], upscale: int) -> dict[str, float]:
-    """For each type the confidence from which on telling findings makes the pooled pixel IoU best.
+def choose_thresholds(told: Sequence[Told], names: Sequence[str], *, sweeps: int = 3) -> dict[str, float]:
+    """For each type the confidence from which on findings are told.
+
+    Best is what makes the pooled pixel IoU of the types, in the mean, and half that of any damage largest in sum: type by type,
+    the others as they are, a few times over.
 
     Args:
         told: calibrated.
         names: of the types.
-        upscale: of the grouping.
+        sweeps: times over.
     """
-    thresholds = np.repeat(THRESHOLDS[:, None], len(names), axis=1).astype(np.float32)
-    counts = np.sum([pixel_counts(photo, thresholds, upscale) for photo in told], axis=0)
-    ious = counts[..., 0] / np.maximum(counts[..., 1], 1)
-    # A flat top is noise: of the thresholds within 1 % of the best the middle one.
-    chosen = {}
-    for class_id, name in enumerate(names):
-        good = np.flatnonzero(ious[:, class_id] >= 0.99 * ious[:, class_id].max())
-        chosen[name] = float(THRESHOLDS[good[len(good) // 2]])
-    return chosen
+    passed, truth = _ladders(told, len(names))
+    any_truth = np.asarray(truth.any(axis=0))
+    places = np.full(len(names), len(THRESHOLDS) // 4)
+    for class_id in [*range(len(names))] * sweeps:
+        others = np.asarray(np.delete(passed > places[:, None], class_id, axis=0).any(axis=0))
+
+        def told_of(where: BoolArray, steps: NDArray[np.uint8] = passed[class_id]) -> NDArray[np.int64]:
+            """How many of some cells are told at each threshold of this type."""
+            counts = np.bincount(steps[where], minlength=len(THRESHOLDS) + 1)
+            return np.asarray(np.cumsum(counts[::-1])[::-1][1:], np.int64)
+
+        mine = truth[class_id]
+        own_iou = told_of(mine) / np.maximum(told_of(~mine) + np.count_nonzero(mine), 1)
+        both = told_of(any_truth & ~others) + np.count_nonzero(any_truth & others)
+        either = told_of(~any_truth & ~others) + np.count_nonzero(any_truth | others)
+        worth = own_iou / len(names) + 0.5 * both / np.maximum(either, 1)
+        # A flat top is noise: of the thresholds that are as good as the best the middle one.
+        good = np.flatnonzero(worth >= worth.max() - 0.0005)
+        places[class_id] = good[len(good) // 2]
+    return {name: round(float(THRESHOLDS[place]), 3) for name, place in zip(names, places, strict=True)}
+
+
+def _ladders(told: Sequence[Told], num_types: int) -> tuple[NDArray[np.uint8], BoolArray]:
+    """All cells of all photos that are damaged or covered by a finding, of labelled types.
+
+    Returns:
+        `(C, N)` how many of `THRESHOLDS` the surest finding there passes, and `(C, N)` whether it is damaged so.
+    """
+    passed, damaged = [], []
+    for photo in told:
+        evidence = photo.evidence
+        steps = np.zeros(evidence.probs.shape, np.uint8)
+        for index, score in zip(photo.kept, photo.scores, strict=True):
+            found = evidence.candidates[index]
+            window = steps[found.class_id, found.y : found.y + found.mask.shape[0], found.x : found.x + found.mask.shape[1]]
+            np.maximum(window, np.searchsorted(THRESHOLDS, score, "right"), out=window, where=found.mask, casting="unsafe")
+        truth = np.zeros(evidence.probs.shape, np.bool_)
+        for class_id in set(evidence.truth) & set(np.flatnonzero(evidence.known).tolist()):
+            fine = evidence.truth[class_id].astype(np.float32)
+            truth[class_id] = cv2.resize(fine, truth.shape[:0:-1], interpolation=cv2.INTER_AREA) > 0.5
+        there = (steps > 0).any(axis=0) | truth.any(axis=0)
+        passed.append(steps[:, there])
+        damaged.append(truth[:, there])
+    return np.concatenate(passed, axis=1), np.concatenate(damaged, axis=1)
 
 
 def fit_gate(logits: FloatArray, truth: NDArray[np.bool_]) -> GateCalibration:
