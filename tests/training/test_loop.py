@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import torch
 import yaml
 
 import dentify
-from dentify.errors import ConfigError, DatasetError
+from dentify.errors import ConfigError, DatasetError, ImageError
 from dentify.training import export_bundle, read_recipe, train
 from dentify.training.loop import moving_average, rate_at
 from dentify.training.recipe import Recipe
@@ -184,6 +185,17 @@ def test_sources_without_origin_are_told_before_training(painted: Path, recipe: 
 def test_missing_photos_are_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         train(recipe, data=tmp_path, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_photo_is_one_line_in_whatever_process(painted: Path, recipe: Recipe, tmp_path: Path, workers: int) -> None:
+    copy = tmp_path / "photos"
+    shutil.copytree(painted, copy)
+    for photo in copy.glob("*.png"):
+        photo.write_bytes(b"not a picture")
+    broken = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
+    with pytest.raises(ImageError, match=r"^\w+\.png: not a picture: [^\n]*$"):
+        train(broken, data=copy, output=tmp_path / "run")
 
 
 def test_the_rate_warms_up_stays_and_falls(recipe: Recipe) -> None:

@@ -25,7 +25,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dentify.errors import ConfigError
+from dentify.errors import ConfigError, DentifyError
 from dentify.training.data import IGNORE, MixedBatches, Views, hold_out, read_source
 from dentify.training.losses import total_loss
 from dentify.training.models import build_model
@@ -269,10 +269,19 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=True if resume else None)
+    try:
+        trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=True if resume else None)
+    except DentifyError as error:
+        raise type(error)(_last_line(error)) from error
     if trainer.interrupted:
         raise KeyboardInterrupt
     return last
+
+
+def _last_line(error: DentifyError) -> str:
+    """What an error says. Where it was raised in another process, torch puts a traceback before it."""
+    text = str(error).strip()
+    return text.rpartition("\n")[2].partition(": ")[2] if "\n" in text else text
 
 
 def check_origins(recipe: Recipe, sources: Iterable[str]) -> None:
