@@ -16,7 +16,9 @@ from dentify.training.losses import (
     projection_loss,
     severity_loss,
     severity_map_loss,
+    total_loss,
 )
+from dentify.training.recipe import Losses
 
 SURE = 8.0
 
@@ -91,3 +93,69 @@ def test_ignored_pixels_of_class_maps_do_not_count() -> None:
 def test_yes_and_no_are_learned_from_the_photos_that_say() -> None:
     logits = torch.tensor([[SURE], [-SURE], [SURE]])
     assert label_loss(logits, torch.tensor([1.0, 0.0, math.nan])) < label_loss(logits, torch.tensor([1.0, 1.0, math.nan]))
+
+
+class TestTotal:
+    """Two types, three parts, three levels; photos of 32 × 32 pixels."""
+
+    SHAPES = {"types": (2, 16, 16), "any": (1, 16, 16), "centres": (2, 8, 8), "offsets": (4, 8, 8), "parts": (4, 8, 8)} | {
+        "severity_maps": (3, 8, 8),
+        "vehicle": (1,),
+        "damage": (1,),
+        "severity": (3,),
+    }
+
+    def outputs(self) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        return {name: torch.randn(1, *shape, requires_grad=True) for name, shape in self.SHAPES.items()}
+
+    def photo(self, **known: torch.Tensor) -> dict[str, torch.Tensor]:
+        """A photo of which nothing is known but what is given."""
+        types = torch.zeros(1, 2, 16, 16, dtype=torch.uint8)
+        types[:, :, 4:8, 4:8] = 255
+        unknown = {
+            "types": types,
+            "types_known": torch.zeros(1, 2, dtype=torch.bool),
+            "box_only": torch.tensor([False]),
+            "any": types[:, 0],
+            "any_known": torch.tensor([False]),
+            "centres": torch.zeros(1, 2, 8, 8, dtype=torch.uint8),
+            "offsets": torch.full((1, 4, 8, 8), math.nan),
+            "parts": torch.full((1, 8, 8), IGNORE, dtype=torch.uint8),
+            "severity_maps": torch.full((1, 8, 8), IGNORE, dtype=torch.uint8),
+            "vehicle": torch.tensor([math.nan]),
+            "damage": torch.tensor([math.nan]),
+            "severity": torch.tensor([-1]),
+        }
+        return unknown | known
+
+    def taught(self, batch: dict[str, torch.Tensor], weights: Losses | None = None) -> dict[str, torch.Tensor]:
+        """The gradient of each output that has one."""
+        outputs = self.outputs()
+        total_loss(outputs, batch, weights or Losses())[0].backward()  # type: ignore[no-untyped-call]
+        gradients = {name: output.grad for name, output in outputs.items()}
+        return {name: gradient[0] for name, gradient in gradients.items() if gradient is not None and gradient.any()}
+
+    def test_a_photo_of_which_nothing_is_known_teaches_nothing(self) -> None:
+        assert self.taught(self.photo()) == {}
+
+    def test_one_labelled_type_teaches_its_own_channels_only(self) -> None:
+        taught = self.taught(self.photo(types_known=torch.tensor([[True, False]])))
+        assert set(taught) == {"types", "centres"}
+        for gradient in taught.values():
+            assert gradient[0].any()
+            assert not gradient[1].any()
+
+    def test_boxes_teach_types_but_neither_middles_nor_damage_of_any_kind(self) -> None:
+        assert set(self.taught(self.photo(types_known=torch.tensor([[True, True]]), box_only=torch.tensor([True])))) == {"types"}
+
+    def test_gates_and_parts_learn_from_photos_without_damage_labels(self) -> None:
+        parts = torch.full((1, 8, 8), IGNORE, dtype=torch.uint8)
+        parts[:, :4] = 3
+        taught = self.taught(self.photo(parts=parts, vehicle=torch.tensor([1.0])))
+        assert set(taught) == {"parts", "vehicle"}
+        assert not taught["parts"][:, 4:].any()
+
+    def test_a_weight_of_zero_leaves_a_head_out(self) -> None:
+        known = self.photo(vehicle=torch.tensor([1.0]), damage=torch.tensor([0.0]))
+        assert set(self.taught(known, Losses(damage=0))) == {"vehicle"}
