@@ -27,7 +27,7 @@ def test_auroc_is_the_share_of_pairs_in_order(pairs: list[tuple[float, bool]]) -
 def test_bins_hold_all_findings_in_equal_number(pairs: list[tuple[float, bool]]) -> None:
     scores = np.array([score for score, _ in pairs])
     right = np.array([right for _, right in pairs])
-    bins = reliability(scores, right)
+    bins = reliability(scores, right, least=2)
     sizes = [one.count for one in bins]
     assert sum(sizes) == len(pairs)
     assert max(sizes) - min(sizes) <= 1
@@ -35,6 +35,13 @@ def test_bins_hold_all_findings_in_equal_number(pairs: list[tuple[float, bool]])
     error = expected_calibration_error(bins)
     assert error is not None
     assert 0 <= error <= 1
+
+
+def test_few_findings_have_few_bins() -> None:
+    """0.5 told, half of 120 right, in no order: ten bins of twelve would call chance an error."""
+    right = np.random.default_rng(0).random(120) < 0.5
+    assert len(reliability(np.full(120, 0.5), right)) == 2
+    assert len(reliability(np.full(20, 0.5), right[:20])) == 1
 
 
 def test_a_constant_is_calibrated_and_tells_nothing() -> None:

@@ -11,6 +11,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 BINS = 10
+LEAST_IN_BIN = 50
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,23 @@ class Bin:
     count: int
 
 
-def reliability(confidences: FloatArray, right: BoolArray, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(confidences: FloatArray, right: BoolArray, bins: int = BINS, least: int = LEAST_IN_BIN) -> tuple[Bin, ...]:
     """Findings in bins of equal number, least confident first.
 
     Equal number, not equal width: confidences crowd together, and a bin of three findings between 0.9 and 1 would show noise
-    as a gap. Fewer findings than bins give one bin a finding.
+    as a gap. And few findings have few bins: in one of 20, chance alone is a gap of about 0.09.
 
     Args:
         confidences: `(N,)` in [0, 1].
         right: `(N,)`.
         bins: most bins.
+        least: findings that each bin holds, where there is more than one.
 
-    >>> reliability(np.array([0.1, 0.3, 0.8, 0.9]), np.array([False, False, True, True]), bins=2)
+    >>> reliability(np.array([0.1, 0.3, 0.8, 0.9]), np.array([False, False, True, True]), least=2)
     (Bin(confidence=0.2, right=0.0, count=2), Bin(confidence=0.85, right=1.0, count=2))
     """
     order = np.argsort(confidences, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if part.size]
+    parts = [part for part in np.array_split(order, max(1, min(bins, len(order) // least))) if part.size]
     return tuple(Bin(round(float(confidences[part].mean()), 12), float(right[part].mean()), int(part.size)) for part in parts)
 
 
