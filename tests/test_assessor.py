@@ -25,6 +25,7 @@ from dentify.assessor import (
     level_of_photo,
     levels_of_findings,
     map_in_order,
+    no_worse_than,
     parts_of_findings,
     presence,
     review_reasons,
@@ -201,6 +202,13 @@ def test_whole_photo_labels_may_judge_severity(folder: Path, tmp_path: Path, ass
     assert assessment.severity is not None
     assert assessment.severity.level == "severe"
     assert assessment.findings[0].severity is None
+
+
+def test_a_finding_is_no_worse_than_its_photo() -> None:
+    """Severe by itself, on a photo that is minor or moderate as a whole."""
+    levels = np.float32([[0.1, 0.2, 0.7]])
+    assert no_worse_than(np.float32([0.5, 0.5, 0.0]), levels)[0].argmax() == 1
+    np.testing.assert_allclose(no_worse_than(np.float32([0.0, 0.0, 1.0]), levels), levels, atol=1e-6)
 
 
 # Thresholds and settings
@@ -460,9 +468,9 @@ def test_a_file_name_that_is_no_text_is_spelled_out(assessor: Assessor) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        pytest.param(lambda folder: folder / "none.jpg", "cannot be read (No such file or directory)", id="missing"),
+        pytest.param(lambda folder: folder / "none.jpg", "cannot be read: No such file or directory", id="missing"),
         pytest.param(lambda folder: folder, "is a folder, not a photo", id="folder"),
-        pytest.param(lambda folder: "a\0b", "cannot be read (embedded null", id="null character"),
+        pytest.param(lambda folder: "a\0b", "cannot be read: embedded null", id="null character"),
         pytest.param(lambda folder: b"", "the file is empty", id="empty"),
         pytest.param(lambda folder: b"just text", "not a picture", id="text"),
     ],

@@ -246,17 +246,19 @@ def assess_answers(
     if not (no_vehicle or no_damage):
         temperature = manifest.calibration.severity.temperature
         levels = None if answers.severity is None else levels_of_findings(found, answers.severity, temperature)
+        whole = answers.photo_severity
+        if levels is not None and whole is not None:
+            levels = no_worse_than(whole, levels)
         findings = tell_findings(
             found,
             manifest.classes.damage,
             parts=parts_of_findings(found, parts_seen, manifest.classes.parts),
             severities=None if levels is None else [severity_of(each, manifest.classes.severity) for each in levels],
         )
-        if len(found):
-            whole = answers.photo_severity
-            if whole is None and levels is not None:
-                whole = level_of_photo(levels, found.scores)
-            severity = None if whole is None else severity_of(whole, manifest.classes.severity)
+        if whole is None and levels is not None and len(found):
+            whole = level_of_photo(levels, found.scores)
+        if whole is not None and (len(found) or (damage is not None and damage.present)):
+            severity = severity_of(whole, manifest.classes.severity)
     parts = () if no_vehicle else tell_parts(parts_seen, manifest.classes.parts)
     strongest = (manifest.classes.damage[int(found.class_ids[0])], float(found.scores[0])) if len(found) else None
     reasons = review_reasons(
@@ -406,6 +408,24 @@ def level_of_photo(levels: FloatArray, confidences: FloatArray) -> FloatArray:
     worst = (weights[:, None] * at_least).max(axis=0)
     worst[0] = 1
     return np.asarray(worst - np.append(worst[1:], 0), np.float32)
+
+
+def no_worse_than(whole: FloatArray, levels: FloatArray) -> FloatArray:
+    """Severity of findings, knowing that of the photo, which is as bad as its worst damage.
+
+    Args:
+        whole: `(L,)` probabilities of the photo's severity, mild to bad.
+        levels: `(N, L)` of the findings', judged alone.
+
+    Returns:
+        `(N, L)`, each row summing to 1.
+
+    >>> no_worse_than(np.float32([0.5, 0.5, 0]), np.float32([[0.25, 0.5, 0.25]])).tolist()
+    [[0.5, 0.5, 0.0]]
+    """
+    at_least = np.cumsum(whole[::-1])[::-1]  # the photo is
+    joint = levels * at_least
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
 
 
 def severity_of(probabilities: FloatArray, levels: Sequence[told.SeverityLevel]) -> told.Severity:

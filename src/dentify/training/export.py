@@ -41,6 +41,7 @@ from dentify.training.fit import (
     fit_curves,
     fit_gate,
     fit_scorer,
+    fit_temperature,
     gate_threshold,
     gather,
     pixel_counts,
@@ -189,6 +190,7 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
     """Fits scorer, calibration and thresholds on held-out photos, each seen as it is and mirrored."""
     names = recipe.classes.damage
     evidence: list[Evidence] = []
+    severities: tuple[list[FloatArray], list[int]] = ([], [])
     gates: dict[str, tuple[list[float], list[bool]]] = {"vehicle": ([], []), "damage": ([], [])}
     numbers: dict[tuple[str | None, str], int] = {}
     for sample, photo in zip(samples, photos, strict=True):
@@ -204,6 +206,9 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
                 if answer is not None:
                     gates[gate][0].append(float(outputs[gate][0]))
                     gates[gate][1].append(answer)
+            if (worst := worst_level(sample, recipe.classes.severity)) is not None:
+                severities[0].append(outputs["severity"])
+                severities[1].append(worst)
             outlined = all(damage.has_mask for damage in sample.damages)
             if outlined and any(sample.knows(name) for name in names):
                 evidence.append(gather(number, sample, outputs, view, names, GROUPING))
@@ -228,7 +233,12 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
     findings = choose_thresholds(told, names)
     return Fitted(
         grouping=grouping,
-        calibration=m.Calibration(vehicle=calibrations["vehicle"], damage=calibrations["damage"], findings=curves),
+        calibration=m.Calibration(
+            vehicle=calibrations["vehicle"],
+            damage=calibrations["damage"],
+            findings=curves,
+            severity=fit_temperature(severities[0], severities[1]),
+        ),
         thresholds=m.Thresholds(vehicle=cuts["vehicle"], damage=cuts["damage"], findings=findings, parts=0.5),
         figures=figures_of(scored, told, names, findings, GROUPING.upscale),
     )
@@ -246,6 +256,12 @@ def figures_of(
     figures["mean/AP50"] = round(float(np.nanmean([figures[f"{name}/AP50"] for name in names])), 4)
     figures["mean/iou"] = round(float(np.mean([figures[f"{name}/iou"] for name in names])), 4)
     return {name: value for name, value in figures.items() if not math.isnan(value)}  # no held-out photo shows that type
+
+
+def worst_level(sample: Sample, levels: Sequence[str]) -> int | None:
+    """How bad the worst damage of a photo is, as a place among the levels; `None` where nobody said."""
+    told = [levels.index(damage.severity) for damage in sample.damages if damage.severity in levels]
+    return max(told, default=None)
 
 
 def _has_vehicle(sample: Sample) -> bool | None:
@@ -284,7 +300,7 @@ def describe(
             damage_gate=member("damage", "labels"),
             damage=member("types", "maps", any="any", centres="centres", offsets="offsets"),
             parts=member("parts", "maps"),
-            severity=member("severity_maps", "maps"),
+            severity=(*member("severity_maps", "maps"), *member("severity", "labels")),
         ),
         classes=m.Classes(damage=recipe.classes.damage, parts=recipe.classes.parts, severity=recipe.classes.severity),
         thresholds=fitted.thresholds,

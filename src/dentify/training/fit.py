@@ -6,6 +6,7 @@ photo is too sure of it; calibration and thresholds therefore use scores from sc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,9 +14,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, minimize
+from scipy.optimize import isotonic_regression, minimize, minimize_scalar
+from scipy.special import logsumexp
 
-from dentify.bundle.manifest import FEATURES, GateCalibration, Grouping, ScoreCalibration, Scorer
+from dentify.bundle.manifest import FEATURES, GateCalibration, Grouping, ScoreCalibration, Scorer, SeverityCalibration
 from dentify.datasets import Sample
 from dentify.runtime.instances import BoolArray, FloatArray
 from dentify.runtime.labels import calibrated
@@ -362,6 +364,26 @@ def fit_gate(logits: FloatArray, truth: NDArray[np.bool_]) -> GateCalibration:
 
     scale, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
     return GateCalibration(temperature=round(float(np.exp(-scale)), 4), bias=round(float(bias), 4))
+
+
+def fit_temperature(logits: Sequence[FloatArray], truth: Sequence[int], *, least: int = 25) -> SeverityCalibration:
+    """The temperature with which the told levels were likeliest.
+
+    Args:
+        logits: `(L,)` a photo.
+        truth: level of each photo.
+        least: photos without which nothing is fitted.
+    """
+    if len(truth) < least:
+        return SeverityCalibration()
+    scores, answers = np.stack(logits).astype(np.float64), np.asarray(truth)
+
+    def loss(log_temperature: float) -> float:
+        z = scores / math.exp(log_temperature)
+        return float(np.mean(logsumexp(z, axis=1) - z[np.arange(len(z)), answers]))
+
+    best = minimize_scalar(loss, bounds=(-2.0, 3.0), method="bounded").x
+    return SeverityCalibration(temperature=round(math.exp(best), 4))
 
 
 def gate_threshold(probabilities: FloatArray, truth: NDArray[np.bool_]) -> float:
