@@ -206,7 +206,7 @@ def test_whole_photo_labels_may_judge_severity(folder: Path, tmp_path: Path, ass
 
 def test_a_finding_is_no_worse_than_its_photo() -> None:
     """Severe by itself, on a photo that is minor or moderate as a whole."""
-    levels = np.float32([[0.1, 0.2, 0.7]])
+    levels = np.float32([[0.1, 0.3, 0.6]])
     assert no_worse_than(np.float32([0.5, 0.5, 0.0]), levels)[0].argmax() == 1
     np.testing.assert_allclose(no_worse_than(np.float32([0.0, 0.0, 1.0]), levels), levels, atol=1e-6)
 
