@@ -29,7 +29,6 @@ from dentify.assessor import (
     parts_of_findings,
     presence,
     review_reasons,
-    sampled,
 )
 from dentify.bundle import Bundle
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
@@ -429,14 +428,6 @@ def test_a_gate_says_yes_from_its_threshold_on(probability: float, threshold: fl
     found = presence(probability, threshold)
     assert found is not None
     assert (found.present, found.confidence) == expected
-
-
-@given(st.integers(1, 40), st.integers(1, 40))
-def test_maps_on_another_grid_keep_their_values(h: int, w: int) -> None:
-    maps = np.arange(12.0).reshape(1, 3, 4)
-    moved = sampled(maps, (h, w), slice(0, h), slice(0, w))
-    assert moved.shape == (1, h, w)
-    assert set(moved.ravel()) <= set(maps.ravel())
 
 
 # What can be given

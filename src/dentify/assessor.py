@@ -27,10 +27,9 @@ from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
 from dentify.imaging.files import read_photo_file
-from dentify.imaging.masks import crop_to_rle
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.report import write_report
-from dentify.runtime.instances import BoolArray, FloatArray, Instances
+from dentify.runtime.instances import FloatArray, Instances, means_over_cells, shared_areas
 from dentify.runtime.labels import calibrated, softmax
 from dentify.runtime.maps import find_damage, find_parts
 from dentify.runtime.networks import Answers, Networks
@@ -343,14 +342,11 @@ def parts_of_findings(findings: Instances, parts: Instances, names: Sequence[str
     """
     if not len(parts):
         return [()] * len(findings)
-    on_parts = np.stack([parts.on_grid(index) for index in range(len(parts))])  # (P, h, w)
-    finer = findings.grid_hw[0] * findings.grid_hw[1] / on_parts[0].size
-    part_cells = np.count_nonzero(on_parts, axis=(1, 2)) * finer
+    shared = shared_areas(findings, parts)  # (N, P)
+    shares_of_findings = shared / np.maximum(findings.area_shares, 1e-9)[:, None]
+    shares_of_parts = shared / np.maximum(parts.area_shares, 1e-9)
     found: list[tuple[told.PartOfFinding, ...]] = []
-    for index in range(len(findings)):
-        rows, columns, crop = cells_of(findings, index)
-        shared = np.count_nonzero(sampled(on_parts, findings.grid_hw, rows, columns) & crop, axis=(1, 2))  # (P,)
-        shares = shared / max(1, np.count_nonzero(crop))
+    for index, shares in enumerate(shares_of_findings):
         order = np.argsort(-shares, kind="stable")
         order = order[shares[order] >= MIN_SHARE_OF_FINDING] if shares.max() >= MIN_SHARE_ON_ONE_PART else order[:0]
         found.append(
@@ -359,7 +355,7 @@ def parts_of_findings(findings: Instances, parts: Instances, names: Sequence[str
                     name=names[int(parts.class_ids[part])],
                     confidence=_rounded(parts.scores[part], 3),
                     share_of_finding=_rounded(shares[part], 3),
-                    share_of_part=_rounded(shared[part] / part_cells[part], 4),
+                    share_of_part=_rounded(shares_of_parts[index, part], 4),
                 )
                 for part in order
             )
@@ -378,12 +374,7 @@ def levels_of_findings(findings: Instances, logits: FloatArray, temperature: flo
     Returns:
         `(N, L)` float32, each row summing to 1.
     """
-    probs = softmax(logits / temperature, axis=0)
-    levels = np.zeros((len(findings), len(logits)), np.float32)
-    for index in range(len(findings)):
-        rows, columns, crop = cells_of(findings, index)
-        levels[index] = sampled(probs, findings.grid_hw, rows, columns)[:, crop].mean(axis=1)
-    return levels
+    return means_over_cells(findings, softmax(logits / temperature, axis=0))
 
 
 def level_of_photo(levels: FloatArray, confidences: FloatArray) -> FloatArray:
@@ -446,14 +437,14 @@ def tell_findings(
     severities: Sequence[told.Severity] | None,
 ) -> tuple[told.Finding, ...]:
     """Findings as an assessment tells them, numbered from 1, most confident first."""
-    shares = [float(crop.sum()) / (findings.grid_hw[0] * findings.grid_hw[1]) for _, _, crop in _all_cells(findings)]
+    shares = findings.area_shares
     return tuple(
         told.Finding(
             id=index + 1,
             type=names[int(findings.class_ids[index])],
             confidence=_rounded(findings.scores[index], 3),
             box=_box(findings, index),
-            mask=_mask(findings, index),
+            mask=findings.rle(index),
             area_share=_rounded(shares[index], 5),
             parts=parts[index],
             severity=None if severities is None else severities[index],
@@ -469,7 +460,7 @@ def tell_parts(parts: Instances, names: Sequence[str]) -> tuple[told.FoundPart, 
             name=names[int(parts.class_ids[index])],
             confidence=_rounded(parts.scores[index], 3),
             box=_box(parts, index),
-            mask=_mask(parts, index),
+            mask=parts.rle(index),
         )
         for index in np.argsort(-parts.scores, kind="stable")
     )
@@ -539,55 +530,12 @@ def review_reasons(
     return tuple(reasons)
 
 
-def cells_of(instances: Instances, index: int) -> tuple[slice, slice, BoolArray]:
-    """Where an instance lies on its grid: rows, columns, and which cells of that crop; its box where it has no mask."""
-    if instances.masks is None:
-        mask = instances.on_grid(index)
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else mask[:0, :0]
-        x, y = (int(columns[0]), int(rows[0])) if len(rows) else (0, 0)
-    else:
-        crop = instances.masks[index]
-        x, y = (int(value) for value in instances.corners_xy[index])
-    return slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]), crop
-
-
-def sampled(maps: NDArray[Any], grid_hw: tuple[int, int], rows: slice, columns: slice) -> NDArray[Any]:
-    """A window of maps `(C, h, w)` as another grid over the same photo sees it, each cell from the one that holds its centre.
-
-    Args:
-        maps: over the photo.
-        grid_hw: height and width of the other grid.
-        rows: of the window, in cells of the other grid.
-        columns: likewise.
-
-    >>> sampled(np.array([[[1, 2], [3, 4]]]), (2, 4), slice(0, 2), slice(1, 4)).tolist()
-    [[[1, 2, 2], [3, 4, 4]]]
-    """
-    y, x = (
-        ((np.arange(window.start, window.stop) + 0.5) * source / size).astype(np.int64)
-        for window, size, source in zip((rows, columns), grid_hw, maps.shape[1:], strict=True)
-    )
-    return maps[:, y[:, None], x]
-
-
-def _all_cells(instances: Instances) -> Iterator[tuple[slice, slice, BoolArray]]:
-    return (cells_of(instances, index) for index in range(len(instances)))
-
-
 def _box(instances: Instances, index: int) -> told.Box:
     height, width = instances.photo_hw
     x_min, y_min, x_max, y_max = (float(value) for value in instances.boxes_xyxy[index])
     x_min, x_max = (round(min(max(x, 0.0), width), 1) for x in (x_min, x_max))
     y_min, y_max = (round(min(max(y, 0.0), height), 1) for y in (y_min, y_max))
     return x_min, y_min, x_max, y_max
-
-
-def _mask(instances: Instances, index: int) -> told.Mask | None:
-    if instances.masks is None:
-        return None
-    x, y = (int(value) for value in instances.corners_xy[index])
-    return crop_to_rle(instances.masks[index], (x, y), instances.grid_hw, instances.photo_hw)
 
 
 def _rounded(value: Any, digits: int) -> float:

@@ -81,6 +81,7 @@ class Bundle:
                 if location.is_dir():
                     sizes, read = _folder(location, where)
                 elif location.is_file():
+                    _check_total(location.stat().st_size, where, settings)  # its list of entries is read whole
                     sizes, read = _zip(stack.enter_context(zipfile.ZipFile(location)), where, settings)
                 elif path == DEFAULT:
                     raise BundleError("this copy of Dentify came without its default bundle; name another one's folder")
@@ -169,11 +170,14 @@ def _read_all(sizes: Mapping[str, int], read: Read, where: str, settings: Settin
         raise BundleError(f"{where}: not a bundle (no {MANIFEST_NAME} in it)")
     if sizes[MANIFEST_NAME] > _MAX_MANIFEST_BYTES:
         raise BundleError(f"{where}/{MANIFEST_NAME}: {sizes[MANIFEST_NAME]:,} bytes, over the limit of {_MAX_MANIFEST_BYTES:,}")
-    if (total := sum(sizes.values())) > settings.max_bundle_bytes:
-        raise BundleError(
-            f"{where}: {total:,} bytes, over the limit of {settings.max_bundle_bytes:,}; raise DENTIFY_MAX_BUNDLE_BYTES"
-        )
+    _check_total(sum(sizes.values()), where, settings)
     return read(MANIFEST_NAME), {name: read(name) for name in sizes if name != MANIFEST_NAME}
+
+
+def _check_total(total: int, where: str, settings: Settings) -> None:
+    if total > settings.max_bundle_bytes:
+        limit = f"{settings.max_bundle_bytes:,}"
+        raise BundleError(f"{where}: {total:,} bytes, over the limit of {limit}; raise DENTIFY_MAX_BUNDLE_BYTES")
 
 
 def _folder(folder: Path, where: str) -> tuple[dict[str, int], Read]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.assessment import Mask
 from dentify.errors import ShapeError
+from dentify.imaging.masks import crop_to_rle
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -24,7 +26,7 @@ class Instances:
 
     Attributes:
         boxes_xyxy: `(N, 4)` float32, pixels of the upright photo; `(0, 4)` when nothing was found.
-        scores: `(N,)` float32 in [0, 1], calibrated.
+        scores: `(N,)` float32 in [0, 1]: a decoder's own, or calibrated.
         class_ids: `(N,)` int64, indices into the class names of the model's role.
         masks: N boolean crops `(h, w)` on the grid, or `None` for models that know boxes only.
         corners_xy: `(N, 2)` int64, where each crop's top left cell lies on the grid.
@@ -79,6 +81,31 @@ class Instances:
             photo_hw=self.photo_hw,
         )
 
+    @property
+    def area_shares(self) -> NDArray[np.float64]:
+        """`(N,)`: how much of the photo each covers."""
+        cells = [np.count_nonzero(self.cells(index)[2]) for index in range(len(self))]
+        return np.array(cells, np.float64) / (self.grid_hw[0] * self.grid_hw[1])
+
+    def rle(self, index: int) -> Mask | None:
+        """The mask of one instance at the photo's size; `None` where the model gave none."""
+        if self.masks is None:
+            return None
+        x, y = (int(value) for value in self.corners_xy[index])
+        return crop_to_rle(self.masks[index], (x, y), self.grid_hw, self.photo_hw)
+
+    def cells(self, index: int) -> tuple[slice, slice, BoolArray]:
+        """Where one instance lies on the grid: rows, columns, and which cells of that crop; its box where it has no mask."""
+        if self.masks is None:
+            mask = self.on_grid(index)
+            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+            crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else mask[:0, :0]
+            x, y = (int(columns[0]), int(rows[0])) if len(rows) else (0, 0)
+        else:
+            crop = self.masks[index]
+            x, y = (int(value) for value in self.corners_xy[index])
+        return slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]), crop
+
     def on_grid(self, index: int) -> BoolArray:
         """`grid_hw` boolean mask of one instance, its box filled where the model gave no mask."""
         canvas = np.zeros(self.grid_hw, np.bool_)
@@ -91,3 +118,48 @@ class Instances:
         crop = self.masks[index]
         canvas[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
         return canvas
+
+
+def shared_areas(ones: Instances, others: Instances) -> NDArray[np.float64]:
+    """`(N, M)`: how much of the photo each of N instances covers together with each of M, whose grid may be another."""
+    shared = np.zeros((len(ones), len(others)), np.float64)
+    if not shared.size:
+        return shared
+    on_grid = np.stack([others.on_grid(index) for index in range(len(others))])  # (M, h, w)
+    for index in range(len(ones)):
+        rows, columns, crop = ones.cells(index)
+        shared[index] = np.count_nonzero(sampled(on_grid, ones.grid_hw, rows, columns) & crop, axis=(1, 2))
+    return shared / (ones.grid_hw[0] * ones.grid_hw[1])
+
+
+def means_over_cells(instances: Instances, maps: FloatArray) -> FloatArray:
+    """`(N, C)`: the mean of each of some maps over the cells of each instance.
+
+    Args:
+        instances: N of them.
+        maps: `(C, h, w)` over the photo, on any grid.
+    """
+    means = np.zeros((len(instances), len(maps)), np.float32)
+    for index in range(len(instances)):
+        rows, columns, crop = instances.cells(index)
+        means[index] = sampled(maps, instances.grid_hw, rows, columns)[:, crop].mean(axis=1)
+    return means
+
+
+def sampled(maps: NDArray[Any], grid_hw: tuple[int, int], rows: slice, columns: slice) -> NDArray[Any]:
+    """A window of maps `(C, h, w)` as another grid over the same photo sees it, each cell from the one that holds its centre.
+
+    Args:
+        maps: over the photo.
+        grid_hw: height and width of the other grid.
+        rows: of the window, in cells of the other grid.
+        columns: likewise.
+
+    >>> sampled(np.array([[[1, 2], [3, 4]]]), (2, 4), slice(0, 2), slice(1, 4)).tolist()
+    [[[1, 2, 2], [3, 4, 4]]]
+    """
+    y, x = (
+        ((np.arange(window.start, window.stop) + 0.5) * source / size).astype(np.int64)
+        for window, size, source in zip((rows, columns), grid_hw, maps.shape[1:], strict=True)
+    )
+    return maps[:, y[:, None], x]
