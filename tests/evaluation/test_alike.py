@@ -1,4 +1,4 @@
-"""Photos made alike, and close-ups."""
+"""Photos made alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from dentify.datasets import Annotation, Sample, read_coco
 from dentify.errors import DatasetError
 from dentify.evaluation import Alike
-from dentify.evaluation.alike import crops_of, made_alike
+from dentify.evaluation.alike import made_alike
 from dentify.imaging.masks import rle_decode, rle_encode
 
 
@@ -66,26 +66,6 @@ def test_compression_alone_keeps_the_size_and_none_keeps_the_pixels(sample: Samp
 def test_labels_of_another_size_are_refused(sample: Sample) -> None:
     with pytest.raises(DatasetError, match=r"a\.png: labels are for a photo of 80 × 120, the upright picture is 120 × 80"):
         made_alike(replace(sample, size_hw=(120, 80)), Alike(jpeg=85))
-
-
-def test_close_ups_show_10_to_25_percent_and_follow_from_seed_and_name(sample: Sample) -> None:
-    plain = replace(sample, annotations=(), labelled=frozenset(), damage=False)
-    crops = list(crops_of(plain, 20, seed=1))
-    assert [crop.read() for crop in crops] == [crop.read() for crop in crops_of(plain, 20, seed=1)]
-    assert [crop.read() for crop in crops] != [crop.read() for crop in crops_of(plain, 20, seed=2)]
-    assert len({crop.name for crop in crops}) == 20
-    for crop in crops:
-        width, height = decoded(crop).size
-        assert crop.size_hw == (height, width)
-        assert 0.09 < width * height / (120 * 80) < 0.27
-        assert 0.7 < (width / height) / (120 / 80) < 1.4
-
-
-def test_close_ups_of_flat_photos_can_be_assessed() -> None:
-    file = io.BytesIO()
-    Image.new("RGB", (300, 44)).save(file, "PNG")
-    crops = list(crops_of(Sample(file.getvalue(), "flat.png", size_hw=(44, 300)), 30))
-    assert min(min(crop.size_hw or ()) for crop in crops) == 16
 
 
 def test_real_photos_go_through(examples: Path) -> None:

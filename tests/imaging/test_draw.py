@@ -136,10 +136,12 @@ class TestFindings:
         full, reduced = drawn(told, long_side=1000), drawn(told, scale=0.5, long_side=1000)
         assert (full == reduced).mean() > 0.999
 
-    def test_parts_are_outlined_below_damage(self) -> None:
+    def test_parts_that_are_damaged_are_outlined(self) -> None:
         part = FoundPart(name="hood", confidence=0.9, box=(100, 100, 900, 900), mask=ring((1000, 1000)))
-        image = drawn(assessment((1000, 1000), parts=(part,)))
+        image = drawn(assessment((1000, 1000), finding("dent", (10, 10, 50, 50), part="hood"), parts=(part,)))
         assert 0 < share_of_colour(image, part_colour("hood"), within=40) < 0.02  # a line so thin is smoothed at its sides
+        sound = drawn(assessment((1000, 1000), finding("dent", (10, 10, 50, 50)), parts=(part,)))
+        assert share_of_colour(sound, part_colour("hood"), within=40) == 0
         assert share_of_colour(image, (128, 128, 128)) > 0.9
 
     def test_degenerate_boxes_and_boxes_at_the_edge(self) -> None:

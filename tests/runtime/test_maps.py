@@ -103,6 +103,7 @@ def test_connected_components_are_the_alternative_to_beat() -> None:
     scratches = blank()
     scratches[4, 2:5] = scratches[4, 8:12] = True
     assert len(connected_components(logits_of(scratches), 0.5, (16, 16))) == 2
+    assert len(connected_components(np.full((2, 8, 8), -4.0, np.float32), 0.5, (16, 16))) == 0
 
 
 def test_each_part_is_one_instance_without_specks() -> None:

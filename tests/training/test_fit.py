@@ -157,3 +157,14 @@ def test_a_temperature_makes_the_overconfident_modest() -> None:
     surest = np.exp(6 / fit_temperature(logits, truth).temperature)
     assert surest / (surest + 2) == pytest.approx(2 / 3, abs=0.01)
     assert fit_temperature(logits[:10], truth[:10]).temperature == 1.0
+
+
+def test_a_gate_may_weigh_some_photos_less() -> None:
+    """One in three vehicles is a close-up with a low probability; counted in full they would pull the threshold down."""
+    truth = np.array([True] * 300 + [False] * 300)
+    probabilities = np.concatenate([np.full(200, 0.9), np.full(100, 0.3), np.full(240, 0.1), np.full(60, 0.5)]).astype(np.float32)
+    weights = np.where(np.arange(600) // 100 == 2, 0.1, 1.0)
+    assert gate_threshold(probabilities, truth) < 0.3
+    assert gate_threshold(probabilities, truth, weights) > 0.5
+    logits = np.log(probabilities / (1 - probabilities))
+    assert fit_gate(logits, truth, weights) != fit_gate(logits, truth)

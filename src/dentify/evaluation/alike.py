@@ -1,4 +1,4 @@
-"""Photos made alike before they are assessed, and close-ups cut from whole views.
+"""Photos made alike before they are assessed.
 
 Files betray labels: sizes, shapes and JPEG histories differ between sources. A gate that learnt the file and not the car shows it
 when all photos are stretched to one size and compressed alike.
@@ -6,8 +6,6 @@ when all photos are stretched to one size and compressed alike.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,11 +17,6 @@ from dentify.evaluation.outlines import check_size
 from dentify.imaging.decode import decode_photo
 from dentify.imaging.masks import crop_to_rle, rle_decode
 from dentify.settings import Settings
-
-CROP_AREA = (0.10, 0.25)
-"""Share of the photo's area that a close-up shows."""
-CROP_STRETCH = (3 / 4, 4 / 3)
-"""How much wider than the photo's own shape a close-up may be."""
 
 Image = NDArray[np.uint8]
 
@@ -57,28 +50,6 @@ def made_alike(sample: Sample, alike: Alike, settings: Settings | None = None) -
     image = _stretch(image, alike.stretch_wh)
     moved = tuple(_moved(annotation, hw, (height, width)) for annotation in sample.annotations)
     return replace(sample, image=_encode(image, alike.jpeg), size_hw=(height, width), annotations=moved)
-
-
-def crops_of(sample: Sample, count: int, *, seed: int = 0, settings: Settings | None = None) -> Iterator[Sample]:
-    """Close-ups of a photo without annotations: random crops of 10 to 25 % of its area.
-
-    Which crops follows from the seed and the photo's name alone, so that the order of photos does not matter.
-    """
-    settings = settings or Settings()
-    image = _decode(sample, settings)
-    height, width = image.shape[:2]
-    least = settings.min_side
-    digest = hashlib.sha256(f"{seed}/{sample.name}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
-    for number in range(1, count + 1):
-        side = np.sqrt(rng.uniform(*CROP_AREA))
-        stretch = np.sqrt(np.exp(rng.uniform(*np.log(CROP_STRETCH))))
-        crop_w = min(max(round(width * side * stretch), least), width)
-        crop_h = min(max(round(height * side / stretch), least), height)
-        x = int(rng.integers(0, width - crop_w + 1))
-        y = int(rng.integers(0, height - crop_h + 1))
-        crop = image[y : y + crop_h, x : x + crop_w]
-        yield replace(sample, image=_encode(crop, None), name=f"{sample.name}#crop{number}", size_hw=(crop_h, crop_w))
 
 
 def _decode(sample: Sample, settings: Settings) -> Image:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 import dentify
 from dentify.assessment import Assessment
 from dentify.assessor import map_in_order
+from dentify.datasets.crops import crops_of
 from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError
-from dentify.evaluation.alike import Alike, crops_of, made_alike
+from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import interval, photo_weights
 from dentify.evaluation.calibration import auroc, expected_calibration_error, reliability

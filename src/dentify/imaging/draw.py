@@ -47,7 +47,8 @@ def draw_assessment(image: Photo, assessment: Assessment, *, settings: Settings)
     height, width = canvas.shape[:2]
     scale = (width / assessment.photo.width, height / assessment.photo.height)
     line = _line_width(max(height, width))
-    for part in assessment.parts:
+    damaged = {part.name for finding in assessment.findings for part in finding.parts}  # the others only clutter the picture
+    for part in (part for part in assessment.parts if part.name in damaged):
         _draw_region(canvas, part, scale, part_colour(part.name), line=max(1, line // 2), tint=0.0)
     for finding in sorted(assessment.findings, key=lambda finding: -finding.area_share):
         _draw_region(canvas, finding, scale, damage_colour(finding.type), line=line, tint=_TINT)

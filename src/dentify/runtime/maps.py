@@ -289,6 +289,8 @@ def _quantile(ordered: FloatArray, share: float) -> float:
 def _regions(above: NDArray[np.uint8], radius: int, min_cells: int) -> Iterator[tuple[int, int, BoolArray]]:
     """Connected regions, those within twice `radius` cells of each other taken as one: corner and crop of each."""
     left, top, width, height = cv2.boundingRect(above)
+    if not width:
+        return  # OpenCV labels no empty picture
     left, top = max(0, left - radius), max(0, top - radius)  # room for regions to meet in; beyond it nothing is set
     above = above[top : top + height + 2 * radius, left : left + width + 2 * radius]
     joined = above

@@ -21,6 +21,7 @@ from torch import nn
 from dentify.bundle import manifest as m
 from dentify.bundle.write import write_bundle
 from dentify.datasets import Sample
+from dentify.datasets.crops import crops_of
 from dentify.errors import BundleError, ConfigError
 from dentify.imaging.decode import decode_photo
 from dentify.runtime.instances import FloatArray
@@ -150,7 +151,10 @@ def export_bundle(
         raise ConfigError(f"recipe {recipe.name}: data.hold_out keeps no photo to compare and fit with; raise it")
     photos = [read_input(sample, preprocessing) for sample in samples]
     parity = check_parity(lesson.network, session, [photo.tensor for photo in photos[:: max(1, len(photos) // PARITY_PHOTOS)]])
-    fitted = fit_all(session, samples, photos, recipe)
+    sound = [sample for sample in samples if sample.vehicle and sample.damage is False]
+    crops = [crop for sample in sound for crop in crops_of(sample, 1, seed=recipe.seed)]
+    close_ups = [read_input(crop, preprocessing) for crop in crops]
+    fitted = fit_all(session, samples, photos, close_ups, recipe)
     manifest = describe(
         recipe,
         preprocessing,
@@ -186,12 +190,26 @@ class Fitted:
     figures: dict[str, float]
 
 
-def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input], recipe: Recipe) -> Fitted:
-    """Fits scorer, calibration and thresholds on held-out photos, each seen as it is and mirrored."""
+CLOSE_UP_WEIGHT = 0.25
+"""Of a random close-up when gates are fitted: many show more street than car."""
+
+
+def fit_all(
+    session: Session, samples: Sequence[Sample], photos: Sequence[Input], close_ups: Sequence[Input], recipe: Recipe
+) -> Fitted:
+    """Fits scorer, calibration and thresholds on held-out photos, each seen as it is and mirrored.
+
+    Args:
+        session: the exported network.
+        samples: labels of the photos.
+        photos: as the network sees them.
+        close_ups: of vehicles without damage, for the gates: whole vehicles alone would not show where these err.
+        recipe: of the network.
+    """
     names = recipe.classes.damage
     evidence: list[Evidence] = []
     severities: tuple[list[FloatArray], list[int]] = ([], [])
-    gates: dict[str, tuple[list[float], list[bool]]] = {"vehicle": ([], []), "damage": ([], [])}
+    gates: dict[str, list[tuple[float, bool, float]]] = {"vehicle": [], "damage": []}  # logit, answer, weight
     numbers: dict[tuple[str | None, str], int] = {}
     for sample, photo in zip(samples, photos, strict=True):
         number = numbers.setdefault((sample.source, sample.group or sample.name), len(numbers))
@@ -204,20 +222,23 @@ def fit_all(session: Session, samples: Sequence[Sample], photos: Sequence[Input]
             outputs = {name: value[0] for name, value in session.run(tensor).items()}
             for gate, answer in (("vehicle", _has_vehicle(sample)), ("damage", _is_damaged(sample))):
                 if answer is not None:
-                    gates[gate][0].append(float(outputs[gate][0]))
-                    gates[gate][1].append(answer)
+                    gates[gate].append((float(outputs[gate][0]), answer, 1.0))
             if (worst := worst_level(sample, recipe.classes.severity)) is not None:
                 severities[0].append(outputs["severity"])
                 severities[1].append(worst)
             outlined = all(damage.has_mask for damage in sample.damages)
             if outlined and any(sample.knows(name) for name in names):
                 evidence.append(gather(number, sample, outputs, view, names, GROUPING))
+    for close_up in close_ups:
+        seen = session.run(close_up.tensor)
+        for gate, answer in (("vehicle", True), ("damage", False)):
+            gates[gate].append((float(seen[gate][0, 0]), answer, CLOSE_UP_WEIGHT))
     calibrations, cuts = {}, {}
-    for gate, (logits, truth) in gates.items():
-        scores, answers = np.array(logits, np.float32), np.array(truth)
-        calibrations[gate] = fit_gate(scores, answers)
-        probabilities = sigmoid(scores / calibrations[gate].temperature + calibrations[gate].bias)
-        cuts[gate] = gate_threshold(probabilities, answers)
+    for gate, asked in gates.items():
+        logits, answers, weights = (np.array(column) for column in zip(*asked, strict=True))
+        calibrations[gate] = fit_gate(logits, answers, weights)
+        probabilities = sigmoid(logits / calibrations[gate].temperature + calibrations[gate].bias)
+        cuts[gate] = gate_threshold(probabilities, answers, weights)
 
     def let_through(photo: Told) -> bool:
         return all(

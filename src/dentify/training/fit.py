@@ -351,19 +351,33 @@ def _ladders(told: Sequence[Told], num_types: int) -> tuple[NDArray[np.uint8], B
     return np.concatenate(passed, axis=1), np.concatenate(damaged, axis=1)
 
 
-def fit_gate(logits: FloatArray, truth: NDArray[np.bool_]) -> GateCalibration:
-    """Temperature and bias with which yes and no are about equally likely beforehand (Platt's scaling, classes balanced)."""
+def fit_gate(
+    logits: NDArray[np.floating], truth: NDArray[np.bool_], weights: NDArray[np.floating] | None = None
+) -> GateCalibration:
+    """Temperature and bias with which yes and no are about equally likely beforehand (Platt's scaling, classes balanced).
+
+    Args:
+        logits: `(N,)`.
+        truth: `(N,)` right answers.
+        weights: `(N,)`, equal when left out.
+    """
     if truth.all() or not truth.any():
         return GateCalibration()
-    weights = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
+    balanced = _balanced(truth, weights) / 2
     goal = np.where(truth, 0.98, 0.02)
 
     def loss(parameters: NDArray[np.float64]) -> float:
         z = logits * np.exp(parameters[0]) + parameters[1]
-        return float((weights * (np.logaddexp(0, z) - goal * z)).sum())
+        return float((balanced * (np.logaddexp(0, z) - goal * z)).sum())
 
     scale, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
     return GateCalibration(temperature=round(float(np.exp(-scale)), 4), bias=round(float(bias), 4))
+
+
+def _balanced(truth: NDArray[np.bool_], weights: NDArray[np.floating] | None) -> NDArray[np.float64]:
+    """Weights that sum to 1 for either answer."""
+    balanced = np.ones(len(truth)) if weights is None else weights.astype(np.float64)
+    return np.asarray(np.where(truth, balanced / balanced[truth].sum(), balanced / balanced[~truth].sum()), np.float64)
 
 
 def fit_temperature(logits: Sequence[FloatArray], truth: Sequence[int], *, least: int = 25) -> SeverityCalibration:
@@ -386,11 +400,12 @@ def fit_temperature(logits: Sequence[FloatArray], truth: Sequence[int], *, least
     return SeverityCalibration(temperature=round(math.exp(best), 4))
 
 
-def gate_threshold(probabilities: FloatArray, truth: NDArray[np.bool_]) -> float:
+def gate_threshold(probabilities: FloatArray, truth: NDArray[np.bool_], weights: NDArray[np.floating] | None = None) -> float:
     """The probability at which the two kinds of mistake, each as a share of its class, are least in sum."""
     if truth.all() or not truth.any():
         return 0.5
+    balanced = _balanced(truth, weights)
     steps = np.round(np.arange(0.05, 0.96, 0.01), 2)
-    mistakes = [float((probabilities[truth] < step).mean() + (probabilities[~truth] >= step).mean()) for step in steps]
+    mistakes = [float(balanced[truth != (probabilities >= step)].sum()) for step in steps]
     good = np.flatnonzero(np.array(mistakes) <= min(mistakes) + 1e-9)
     return float(steps[good[len(good) // 2]])
