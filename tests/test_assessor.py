@@ -23,7 +23,6 @@ from dentify.assessor import (
     Assessor,
     confident,
     level_of_photo,
-    levels_of_findings,
     map_in_order,
     no_worse_than,
     parts_of_findings,
@@ -34,7 +33,8 @@ from dentify.bundle import Bundle
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
 from dentify.errors import DentifyError, ImageError, InputError
 from dentify.imaging.masks import rle_decode
-from dentify.runtime.instances import Instances
+from dentify.runtime.instances import Instances, means_over_cells
+from dentify.runtime.labels import softmax
 from dentify.settings import Settings
 from dentify.sources import iter_photos
 from dentify.testing import Damage, paint_photo, tiny_bundle
@@ -208,6 +208,8 @@ def test_a_finding_is_no_worse_than_its_photo() -> None:
     levels = np.float32([[0.1, 0.3, 0.6]])
     assert no_worse_than(np.float32([0.5, 0.5, 0.0]), levels)[0].argmax() == 1
     np.testing.assert_allclose(no_worse_than(np.float32([0.0, 0.0, 1.0]), levels), levels, atol=1e-6)
+    surely_apart = no_worse_than(np.float32([1.0, 0.0, 0.0]), np.float32([[0.0, 0.0, 1.0]]))
+    assert surely_apart.tolist() == [[0.0, 0.0, 1.0]]  # and not 0/0
 
 
 # Thresholds and settings
@@ -372,7 +374,7 @@ def test_no_findings_and_no_parts_go_through() -> None:
     nothing = instances()
     assert parts_of_findings(nothing, instances((0.9, 0, (0, 0, 8, 8))), ["hood"]) == []
     assert parts_of_findings(instances((0.7, 0, (0, 0, 2, 2))), nothing, ["hood"]) == [()]
-    assert levels_of_findings(nothing, np.zeros((3, 4, 4), np.float32), 1.0).shape == (0, 3)
+    assert means_over_cells(nothing, np.zeros((3, 4, 4), np.float32)).shape == (0, 3)
     assert len(confident(nothing, [None], [0.5])) == 0
 
 
@@ -391,7 +393,7 @@ def test_severity_of_a_finding_is_the_mean_over_its_cells() -> None:
     logits = np.full((3, 16, 16), -20, np.float32)
     logits[0] = 0
     logits[:, :, 2:] = np.array([-20, -20, 0], np.float32)[:, None, None]
-    levels = levels_of_findings(instances((0.7, 0, (0, 0, 4, 4))), logits, 1.0)
+    levels = means_over_cells(instances((0.7, 0, (0, 0, 4, 4))), softmax(logits))
     np.testing.assert_allclose(levels, [[0.5, 0.0, 0.5]], atol=1e-6)
 
 

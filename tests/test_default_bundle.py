@@ -92,6 +92,7 @@ def test_threads_and_a_second_run_change_nothing(assessor: Assessor, examples: P
     assert told[0] == told[2] == damaged
 
 
+@pytest.mark.shared_data
 @pytest.mark.parametrize(("source", "least"), [("damage", 7), ("undamaged", 7), ("no_vehicle", 7)])
 def test_most_photos_of_val_pass_the_gates_as_they_should(assessor: Assessor, shared_data: Path, source: str, least: int) -> None:
     """Eight photos each, evenly picked; figures that mean something come from `dentify evaluate`."""

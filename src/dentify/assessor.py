@@ -244,7 +244,7 @@ def assess_answers(
     severity = None
     if not (no_vehicle or no_damage):
         temperature = manifest.calibration.severity.temperature
-        levels = None if answers.severity is None else levels_of_findings(found, answers.severity, temperature)
+        levels = None if answers.severity is None else means_over_cells(found, softmax(answers.severity / temperature, axis=0))
         whole = answers.photo_severity
         if levels is not None and whole is not None:
             levels = no_worse_than(whole, levels)
@@ -363,20 +363,6 @@ def parts_of_findings(findings: Instances, parts: Instances, names: Sequence[str
     return found
 
 
-def levels_of_findings(findings: Instances, logits: FloatArray, temperature: float) -> FloatArray:
-    """Probability of each severity level for each finding: the mean over its cells.
-
-    Args:
-        findings: N findings.
-        logits: `(L, h, w)` over the photo, on any grid.
-        temperature: of the softmax.
-
-    Returns:
-        `(N, L)` float32, each row summing to 1.
-    """
-    return means_over_cells(findings, softmax(logits / temperature, axis=0))
-
-
 def level_of_photo(levels: FloatArray, confidences: FloatArray) -> FloatArray:
     """Severity of the whole photo: that of its worst finding, weighed by how sure findings are beside the surest one.
 
@@ -411,10 +397,10 @@ def no_worse_than(whole: FloatArray, levels: FloatArray) -> FloatArray:
     Returns:
         `(N, L)`, each row summing to 1.
 
-    >>> no_worse_than(np.float32([0.5, 0.5, 0]), np.float32([[0.25, 0.5, 0.25]])).tolist()
+    >>> no_worse_than(np.float32([0.5, 0.5, 0]), np.float32([[0.25, 0.5, 0.25]])).round(3).tolist()
     [[0.5, 0.5, 0.0]]
     """
-    at_least = np.cumsum(whole[::-1])[::-1]  # the photo is
+    at_least = np.maximum(np.cumsum(whole[::-1])[::-1], 1e-6)  # how likely the photo is as bad; nothing is impossible
     joint = levels * at_least
     return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
 

@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
-from dentify.datasets import Annotation, Sample  # noqa: E402
-from dentify.training.augment import whole_view  # noqa: E402
-from dentify.training.compose import mosaic, paste, place_on_vehicle  # noqa: E402
-from dentify.training.data import draw_targets  # noqa: E402
-from dentify.training.recipe import Classes  # noqa: E402
+from dentify.datasets import Annotation, Sample
+from dentify.training.augment import whole_view
+from dentify.training.compose import mosaic, paste, place_on_vehicle
+from dentify.training.data import draw_targets
+from dentify.training.recipe import Classes
 
 CLASSES = Classes(damage=("dent", "scratch"), parts=("hood",))
 HW = (64, 64)

@@ -9,9 +9,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 timm_layers = pytest.importorskip("timm.layers", reason="needs the extra `train`")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from dentify.training.models.depthwise import DepthwiseConv2d, speed_up_depthwise  # noqa: E402
+from dentify.training.models.depthwise import DepthwiseConv2d, speed_up_depthwise
 
 
 def depthwise(kernel: int, stride: int, *, same: bool) -> nn.Conv2d:

@@ -198,7 +198,8 @@ class _Progress(Callback):
         losses = {
             name[5:]: round(float(value), 3) for name, value in trainer.callback_metrics.items() if name.startswith("loss/")
         }
-        print(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}", file=sys.stderr, flush=True)  # noqa: T201
+        sys.stderr.write(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}\n")
+        sys.stderr.flush()
 
 
 class _Checkpoints(Callback):

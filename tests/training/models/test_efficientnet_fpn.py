@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("timm", reason="needs the extra `train`")
 
-from dentify.training.models.efficientnet_fpn import EfficientNetFPN  # noqa: E402
+from dentify.training.models.efficientnet_fpn import EfficientNetFPN
 
 
 def network(frozen_stages: int = 0) -> EfficientNetFPN:
