@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentify.evaluation import auroc, expected_calibration_error, reliability
+from dentify.evaluation import auroc, error_by_chance, expected_calibration_error, reliability
 
 answers = st.lists(st.tuples(st.integers(0, 10).map(lambda tenth: tenth / 10), st.booleans()), min_size=1, max_size=60)
 
@@ -56,3 +56,11 @@ def test_sureness_beyond_what_is_right_is_the_error() -> None:
     right = np.arange(1000) % 2 == 0
     assert expected_calibration_error(reliability(np.full(1000, 0.9), right)) == pytest.approx(0.4)
     assert expected_calibration_error(()) is None
+    assert error_by_chance(()) is None
+
+
+def test_true_confidences_show_an_error_by_chance_on_few_findings() -> None:
+    rng = np.random.default_rng(0)
+    confidences = rng.uniform(0.1, 0.9, 350)
+    errors = [expected_calibration_error(reliability(confidences, rng.random(350) < confidences)) for _ in range(400)]
+    assert error_by_chance(reliability(confidences, confidences > 0.5)) == pytest.approx(np.mean(errors), rel=0.06)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -175,6 +176,7 @@ def test_calibration_is_of_told_and_of_scored_findings(run: Callable[..., Evalua
     assert calibration["told"].right == pytest.approx(2 / 3)
     assert calibration["scored"].findings == 4
     assert calibration["told"].ece == pytest.approx((0.8 + 0.6 + 0.9) / 3 - 2 / 3)  # one bin
+    assert calibration["told"].ece_by_chance == pytest.approx(math.sqrt(2 / math.pi * (2.3 / 3) * (0.7 / 3) / 3), rel=1e-6)
     assert calibration["told"].auroc == pytest.approx(0.0)
 
 

@@ -65,6 +65,21 @@ def test_undamaged_photos_know_that_every_type_is_absent(recipe: Recipe) -> None
     assert (targets["vehicle"], targets["damage"]) == (1.0, 0.0)
 
 
+def test_a_close_up_is_a_vehicle_where_it_shows_one(recipe: Recipe) -> None:
+    def label(photo: Sample, left: float, top: float) -> float:
+        """Of a window of a sixteenth of the photo."""
+        view = np.array([[2.0, 0, -2 * left], [0, 2.0, -2 * top]])
+        return float(draw_targets(photo, HW, view, SIZE, recipe.classes)["vehicle"])
+
+    with_door = sample(annotation("front_left_door", (0, 0, 64, 64)))
+    assert label(with_door, 16, 16) == 1.0
+    assert math.isnan(label(with_door, 80, 80))
+    sound = sample(vehicle=True, damage=False)
+    assert label(sound, 48, 60) == 1.0
+    assert math.isnan(label(sound, 0, 96))
+    assert label(sample(vehicle=False), 48, 60) == 0.0
+
+
 def test_photos_without_a_vehicle_have_no_parts(recipe: Recipe) -> None:
     targets = draw_targets(sample(vehicle=False), HW, VIEW, SIZE, recipe.classes)
     assert targets["vehicle"] == 0.0

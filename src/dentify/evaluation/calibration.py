@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,20 @@ def expected_calibration_error(bins: tuple[Bin, ...]) -> float | None:
     """
     total = sum(one.count for one in bins)
     return sum(one.count * abs(one.confidence - one.right) for one in bins) / total if total else None
+
+
+def error_by_chance(bins: tuple[Bin, ...]) -> float | None:
+    """The error that perfectly calibrated confidences would show on as many findings, on average; `None` without findings.
+
+    In a bin of n findings of confidence p the share that is right is off by √(2 p (1 - p) / (π n)), the mean deviation of a
+    normal distribution. An error near this figure says nothing against the confidences.
+
+    >>> round(error_by_chance((Bin(0.5, 0.4, 50), Bin(0.9, 0.9, 50))), 3)
+    0.045
+    """
+    total = sum(one.count for one in bins)
+    gaps = (math.sqrt(2 / math.pi * one.count * one.confidence * (1 - one.confidence)) for one in bins)
+    return sum(gaps) / total if total else None
 
 
 def auroc(scores: FloatArray, positive: BoolArray) -> float | None:

@@ -24,7 +24,7 @@ from dentify.errors import DatasetError
 from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import interval, photo_weights
-from dentify.evaluation.calibration import auroc, expected_calibration_error, reliability
+from dentify.evaluation.calibration import auroc, error_by_chance, expected_calibration_error, reliability
 from dentify.evaluation.counting import annotated_counts, component_counts, count_error, found_counts
 from dentify.evaluation.gates import GateRow, gate_row, gates_result, photo_kind
 from dentify.evaluation.outlines import Things, annotated_things, check_size, found_things
@@ -395,6 +395,7 @@ def _calibration(matches: list[PhotoMatches]) -> CalibrationResult:
     bins = reliability(confidences, right)
     return CalibrationResult(
         ece=expected_calibration_error(bins),
+        ece_by_chance=error_by_chance(bins),
         auroc=auroc(confidences, right),
         findings=len(right),
         right=float(right.mean()) if len(right) else None,

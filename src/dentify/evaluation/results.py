@@ -196,9 +196,13 @@ class ReliabilityBin(_Result):
 
 
 class CalibrationResult(_Result):
-    """Expected calibration error over bins of equal number, and AUROC: how well confidence tells right from wrong."""
+    """Expected calibration error over bins of equal number, and AUROC: how well confidence tells right from wrong.
+
+    `ece_by_chance` is what perfectly calibrated confidences would show on as many findings.
+    """
 
     ece: float | None
+    ece_by_chance: float | None
     auroc: float | None
     findings: int
     right: float | None

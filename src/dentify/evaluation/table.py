@@ -154,7 +154,8 @@ def _singles(evaluation: Evaluation) -> list[str]:
         )
     for key, calibration in evaluation.calibration.items():
         sections.append(
-            f"Calibration of {key} findings: ECE {figure(calibration.ece)}, AUROC {figure(calibration.auroc)}"
+            f"Calibration of {key} findings: ECE {figure(calibration.ece)} (by chance alone {figure(calibration.ece_by_chance)}),"
+            f" AUROC {figure(calibration.auroc)}"
             f" ({calibration.findings} findings, {figure(calibration.right)} right)"
         )
     return sections

@@ -18,8 +18,13 @@ def read_photo_file(path: str | os.PathLike[str], *, where: str, settings: Setti
     """
     try:
         with Path(path).open("rb") as stream:
-            check_file_bytes(os.fstat(stream.fileno()).st_size, where=where, settings=settings)
-            return read_photo_stream(stream, where=where, settings=settings)
+            size = os.fstat(stream.fileno()).st_size
+            check_file_bytes(size, where=where, settings=settings)
+            data = stream.read(size + 1)
+            if len(data) > size:  # a pipe, whose size is told as 0, or a file that grows
+                data += read_photo_stream(stream, where=where, settings=settings)
+                check_file_bytes(len(data), where=where, settings=settings)
+            return data
     except IsADirectoryError as error:
         raise ImageError(f"{where}: is a folder, not a photo; give its files one by one") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name

@@ -12,16 +12,18 @@ All coordinates in here are cells of the maps, which cover the photo evenly; `In
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dentify.bundle.manifest import FEATURES, Grouping, Scorer
-from dentify.runtime.instances import BoolArray, FloatArray, Instances, IntArray
+from dentify.runtime.instances import BoolArray, FloatArray, Instances
 from dentify.runtime.labels import sigmoid, softmax
 
 
@@ -98,35 +100,36 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
     for class_id, types_probs in enumerate(probs):
         if types_probs.max() < grouping.levels[0]:
             continue
+        others = np.delete(probs, class_id, 0).max(0) if len(probs) > 1 else np.zeros_like(types_probs)
+        centres, votes = None, None
+        if "centres" in auxiliary:
+            centres = _resized(sigmoid(auxiliary["centres"][class_id]), height, width)
+        if "offsets" in auxiliary:
+            votes = _votes(auxiliary["offsets"][2 * class_id : 2 * class_id + 2], height, width)
         maps = _TypeMaps(
             probs=types_probs,
-            centres=_resized(sigmoid(auxiliary["centres"][class_id]), height, width) if "centres" in auxiliary else None,
-            votes=_votes(auxiliary["offsets"][2 * class_id : 2 * class_id + 2], height, width)
-            if "offsets" in auxiliary
-            else None,
-            any_probs=any_probs,
-            others=np.delete(probs, class_id, 0).max(0) if len(probs) > 1 else np.zeros_like(types_probs),
+            centres=centres,
+            described=np.asarray(cv2.merge([any_probs, others, *(() if votes is None else votes)]), np.float32),
             photo_any=photo_any,
             levels=grouping.levels,
             cells_above=tuple(int(np.count_nonzero(types_probs > level)) for level in grouping.levels),
         )
+        nearest = None
+        if centres is not None and votes is not None:
+            nearest = _nearest_peaks(types_probs > grouping.levels[0], votes, centres)
         for level in grouping.levels:
-            above = (types_probs > level).astype(np.uint8)
+            above = (types_probs > level).view(np.uint8)
             if not above.any():
                 break
             seen: set[tuple[int, int, int, int, int]] = set()
-            for radius in grouping.radii:
-                for x, y, mask in _regions(above, radius, grouping.min_cells):
-                    key = (x, y, *mask.shape, int(np.count_nonzero(mask)))
-                    if key not in seen:  # a wider radius joined nothing here
-                        seen.add(key)
-                        yield maps.candidate(class_id, mask, x, y, level, radius)
-            if maps.votes is not None and maps.centres is not None:
-                for x, y, mask in _voted_regions(above, maps.votes, maps.centres, grouping.min_cells):
-                    key = (x, y, *mask.shape, int(np.count_nonzero(mask)))
-                    if key not in seen:
-                        seen.add(key)
-                        yield maps.candidate(class_id, mask, x, y, level, -1)
+            regions = _regions(above, grouping.radii, grouping.min_cells)
+            if nearest is not None:
+                regions = chain(regions, ((-1, *region) for region in _voted_regions(above, nearest, grouping.min_cells)))
+            for radius, x, y, mask in regions:
+                key = (x, y, *mask.shape, int(np.count_nonzero(mask)))
+                if key not in seen:  # a wider radius joined nothing here
+                    seen.add(key)
+                    yield maps.candidate(class_id, mask, x, y, level, radius)
 
 
 def score_candidates(candidates: list[Candidate], scorer: Scorer | None, num_types: int) -> FloatArray:
@@ -168,7 +171,7 @@ def connected_components(types_logits: FloatArray, level: float, photo_hw: tuple
     """The plain alternative to `find_damage`, kept to be measured against: one instance a connected region above one level."""
     found = []
     for class_id, probs in enumerate(sigmoid(types_logits)):
-        for x, y, mask in _regions((probs > level).astype(np.uint8), 0, 1):
+        for _, x, y, mask in _regions((probs > level).view(np.uint8), (0,), 1):
             crop = probs[y : y + mask.shape[0], x : x + mask.shape[1]]
             found.append((float(crop[mask].mean()), (class_id, x, y, mask)))
     height, width = types_logits.shape[1:]
@@ -187,19 +190,20 @@ def find_parts(logits: FloatArray, grouping: Grouping, photo_hw: tuple[int, int]
         photo_hw: pixels of the upright photo.
     """
     height, width = (side * grouping.part_upscale for side in logits.shape[1:])
-    best = logits.argmax(0)
+    probs = softmax(logits, axis=0)
+    best, likeliest = probs.argmax(0), probs.max(0)
+    without = probs.copy()
+    np.put_along_axis(without, best[None], 0, 0)
+    second = without.max(0)
     found = []
-    for class_id in range(len(logits) - 1):
-        if not (best == class_id).any():
+    for class_id in np.unique(best).tolist():
+        if class_id == len(logits) - 1:
             continue
-        rows, columns = np.flatnonzero((best == class_id).any(1)), np.flatnonzero((best == class_id).any(0))
-        top, bottom = max(0, rows[0] - 1), rows[-1] + 2
-        left, right = max(0, columns[0] - 1), columns[-1] + 2
-        window = logits[:, top:bottom, left:right]
-        probs = softmax(window, axis=0)
-        fine = np.stack(
-            [_upscaled(channel, grouping.part_upscale) for channel in (probs[class_id], np.delete(probs, class_id, 0).max(0))]
-        )
+        x, y, w, h = cv2.boundingRect((best == class_id).view(np.uint8))
+        top, left = max(0, y - 1), max(0, x - 1)
+        window = (slice(top, y + h + 1), slice(left, x + w + 1))
+        rivals = np.where(best[window] == class_id, second[window], likeliest[window])
+        fine = [_upscaled(values, grouping.part_upscale) for values in (probs[class_id][window], rivals)]
         mask = _without_specks(fine[0] > fine[1])
         if mask.any():
             score = float(fine[0][mask].mean())
@@ -214,9 +218,7 @@ class _TypeMaps:
 
     probs: FloatArray
     centres: FloatArray | None
-    votes: FloatArray | None  # (2, h, w) x and y that each cell takes for the middle of its instance
-    any_probs: FloatArray
-    others: FloatArray
+    described: FloatArray  # (h, w, 2 or 4): damage of any type, likeliest other type; where there are offsets, votes x and y
     photo_any: float
     levels: tuple[float, ...]
     cells_above: tuple[int, ...]  # each of the levels
@@ -229,15 +231,16 @@ class _TypeMaps:
         step = self.levels.index(level)
         above = self.levels[min(step + 1, len(self.levels) - 1)]
         below = self.levels[max(step - 1, 0)]
-        outside = self.probs[around(mask, x, y, 3, self.probs.shape)]
+        outside = around(self.probs, mask, x, y, 3)
         mean = float(inside.sum()) / area
+        cells = mask.view(np.uint8)
+        means, deviations = (column.ravel().tolist() for column in cv2.meanStdDev(self.described[window], mask=cells))
         spread, error, centre = 0.0, 0.0, 0.0
-        if self.votes is not None:
-            rows, columns = np.nonzero(mask)
-            votes_x, votes_y = self.votes[0][window][mask], self.votes[1][window][mask]
+        if len(means) == 4:
+            moments = cv2.moments(cells, binaryImage=True)
             side = math.sqrt(area)
-            error = math.hypot(votes_x.mean() - (columns.mean() + x), votes_y.mean() - (rows.mean() + y)) / side
-            spread = float(votes_x.std() + votes_y.std()) / side
+            error = math.hypot(means[2] - (moments["m10"] / area + x), means[3] - (moments["m01"] / area + y)) / side
+            spread = (deviations[2] + deviations[3]) / side
         if self.centres is not None:
             centre = float(self.centres[window].max())
         whole = self.cells_above[step]
@@ -259,8 +262,8 @@ class _TypeMaps:
                 centre,
                 min(error, 5.0),
                 min(spread, 5.0),
-                float(self.any_probs[window][mask].sum()) / area,
-                float(self.others[window][mask].sum()) / area,
+                means[0],
+                means[1],
                 self.photo_any,
             ],
             np.float32,
@@ -268,14 +271,14 @@ class _TypeMaps:
         return Candidate(class_id, mask, x, y, level, features)
 
 
-def around(mask: BoolArray, x: int, y: int, margin: int, map_hw: tuple[int, ...]) -> tuple[IntArray, IntArray]:
-    """Rows and columns of a map's cells that lie no more than `margin` cells from a crop's, and not in it."""
-    padded = cv2.copyMakeBorder(mask.view(np.uint8), margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
-    ring = cv2.dilate(padded, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) != padded
-    rows, columns = np.nonzero(ring)
-    rows, columns = rows + (y - margin), columns + (x - margin)
-    within = (rows >= 0) & (columns >= 0) & (rows < map_hw[0]) & (columns < map_hw[1])
-    return rows[within], columns[within]
+def around(values: FloatArray, mask: BoolArray, x: int, y: int, margin: int) -> FloatArray:
+    """`(N,)` values of a map's cells that lie no more than `margin` cells from a crop's at `(x, y)`, and not in it."""
+    left, top = min(x, margin), min(y, margin)
+    window = values[y - top : y + mask.shape[0] + margin, x - left : x + mask.shape[1] + margin]
+    own = np.zeros(window.shape, np.uint8)
+    own[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+    near = cv2.dilate(own, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    return window[near > own]
 
 
 def _quantile(ordered: FloatArray, share: float) -> float:
@@ -286,53 +289,69 @@ def _quantile(ordered: FloatArray, share: float) -> float:
     return float(ordered[low]) + (place - low) * float(ordered[high] - ordered[low])
 
 
-def _regions(above: NDArray[np.uint8], radius: int, min_cells: int) -> Iterator[tuple[int, int, BoolArray]]:
-    """Connected regions, those within twice `radius` cells of each other taken as one: corner and crop of each."""
+def _regions(above: NDArray[np.uint8], radii: Sequence[int], min_cells: int) -> Iterator[tuple[int, int, int, BoolArray]]:
+    """Connected regions, those within twice a radius of each other taken as one: radius, corner and crop of each.
+
+    A radius that joins nothing that the last one left apart is passed over.
+    """
     left, top, width, height = cv2.boundingRect(above)
     if not width:
         return  # OpenCV labels no empty picture
-    left, top = max(0, left - radius), max(0, top - radius)  # room for regions to meet in; beyond it nothing is set
-    above = above[top : top + height + 2 * radius, left : left + width + 2 * radius]
-    joined = above
-    if radius > 0:
-        joined = np.asarray(
-            cv2.dilate(above, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))), np.uint8
-        )
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    for label in range(1, count):
-        x, y, w, h, cells = (int(value) for value in stats[label])
-        if cells < min_cells:
-            continue
-        window = (slice(y, y + h), slice(x, x + w))
-        mask = labels[window] == label
+    room = max(radii)  # for regions to meet in; beyond it nothing is set
+    left, top = max(0, left - room), max(0, top - room)
+    above = above[top : top + height + 2 * room, left : left + width + 2 * room]
+    last = 0
+    for radius in radii:
+        joined = above
         if radius > 0:
-            mask &= above[window].view(np.bool_)
-            if np.count_nonzero(mask) < min_cells:
+            joined = np.asarray(cv2.dilate(above, _disc(radius)), np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        if count == last:
+            continue
+        last = count
+        for label, (x, y, w, h, cells) in enumerate(stats.tolist()):
+            if label == 0 or cells < min_cells:
                 continue
-            inner_x, inner_y, mask = _cropped(mask)
-            x, y = x + inner_x, y + inner_y
-        yield x + left, y + top, mask
+            window = (slice(y, y + h), slice(x, x + w))
+            mask = labels[window] == label
+            if radius > 0:
+                mask &= above[window].view(np.bool_)
+                if np.count_nonzero(mask) < min_cells:
+                    continue
+                inner_x, inner_y, mask = _cropped(mask)
+                x, y = x + inner_x, y + inner_y
+            yield radius, x + left, y + top, mask
 
 
-def _voted_regions(
-    above: NDArray[np.uint8], votes: FloatArray, centres: FloatArray, min_cells: int
-) -> Iterator[tuple[int, int, BoolArray]]:
-    """Cells grouped by the peak of `centres` that lies nearest to their vote (Cheng et al. 2020, "Panoptic-DeepLab")."""
+def _disc(radius: int) -> NDArray[Any]:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+_MOST_PEAKS = 24
+
+
+def _nearest_peaks(above: BoolArray, votes: Sequence[FloatArray], centres: FloatArray) -> NDArray[np.uint8] | None:
+    """`(h, w)`: which peak of `centres` lies nearest to the vote of each cell above, from 1; `None` with fewer than two peaks.
+
+    Source: Cheng et al. 2020, "Panoptic-DeepLab".
+    """
     peaks = (centres == cv2.dilate(centres, np.ones((7, 7), np.uint8))) & (centres > 0.1)
     peak_y, peak_x = np.nonzero(peaks)
     if len(peak_x) < 2:
-        return
-    best = np.argsort(-centres[peak_y, peak_x], kind="stable")[:24]
-    peak_y, peak_x = peak_y[best], peak_x[best]
-    rows, columns = np.nonzero(above)
-    distance = np.hypot(votes[0][rows, columns][:, None] - peak_x, votes[1][rows, columns][:, None] - peak_y)
-    nearest = distance.argmin(1)
-    for peak in range(len(peak_x)):
-        mine = nearest == peak
-        if mine.sum() >= min_cells:
-            mask = np.zeros(above.shape, bool)
-            mask[rows[mine], columns[mine]] = True
-            yield _cropped(mask)
+        return None
+    best = np.argsort(-centres[peak_y, peak_x], kind="stable")[:_MOST_PEAKS]
+    peak_y, peak_x = peak_y[best, None], peak_x[best, None]
+    distance = (votes[0][above] - peak_x) ** 2 + (votes[1][above] - peak_y) ** 2  # (peaks, cells)
+    nearest = np.zeros(above.shape, np.uint8)
+    nearest[above] = distance.argmin(0) + 1
+    return nearest
+
+
+def _voted_regions(above: NDArray[np.uint8], nearest: NDArray[np.uint8], min_cells: int) -> Iterator[tuple[int, int, BoolArray]]:
+    """Cells above, grouped by the peak that `nearest` names: corner and crop of each group."""
+    nearest = nearest * above
+    for peak in np.flatnonzero(np.bincount(nearest.ravel(), minlength=2)[1:] >= min_cells) + 1:
+        yield _cropped(nearest == peak)
 
 
 def _shared(one: Candidate, other: Candidate) -> float:
@@ -397,10 +416,12 @@ def _upscaled(values: FloatArray, times: int) -> FloatArray:
     return values if times == 1 else _resized(values, values.shape[0] * times, values.shape[1] * times)
 
 
-def _votes(offsets: FloatArray, height: int, width: int) -> FloatArray:
-    """`(2, h, w)`: x and y, in cells, of the middle that each cell points at."""
-    grid_y, grid_x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.stack([grid_x + _resized(offsets[0], height, width) * width, grid_y + _resized(offsets[1], height, width) * height])
+def _votes(offsets: FloatArray, height: int, width: int) -> tuple[FloatArray, FloatArray]:
+    """`(h, w)` each: x and y, in cells, of the middle that each cell points at."""
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    return x + _resized(offsets[0], height, width) * np.float32(width), y + _resized(offsets[1], height, width) * np.float32(
+        height
+    )
 
 
 def _to_instances(

@@ -245,6 +245,8 @@ def draw_targets(
             _draw_centre(coarse_mask, centres[channel], offsets[2 * channel : 2 * channel + 2])
     crowds = {annotation.name for annotation in sample.damages if annotation.crowd}  # regions nobody split into instances
     known = [sample.knows(name) and name not in crowds for name in classes.damage]
+    parts = _draw_parts(sample, view, size, classes, outside)
+    parts_share = float(np.mean(parts < len(classes.parts)))
     box_only = any(not annotation.has_mask for annotation in sample.damages)
     return {
         "types": torch.from_numpy(types),
@@ -255,22 +257,29 @@ def draw_targets(
         "any_known": torch.tensor(sum(known) >= 0.6 * num_types and not box_only),
         "centres": torch.from_numpy(centres),
         "offsets": torch.from_numpy(offsets),
-        "parts": torch.from_numpy(_draw_parts(sample, view, size, classes, outside)),
+        "parts": torch.from_numpy(parts),
         "severity_maps": torch.from_numpy(severity_map),
-        "vehicle": torch.tensor(_vehicle_label(sample, view, photo_hw, size, most_visible)),
+        "vehicle": torch.tensor(_vehicle_label(sample, view, photo_hw, size, most_visible, parts_share)),
         "damage": torch.tensor(_damage_label(sample, most_visible, all_known=all(known))),
         "severity": torch.tensor(worst),
     }
 
 
-def _vehicle_label(sample: Sample, view: NDArray[np.float64], photo_hw: tuple[int, int], size: int, most_visible: float) -> float:
-    """1, 0 or NaN: a small window of a photo of a whole car may show nothing but street."""
+def _vehicle_label(
+    sample: Sample, view: NDArray[np.float64], photo_hw: tuple[int, int], size: int, most_visible: float, parts_share: float
+) -> float:
+    """1, 0 or NaN: a small window of a photo of a whole vehicle may show nothing but street.
+
+    It shows the vehicle, though, where a damage or parts fill it, and most likely in the middle of a photo of a sound vehicle.
+    """
     if sample.vehicle is False:
         return 0.0
     if not (sample.vehicle or sample.damages or sample.parts):
         return math.nan
     share = size * size / (abs(np.linalg.det(view[:, :2])) * photo_hw[0] * photo_hw[1])
-    return 1.0 if share > 0.4 or most_visible > 0.5 else math.nan
+    x, y = np.linalg.solve(view[:, :2], (size / 2, size / 2) - view[:, 2]) / (photo_hw[1], photo_hw[0])
+    in_the_middle = sample.damage is False and 0.25 < x < 0.75 and 0.4 < y < 0.75
+    return 1.0 if share > 0.4 or most_visible > 0.5 or parts_share > 0.5 or in_the_middle else math.nan
 
 
 def _damage_label(sample: Sample, most_visible: float, *, all_known: bool) -> float:
