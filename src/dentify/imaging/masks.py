@@ -146,11 +146,11 @@ def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple
     pixel_columns = _cell_edges(grid_hw[1], photo_hw[1])[x : x + w + 1]
 
     # vertical stretches of cells, column by column
-    padded = np.zeros((w, h + 2), np.int8)
+    padded = np.zeros((w, h + 2), np.bool_)
     padded[:, 1:-1] = mask_crop.T
-    steps = np.diff(padded, axis=1)
-    column, first = np.nonzero(steps == 1)
-    _, last = np.nonzero(steps == -1)
+    changes = np.flatnonzero(padded.ravel()[1:] != padded.ravel()[:-1])  # each stretch begins and ends within its column
+    column, first = np.divmod(changes[::2], h + 2)
+    last = changes[1::2] % (h + 2)
     tops, bottoms = pixel_rows[first], pixel_rows[last]
 
     # each stretch, once for each column of pixels that its cells cover
@@ -313,8 +313,11 @@ def _runs_to_string(runs: IntArray) -> str:
     values = runs.copy()
     values[3:] -= runs[1:-2]
     length = np.ones(len(values), np.int64)
+    largest = max(int(values.max(initial=0)), -int(values.min(initial=0)) - 1)
     for groups in range(1, _CHARACTERS):  # a value needs one more when it does not fit `groups` × 5 signed bits
         limit = 1 << (5 * groups - 1)
+        if largest < limit:
+            break
         length += (values < -limit) | (values >= limit)
     place = np.arange(int(length.max(initial=1)))
     characters = (values[:, None] >> (5 * place)) & 0x1F  # (runs, groups)

@@ -78,19 +78,25 @@ def judge_quality(image: Photo, photo_hw: tuple[int, int]) -> Quality:
 
 def measure_quality(image: Photo) -> QualityMeasures:
     """Light and sharpness of a `(h, w, 3)` uint8 RGB photo."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey: NDArray[Any] = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     scale = MEASURED_SIDE / max(grey.shape)
     if scale < 1:
         size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     height, width = grey.shape
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    darker = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size  # (256,) share of pixels up to each level
+    darker, darker_middle = (_share_up_to(part) for part in (grey, middle))
     return QualityMeasures(
         bright_end=int(np.searchsorted(darker, _BRIGHT_END)),
-        blown_share=float(min((grey >= _BLOWN).mean(), (middle >= _BLOWN).mean())),
+        blown_share=1 - float(max(darker[_BLOWN - 1], darker_middle[_BLOWN - 1])),
         blur=_edge_blur(grey.astype(np.float32)),
     )
+
+
+def _share_up_to(grey: NDArray[Any]) -> NDArray[np.float64]:
+    """`(256,)`: share of the pixels that are as dark as each level or darker."""
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
+    return np.cumsum(counts, dtype=np.float64) / grey.size
 
 
 def _edge_blur(grey: FloatArray) -> float:
@@ -102,9 +108,12 @@ def _edge_blur(grey: FloatArray) -> float:
     """
     fine_x, fine_y, fine = _gradient(grey, _FINE)
     _, _, coarse = _gradient(grey, _COARSE)
-    angle = cv2.phase(fine_x, fine_y, angleInDegrees=True)
-    direction = np.rint(angle * (_DIRECTIONS / 180)).astype(np.int8) % _DIRECTIONS
-    direction[fine < _WEAKEST_EDGE] = -1
+    edges = np.flatnonzero(fine >= _WEAKEST_EDGE)
+    if not len(edges):
+        return 0.0
+    fine_x, fine_y, fine, coarse = (np.take(values, edges) for values in (fine_x, fine_y, fine, coarse))
+    angle = cv2.phase(fine_x, fine_y, angleInDegrees=True).ravel()
+    direction = np.rint(angle * np.float32(_DIRECTIONS / 180)).astype(np.uint8) % _DIRECTIONS
 
     wanted = max(1, int(_EDGE_SHARE * grey.size))
     worst = 0.0
@@ -113,8 +122,8 @@ def _edge_blur(grey: FloatArray) -> float:
         if len(there) < wanted / 3:
             continue  # too few edges to say anything of this direction
         if len(there) > wanted:
-            there = there[np.argpartition(fine.flat[there], -wanted)[-wanted:]]
-        ratio = np.maximum(np.square(fine.flat[there] / np.maximum(coarse.flat[there], 1e-3)), 1.0001)
+            there = there[np.argpartition(fine[there], -wanted)[-wanted:]]
+        ratio = np.maximum(np.square(fine[there] / np.maximum(coarse[there], 1e-3)), 1.0001)
         blur = np.sqrt(np.maximum(_COARSE**2 - ratio * _FINE**2, 0) / (ratio - 1))
         worst = max(worst, float(np.percentile(blur, _SHARPEST)))
     return worst
