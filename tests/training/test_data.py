@@ -205,10 +205,14 @@ def test_photos_with_rare_types_are_shown_more_often(recipe: Recipe) -> None:
     assert shown.count(0) == pytest.approx(times * shown.count(1), rel=0.05)
 
 
-def test_the_last_steps_see_more_pixels(recipe: Recipe) -> None:
-    data = recipe.data.model_copy(update={"size": 64, "final_size": 96})
+def test_the_last_steps_see_more_pixels_and_fewer_mosaics(recipe: Recipe) -> None:
+    data = recipe.data.model_copy(update={"size": 64, "final_size": 96, "mosaic": 0.5, "final_mosaic": 0.1})
     schedule = recipe.schedule.model_copy(update={"steps": 20, "round": 10, "decay": 0.25})
     changed = recipe.model_copy(update={"data": data, "schedule": schedule})
     sources = [[Sample(b"", "x")]] * len(data.train)
-    sizes = [{draw.size for draw in batch} for start in (0, 1) for batch in MixedBatches(sources, changed, first_round=start)]
-    assert sizes == [{64}] * 15 + [{96}] * 5
+    shown = [
+        {(draw.size, draw.mosaic) for draw in batch}
+        for start in (0, 1)
+        for batch in MixedBatches(sources, changed, first_round=start)
+    ]
+    assert shown == [{(64, 0.5)}] * 15 + [{(96, 0.1)}] * 5

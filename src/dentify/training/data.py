@@ -39,12 +39,21 @@ Maps = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Draw:
-    """One showing of a photo: which source, which photo of it, the number that seeds its view, and the square's side."""
+    """One showing of a photo.
+
+    Attributes:
+        source: place of its source in the recipe.
+        photo: place of the photo in its source.
+        number: what seeds its view.
+        size: side of the square.
+        mosaic: how likely a damaged photo is shown as one of four.
+    """
 
     source: int
     photo: int
     number: int
     size: int
+    mosaic: float
 
 
 def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
@@ -87,7 +96,7 @@ class Views(Dataset[dict[str, Tensor]]):
         self.serve_size = recipe.data.serve_size
         self.seed = recipe.seed
         self.train = train
-        self.mosaic, self.paste = recipe.data.mosaic, recipe.data.paste
+        self.paste = recipe.data.paste
         self.settings = Settings()
         # By place in `sources`: whole vehicles without damage, and damages with outlines.
         self.sound = [number for number, source in enumerate(sources) if source[0].vehicle and source[0].damage is False]
@@ -107,7 +116,7 @@ class Views(Dataset[dict[str, Tensor]]):
             picture, targets = warp(image, view, draw.size), draw_targets(sample, hw, view, draw.size, self.classes)
         else:
             rng = np.random.default_rng((self.seed, draw.number))
-            if draw.source in self.damaged and rng.random() < self.mosaic:
+            if draw.source in self.damaged and rng.random() < draw.mosaic:
                 picture, targets = self._mosaic(rng, sample, draw)
             elif draw.source in self.sound and self.damaged and rng.random() < self.paste:
                 picture, targets = self._pasted(rng, sample, draw.size)
@@ -174,7 +183,7 @@ class Views(Dataset[dict[str, Tensor]]):
     def _place(self, index: int) -> Draw:
         for number, source in enumerate(self.sources):
             if index < len(source):
-                return Draw(number, index, 0, self.serve_size)
+                return Draw(number, index, number=0, size=self.serve_size, mosaic=0.0)
             index -= len(source)
         raise IndexError(index)
 
@@ -396,8 +405,10 @@ class MixedBatches:
         self.per_batch = [source.per_batch for source in recipe.data.train]
         self.seed = recipe.seed
         self.steps = recipe.schedule.round
-        self.size = recipe.data.size
-        self.final_size = recipe.data.final_size or recipe.data.size
+        data = recipe.data
+        self.size, self.mosaic = data.size, data.mosaic
+        self.final_size = data.final_size or data.size
+        self.final_mosaic = data.mosaic if data.final_mosaic is None else data.final_mosaic
         self.decay_from = recipe.schedule.decay_from
         self.round = first_round
 
@@ -408,13 +419,15 @@ class MixedBatches:
         orders: dict[tuple[int, int], NDArray[np.int64]] = {}
         for step in range(self.round * self.steps, (self.round + 1) * self.steps):
             batch: list[Draw] = []
-            size = self.size if step < self.decay_from else self.final_size
+            falling = step >= self.decay_from
+            size, mosaic = (self.final_size, self.final_mosaic) if falling else (self.size, self.mosaic)
             for source, (deck, count) in enumerate(zip(self.decks, self.per_batch, strict=True)):
                 for slot in range(step * count, (step + 1) * count):
                     lap, place = divmod(slot, len(deck))
                     if (source, lap) not in orders:
                         orders[source, lap] = np.random.default_rng((self.seed, source, lap)).permutation(len(deck))
-                    batch.append(Draw(source, deck[orders[source, lap][place]], step * sum(self.per_batch) + len(batch), size))
+                    number = step * sum(self.per_batch) + len(batch)
+                    batch.append(Draw(source, deck[orders[source, lap][place]], number, size, mosaic))
             yield batch
 
 

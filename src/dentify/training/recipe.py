@@ -45,6 +45,10 @@ class ModelRecipe(_Strict):
         0, ge=0, le=8, description="how many of the encoder's first stages, the stem among them, keep their pretrained weights"
     )
 
+    drop_path: float = Field(
+        0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
+    )
+
     @model_validator(mode="after")
     def _frozen_are_pretrained(self) -> Self:
         if self.frozen_stages and self.encoder_weights is None:
@@ -100,6 +104,9 @@ class DataRecipe(_Strict):
         0.08, ge=0, lt=1, description="share of the training photos, by group, that is kept for fitting scores and thresholds"
     )
     mosaic: float = Field(0.0, ge=0, le=1, description="share of the damaged photos that is shown small, four to a picture")
+    final_mosaic: float | None = Field(
+        None, ge=0, le=1, description="the same while the rate falls, where that differs: nearer to photos as they are"
+    )
     paste: float = Field(0.0, ge=0, le=1, description="share of the sound vehicles that gets damages of other photos")
     workers: int = Field(2, ge=0, description="processes that read and distort photos")
 

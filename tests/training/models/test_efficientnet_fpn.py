@@ -10,9 +10,16 @@ pytest.importorskip("timm", reason="needs the extra `train`")
 from dentify.training.models.efficientnet_fpn import EfficientNetFPN
 
 
-def network(frozen_stages: int = 0) -> EfficientNetFPN:
+def network(frozen_stages: int = 0, drop_path: float = 0.0) -> EfficientNetFPN:
     return EfficientNetFPN(
-        encoder="tf_efficientnet_b0", num_types=5, num_parts=18, num_levels=3, width=8, fine_width=8, frozen_stages=frozen_stages
+        encoder="tf_efficientnet_b0",
+        num_types=5,
+        num_parts=18,
+        num_levels=3,
+        width=8,
+        fine_width=8,
+        frozen_stages=frozen_stages,
+        drop_path=drop_path,
     )
 
 
@@ -42,3 +49,19 @@ def test_frozen_stages_keep_weights_and_statistics() -> None:
     frozen = ("encoder.conv_stem.", "encoder.bn1.", "encoder.blocks.0.", "encoder.blocks.1.")
     assert not {name for name in changed if name.startswith(frozen)}
     assert {"encoder.blocks.2.0.conv_dw.weight", "encoder.blocks.2.0.bn1.running_mean", "lateral4.weight"} <= changed
+
+
+def test_residual_blocks_are_passed_over_in_training_alone() -> None:
+    often = network(drop_path=0.5)
+    photos = torch.randn(2, 3, 64, 64)
+
+    def features() -> torch.Tensor:
+        return often.encoder(photos)[-1]
+
+    often.train()
+    for module in often.modules():
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.Dropout):
+            module.eval()  # what is left to chance are the blocks
+    assert not torch.equal(features(), features())
+    often.eval()
+    assert torch.equal(features(), features())

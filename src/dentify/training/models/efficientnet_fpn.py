@@ -56,9 +56,10 @@ class EfficientNetFPN(nn.Module):
         width: int = 96,
         fine_width: int = 64,
         frozen_stages: int = 0,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        features: Any = timm.create_model(encoder, features_only=True, pretrained=False)
+        features: Any = timm.create_model(encoder, features_only=True, pretrained=False, drop_path_rate=drop_path)
         c2, c4, c8, c16, c32 = features.feature_info.channels()
         speed_up_depthwise(features)
         self.encoder = features
