@@ -106,8 +106,11 @@ def test_a_run_leaves_checkpoint_recipe_and_figures(run: Path, recipe: Recipe) -
     assert torch.load(run / "last.ckpt", weights_only=False)["global_step"] == 8
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
-    long = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": 12})})
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+    painted: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = recipe.schedule.model_copy(update={"steps": 12, "validate_every": 2})
+    long = recipe.model_copy(update={"schedule": schedule})
     path = tmp_path / "long.yaml"
     path.write_text(yaml.safe_dump(long.model_dump(mode="json")))
     killed = tmp_path / "killed" / "last.ckpt"
@@ -120,7 +123,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(painted: Path, recipe: Reci
     process.wait()
     taken = torch.load(killed, weights_only=False)["global_step"]
     assert 4 <= taken < 12
+    capsys.readouterr()
     train(long, data=painted, output=killed.parent, resume=killed)
+    assert [int(line.split()[1]) for line in capsys.readouterr().err.splitlines() if line.startswith("step")] == [
+        step for step in (8, 12) if step > taken
+    ]
     train(long, data=painted, output=tmp_path / "whole")
     in_one, in_two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("whole", "killed"))
     assert in_one["global_step"] == in_two["global_step"] == 12

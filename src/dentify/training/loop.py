@@ -56,6 +56,18 @@ class Lesson(lightning.LightningModule):
         batches = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
         batches.round = self.global_step // self.recipe.schedule.round
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint is written at the end of a round, before Lightning has counted it as over.
+
+        Resumed as it is, a run would first end that round: with validation, or else with one step more.
+        """
+        progress = checkpoint["loops"]["fit_loop"]
+        for counts in progress["epoch_progress"].values():
+            counts.update(dict.fromkeys(counts, counts["processed"]))
+        batches = progress["epoch_loop.batch_progress"]
+        batches["current"] = dict.fromkeys(batches["current"], 0)
+        batches["is_last_batch"] = False
+
     def on_train_batch_start(self, batch: dict[str, Tensor], index: int) -> None:
         """Dropout follows from the step's number, so that a resumed run is the same run."""
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
