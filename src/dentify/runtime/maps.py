@@ -124,7 +124,7 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
             seen: set[tuple[int, int, int, int, int]] = set()
             regions = _regions(above, grouping.radii, grouping.min_cells)
             if nearest is not None:
-                regions = chain(regions, ((-1, *region) for region in _voted_regions(above, nearest, grouping.min_cells)))
+                regions = chain(regions, _voted_regions(above, nearest, grouping.min_cells))
             for radius, x, y, mask in regions:
                 key = (x, y, *mask.shape, int(np.count_nonzero(mask)))
                 if key not in seen:  # a wider radius joined nothing here
@@ -347,11 +347,13 @@ def _nearest_peaks(above: BoolArray, votes: Sequence[FloatArray], centres: Float
     return nearest
 
 
-def _voted_regions(above: NDArray[np.uint8], nearest: NDArray[np.uint8], min_cells: int) -> Iterator[tuple[int, int, BoolArray]]:
-    """Cells above, grouped by the peak that `nearest` names: corner and crop of each group."""
+def _voted_regions(
+    above: NDArray[np.uint8], nearest: NDArray[np.uint8], min_cells: int
+) -> Iterator[tuple[int, int, int, BoolArray]]:
+    """Cells above, grouped by the peak that `nearest` names; as of `_regions`, with -1 for the radius."""
     nearest = nearest * above
     for peak in np.flatnonzero(np.bincount(nearest.ravel(), minlength=2)[1:] >= min_cells) + 1:
-        yield _cropped(nearest == peak)
+        yield -1, *_cropped(nearest == peak)
 
 
 def _shared(one: Candidate, other: Candidate) -> float:
