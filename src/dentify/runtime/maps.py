@@ -420,10 +420,9 @@ def _upscaled(values: FloatArray, times: int) -> FloatArray:
 
 def _votes(offsets: FloatArray, height: int, width: int) -> tuple[FloatArray, FloatArray]:
     """`(h, w)` each: x and y, in cells, of the middle that each cell points at."""
-    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    return x + _resized(offsets[0], height, width) * np.float32(width), y + _resized(offsets[1], height, width) * np.float32(
-        height
-    )
+    x = _resized(offsets[0], height, width) * np.float32(width) + np.arange(width, dtype=np.float32)
+    y = _resized(offsets[1], height, width) * np.float32(height) + np.arange(height, dtype=np.float32)[:, None]
+    return x, y
 
 
 def _to_instances(
