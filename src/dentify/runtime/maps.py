@@ -420,8 +420,8 @@ def _upscaled(values: FloatArray, times: int) -> FloatArray:
 
 def _votes(offsets: FloatArray, height: int, width: int) -> tuple[FloatArray, FloatArray]:
     """`(h, w)` each: x and y, in cells, of the middle that each cell points at."""
-    x = _resized(offsets[0], height, width) * np.float32(width) + np.arange(width, dtype=np.float32)
-    y = _resized(offsets[1], height, width) * np.float32(height) + np.arange(height, dtype=np.float32)[:, None]
+    x = np.arange(width, dtype=np.float32) + _resized(offsets[0], height, width) * np.float32(width)
+    y = np.arange(height, dtype=np.float32)[:, None] + _resized(offsets[1], height, width) * np.float32(height)
     return x, y
 
 
