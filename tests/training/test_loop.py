@@ -18,7 +18,7 @@ import yaml
 import dentify
 from dentify.errors import ConfigError, DatasetError, ImageError
 from dentify.training import export_bundle, read_recipe, train
-from dentify.training.loop import moving_average, rate_at
+from dentify.training.loop import Lesson, average_weights, load_lesson, moving_average, rate_at
 from dentify.training.recipe import Recipe
 
 # Lightning and torch warn of things that tests do on purpose: few workers, few batches, folders that exist.
@@ -133,6 +133,26 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     assert in_one["global_step"] == in_two["global_step"] == 12
     for name, value in in_one["state_dict"].items():
         assert torch.allclose(value.float(), in_two["state_dict"][name].float(), rtol=1e-3, atol=1e-5), name
+
+
+def test_labels_are_taught_alone_and_averaged_with_what_was(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    schedule = recipe.schedule.model_copy(update={"steps": 12})
+    model = recipe.model.model_copy(update={"only_labels": True})
+    taught = tmp_path / "labels"
+    train(recipe.model_copy(update={"schedule": schedule, "model": model}), data=painted, output=taught, resume=run / "last.ckpt")
+    before, after = (torch.load(folder / "last.ckpt", weights_only=True)["state_dict"] for folder in (run, taught))
+    changed = {name for name, value in before.items() if not torch.allclose(value.float(), after[name].float(), atol=1e-6)}
+    assert changed
+    assert all(name.startswith("network.photo.") for name in changed)
+
+    lesson = load_lesson(run / "last.ckpt")
+    average_weights(lesson, [taught / "last.ckpt"])
+    for name, value in lesson.state_dict().items():
+        if name in changed:
+            assert torch.allclose(value, (before[name] + after[name]) / 2, atol=1e-6)
+    wider = recipe.model_copy(update={"model": recipe.model.model_copy(update={"width": 16})})
+    with pytest.raises(ConfigError, match="is of another network than the checkpoint that it is to be averaged with"):
+        average_weights(Lesson(wider, None), [taught / "last.ckpt"])
 
 
 def test_an_exported_run_assesses_photos(run: Path, painted: Path, tmp_path: Path) -> None:

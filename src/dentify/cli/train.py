@@ -54,6 +54,10 @@ def train(
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A run's checkpoint, recipe.yaml beside it.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="The folder, or .zip, to write.")],
+    average_with: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CKPT", help="Average the weights with those of this checkpoint of the same network; repeatable."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder that the recipe's paths are relative to. [default: the run's]")
     ] = None,
@@ -69,4 +73,4 @@ def export(
     """  # noqa: D301 - click wants the character
     from dentify.training import export_bundle
 
-    print(export_bundle(checkpoint, output, data=data, version=version, overwrite=overwrite))
+    print(export_bundle(checkpoint, output, average_with=average_with or (), data=data, version=version, overwrite=overwrite))

@@ -48,7 +48,7 @@ from dentify.training.fit import (
     pixel_counts,
     silenced,
 )
-from dentify.training.loop import check_origins, load_lesson
+from dentify.training.loop import average_weights, check_origins, load_lesson
 from dentify.training.recipe import Recipe
 
 NETWORK_FILE = "network.onnx"
@@ -111,13 +111,20 @@ def check_parity(network: nn.Module, session: Session, inputs: Sequence[FloatArr
 
 
 def export_bundle(
-    checkpoint: Path, output: Path, *, data: Path | None = None, version: str = "1.0.0", overwrite: bool = False
+    checkpoint: Path,
+    output: Path,
+    *,
+    average_with: Sequence[Path] = (),
+    data: Path | None = None,
+    version: str = "1.0.0",
+    overwrite: bool = False,
 ) -> Path:
     """Writes the bundle of a checkpoint.
 
     Args:
         checkpoint: of `train`, with its run's `recipe.yaml` beside it.
         output: folder or zip to write.
+        average_with: other checkpoints of the same network; the bundle's weights are the mean of all.
         data: folder that the recipe's paths are relative to, that of the run where not given; its held-out photos fit scores,
             thresholds and calibration.
         version: of the bundle.
@@ -125,10 +132,12 @@ def export_bundle(
 
     Raises:
         BundleError: ONNX Runtime and torch disagree.
-        ConfigError: the checkpoint or its recipe is missing.
+        ConfigError: a checkpoint or the recipe is missing, or a checkpoint is of another network.
         DatasetError: photos cannot be read.
     """
     lesson = load_lesson(checkpoint)
+    if average_with:
+        average_weights(lesson, average_with)
     recipe = lesson.recipe
     if data is None:
         try:

@@ -13,7 +13,7 @@ import ctypes
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,9 @@ class Lesson(lightning.LightningModule):
         batches = progress["epoch_loop.batch_progress"]
         batches["current"] = dict.fromkeys(batches["current"], 0)
         batches["is_last_batch"] = False
+        if self.recipe.model.only_labels and "current_model_state" in checkpoint:
+            # Averages of the weights are what is exported: those are the maps that stay, not the last step's.
+            checkpoint["current_model_state"] = dict(checkpoint["state_dict"])
 
     def on_train_batch_start(self, batch: dict[str, Tensor], index: int) -> None:
         """Dropout follows from the step's number, so that a resumed run is the same run."""
@@ -348,6 +351,25 @@ def load_lesson(checkpoint: Path) -> Lesson:
     except RuntimeError as error:
         raise ConfigError(f"{checkpoint}: is of another network than the recipe.yaml beside it") from error
     return lesson.eval()
+
+
+def average_weights(lesson: Lesson, checkpoints: Sequence[Path]) -> None:
+    """Replaces a network's weights by the mean of its own and those of other checkpoints of it, in place.
+
+    Runs that went on from one checkpoint in different ways can be averaged: what one learned and what the other would have
+    forgotten are both kept (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+
+    Raises:
+        ConfigError: a file is no checkpoint, or is of another network.
+    """
+    own = lesson.state_dict()
+    sums = {name: value.double() for name, value in own.items()}
+    for checkpoint in checkpoints:
+        theirs = _read_checkpoint(checkpoint)["state_dict"]
+        if {name: value.shape for name, value in theirs.items()} != {name: value.shape for name, value in own.items()}:
+            raise ConfigError(f"{checkpoint}: is of another network than the checkpoint that it is to be averaged with")
+        sums = {name: value + theirs[name].double() for name, value in sums.items()}
+    lesson.load_state_dict({name: (value / (1 + len(checkpoints))).to(own[name].dtype) for name, value in sums.items()})
 
 
 def parameter_count(lesson: Lesson) -> int:

@@ -49,6 +49,10 @@ class ModelRecipe(_Strict):
         0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
     )
 
+    only_labels: bool = Field(
+        False, description="teach only the answers for the photo as a whole, of a network that `--from` brings; its maps stay"
+    )
+
     @model_validator(mode="after")
     def _frozen_are_pretrained(self) -> Self:
         if self.frozen_stages and self.encoder_weights is None:

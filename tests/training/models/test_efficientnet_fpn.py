@@ -10,7 +10,7 @@ pytest.importorskip("timm", reason="needs the extra `train`")
 from dentify.training.models.efficientnet_fpn import EfficientNetFPN
 
 
-def network(frozen_stages: int = 0, drop_path: float = 0.0) -> EfficientNetFPN:
+def network(frozen_stages: int = 0, drop_path: float = 0.0, *, only_labels: bool = False) -> EfficientNetFPN:
     return EfficientNetFPN(
         encoder="tf_efficientnet_b0",
         num_types=5,
@@ -20,6 +20,7 @@ def network(frozen_stages: int = 0, drop_path: float = 0.0) -> EfficientNetFPN:
         fine_width=8,
         frozen_stages=frozen_stages,
         drop_path=drop_path,
+        only_labels=only_labels,
     )
 
 
@@ -40,7 +41,7 @@ def test_maps_are_halves_and_quarters_of_the_photo() -> None:
 
 
 def test_frozen_stages_keep_weights_and_statistics() -> None:
-    half_frozen = network(frozen_stages=3).train()
+    half_frozen = network(frozen_stages=3)
     before = {name: value.clone() for name, value in half_frozen.state_dict().items()}
     optimizer = torch.optim.SGD((p for p in half_frozen.parameters() if p.requires_grad), lr=1.0)
     sum(output.square().mean() for output in half_frozen(torch.randn(2, 3, 64, 64)).values()).backward()
@@ -49,6 +50,17 @@ def test_frozen_stages_keep_weights_and_statistics() -> None:
     frozen = ("encoder.conv_stem.", "encoder.bn1.", "encoder.blocks.0.", "encoder.blocks.1.")
     assert not {name for name in changed if name.startswith(frozen)}
     assert {"encoder.blocks.2.0.conv_dw.weight", "encoder.blocks.2.0.bn1.running_mean", "lateral4.weight"} <= changed
+
+
+def test_labels_alone_can_be_taught() -> None:
+    settled = network(only_labels=True)
+    before = {name: value.clone() for name, value in settled.state_dict().items()}
+    optimizer = torch.optim.AdamW(settled.parameters(), lr=0.1)
+    sum(output.square().mean() for output in settled(torch.randn(2, 3, 64, 64)).values()).backward()
+    optimizer.step()
+    changed = {name for name, value in settled.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith("photo.") for name in changed)
 
 
 def test_residual_blocks_are_passed_over_in_training_alone() -> None:

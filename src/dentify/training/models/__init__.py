@@ -30,6 +30,7 @@ def build_model(recipe: Recipe, root: Path | None) -> EfficientNetFPN:
         fine_width=recipe.model.fine_width,
         frozen_stages=recipe.model.frozen_stages,
         drop_path=recipe.model.drop_path,
+        only_labels=recipe.model.only_labels,
     )
     if root is not None and recipe.model.encoder_weights is not None:
         path = root / recipe.model.encoder_weights

@@ -57,15 +57,19 @@ class EfficientNetFPN(nn.Module):
         fine_width: int = 64,
         frozen_stages: int = 0,
         drop_path: float = 0.0,
+        only_labels: bool = False,
     ) -> None:
         super().__init__()
         features: Any = timm.create_model(encoder, features_only=True, pretrained=False, drop_path_rate=drop_path)
         c2, c4, c8, c16, c32 = features.feature_info.channels()
         speed_up_depthwise(features)
         self.encoder = features
-        self.frozen = [features.conv_stem, features.bn1, *features.blocks[: frozen_stages - 1]] if frozen_stages else []
+        self.frozen: list[nn.Module] = []
+        if frozen_stages:
+            self.frozen = [features.conv_stem, features.bn1, *features.blocks[: frozen_stages - 1]]
         for module in self.frozen:
             module.requires_grad_(False)
+        self.only_labels = only_labels
         self.lateral32 = ConvNormAct(c32, width, 1)
         self.context = nn.Linear(c32, width)
         self.smooth32 = ConvNormAct(width, width)
@@ -81,11 +85,14 @@ class EfficientNetFPN(nn.Module):
         self.fine = nn.Sequential(ConvNormAct(fold + c2, 32), nn.Conv2d(32, num_types + 1, 1))
         self.coarse = nn.Conv2d(fine_width, 3 * num_types + num_parts + 1 + num_levels, 1)
         self.photo = nn.Sequential(nn.Linear(c32 + 2 * width, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 2 + num_levels))
+        if only_labels:
+            self.frozen = [module for module in self.children() if module is not self.photo]
         self.splits = (num_types, 2 * num_types, num_parts + 1, num_levels)
         self.num_types = num_types
         nn.init.constant_(self.fine[-1].bias, -3.0)  # type: ignore[arg-type]  # damage is rare: start from a low prior
         assert self.coarse.bias is not None
         nn.init.constant_(self.coarse.bias[:num_types], -4.0)
+        self.train()  # Lightning leaves modes as it finds them
 
     def train(self, mode: bool = True) -> Self:
         """Frozen stages stay in evaluation mode: their batch norms keep the statistics that they came with."""
@@ -96,14 +103,15 @@ class EfficientNetFPN(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Normalised photos to the named outputs of the module's table."""
-        f2, f4, f8, f16, f32 = self.encoder(images)
-        pooled = f32.mean((2, 3))
-        p32 = self.smooth32(self.lateral32(f32) + self.context(pooled)[:, :, None, None])
-        p16 = self.smooth16(_double(p32) + self.lateral16(f16))
-        p8 = self.smooth8(_double(p16) + self.lateral8(f8))
-        p4 = self.smooth4(_double(self.narrow(p8)) + self.lateral4(f4))
-        fine = self.fine(torch.cat([F.pixel_shuffle(p4, 2), f2], 1))
-        centres, offsets, parts, severity_maps = self.coarse(p4).split(self.splits, 1)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.only_labels):
+            f2, f4, f8, f16, f32 = self.encoder(images)
+            pooled = f32.mean((2, 3))
+            p32 = self.smooth32(self.lateral32(f32) + self.context(pooled)[:, :, None, None])
+            p16 = self.smooth16(_double(p32) + self.lateral16(f16))
+            p8 = self.smooth8(_double(p16) + self.lateral8(f8))
+            p4 = self.smooth4(_double(self.narrow(p8)) + self.lateral4(f4))
+            fine = self.fine(torch.cat([F.pixel_shuffle(p4, 2), f2], 1))
+            centres, offsets, parts, severity_maps = self.coarse(p4).split(self.splits, 1)
         labels = self.photo(torch.cat([pooled, p8.amax((2, 3)), p8.mean((2, 3))], 1))
         return {
             "types": fine[:, : self.num_types],
