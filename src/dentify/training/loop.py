@@ -13,6 +13,7 @@ import ctypes
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,7 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode")  # frozen stages are, on purpose
     try:
         trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=True if resume else None)
     except DentifyError as error:
