@@ -182,6 +182,13 @@ def test_resuming_needs_a_checkpoint(painted: Path, recipe: Recipe, tmp_path: Pa
         train(recipe, data=painted, output=tmp_path, resume=tmp_path / "last.ckpt")
 
 
+def test_labels_alone_are_not_taught_to_a_random_network(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    model = recipe.model.model_copy(update={"only_labels": True})
+    with pytest.raises(ConfigError, match="only_labels needs a trained network; say which with --from"):
+        train(recipe.model_copy(update={"model": model}), data=painted, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path, recipe: Recipe) -> None:
     before = (run / "recipe.yaml").read_bytes()
     with pytest.raises(ConfigError, match="holds a run already; go on with --resume, or give the new one another folder with -o"):

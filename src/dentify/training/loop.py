@@ -246,6 +246,8 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
     """
     if resume is not None and not resume.is_file():
         raise ConfigError(f"{resume}: no checkpoint to resume; leave out --resume to start anew")
+    if resume is None and recipe.model.only_labels:
+        raise ConfigError(f"recipe {recipe.name}: model.only_labels needs a trained network; say which with --from")
     last = output / "last.ckpt"
     if last.exists() and resume != last:
         raise ConfigError(f"{output}: holds a run already; go on with --resume, or give the new one another folder with -o")
@@ -286,9 +288,11 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode")  # frozen stages are, on purpose
+    val_loaders = val_loader if judges else None
     try:
-        trainer.fit(lesson, train_loader, val_loader if judges else None, ckpt_path=resume, weights_only=True if resume else None)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode")  # frozen stages are, on purpose
+            trainer.fit(lesson, train_loader, val_loaders, ckpt_path=resume, weights_only=True if resume else None)
     except DentifyError as error:
         raise type(error)(_last_line(error)) from error
     if trainer.interrupted:

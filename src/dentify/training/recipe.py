@@ -44,11 +44,9 @@ class ModelRecipe(_Strict):
     frozen_stages: int = Field(
         0, ge=0, le=8, description="how many of the encoder's first stages, the stem among them, keep their pretrained weights"
     )
-
     drop_path: float = Field(
         0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
     )
-
     only_labels: bool = Field(
         False, description="teach only the answers for the photo as a whole, of a network that `--from` brings; its maps stay"
     )
