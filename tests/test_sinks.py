@@ -37,12 +37,12 @@ from dentify.sinks import (
     Format,
     Result,
     StreamSink,
-    Timings,
     ZipSink,
     concerns_one_photo,
     output_stem,
     write_whole,
 )
+from dentify.summary import Timings
 
 TYPES = ("dent", "scratch", "crack")
 SAME = Conditions("b" * 64, AnswerSettings(), "0.1.0")

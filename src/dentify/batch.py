@@ -22,8 +22,9 @@ from dentify.assessor import Assessor, map_in_order
 from dentify.errors import DentifyError, OutputError
 from dentify.imaging.decode import DecodedPhoto, decode_photo
 from dentify.settings import Settings
-from dentify.sinks import Conditions, Result, Sink, Timings, concerns_one_photo
+from dentify.sinks import Conditions, Result, Sink, concerns_one_photo
 from dentify.sources import SourcePhoto
+from dentify.summary import Timings
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ place as `.NAME.part` and renamed when whole, so a killed run leaves at most som
 
 from __future__ import annotations
 
-import csv
 import errno
 import io
 import json
@@ -22,7 +21,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -31,26 +30,26 @@ from typing import Literal, Protocol, Self, TextIO
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
+from dentify.summary import (
+    SUMMARY,
+    TIMING_COLUMNS,
+    Timings,
+    csv_line,
+    earlier_rows,
+    safe_cell,
+    summary_cells,
+    summary_columns,
+    timing_cells,
+)
 
 Format = Literal["text", "json", "photo"]
 FORMATS: tuple[Format, ...] = ("text", "json", "photo")
-SUMMARY = "summary.csv"
 ERRORS = "errors.jsonl"
 
 _SUFFIXES: dict[Format, str] = {"json": ".json", "photo": ".photo.jpg", "text": ".txt"}  # in the order of writing
 _LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
 _LONGEST_NAME = 255 - len(".") - len(".photo.jpg") - len(".part")  # bytes: what nearly all file systems take
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class Timings:
-    """How long one photo took, in milliseconds: reading the file, assessing it, drawing on it. `None`: not known."""
-
-    read_ms: float | None = None
-    assess_ms: float | None = None
-    draw_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Result:
 
     assessment: Assessment
     photo: bytes | None = None
-    timings: Timings = Timings()
+    timings: Timings = field(default_factory=Timings)
 
 
 @dataclass(frozen=True)
@@ -336,11 +335,11 @@ class FolderSink(_Files):
         with _writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         for path in (self._summary.path, self._summary.part):
-            for row in _earlier_rows(path):
-                self._timings[row["name"]] = tuple(row.get(key) or "" for key in _TIMING_COLUMNS)
+            for row in earlier_rows(path):
+                self._timings[row["name"]] = tuple(row.get(key) or "" for key in TIMING_COLUMNS)
         self._summary.open()
         self._errors.open()
-        self._summary.write(_csv_line(_columns(self._damage_types)))
+        self._summary.write(csv_line(summary_columns(self._damage_types)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -403,11 +402,11 @@ class FolderSink(_Files):
         """
         stem = output_stem(result.assessment.photo.name)
         write_whole({self._folder / (stem + suffix): data for suffix, data in self._contents(result).items()})
-        self._add_row(result.assessment, _timing_cells(result.timings))
+        self._add_row(result.assessment, timing_cells(result.timings))
 
     def keep(self, assessment: Assessment) -> None:
         """Writes the row of a photo whose files stay as they are, with the timings of the run that wrote them, where known."""
-        self._add_row(assessment, self._timings.get(_safe_cell(assessment.photo.name), ("",) * len(_TIMING_COLUMNS)))
+        self._add_row(assessment, self._timings.get(safe_cell(assessment.photo.name), ("",) * len(TIMING_COLUMNS)))
 
     def discard(self, name: str) -> None:
         """Removes an earlier answer and the files beside it; what is no answer stays."""
@@ -429,14 +428,14 @@ class FolderSink(_Files):
         return self._folder / (stem + _SUFFIXES[one])
 
     def _add_row(self, assessment: Assessment, timings: Sequence[str]) -> None:
-        self._summary.write(_csv_line([*_cells(assessment, self._damage_types), *timings]))
+        self._summary.write(csv_line([*summary_cells(assessment, self._damage_types), *timings]))
 
     def _add_earlier_rows(self) -> None:
-        for row in _earlier_rows(self._summary.path):
+        for row in earlier_rows(self._summary.path):
             name = row["name"].removeprefix("./")
             stem = output_stem(name)
             if not self.is_reserved(name) and any(self._path(stem, one).exists() for one in FORMATS):
-                self._summary.write(_csv_line([row.get(column) or "" for column in _columns(self._damage_types)]))
+                self._summary.write(csv_line([row.get(column) or "" for column in summary_columns(self._damage_types)]))
 
 
 class ZipSink(_Files):
@@ -464,7 +463,7 @@ class ZipSink(_Files):
         self._overwrite = overwrite
         self._archive: zipfile.ZipFile | None = None
         # Some hundred bytes a photo; two entries of a zip cannot be written at the same time.
-        self._summary = io.StringIO(_csv_line(_columns(damage_types, timings=False)), newline="")
+        self._summary = io.StringIO(csv_line(summary_columns(damage_types, timings=False)), newline="")
         self._summary.seek(0, io.SEEK_END)
         self._errors = io.StringIO(newline="")
 
@@ -518,7 +517,7 @@ class ZipSink(_Files):
         stem = output_stem(result.assessment.photo.name)
         for suffix, data in self._contents(result).items():
             self._add(stem + suffix, data)
-        self._summary.write(_csv_line(_cells(result.assessment, self._damage_types)))
+        self._summary.write(csv_line(summary_cells(result.assessment, self._damage_types)))
 
     def keep(self, assessment: Assessment) -> None:
         """Never called, since `earlier` finds nothing."""
@@ -573,64 +572,8 @@ class _Part:
             self.part.unlink(missing_ok=True)
 
 
-_TIMING_COLUMNS = tuple(column.name for column in fields(Timings))
-
-
-def _columns(damage_types: Sequence[str], *, timings: bool = True) -> tuple[str, ...]:
-    start = ("name", "vehicle", "damage", "findings", *damage_types, "severity", "review_needed", "quality_issues")
-    return start + _TIMING_COLUMNS if timings else start
-
-
-def _cells(assessment: Assessment, damage_types: Sequence[str]) -> list[str]:
-    """A row without its timings. Empty is *not judged*, as for a type that the bundle was never taught."""
-    found = [finding.type for finding in assessment.findings]
-    counts = ["" if name in assessment.not_judged else str(found.count(name)) for name in damage_types]
-    return [
-        _safe_cell(assessment.photo.name),
-        "" if assessment.vehicle is None else _told(assessment.vehicle.present),
-        "" if assessment.damage is None else _told(assessment.damage.present),
-        str(len(found)),
-        *counts,
-        "" if assessment.severity is None else assessment.severity.level,
-        _told(assessment.review.needed),
-        " ".join(assessment.quality.issues),
-    ]
-
-
-def _told(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _timing_cells(timings: Timings) -> list[str]:
-    values = (timings.read_ms, timings.assess_ms, timings.draw_ms)
-    return ["" if value is None else f"{value:.1f}" for value in values]
-
-
-def _safe_cell(name: str) -> str:
-    """A relative path that no spreadsheet takes for a formula.
-
-    >>> _safe_cell("a/b.jpg"), _safe_cell("=HYPERLINK(1).jpg")
-    ('a/b.jpg', './=HYPERLINK(1).jpg')
-    """
-    return f"./{name}" if name.startswith(_FORMULA_STARTS) else name
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
-
-
 def _error_line(name: str, kind: str, message: str) -> str:
     return json.dumps({"name": name, "error": kind, "message": message}, ensure_ascii=False) + "\n"
-
-
-def _earlier_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Rows of a summary that an earlier run wrote, or began to write; none where there is no such file."""
-    with suppress(OSError, csv.Error), path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if "name" in (reader.fieldnames or ()):
-            yield from reader
 
 
 def _is_any_answer(text: bytes) -> bool:
