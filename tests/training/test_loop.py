@@ -18,7 +18,7 @@ import yaml
 import dentify
 from dentify.errors import ConfigError, DatasetError, ImageError
 from dentify.training import export_bundle, read_recipe, train
-from dentify.training.loop import Lesson, average_weights, load_lesson, moving_average, rate_at
+from dentify.training.loop import Lesson, average_weights, moving_average, rate_at
 from dentify.training.recipe import Recipe
 
 # Lightning and torch warn of things that tests do on purpose: few workers, few batches, folders that exist.
@@ -145,14 +145,36 @@ def test_labels_are_taught_alone_and_averaged_with_what_was(run: Path, painted: 
     assert changed
     assert all(name.startswith("network.photo.") for name in changed)
 
-    lesson = load_lesson(run / "last.ckpt")
-    average_weights(lesson, [taught / "last.ckpt"])
-    for name, value in lesson.state_dict().items():
-        if name in changed:
-            assert torch.allclose(value, (before[name] + after[name]) / 2, atol=1e-6)
+    averaged = average_weights(before, [taught / "last.ckpt"])
+    for name in changed:
+        assert torch.allclose(averaged[name], (before[name] + after[name]) / 2, atol=1e-6)
     wider = recipe.model_copy(update={"model": recipe.model.model_copy(update={"width": 16})})
     with pytest.raises(ConfigError, match="is of another network than the checkpoint that it is to be averaged with"):
-        average_weights(Lesson(wider, None), [taught / "last.ckpt"])
+        average_weights(Lesson(wider, None).state_dict(), [taught / "last.ckpt"])
+
+
+def test_a_run_begins_with_the_mean_of_several(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+    def longer(**changes: object) -> Recipe:
+        schedule = recipe.schedule.model_copy(update={"steps": 12})
+        return recipe.model_copy(update={"schedule": schedule, "model": recipe.model.model_copy(update=changes)})
+
+    other, labels = tmp_path / "other", tmp_path / "labels"
+    train(longer(), data=painted, output=other, resume=run / "last.ckpt")
+    train(
+        longer(only_labels=True),
+        data=painted,
+        output=labels,
+        resume=run / "last.ckpt",
+        average_with=[other / "last.ckpt"],
+    )
+    one, two, mean = (torch.load(folder / "last.ckpt", weights_only=True)["state_dict"] for folder in (run, other, labels))
+    maps = [name for name in one if not name.startswith("network.photo.") and one[name].is_floating_point()]
+    assert any(not torch.allclose(one[name], two[name], atol=1e-4) for name in maps)
+    for name in maps:
+        assert torch.allclose(mean[name], (one[name] + two[name]) / 2, atol=1e-5), name
+    with pytest.raises(ConfigError, match="--average-with averages with the checkpoint of --from"):
+        train(longer(), data=painted, output=tmp_path / "anew", average_with=[other / "last.ckpt"])
+    assert not (tmp_path / "anew").exists()
 
 
 def test_an_exported_run_assesses_photos(run: Path, painted: Path, tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ def train(
     start: Annotated[
         Path | None, typer.Option("--from", metavar="CKPT", help="Go on from this checkpoint, in a run of its own.")
     ] = None,
+    average_with: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CKPT", help="With --from: begin with the mean of its weights and this checkpoint's; repeatable."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -46,6 +50,7 @@ def train(
         data=data,
         output=folder,
         resume=folder / "last.ckpt" if resume else start,
+        average_with=average_with or (),
         progress=not quiet and sys.stderr.isatty(),
     )
     print(checkpoint)

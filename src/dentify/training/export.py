@@ -137,7 +137,7 @@ def export_bundle(
     """
     lesson = load_lesson(checkpoint)
     if average_with:
-        average_weights(lesson, average_with)
+        lesson.load_state_dict(average_weights(lesson.state_dict(), average_with))
     recipe = lesson.recipe
     if data is None:
         try:

@@ -41,6 +41,8 @@ class Lesson(lightning.LightningModule):
         self.recipe = recipe
         self.network = build_model(recipe, root).to(memory_format=torch.channels_last)
         self.counts: dict[str, Tensor] = {}
+        self.begin_with: Mapping[str, Tensor] = {}
+        """Weights in place of those of the checkpoint that the run goes on from; none: the checkpoint's own."""
         self.register_buffer("mean", torch.tensor(self.network.mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(self.network.std).view(1, 3, 1, 1) * 255, persistent=False)
         self.mean: Tensor
@@ -68,7 +70,9 @@ class Lesson(lightning.LightningModule):
         batches = progress["epoch_loop.batch_progress"]
         batches["current"] = dict.fromkeys(batches["current"], 0)
         batches["is_last_batch"] = False
-        if self.recipe.model.only_labels and "current_model_state" in checkpoint:
+        if self.begin_with:
+            checkpoint["state_dict"] = dict(self.begin_with)
+        if (self.begin_with or self.recipe.model.only_labels) and "current_model_state" in checkpoint:
             # Averages of the weights are what is exported: those are the maps that stay, not the last step's.
             checkpoint["current_model_state"] = dict(checkpoint["state_dict"])
 
@@ -230,7 +234,15 @@ class _Checkpoints(Callback):
         part.replace(self.path)
 
 
-def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = None, progress: bool = False) -> Path:
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    output: Path,
+    resume: Path | None = None,
+    average_with: Sequence[Path] = (),
+    progress: bool = False,
+) -> Path:
     """Trains, and returns the path of the last checkpoint.
 
     Args:
@@ -238,6 +250,7 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         data: folder that the recipe's paths are relative to.
         output: the run's folder; made if need be.
         resume: checkpoint to go on from.
+        average_with: other checkpoints of the same network; the run begins with the mean of the weights of all.
         progress: show a progress bar.
 
     Raises:
@@ -249,6 +262,8 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
     if resume is None and recipe.model.only_labels:
         raise ConfigError(f"recipe {recipe.name}: model.only_labels needs a trained network; say which with --from")
     last = output / "last.ckpt"
+    if average_with and resume in (None, last):
+        raise ConfigError("--average-with averages with the checkpoint of --from, in a run of its own; give that, too")
     if last.exists() and resume != last:
         raise ConfigError(f"{output}: holds a run already; go on with --resume, or give the new one another folder with -o")
     every = [read_source(source, data, "train") for source in recipe.data.train]
@@ -258,6 +273,8 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
     lightning.seed_everything(recipe.seed, verbose=False)  # before the first random weight
     lesson = Lesson(recipe, data if resume is None else None)
     steps_taken = 0 if resume is None else _steps_taken(resume, lesson)
+    if resume is not None and average_with:
+        lesson.begin_with = average_weights(_read_checkpoint(resume)["state_dict"], average_with)
     keep_memory()
     output.mkdir(parents=True, exist_ok=True)
     (output / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
@@ -273,7 +290,8 @@ def train(recipe: Recipe, *, data: Path, output: Path, resume: Path | None = Non
         default_root_dir=output,
         max_epochs=-1,
         max_steps=recipe.schedule.steps,
-        precision="bf16-mixed",
+        # Answers for the photo as a whole must fit what serving computes: single precision; bfloat16 moved some by 3 in logits.
+        precision="32-true" if recipe.model.only_labels else "bf16-mixed",
         callbacks=[
             WeightAveraging(avg_fn=moving_average(recipe.schedule.average)),
             _Progress(),
@@ -359,23 +377,22 @@ def load_lesson(checkpoint: Path) -> Lesson:
     return lesson.eval()
 
 
-def average_weights(lesson: Lesson, checkpoints: Sequence[Path]) -> None:
-    """Replaces a network's weights by the mean of its own and those of other checkpoints of it, in place.
+def average_weights(own: Mapping[str, Tensor], checkpoints: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of a network's weights and those of other checkpoints of it.
 
     Runs that went on from one checkpoint in different ways can be averaged: what one learned and what the other would have
-    forgotten are both kept (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    forgotten are both kept (Wortsman et al. 2022, "Model soups").
 
     Raises:
         ConfigError: a file is no checkpoint, or is of another network.
     """
-    own = lesson.state_dict()
     sums = {name: value.double() for name, value in own.items()}
     for checkpoint in checkpoints:
         theirs = _read_checkpoint(checkpoint)["state_dict"]
         if {name: value.shape for name, value in theirs.items()} != {name: value.shape for name, value in own.items()}:
             raise ConfigError(f"{checkpoint}: is of another network than the checkpoint that it is to be averaged with")
         sums = {name: value + theirs[name].double() for name, value in sums.items()}
-    lesson.load_state_dict({name: (value / (1 + len(checkpoints))).to(own[name].dtype) for name, value in sums.items()})
+    return {name: (value / (1 + len(checkpoints))).to(own[name].dtype) for name, value in sums.items()}
 
 
 def parameter_count(lesson: Lesson) -> int:
