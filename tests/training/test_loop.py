@@ -135,7 +135,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
         assert torch.allclose(value.float(), in_two["state_dict"][name].float(), rtol=1e-3, atol=1e-5), name
 
 
-def test_labels_are_taught_alone_and_averaged_with_what_was(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+def test_labels_are_taught_alone_and_averaged_with_what_was(
+    run: Path, painted: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_bfloat16 = []
+    step = Lesson.training_step
+
+    def watched(lesson: Lesson, batch: dict[str, torch.Tensor], index: int) -> torch.Tensor:
+        in_bfloat16.append(torch.is_autocast_enabled("cpu"))
+        return step(lesson, batch, index)
+
+    monkeypatch.setattr(Lesson, "training_step", watched)
     schedule = recipe.schedule.model_copy(update={"steps": 12})
     model = recipe.model.model_copy(update={"only_labels": True})
     taught = tmp_path / "labels"
@@ -144,6 +154,8 @@ def test_labels_are_taught_alone_and_averaged_with_what_was(run: Path, painted: 
     changed = {name for name, value in before.items() if not torch.allclose(value.float(), after[name].float(), atol=1e-6)}
     assert changed
     assert all(name.startswith("network.photo.") for name in changed)
+    assert in_bfloat16
+    assert not any(in_bfloat16)  # what serves computes in single precision
 
     averaged = average_weights(before, [taught / "last.ckpt"])
     for name in changed:
