@@ -10,11 +10,13 @@ from hypothesis.extra import numpy as hnp
 
 from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.runtime.maps import (
+    choose,
     connected_components,
     find_candidates,
     find_damage,
     find_parts,
     score_candidates,
+    spread,
     thin_out,
 )
 
@@ -76,6 +78,37 @@ def test_of_overlapping_candidates_the_likeliest_stays() -> None:
     assert whole not in thin_out(candidates, prefers_pieces, 0.5)
 
 
+def test_what_was_cut_tightly_spreads_to_all_that_connects_above_the_level() -> None:
+    probs = np.full((1, 8, 24), 0.1, np.float32)
+    probs[0, 2:6, 2:12] = 0.6
+    probs[0, 3:5, 4:8] = 0.9
+    probs[0, 2:6, 16:20] = 0.6  # does not connect
+    tight = next(find_candidates(probs, {}, Grouping(levels=(0.8,))))
+    (wide,) = spread([tight], np.float32([0.7]), probs, 0.5)
+    assert (wide.x, wide.y, wide.mask.shape, wide.cells) == (2, 2, (4, 10), 40)
+    assert wide.level == 0.5
+    assert spread([tight], np.float32([0.7]), probs, 0.8) == [tight]
+
+
+def two_peaks() -> np.ndarray:
+    probs = np.full((1, 8, 24), 0.1, np.float32)
+    probs[0, 2:6, 2:22] = 0.6
+    probs[0, 3:5, 4:8] = probs[0, 3:5, 16:20] = 0.9
+    return probs
+
+
+def test_between_two_likely_neighbours_each_cell_goes_to_the_nearer() -> None:
+    left, right = find_candidates(two_peaks(), {}, Grouping(levels=(0.8,)))
+    found = spread([left, right], np.float32([0.7, 0.6]), two_peaks(), 0.5)
+    assert [(each.x, each.mask.shape[1], each.cells) for each in found] == [(2, 10, 40), (12, 10, 40)]
+
+
+def test_an_unlikely_neighbour_gives_way() -> None:
+    left, right = find_candidates(two_peaks(), {}, Grouping(levels=(0.8,)))
+    told = choose([left, right], np.float32([0.7, 0.2]), two_peaks(), Grouping(levels=(0.8,), spread_to=0.5))
+    assert [(score, each.cells) for score, each in told] == [(pytest.approx(0.7), 80)]
+
+
 def test_finer_masks_follow_the_interpolated_map_and_stay_with_their_region() -> None:
     two = blank(8, 8)
     two[1:4, 1:4] = two[5:7, 5:7] = True
@@ -122,9 +155,12 @@ def test_each_part_is_one_instance_without_specks() -> None:
     hnp.arrays(np.float32, (2, 12, 20), elements=st.floats(-6, 6, width=32)),
     st.sampled_from([(12, 20), (480, 640), (31, 17)]),
     st.sampled_from([1, 2, 4]),
+    st.sampled_from([None, 0.3, 0.5]),
 )
-def test_whatever_the_maps_say_findings_lie_on_the_photo(maps: np.ndarray, photo_hw: tuple[int, int], upscale: int) -> None:
-    found = find_damage(maps, {}, Grouping(levels=(0.3, 0.6), radii=(0, 1), upscale=upscale), photo_hw)
+def test_whatever_the_maps_say_findings_lie_on_the_photo(
+    maps: np.ndarray, photo_hw: tuple[int, int], upscale: int, spread_to: float | None
+) -> None:
+    found = find_damage(maps, {}, Grouping(levels=(0.3, 0.6), radii=(0, 1), upscale=upscale, spread_to=spread_to), photo_hw)
     assert ((found.boxes_xyxy >= 0) & (found.boxes_xyxy <= np.array([photo_hw[1], photo_hw[0]] * 2) + 1e-3)).all()
     assert (found.boxes_xyxy[:, 2:] > found.boxes_xyxy[:, :2]).all()
     assert ((found.scores >= 0) & (found.scores <= 1)).all()

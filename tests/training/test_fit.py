@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,16 @@ def test_only_types_that_the_source_labels_are_gathered() -> None:
 def test_one_annotation_makes_one_finding_right_and_the_rest_wrong() -> None:
     told = tell(evidence(0, seen=[(8, 8), (40, 40)], annotated=[(8, 8)]), GROUPING, None, 2)
     assert sorted(told.right.tolist()) == [False, True]
+
+
+def test_a_finding_is_judged_as_it_is_told() -> None:
+    """Cut above 0.9 the candidate is a quarter of the dent; spread to 0.3 it is all of it."""
+    photo = evidence(0, seen=[(8, 8)], annotated=[(8, 8)])
+    photo.probs[0, 4:8, 4:8] = 0.95
+    tight = replace(photo.candidates[0], mask=np.ones((4, 4), bool), x=4, y=4, level=0.9)
+    photo = replace(photo, candidates=[tight])
+    assert not tell(photo, GROUPING, None, 2).right.any()
+    assert tell(photo, GROUPING.model_copy(update={"spread_to": 0.3}), None, 2).right.all()
 
 
 def test_average_precision_by_hand() -> None:

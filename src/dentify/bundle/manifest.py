@@ -208,6 +208,9 @@ class Grouping(_Strict):
     radii: tuple[Annotated[int, Field(ge=0, le=64)], ...] = Field((0,), description="cells over which regions are taken as one")
     min_cells: int = Field(1, ge=1, description="smallest candidate")
     overlap: Probability = Field(0.5, description="share of the smaller of two candidates of a type above which one gives way")
+    spread_to: Probability | None = Field(
+        None, description="probability down to which a candidate that stays takes in the cells around it; as it was cut if absent"
+    )
     upscale: int = Field(1, ge=1, le=8, description="how much finer the findings' masks are than the maps")
     part_upscale: int = Field(1, ge=1, le=8, description="how much finer the parts' masks are than the maps")
     scorer: Scorer | None = None

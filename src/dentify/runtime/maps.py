@@ -4,7 +4,8 @@ Which pixels are damaged is what the network learns well; where one damage ends 
 about. So every plausible grouping of a type's pixels becomes a *candidate*: the connected regions above several levels, regions
 that lie close to each other taken as one (annotators outline a spray of scratches as one scratch), and the pixels that vote for
 the same middle. A small network (`Scorer`, its few hundred weights stand in the manifest) then says of each candidate how
-likely it matches what an annotator would outline; of candidates of one type that overlap the likeliest stays.
+likely it matches what an annotator would outline; of candidates of one type that overlap the likeliest stays, and spreads to the
+cells around it that are likely damaged so, too.
 
 All coordinates in here are cells of the maps, which cover the photo evenly; `Instances` carry them back to the photo.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -55,7 +56,7 @@ class Candidate:
 def find_damage(
     types_logits: FloatArray, auxiliary: Mapping[str, FloatArray], grouping: Grouping, photo_hw: tuple[int, int]
 ) -> Instances:
-    """Candidates of every type, scored, overlapping ones of a type thinned out.
+    """Candidates of every type, scored, overlapping ones of a type thinned out, those that stay spread.
 
     Args:
         types_logits: `(C, h, w)` float32 over the photo.
@@ -74,10 +75,8 @@ def find_damage(
     if not candidates:
         return Instances.empty(photo_hw, grid_hw)
     scores = score_candidates(candidates, grouping.scorer, len(probs))
-    kept = thin_out(candidates, scores, grouping.overlap)
-    return _to_instances(
-        [(float(scores[index]), refine(candidates[index], probs, grouping.upscale)) for index in kept], grid_hw, photo_hw
-    )
+    kept = choose(candidates, scores, probs, grouping)
+    return _to_instances([(score, refine(candidate, probs, grouping.upscale)) for score, candidate in kept], grid_hw, photo_hw)
 
 
 def damage_probabilities(types_logits: FloatArray, auxiliary: Mapping[str, FloatArray]) -> FloatArray:
@@ -152,7 +151,20 @@ def scorer_inputs(features: FloatArray, class_ids: NDArray[np.int64], num_types:
     return np.concatenate([features, np.eye(num_types, dtype=np.float32)[class_ids]], axis=1)
 
 
-def thin_out(candidates: list[Candidate], scores: FloatArray, overlap: float) -> list[int]:
+def choose(
+    candidates: Sequence[Candidate], scores: FloatArray, probs: FloatArray, grouping: Grouping
+) -> list[tuple[float, Candidate]]:
+    """Scores and candidates that stay, best first, spread; no two of a type share more than `grouping.overlap` of the smaller."""
+    kept = thin_out(candidates, scores, grouping.overlap)
+    chosen, scores = [candidates[index] for index in kept], scores[kept]
+    if grouping.spread_to is not None:
+        chosen = spread(chosen, scores, probs, grouping.spread_to)
+        kept = thin_out(chosen, scores, grouping.overlap)
+        chosen, scores = [chosen[index] for index in kept], scores[kept]
+    return list(zip(scores.tolist(), chosen, strict=True))
+
+
+def thin_out(candidates: Sequence[Candidate], scores: FloatArray, overlap: float) -> list[int]:
     """Indices of the candidates that stay, best first.
 
     Of two candidates of one type the better stays alone when they share more than `overlap` of the smaller one.
@@ -165,6 +177,54 @@ def thin_out(candidates: list[Candidate], scores: FloatArray, overlap: float) ->
         ):
             kept.append(int(index))
     return kept
+
+
+_RIVAL = 0.5
+
+
+def spread(candidates: Sequence[Candidate], scores: FloatArray, probs: FloatArray, level: float) -> list[Candidate]:
+    """The same candidates, those cut above `level` with every cell above it that connects to them.
+
+    A high level tells instances apart, but outlines them too tightly. Cells that connect to several of a type go to the nearest
+    of them; a candidate of less than half another's score is no rival to it.
+
+    Args:
+        candidates: best first.
+        scores: of the candidates.
+        probs: `(C, h, w)` in [0, 1].
+        level: where to stop.
+    """
+    found = list(candidates)
+    for class_id in {candidate.class_id for candidate in candidates if candidate.level > level}:
+        _, labels = cv2.connectedComponents((probs[class_id] > level).view(np.uint8), connectivity=8)
+        same = [index for index, candidate in enumerate(candidates) if candidate.class_id == class_id]
+        for index in same:
+            own = candidates[index]
+            if own.level <= level:
+                continue
+            window = labels[own.y : own.y + own.mask.shape[0], own.x : own.x + own.mask.shape[1]]
+            connects = np.zeros(int(labels.max()) + 1, np.bool_)
+            connects[window[own.mask]] = True
+            mask = connects[labels]
+            rivals = [other for other in same if other != index and scores[other] >= _RIVAL * scores[index]]
+            if rivals:
+                distance = _distance(own, mask.shape)
+                for other in rivals:
+                    theirs = _distance(candidates[other], mask.shape)
+                    mask &= distance <= theirs if index < other else distance < theirs
+            mask[own.y : own.y + own.mask.shape[0], own.x : own.x + own.mask.shape[1]] |= own.mask
+            x, y, crop = _cropped(mask)
+            found[index] = replace(own, mask=crop, x=x, y=y, level=level)
+    return found
+
+
+def _distance(candidate: Candidate, hw: tuple[int, ...]) -> FloatArray:
+    """`(h, w)` cells from each cell of a map to the nearest of a candidate's."""
+    elsewhere = np.ones(hw, np.uint8)
+    elsewhere[
+        candidate.y : candidate.y + candidate.mask.shape[0], candidate.x : candidate.x + candidate.mask.shape[1]
+    ] = ~candidate.mask
+    return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, 3), np.float32)
 
 
 def connected_components(types_logits: FloatArray, level: float, photo_hw: tuple[int, int]) -> Instances:

@@ -57,7 +57,9 @@ PARITY_PHOTOS = 50
 LARGEST_DIFFERENCE = 1e-3
 LEAST_IOU = 0.999
 
-GROUPING = m.Grouping(levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 4, 11), min_cells=12, overlap=0.5, upscale=3, part_upscale=4)
+GROUPING = m.Grouping(
+    levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 4, 11), min_cells=12, overlap=0.5, spread_to=0.45, upscale=3, part_upscale=4
+)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -23,12 +24,12 @@ from dentify.runtime.instances import BoolArray, FloatArray
 from dentify.runtime.labels import calibrated
 from dentify.runtime.maps import (
     Candidate,
+    choose,
     damage_probabilities,
     find_candidates,
     refine,
     score_candidates,
     scorer_inputs,
-    thin_out,
 )
 from dentify.training.augment import Matrix
 from dentify.training.data import draw_annotation
@@ -46,7 +47,7 @@ class Evidence:
         candidates: of the types that its source labels.
         ious: one `(M,)` array a candidate: its mask's IoU with each annotated instance, 0 where the type is another.
         types: `(M,)` class ids of the annotated instances.
-        truth: `(H, W)` boolean truth on the fine grid of each type that is there.
+        instances: `(H, W)` boolean on the fine grid, one an annotated instance.
         known: `(C,)` whether the source labels the type.
         probs: `(C, h, w)` the network's.
         gates: logits of `vehicle` and `damage` for this view.
@@ -56,10 +57,18 @@ class Evidence:
     candidates: list[Candidate]
     ious: FloatArray
     types: NDArray[np.int64]
-    truth: Mapping[int, BoolArray]
+    instances: tuple[BoolArray, ...]
     known: BoolArray
     probs: FloatArray
     gates: Mapping[str, float]
+
+    @cached_property
+    def truth(self) -> Mapping[int, BoolArray]:
+        """`(H, W)` boolean truth on the fine grid of each type that is there."""
+        truth: dict[int, BoolArray] = {}
+        for mask, class_id in zip(self.instances, self.types.tolist(), strict=True):
+            truth[class_id] = truth[class_id] | mask if class_id in truth else mask
+        return truth
 
 
 def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Sequence[str], grouping: Grouping) -> Evidence:
@@ -85,22 +94,35 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
             if mask.any():
                 masks.append(mask)
                 types.append(names.index(damage.name))
-    truth: dict[int, BoolArray] = {}
-    for mask, class_id in zip(masks, types, strict=True):
-        truth[class_id] = truth[class_id] | mask if class_id in truth else mask
     candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
+    gates = {gate: float(outputs[gate][0]) for gate in ("vehicle", "damage")}
+    class_ids = np.array(types, np.int64)
+    return Evidence(
+        photo=photo,
+        candidates=candidates,
+        ious=_ious(candidates, masks, class_ids, probs, grouping.upscale),
+        types=class_ids,
+        instances=tuple(masks),
+        known=known,
+        probs=probs,
+        gates=gates,
+    )
+
+
+def _ious(
+    candidates: Sequence[Candidate], masks: Sequence[BoolArray], types: NDArray[np.int64], probs: FloatArray, upscale: int
+) -> FloatArray:
+    """`(N, M)` of candidates and annotated instances, 0 where the types differ; see `Evidence`."""
     ious = np.zeros((len(candidates), len(masks)), np.float32)
     sizes = [int(mask.sum()) for mask in masks]
     for row, candidate in enumerate(candidates):
-        _, x, y, crop = refine(candidate, probs, grouping.upscale)
+        _, x, y, crop = refine(candidate, probs, upscale)
         window = (slice(y, y + crop.shape[0]), slice(x, x + crop.shape[1]))
         area = int(crop.sum())
-        for column, (mask, class_id) in enumerate(zip(masks, types, strict=True)):
-            if class_id == candidate.class_id:
-                both = int((mask[window] & crop).sum())
-                ious[row, column] = both / (area + sizes[column] - both)
-    gates = {gate: float(outputs[gate][0]) for gate in ("vehicle", "damage")}
-    return Evidence(photo, candidates, ious, np.array(types, np.int64), truth, known, probs, gates)
+        for column in np.flatnonzero(types == candidate.class_id).tolist():
+            both = int((masks[column][window] & crop).sum())
+            ious[row, column] = both / (area + sizes[column] - both)
+    return ious
 
 
 LEAST_CANDIDATES = 50
@@ -158,7 +180,7 @@ class Told:
     """What a bundle would tell of one photo, best first, and whether it is right."""
 
     evidence: Evidence
-    kept: list[int]
+    findings: list[Candidate]
     scores: FloatArray
     class_ids: NDArray[np.int64]
     right: BoolArray
@@ -176,20 +198,21 @@ def cross_told(evidence: Sequence[Evidence], grouping: Grouping, num_types: int,
 
 
 def tell(evidence: Evidence, grouping: Grouping, scorer: Scorer | None, num_types: int) -> Told:
-    """Scores a photo's candidates, thins them out and matches them with the truth, most confident first."""
+    """Scores a photo's candidates, chooses among them and matches these with the truth, most confident first."""
     if not evidence.candidates:
         return Told(evidence, [], np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
     scores = score_candidates(evidence.candidates, scorer, num_types)
-    kept = thin_out(evidence.candidates, scores, grouping.overlap)
+    chosen = choose(evidence.candidates, scores, evidence.probs, grouping)
+    findings = [candidate for _, candidate in chosen]
     taken = np.zeros(len(evidence.types), np.bool_)
-    right = np.zeros(len(kept), np.bool_)
-    for place, index in enumerate(kept):
-        ious = np.where(taken, 0, evidence.ious[index])
+    right = np.zeros(len(findings), np.bool_)
+    for place, row in enumerate(_ious(findings, evidence.instances, evidence.types, evidence.probs, grouping.upscale)):
+        ious = np.where(taken, 0, row)
         if len(ious) and ious.max() >= 0.5:
             right[place] = True
             taken[int(ious.argmax())] = True
-    class_ids = np.array([evidence.candidates[index].class_id for index in kept], np.int64)
-    return Told(evidence, kept, scores[kept], class_ids, right)
+    class_ids = np.array([candidate.class_id for candidate in findings], np.int64)
+    return Told(evidence, findings, np.array([score for score, _ in chosen], np.float32), class_ids, right)
 
 
 def average_precision50(told: Sequence[Told], class_id: int) -> float:
@@ -226,7 +249,7 @@ def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[n
         if class_id in evidence.truth:
             truth[class_id] = evidence.truth[class_id]
         for place in np.flatnonzero((photo.class_ids == class_id) & (photo.scores >= thresholds[class_id])).tolist():
-            _, x, y, crop = refine(evidence.candidates[photo.kept[place]], evidence.probs, upscale)
+            _, x, y, crop = refine(photo.findings[place], evidence.probs, upscale)
             drawn[class_id, y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
     drawn[num_types], truth[num_types] = drawn.any(axis=0), truth.any(axis=0)
     return np.stack([np.count_nonzero(drawn & truth, axis=(1, 2)), np.count_nonzero(drawn | truth, axis=(1, 2))], axis=1)
@@ -288,7 +311,7 @@ def calibrate(told: Sequence[Told], curves: Mapping[str, ScoreCalibration], name
 
 def silenced(photo: Told) -> Told:
     """The same photo where a gate holds its findings back."""
-    return replace(photo, kept=[], scores=photo.scores[:0], class_ids=photo.class_ids[:0], right=photo.right[:0])
+    return replace(photo, findings=[], scores=photo.scores[:0], class_ids=photo.class_ids[:0], right=photo.right[:0])
 
 
 THRESHOLDS = np.round(np.arange(0.025, 0.61, 0.025), 3).astype(np.float32)
@@ -337,8 +360,7 @@ def _ladders(told: Sequence[Told], num_types: int) -> tuple[NDArray[np.uint8], B
     for photo in told:
         evidence = photo.evidence
         steps = np.zeros(evidence.probs.shape, np.uint8)
-        for index, score in zip(photo.kept, photo.scores, strict=True):
-            found = evidence.candidates[index]
+        for found, score in zip(photo.findings, photo.scores, strict=True):
             window = steps[found.class_id, found.y : found.y + found.mask.shape[0], found.x : found.x + found.mask.shape[1]]
             np.maximum(window, np.searchsorted(THRESHOLDS, score, "right"), out=window, where=found.mask, casting="unsafe")
         truth = np.zeros(evidence.probs.shape, np.bool_)
