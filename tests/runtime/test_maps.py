@@ -103,6 +103,14 @@ def test_between_two_likely_neighbours_each_cell_goes_to_the_nearer() -> None:
     assert [(each.x, each.mask.shape[1], each.cells) for each in found] == [(2, 10, 40), (12, 10, 40)]
 
 
+def test_a_neighbour_that_does_not_connect_takes_nothing() -> None:
+    probs = two_peaks()
+    probs[0, :, 15] = 0.1  # between them, nearer to the right one
+    left, right = find_candidates(probs, {}, Grouping(levels=(0.8,)))
+    found = spread([left, right], np.float32([0.7, 0.6]), probs, 0.5)
+    assert [(each.x, each.mask.shape[1], each.cells) for each in found] == [(2, 13, 52), (16, 6, 24)]
+
+
 def test_an_unlikely_neighbour_gives_way() -> None:
     left, right = find_candidates(two_peaks(), {}, Grouping(levels=(0.8,)))
     told = choose([left, right], np.float32([0.7, 0.2]), two_peaks(), Grouping(levels=(0.8,), spread_to=0.5))

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.runtime.instances import BoolArray, FloatArray, Instances
 from dentify.runtime.labels import sigmoid, softmax
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,10 @@ class Candidate:
     def cells(self) -> int:
         """How many cells it holds."""
         return int(np.count_nonzero(self.mask))
+
+    def window(self, values: NDArray[_T]) -> NDArray[_T]:
+        """Its crop of a map, a view."""
+        return values[self.y : self.y + self.mask.shape[0], self.x : self.x + self.mask.shape[1]]
 
 
 def find_damage(
@@ -196,23 +202,29 @@ def spread(candidates: Sequence[Candidate], scores: FloatArray, probs: FloatArra
     """
     found = list(candidates)
     for class_id in {candidate.class_id for candidate in candidates if candidate.level > level}:
-        _, labels = cv2.connectedComponents((probs[class_id] > level).view(np.uint8), connectivity=8)
+        count, labels = cv2.connectedComponents((probs[class_id] > level).view(np.uint8), connectivity=8)
         same = [index for index, candidate in enumerate(candidates) if candidate.class_id == class_id]
         for index in same:
             own = candidates[index]
             if own.level <= level:
                 continue
-            window = labels[own.y : own.y + own.mask.shape[0], own.x : own.x + own.mask.shape[1]]
-            connects = np.zeros(int(labels.max()) + 1, np.bool_)
-            connects[window[own.mask]] = True
-            mask = connects[labels]
-            rivals = [other for other in same if other != index and scores[other] >= _RIVAL * scores[index]]
+            connects = np.zeros(count, np.bool_)
+            connects[own.window(labels)[own.mask]] = True
+            region = connects[labels]
+            mask = region.copy()
+            rivals = [
+                other
+                for other in same
+                if other != index
+                and scores[other] >= _RIVAL * scores[index]
+                and (candidates[other].window(region) & candidates[other].mask).any()
+            ]
             if rivals:
-                distance = _distance(own, mask.shape)
+                distance = _distance(own, region.shape)
                 for other in rivals:
-                    theirs = _distance(candidates[other], mask.shape)
+                    theirs = _distance(candidates[other], region.shape)
                     mask &= distance <= theirs if index < other else distance < theirs
-            mask[own.y : own.y + own.mask.shape[0], own.x : own.x + own.mask.shape[1]] |= own.mask
+            own.window(mask)[own.mask] = True
             x, y, crop = _cropped(mask)
             found[index] = replace(own, mask=crop, x=x, y=y, level=level)
     return found

@@ -361,7 +361,7 @@ def _ladders(told: Sequence[Told], num_types: int) -> tuple[NDArray[np.uint8], B
         evidence = photo.evidence
         steps = np.zeros(evidence.probs.shape, np.uint8)
         for found, score in zip(photo.findings, photo.scores, strict=True):
-            window = steps[found.class_id, found.y : found.y + found.mask.shape[0], found.x : found.x + found.mask.shape[1]]
+            window = found.window(steps[found.class_id])
             np.maximum(window, np.searchsorted(THRESHOLDS, score, "right"), out=window, where=found.mask, casting="unsafe")
         truth = np.zeros(evidence.probs.shape, np.bool_)
         for class_id in set(evidence.truth) & set(np.flatnonzero(evidence.known).tolist()):
