@@ -162,6 +162,15 @@ def test_a_gate_is_sure_where_its_logits_part_and_even_where_they_mix() -> None:
     assert gate_threshold(probabilities[truth], truth[truth]) == 0.5
 
 
+def test_of_thresholds_that_are_about_as_good_one_may_ask_for_the_strictest() -> None:
+    """One of 200 cars at 0.4, the rest at 0.8: turning it away is half a per cent of the cars, and tells nothing."""
+    truth = np.array([True] * 200 + [False] * 100)
+    probabilities = np.concatenate([np.full(1, 0.4), np.full(199, 0.8), np.full(100, 0.2)]).astype(np.float32)
+    assert gate_threshold(probabilities, truth, strictness=0.0) == 0.21
+    assert gate_threshold(probabilities, truth, strictness=1.0) == 0.8
+    assert gate_threshold(probabilities, truth, strictness=1.0, tolerance=0.0) == 0.4
+
+
 def test_a_temperature_makes_the_overconfident_modest() -> None:
     """Logits of 6 against 0 and 0 say 99.5 %; the level is right on two of three photos."""
     logits = [np.float32([6.0, 0.0, 0.0])] * 300

@@ -422,12 +422,30 @@ def fit_temperature(logits: Sequence[FloatArray], truth: Sequence[int], *, least
     return SeverityCalibration(temperature=round(math.exp(best), 4))
 
 
-def gate_threshold(probabilities: FloatArray, truth: NDArray[np.bool_], weights: NDArray[np.floating] | None = None) -> float:
-    """The probability at which the two kinds of mistake, each as a share of its class, are least in sum."""
+def gate_threshold(
+    probabilities: FloatArray,
+    truth: NDArray[np.bool_],
+    weights: NDArray[np.floating] | None = None,
+    *,
+    strictness: float = 0.5,
+    tolerance: float = 0.01,
+) -> float:
+    """A probability at which the two kinds of mistake, each as a share of its class, are about as few in sum as they can be.
+
+    Held-out photos of one kind may be a hundred: a difference of a few is noise, so all thresholds within `tolerance` of the
+    best count as good.
+
+    Args:
+        probabilities: `(N,)` of yes.
+        truth: `(N,)` right answers.
+        weights: `(N,)`, equal when left out.
+        strictness: which of the good ones: 0 the lowest, 1 the highest.
+        tolerance: summed shares of mistakes.
+    """
     if truth.all() or not truth.any():
         return 0.5
     balanced = _balanced(truth, weights)
     steps = np.round(np.arange(0.05, 0.96, 0.01), 2)
     mistakes = [float(balanced[truth != (probabilities >= step)].sum()) for step in steps]
-    good = np.flatnonzero(np.array(mistakes) <= min(mistakes) + 1e-9)
-    return float(steps[good[len(good) // 2]])
+    good = np.flatnonzero(np.array(mistakes) <= min(mistakes) + tolerance + 1e-9)
+    return float(steps[good[round(strictness * (len(good) - 1))]])
