@@ -253,17 +253,16 @@ def fit_all(
         probabilities = sigmoid(logits / calibrations[gate].temperature + calibrations[gate].bias)
         cuts[gate] = gate_threshold(probabilities, answers, weights, strictness=STRICTNESS[gate])
 
-    def let_through(photo: Told) -> bool:
-        return all(
-            gate_probability([photo.evidence.gates[gate]], [1.0], calibrations[gate]) >= cuts[gate] for gate in calibrations
-        )
+    def let_through(photo: Evidence) -> bool:
+        return all(gate_probability([photo.gates[gate]], [1.0], calibrations[gate]) >= cuts[gate] for gate in calibrations)
 
-    grouping = GROUPING.model_copy(update={"scorer": fit_scorer(evidence, len(names), seed=recipe.seed)})
-    scored = cross_told(evidence, GROUPING, len(names), seed=recipe.seed)
-    # What a gate holds back is never told, so confidences and thresholds need not guard against it.
-    curves = fit_curves([photo for photo in scored if let_through(photo)], names)
+    # What a gate holds back is never told, so scorer, confidences and thresholds need not guard against it.
+    taught = [photo for photo in evidence if let_through(photo)]
+    grouping = GROUPING.model_copy(update={"scorer": fit_scorer(taught, len(names), seed=recipe.seed)})
+    scored = cross_told(evidence, GROUPING, len(names), seed=recipe.seed, teaches=let_through)
+    curves = fit_curves([photo for photo in scored if let_through(photo.evidence)], names)
     scored = calibrate(scored, curves, names)
-    told = [photo if let_through(photo) else silenced(photo) for photo in scored]
+    told = [photo if let_through(photo.evidence) else silenced(photo) for photo in scored]
     findings = choose_thresholds(told, names)
     return Fitted(
         grouping=grouping,
