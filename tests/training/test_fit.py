@@ -15,6 +15,7 @@ from dentify.training.fit import (
     Evidence,
     average_precision50,
     choose_thresholds,
+    cross_told,
     fit_curves,
     fit_gate,
     fit_scorer,
@@ -142,7 +143,16 @@ def test_thresholds_keep_what_helps_the_pixels() -> None:
         told = tell(evidence(number, seen=[(8, 8), (40, 40)], annotated=[(8, 8)]), GROUPING, None, 2)
         told.scores[:] = np.where(told.right, 0.5, 0.2)
         photos.append(told)
-    assert 0.2 < choose_thresholds(photos, NAMES)["dent"] <= 0.5
+    assert choose_thresholds(photos, NAMES)["dent"] == pytest.approx(0.225)  # the lowest of those that keep the wrong ones out
+    assert choose_thresholds(photos, NAMES, tolerance=2.0)["dent"] == pytest.approx(0.1)
+
+
+def test_only_photos_that_teach_make_the_scorer_of_others() -> None:
+    """A hundred photos on which no dent is right would halve all scores; held back by a gate they teach nothing."""
+    right = [evidence(number, seen=[(8, 8)], annotated=[(8, 8)]) for number in range(100)]
+    wrong = [evidence(number, seen=[(8, 8)], annotated=[]) for number in range(100, 200)]
+    told = cross_told([*right, *wrong], GROUPING, 2, seed=0, teaches=lambda photo: photo.photo < 100)
+    assert np.mean([photo.scores[0] for photo in told if photo.evidence.photo < 100]) > 0.9
 
 
 def test_a_gate_is_sure_where_its_logits_part_and_even_where_they_mix() -> None:

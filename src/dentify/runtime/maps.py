@@ -233,9 +233,7 @@ def spread(candidates: Sequence[Candidate], scores: FloatArray, probs: FloatArra
 def _distance(candidate: Candidate, hw: tuple[int, ...]) -> FloatArray:
     """`(h, w)` cells from each cell of a map to the nearest of a candidate's."""
     elsewhere = np.ones(hw, np.uint8)
-    elsewhere[
-        candidate.y : candidate.y + candidate.mask.shape[0], candidate.x : candidate.x + candidate.mask.shape[1]
-    ] = ~candidate.mask
+    candidate.window(elsewhere)[candidate.mask] = 0
     return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, 3), np.float32)
 
 
