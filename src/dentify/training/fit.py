@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -62,7 +61,7 @@ class Evidence:
     probs: FloatArray
     gates: Mapping[str, float]
 
-    @cached_property
+    @property
     def truth(self) -> Mapping[int, BoolArray]:
         """`(H, W)` boolean truth on the fine grid of each type that is there."""
         truth: dict[int, BoolArray] = {}
@@ -252,9 +251,10 @@ def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[n
     side = evidence.probs.shape[1] * upscale
     num_types = len(evidence.known)
     drawn, truth = np.zeros((2, num_types + 1, side, side), np.bool_)
+    annotated = evidence.truth
     for class_id in np.flatnonzero(evidence.known).tolist():
-        if class_id in evidence.truth:
-            truth[class_id] = evidence.truth[class_id]
+        if class_id in annotated:
+            truth[class_id] = annotated[class_id]
         for place in np.flatnonzero((photo.class_ids == class_id) & (photo.scores >= thresholds[class_id])).tolist():
             _, x, y, crop = refine(photo.findings[place], evidence.probs, upscale)
             drawn[class_id, y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
@@ -374,9 +374,10 @@ def _ladders(told: Sequence[Told], num_types: int) -> tuple[NDArray[np.uint8], B
             window = found.window(steps[found.class_id])
             np.maximum(window, np.searchsorted(THRESHOLDS, score, "right"), out=window, where=found.mask, casting="unsafe")
         truth = np.zeros(evidence.probs.shape, np.bool_)
-        for class_id in set(evidence.truth) & set(np.flatnonzero(evidence.known).tolist()):
-            fine = evidence.truth[class_id].astype(np.float32)
-            truth[class_id] = cv2.resize(fine, truth.shape[:0:-1], interpolation=cv2.INTER_AREA) > 0.5
+        for class_id, mask in evidence.truth.items():
+            if evidence.known[class_id]:
+                fine = mask.astype(np.float32)
+                truth[class_id] = cv2.resize(fine, truth.shape[:0:-1], interpolation=cv2.INTER_AREA) > 0.5
         there = (steps > 0).any(axis=0) | truth.any(axis=0)
         passed.append(steps[:, there])
         damaged.append(truth[:, there])
