@@ -11,7 +11,7 @@ from PIL import Image
 
 import dentify
 from dentify import Assessment, Assessor, Bundle
-from dentify.datasets import read_coco, read_photos
+from dentify.datasets import open_dataset, read_photos
 from dentify.imaging.masks import rle_decode
 
 TURNS: dict[int, tuple[Image.Transpose, ...]] = {  # what makes an upright picture into what a file of this orientation holds
@@ -97,7 +97,7 @@ def test_threads_and_a_second_run_change_nothing(assessor: Assessor, examples: P
 def test_most_photos_of_val_pass_the_gates_as_they_should(assessor: Assessor, shared_data: Path, source: str, least: int) -> None:
     """Eight photos each, evenly picked; figures that mean something come from `dentify evaluate`."""
     if source == "damage":
-        samples = list(read_coco(shared_data / "damage" / "val.json", split="val"))
+        samples = list(open_dataset(shared_data / "damage" / "val.json", split="val"))
     else:
         samples = list(read_photos(shared_data / source, vehicle=source == "undamaged", damage=False, split="val"))
     right = 0

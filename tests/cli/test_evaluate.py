@@ -133,7 +133,7 @@ def test_wrong_usage_is_told_before_any_work(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["damage/nowhere.json"], "damage/nowhere.json: cannot be read: No such file or directory"),
+        (["damage/nowhere.json"], "damage/nowhere.json: no such file or folder"),
         (["undamaged=nowhere"], "nowhere: no such CSV or folder of photos"),
         (["undamaged=sound/photos.csv:test"], "sound/photos.csv: holds no photo of split 'test'"),
         (["damage/val.json", "--images", "nowhere"], "nowhere: no such folder of pictures"),
@@ -160,7 +160,7 @@ def test_labels_of_another_size_end_it(dentify: Dentify, bundle: Path, data: Pat
     text = Path("damage/val.json").read_text().replace('"width": 192', '"width": 190')
     Path("damage/val.json").write_text(text)
     result = dentify("evaluate", bundle, "damage/val.json")
-    assert "a.png: labels are for a photo of 190 × 128, the upright picture is 192 × 128" in result.stderr
+    assert "a.png is 192 × 128 pixels, its labels are for 190 × 128" in result.stderr
 
 
 def test_a_missing_extra_is_one_line(start: Start, bundle: Path, data: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dentify.datasets import Annotation, Sample, read_coco
+from dentify.datasets import Annotation, Sample, open_dataset
 from dentify.errors import DatasetError
 from dentify.evaluation import Alike
 from dentify.evaluation.alike import made_alike
@@ -77,7 +77,7 @@ def test_real_photos_go_through(examples: Path) -> None:
 def test_stretching_keeps_what_share_of_a_photo_is_damaged(shared_data: Path) -> None:
     from dentify.evaluation.outlines import annotation_rle, area
 
-    sample = next(read_coco(shared_data / "cc0" / "annotations.json"))
+    sample = next(iter(open_dataset(shared_data / "cc0" / "annotations.json")))
     stretched = made_alike(sample, Alike(stretch_wh=(320, 320)))
     assert sample.size_hw is not None
     for before, after in zip(sample.annotations, stretched.annotations, strict=True):

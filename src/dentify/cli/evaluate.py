@@ -169,11 +169,11 @@ def parse_stretch(text: str) -> tuple[int, int]:
 
 def read_data(data: Iterable[Data], images: Path | None, settings: Settings) -> Iterator[Sample]:
     """The samples of all DATA arguments, lazily."""
-    from dentify.datasets import read_coco, read_photos
+    from dentify.datasets import open_dataset, read_photos
 
     for one in data:
         if not one.label:
-            yield from read_coco(one.path, images, settings=settings)
+            yield from open_dataset(one.path, images=images, settings=settings)
         else:
             vehicle, damage = PHOTO_LABELS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)

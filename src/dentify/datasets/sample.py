@@ -6,21 +6,23 @@ No picture is read to make a `Sample`: `image` is a path (or the file's bytes), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from dentify.assessment import Box, Mask
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.files import read_photo_file
+from dentify.imaging.polygons import Polygon, polygons_to_box
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS
 
 Kind = Literal["damage", "part"]
-Polygon = NDArray[np.float64]
+PART_PREFIX = "part:"
+"""Before the name of a part that the taxonomy does not know, by readers that can tell it from a damage."""
+UNNAMED = "unnamed"
+"""What is called an annotation to which nobody gave a type: files that label one thing alone often name none."""
 
 _PARTS = frozenset(PART_NAMES)
 
@@ -45,10 +47,10 @@ def canonical_name(name: str) -> str | None:
 def kind_of(name: str) -> Kind:
     """Whether a name is a part of the vehicle; everything else that is annotated counts as damage.
 
-    >>> kind_of("hood"), kind_of("dent"), kind_of("hail_mark")
-    ('part', 'damage', 'damage')
+    >>> kind_of("hood"), kind_of("part:rear fender"), kind_of("dent"), kind_of("hail_mark")
+    ('part', 'part', 'damage', 'damage')
     """
-    return "part" if name in _PARTS else "damage"
+    return "part" if name in _PARTS or name.startswith(PART_PREFIX) else "damage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ class Annotation:
         original: what the publisher called it.
         crowd: COCO's `iscrowd`: a region of many things, which evaluation neither asks for nor counts as a miss.
         id: the annotation's own id in its file, for messages.
+        score: confidence of the model that drafted it, 0 to 1; `None` where a person drew it.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Annotation:
     original: str | None = None
     crowd: bool = False
     id: int | str | None = None
+    score: float | None = None
 
     @property
     def kind(self) -> Kind:
@@ -86,6 +90,28 @@ class Annotation:
     def has_mask(self) -> bool:
         """Whether more than the box is known."""
         return bool(self.polygons) or self.rle is not None
+
+
+def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> tuple[Annotation, ...]:
+    """Annotations in which those that share a group and a name are one, with all their polygons.
+
+    Args:
+        annotations: in the order of the file.
+        groups: the group of each, or `None` where it is a thing of its own; what has no polygon stays so.
+    """
+    joined: list[Annotation] = []
+    places: dict[tuple[object, str], int] = {}
+    for annotation, group in zip(annotations, groups, strict=True):
+        key = (group, annotation.name)
+        if group is not None and annotation.polygons and key in places:
+            whole = joined[places[key]]
+            polygons = (*whole.polygons, *annotation.polygons)
+            joined[places[key]] = replace(whole, polygons=polygons, box_xyxy=polygons_to_box(polygons))
+            continue
+        if group is not None and annotation.polygons:
+            places[key] = len(joined)
+        joined.append(annotation)
+    return tuple(joined)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +129,8 @@ class Sample:
         source: which data set or annotator it came from.
         group: photos that share it are near-duplicates or of one car, and stay on one side of a split.
         split: `train`, `val`, `test` or a name of one's own.
+        labels: what the photo as a whole is labelled with, in the words of its source: `scratch`, `whole`, `02-moderate`.
+        where: file and position of its labels, for messages.
     """
 
     image: Path | bytes
@@ -115,6 +143,8 @@ class Sample:
     source: str | None = None
     group: str | None = None
     split: str | None = None
+    labels: tuple[str, ...] = ()
+    where: str = ""
 
     @property
     def damages(self) -> tuple[Annotation, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import re
 import struct
 import threading
@@ -18,7 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -28,7 +30,7 @@ from PIL import Image, ImageFile
 from dentify.errors import ImageError, ShapeError
 from dentify.imaging.colour import to_plain_mode, to_srgb
 from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
-from dentify.imaging.files import check_file_bytes
+from dentify.imaging.files import check_file_bytes, read_photo_file
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
 from dentify.settings import Settings
 
@@ -83,7 +85,7 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     if kind is None:
         raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
     with _decoding(kind, where):
-        header = _open(kind, data)
+        header = _open(kind, io.BytesIO(data))
     _check_size(header.size, where, settings)
     if kind == "JPEG":
         _check_scans(data, where)
@@ -101,6 +103,63 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
         captured_at=exif.captured_at,
         notes=(*notes, *more_notes),
     )
+
+
+def read_photo_size(path: str | os.PathLike[str], *, where: str, settings: Settings) -> tuple[int, int]:
+    """Height and width of the upright photo in a file, from its header; no pixel is decoded.
+
+    Raises:
+        ImageError: it cannot be read, is no picture, or its file is over a limit.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            start = stream.read(START_BYTES)
+            if picture_kind(start) == "JPEG":
+                stream.seek(0)
+                with _decoding("JPEG", where):
+                    header = _open("JPEG", stream)
+                    orientation = read_exif(_exif_block(header)).orientation
+                return header.size if orientation >= 5 else header.size[::-1]
+    except OSError as error:
+        raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
+    data = read_photo_file(path, where=where, settings=settings)
+    kind = picture_kind(data[:START_BYTES])
+    if kind is None:
+        raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
+    with _decoding(kind, where):
+        header = _open(kind, io.BytesIO(data))
+        if kind == "PNG" and b"eXIf" in data:
+            header.load()  # it may stand behind the pixels
+        orientation = _exif(kind, header, data).orientation
+    return header.size if orientation >= 5 else header.size[::-1]
+
+
+def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Photo, Photo | None]:
+    """The pixels of a mask's file as they stand: no colour is converted and nothing is turned.
+
+    Returns:
+        `(h, w)` uint8, a class index or grey value a pixel, or `(h, w, 3)` uint8 RGB where it is coloured; and the palette
+        `(n, 3)` uint8 RGB that the indices stand for, where there is one.
+
+    Raises:
+        ImageError: not a picture, over a limit, cut off or damaged.
+    """
+    check_file_bytes(len(data), where=where, settings=settings)
+    kind = picture_kind(data[:START_BYTES])
+    if kind is None:
+        raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
+    with _decoding(kind, where):
+        picture = _open(kind, io.BytesIO(data))
+        width, height = picture.size
+        if width * height > settings.max_pixels:
+            raise ImageError(f"{where}: {width} × {height} pixels are over the limit of {settings.max_pixels / 1e6:g} megapixels")
+        picture.load()
+        if picture.mode == "P":
+            palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+            return np.array(picture), palette
+        if picture.mode.startswith("I"):  # 16 bits
+            return np.clip(np.asarray(picture), 0, 255).astype(np.uint8), None
+        return np.array(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB")), None
 
 
 def photo_from_pil(picture: Image.Image, *, where: str = "picture", settings: Settings) -> DecodedPhoto:
@@ -162,13 +221,12 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-def _open(kind: Kind, data: bytes) -> ImageFile.ImageFile:
+def _open(kind: Kind, file: BinaryIO) -> ImageFile.ImageFile:
     """Reads the header with the one decoder for this kind; no pixel is decoded.
 
     The classes are called directly: `Image.open` applies its own limit on pixels, a setting of the whole process, in place
     of ours, and knows HEIC only after a registration for the whole process.
     """
-    file = io.BytesIO(data)
     with _without_warnings():
         match kind:
             case "JPEG":

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dentify.datasets import Annotation, Sample, read_coco, read_photos
-from dentify.datasets.formats.coco import polygon_area
+from dentify.datasets import Annotation, Sample, open_dataset, read_photos
 from dentify.errors import DatasetError
 from dentify.imaging.decode import decode_photo
 from dentify.imaging.masks import rle_area, rle_decode
+from dentify.imaging.polygons import polygon_area
 from dentify.settings import Settings
 from dentify.taxonomy import mirrored_part
 from dentify.training.augment import degrade, is_mirrored, random_view, transform_points, warp, whole_view
@@ -63,7 +63,7 @@ def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
         DatasetError: a file is missing, or nothing is left of it.
     """
     if source.coco is not None:
-        samples = list(read_coco(root / source.coco, root / source.images if source.images else None, split=split))
+        samples = list(open_dataset(root / source.coco, images=root / source.images if source.images else None, split=split))
     else:
         assert source.photos is not None
         assert source.vehicle is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pycocotools import mask as reference
 
-from dentify.datasets import Sample, read_coco
-from dentify.datasets.formats.coco import polygon_area
+from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode
 from dentify.settings import Settings
 
 Write = Callable[..., Path]
+
+
+def read_coco(path: Path, images: Path | None = None, **options: Any) -> Iterator[Sample]:
+    return iter(open_dataset(path, images=images, input_format="coco", **options))
 
 
 def test_photos_come_with_labels_matched_by_name(coco: Write) -> None:
@@ -51,7 +55,7 @@ def test_known_names_become_the_taxonomys_and_a_map_overrides_it(coco: Write) ->
     assert samples[0].annotations[0].name == "dent"
     assert samples[0].annotations[0].original == "Gocuk"
     assert samples[1].annotations[0].name == "airbag"
-    mapped = list(read_coco(path, labels={"Gocuk": "dent", "airbag": "broken_part", "hood": "hood"}))
+    mapped = list(read_coco(path, labels=LabelMap({"Gocuk": "dent", "airbag": "broken_part"})))
     assert mapped[1].annotations[0].name == "broken_part"
 
 
@@ -119,7 +123,10 @@ WRONG = {
     "RLE cut off": (set_in(*ANNOTATION, "segmentation", value=rle([10, 20], "Xo")), r"annotations\[0\] \(id 10, a.jpg\): an RLE"),
     "RLE of text": (set_in(*ANNOTATION, "segmentation", value=rle([10, 20], ["a"])), r"RLE counts must be"),
     "flat box": (set_in("annotations", 1, "bbox", value=[0, 0, 20, 0]), r"bbox is degenerate: 20 wide, 0 high"),
-    "box outside": (set_in("annotations", 1, "bbox", value=[-9, 0, 20, 5]), r"bbox \[-9, 0, 20, 5\] .* lies outside"),
+    "box outside": (
+        set_in("annotations", 1, "bbox", value=[-9, 0, 20, 5]),
+        r"bbox \(-9, 0\) to \(11, 5\) lies outside the photo of 20 × 10",
+    ),
     "NaN box": (set_in("annotations", 1, "bbox", value=[0, 0, float("nan"), 5]), r"bbox holds a coordinate that is not a number"),
     "neither box nor outline": (set_in("annotations", 1, "bbox", value=None), r"needs polygons, RLE or a bbox"),
     "severity": (set_in(*ANNOTATION, "severity", value="bad"), r"severity 'bad' is none of minor, moderate, severe"),
@@ -136,18 +143,24 @@ WRONG = {
         set_in(*ANNOTATION, "segmentation", value={"size": [10, 20], "counts": "\ud800"}),
         r"annotations\[0\]",
     ),
-    "a folder for a picture": (set_in("images", 1, "file_name", value="."), r"leads out of the folder of pictures"),
+    "a folder for a picture": (set_in("images", 1, "file_name", value="."), r"needs a file_name, got '.'"),
     "missing picture": (set_in("images", 1, "file_name", value="c.jpg"), r"images\[1\] \(id 2\): no picture 'c.jpg' in "),
-    "picture outside": (set_in("images", 1, "file_name", value="../../b.jpg"), r"leads out of the folder of pictures"),
-    "absolute picture": (set_in("images", 1, "file_name", value="/etc/passwd"), r"leads out of the folder of pictures"),
-    "a picture twice": (set_in("images", 1, "file_name", value="a.jpg"), r"images\[1\] \(id 2\): a.jpg was listed before"),
+    "picture outside": (set_in("images", 1, "file_name", value="../../c.jpg"), r"no picture 'c.jpg' in "),
+    "absolute picture": (set_in("images", 1, "file_name", value="/etc/passwd"), r"no picture"),
+    "a picture twice": (
+        set_in("images", 1, "file_name", value="a.jpg"),
+        r"images\[1\] \(id 2\): a.jpg was listed before, at .*images\[0\]",
+    ),
     "no name": (set_in("images", 1, "file_name", value=""), r"needs a file_name"),
     "size 0": (set_in("images", 1, "width", value=0), r"images\[1\] \(id 2\): width and height must be whole numbers above 0"),
     "size as text": (set_in("images", 1, "width", value="20"), r"got '20' × 10"),
     "an id twice": (set_in("images", 1, "id", value=1), r"images\[1\]: id 1 was given before"),
     "a category twice": (set_in("categories", 1, "id", value=4), r"categories\[1\]: id 4 was given before, to 'scratch'"),
     "category without a name": (set_in("categories", 1, "name", value=None), r"categories\[1\]: needs an integer id and a name"),
-    "damage on an undamaged photo": (set_in("images", 0, "damage", value=False), r"images\[0\] .* says that it has none"),
+    "damage on an undamaged photo": (
+        set_in("images", 0, "damage", value=False),
+        r"images\[0\] .* contradicts itself: has annotated damage",
+    ),
     "damage flag as text": (set_in("images", 0, "damage", value="no"), r"damage must be true, false or null"),
     "no list": (set_in("annotations", value={}), r'"annotations" is not a list'),
     "a row that is no object": (set_in("images", 0, value=3), r"images\[0\]: expected an object, got 3"),
@@ -168,7 +181,7 @@ def test_json_that_is_cut_off_says_where(coco: Write) -> None:
     text = path.read_text()
     path.write_text(text[: len(text) // 2])
     with pytest.raises(DatasetError, match=r"val.json: broken JSON at line 1, column \d+ .*cut off\?"):
-        read_coco(path)
+        list(read_coco(path))
 
 
 @pytest.mark.parametrize(
@@ -184,11 +197,11 @@ def test_a_file_that_is_no_coco_is_refused_at_the_call(tmp_path: Path, data: byt
     path = tmp_path / "a.json"
     path.write_bytes(data)
     with pytest.raises(DatasetError, match=message):
-        read_coco(path)
+        list(read_coco(path))
 
 
 def test_a_missing_or_too_large_file_is_refused(coco: Write, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"none.json: cannot be read: No such file"):
+    with pytest.raises(DatasetError, match=r"none.json: no such file or folder"):
         read_coco(tmp_path / "none.json")
     with pytest.raises(DatasetError, match=r"val\.json: over the limit of 10 bytes; .*DENTIFY_MAX_ANNOTATION_BYTES$"):
         read_coco(coco(), settings=Settings(max_annotation_bytes=10))
@@ -233,13 +246,6 @@ def test_an_outline_that_reaches_a_pixel_out_is_rounding_and_is_cut(coco: Write)
     np.testing.assert_array_equal(sample.annotations[0].polygons[0], [[0, 2], [20, 2], [8, 8]])
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=3, max_size=8, unique=True), st.integers(0, 7))
-def test_the_area_of_a_polygon_does_not_depend_on_where_it_starts(points: list[tuple[int, int]], turn: int) -> None:
-    polygon = np.array(points, np.float64)
-    assert polygon_area(np.roll(polygon, turn, axis=0)) == pytest.approx(polygon_area(polygon))
-    assert polygon_area(polygon[::-1]) == pytest.approx(polygon_area(polygon))
-
-
 keys = ["id", "image_id", "category_id", "segmentation", "bbox", "file_name", "width", "height", "labelled", "severity", "name"]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -258,7 +264,7 @@ def test_whatever_stands_in_a_key_gives_samples_or_one_line(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "fuzz"
     folder.mkdir(exist_ok=True)
-    (folder / "a.jpg").write_bytes(b"")
+    Image.new("RGB", (20, 10)).save(folder / "a.jpg")
     document: dict[str, list[dict[str, Any]]] = {
         "categories": [{"id": 1, "name": "dent"}],
         "images": [{"id": 1, "file_name": "a.jpg", "width": 20, "height": 10}],

@@ -1,1 +1,72 @@
-"""Annotation formats, one file each."""
+"""Annotation formats, one file each, and the table of them.
+
+A reader is given a `Source` and yields `Sample`s in the source's own words, pictures unopened or by their header alone; a
+writer is given samples and a folder. Recognising, label maps and the check of pictures are `datasets/dataset.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dentify.datasets.formats import (
+    aihub,
+    coco,
+    cvat,
+    folders,
+    label_studio,
+    labelme,
+    masks,
+    tables,
+    vehide,
+    via,
+    voc,
+    yolo,
+)
+from dentify.datasets.sample import Sample
+from dentify.datasets.source import Source
+from dentify.settings import Settings
+
+
+@dataclass(frozen=True)
+class Format:
+    """What there is to a format: how to read it and how to tell it from others.
+
+    Attributes:
+        title: for people.
+        read: its samples.
+        is_json: whether a parsed JSON file is of it.
+        is_csv: whether a CSV with these columns is of it.
+        is_yaml: whether a YAML file is of it.
+        xml_roots: outermost elements of its XML files.
+        one_a_picture: whether each picture has a label file of its own.
+        in_folder: what there is of it in a folder with these files, where folders and not label files tell.
+    """
+
+    title: str
+    read: Callable[[Source], Iterator[Sample]]
+    is_json: Callable[[Any], bool] | None = None
+    is_csv: Callable[[Sequence[str]], bool] | None = None
+    is_yaml: Callable[[Path, Settings], bool] | None = None
+    xml_roots: tuple[str, ...] = ()
+    one_a_picture: bool = False
+    in_folder: Callable[[Path, Sequence[Path]], list[Source]] | None = None
+
+
+# The first of several that a folder holds is read: whole formats before plain ones.
+FORMATS: dict[str, Format] = {
+    "coco": Format("COCO JSON", coco.read, is_json=coco.is_coco),
+    "cvat": Format("CVAT for images 1.1", cvat.read, xml_roots=("annotations",)),
+    "via": Format("VGG Image Annotator", via.read, is_json=via.is_via, is_csv=via.is_via_csv),
+    "label_studio": Format("Label Studio JSON", label_studio.read, is_json=label_studio.is_label_studio),
+    "vehide": Format("VehiDE JSON", vehide.read, is_json=vehide.is_vehide),
+    "aihub": Format("AI Hub JSON", aihub.read, is_json=aihub.is_aihub, one_a_picture=True),
+    "labelme": Format("LabelMe JSON", labelme.read, is_json=labelme.is_labelme, one_a_picture=True),
+    "yolo": Format("YOLO", yolo.read, is_yaml=yolo.is_yolo_yaml, in_folder=yolo.in_folder),
+    "voc": Format("Pascal VOC", voc.read, xml_roots=("annotation",), one_a_picture=True),
+    "masks": Format("mask PNGs", masks.read, in_folder=masks.in_folder),
+    "table": Format("CSV of files and labels", tables.read, is_csv=tables.is_table),
+    "folders": Format("folders by class", folders.read, in_folder=folders.in_folder),
+}

@@ -1,0 +1,346 @@
+"""`open_dataset`: any annotation format in, `Sample`s out.
+
+    for sample in open_dataset("photos"):
+        …
+
+The format is recognised from the files. Nothing but label files is read to open a data set, and of a picture no more than its
+header to iterate over it; each iteration reads anew, photo by photo.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
+from dentify.datasets.formats import FORMATS
+from dentify.datasets.labels import PHOTO_WORDS, LabelMap, check_words, names_of, photo_word, severity_word
+from dentify.datasets.pictures import is_file, walk
+from dentify.datasets.sample import Annotation, Sample, canonical_name
+from dentify.datasets.source import OnInvalid, OnNote, Source
+from dentify.errors import DatasetError, ImageError, printable
+from dentify.imaging.decode import read_photo_size
+from dentify.imaging.formats import is_picture_name
+from dentify.settings import Settings
+from dentify.taxonomy import DAMAGE_NAMES
+
+SPLITS = "splits.csv"
+"""Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
+
+
+class Dataset:
+    """A data set whose format is known; iterating gives its `Sample`s.
+
+    Attributes:
+        path: what was opened.
+        format: name of its format, a key of `FORMATS`.
+        notes: what a user should know of how it is read; grows while it is iterated.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        format_name: str,
+        sources: tuple[Source, ...],
+        *,
+        labels: LabelMap,
+        check_pictures: bool,
+        on_invalid: OnInvalid | None,
+        notes: list[str],
+        settings: Settings,
+    ) -> None:
+        self.path = path
+        self.format = format_name
+        self.notes = notes
+        self.sources = sources
+        self._labels = labels
+        self._check_pictures = check_pictures
+        self._on_invalid = on_invalid
+        self._settings = settings
+
+    def __iter__(self) -> Iterator[Sample]:
+        splits = _read_splits(self.path, self._settings)
+        seen: dict[str, str] = {}
+        for raw in self._raw():
+            try:
+                if self._check_pictures:
+                    check_picture(raw, self._settings)
+                key = str(raw.image) if isinstance(raw.image, Path) else raw.name
+                if key in seen:
+                    raise DatasetError(
+                        f"{raw.where}: {printable(raw.name)} was listed before, at {seen[key]}; give a photo one entry with all"
+                        " its annotations"
+                    )
+                seen[key] = raw.where
+                sample = _named(raw, self._labels)
+            except DatasetError as error:
+                if self._on_invalid is None:
+                    raise
+                self._on_invalid(error)
+                continue
+            row = splits.get(photo_key(sample, self.path))
+            yield sample if row is None else replace(sample, split=row[0] or sample.split, group=row[1] or sample.group)
+
+    def words(self) -> Counter[str]:
+        """How often each of the source's own words occurs, on annotations and on whole photos."""
+        words: Counter[str] = Counter()
+        for sample in self._raw():
+            words.update(annotation.name for annotation in sample.annotations)
+            words.update(sample.labels)
+        return words
+
+    def check_labels(self) -> None:
+        """Makes sure that the label map says what becomes of each word.
+
+        Raises:
+            DatasetError: some are unmapped; the one message lists all of them with the nearest names.
+        """
+        check_words(self.words(), self._labels, str(self.path))
+
+    def _raw(self) -> Iterator[Sample]:
+        read = FORMATS[self.format].read
+        for source in self.sources:
+            if source.path.suffix.lower() == ".json" and not source.files:
+                source = replace(source, document=read_json(source.path, self._settings))
+            yield from read(source)
+
+
+def open_dataset(
+    path: Path | str,
+    *,
+    input_format: str | None = None,
+    images: Path | str | None = None,
+    split: str | None = None,
+    labels: LabelMap | None = None,
+    check_pictures: bool = True,
+    on_invalid: OnInvalid | None = None,
+    settings: Settings | None = None,
+) -> Dataset:
+    """Recognises a data set.
+
+    Args:
+        path: a label file, or a folder that holds labels and pictures.
+        input_format: a key of `FORMATS`; without it the files tell.
+        images: folder of the pictures; without it they are looked for where tools put them.
+        split: what to call all of it; without it names of files and folders tell, and `splits.csv`.
+        labels: what the source's words become; without it those that the taxonomy knows become its own, and others stay.
+        check_pictures: whether a photo whose picture is missing, or of another size than its labels say, is refused.
+        on_invalid: is given what does not hold, which is then left out; without it the first raises.
+        settings: the limits.
+
+    Raises:
+        DatasetError: there is no such file or folder, it cannot be read, or its format is not recognised. What single photos
+            hold is told when their turn comes.
+        MissingExtraError: the format needs a package that is not installed.
+    """
+    path = Path(path)
+    settings = settings or Settings()
+    if images is not None and not Path(images).is_dir():
+        raise DatasetError(f"{images}: no such folder of pictures")
+    if input_format is not None and input_format not in FORMATS:
+        raise DatasetError(f"{input_format!r} is no format; known are {', '.join(FORMATS)}")
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if text not in notes:
+            notes.append(text)
+
+    name, found = _recognise(path, input_format, settings, note)
+    labels = labels or LabelMap()
+    sources = tuple(
+        replace(
+            source,
+            images=Path(images) if images is not None else None,
+            split=split,
+            attribute=labels.attribute,
+            on_invalid=on_invalid,
+            on_note=note,
+            settings=settings,
+        )
+        for source in found
+    )
+    return Dataset(
+        path, name, sources, labels=labels, check_pictures=check_pictures, on_invalid=on_invalid, notes=notes, settings=settings
+    )
+
+
+def check_picture(sample: Sample, settings: Settings) -> None:
+    """Makes sure that a sample's picture is there and as large as its labels say.
+
+    Raises:
+        DatasetError: it is missing, cannot be read, or has another size.
+    """
+    if isinstance(sample.image, bytes):
+        return
+    if not is_file(sample.image):
+        raise DatasetError(f"{sample.where}: no picture {sample.name!r:.200} in {sample.image.parent}")
+    if sample.size_hw is None:
+        return
+    try:
+        height, width = read_photo_size(sample.image, where=str(sample.image), settings=settings)
+    except ImageError as error:
+        raise DatasetError(f"{sample.where}: {error}") from error
+    if sample.size_hw != (height, width):
+        told = f"{sample.size_hw[1]} × {sample.size_hw[0]}"
+        turned = " (upright, as its EXIF says)" if sample.size_hw == (width, height) else ""
+        raise DatasetError(
+            f"{sample.where}: {printable(sample.name)} is {width} × {height} pixels{turned}, its labels are for {told};"
+            " were they made on another copy of the photo?"
+        )
+
+
+def photo_key(sample: Sample, root: Path) -> str:
+    """What a photo is called in `splits.csv`: its picture's path below the data set's folder, else its name."""
+    folder = root if root.is_dir() else root.parent
+    if isinstance(sample.image, Path) and sample.image.is_relative_to(folder):
+        return sample.image.relative_to(folder).as_posix()
+    return sample.name
+
+
+def splits_path(root: Path) -> Path:
+    """Where the splits of a data set are kept."""
+    return (root if root.is_dir() else root.parent) / SPLITS
+
+
+def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
+    """By photo: its split and group, as `dentify dataset split` wrote them."""
+    path = splits_path(root)
+    if not is_file(path):
+        return {}
+    columns = csv_columns(path)
+    if not {"file", "split"} <= set(columns):
+        raise DatasetError(f"{path}: needs the columns file and split, has {', '.join(columns) or 'none'}")
+    return {row["file"]: (row["split"], row.get("group", "")) for _, row in read_csv(path, settings)}
+
+
+def _named(raw: Sample, labels: LabelMap) -> Sample:
+    """A sample in the words that the map gives, and what follows from them for the photo as a whole.
+
+    Raises:
+        DatasetError: what it says of the photo contradicts itself.
+    """
+    annotations = tuple(_renamed(one, name) for one in raw.annotations if (name := labels.rename(one.name)) is not None)
+    words = tuple(name for word in raw.labels if (name := labels.rename_photo(word)) is not None)
+    facts = [(raw.vehicle, raw.damage)]
+    for word in words:
+        known = photo_word(word)
+        if known is not None:
+            facts.append(PHOTO_WORDS[known])
+        elif severity_word(word) is not None or canonical_name(word) in DAMAGE_NAMES:
+            facts.append((True, True))
+    if annotations:
+        facts.append((True, True if any(annotation.kind == "damage" for annotation in annotations) else None))
+    vehicle, damage = (({fact[index] for fact in facts} - {None}) for index in (0, 1))
+    if len(vehicle) > 1 or len(damage) > 1 or (False in vehicle and True in damage):
+        told = " and ".join(words) or "has annotated damage and says that it has none"
+        raise DatasetError(f"{raw.where}: {printable(raw.name)} contradicts itself: {told}")
+    return replace(
+        raw,
+        annotations=annotations,
+        labels=words,
+        labelled=labels.labelled if labels.labelled is not None else names_of(raw.labelled, labels),
+        vehicle=next(iter(vehicle), None),
+        damage=next(iter(damage), None),
+    )
+
+
+def _renamed(annotation: Annotation, name: str) -> Annotation:
+    if name == annotation.name:
+        return annotation
+    return replace(annotation, name=name, original=annotation.original or annotation.name)
+
+
+def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote) -> tuple[str, list[Source]]:
+    """The format of a file or folder, and what there is to read."""
+    if path.is_file():
+        name, source = _recognise_file(path, wanted, settings)
+        return name, [source]
+    if not path.is_dir():
+        raise DatasetError(f"{path}: no such file or folder")
+    files = list(walk(path))
+    found: dict[str, list[Source]] = {}
+    for name, source in _in_folder(path, files, wanted, settings):
+        found.setdefault(name, []).append(source)
+    if not found:
+        raise DatasetError(f"{path}: {_nothing_found(files, wanted)}")
+    name = min(found, key=list(FORMATS).index)
+    for other in found:
+        if other != name:
+            places = ", ".join(str(source.path) for source in found[other][:3])
+            note(f"also found: {FORMATS[other].title} ({places}); --input-format {other} reads it")
+    return name, found[name]
+
+
+def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple[str, Source]:
+    source = Source(path, path.parent)
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        document = read_json(path, settings)
+        name = wanted or next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
+        if name is None:
+            raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
+    else:
+        name = wanted or _format_of_text(path, suffix, settings)
+        if name is None:
+            advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
+            raise DatasetError(f"{path}: no annotation format that is known; {advice}")
+    return name, replace(source, files=(path,)) if FORMATS[name].one_a_picture else source
+
+
+def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
+    """The format of a file of labels that is no JSON."""
+    match suffix:
+        case ".xml":
+            root = xml_root(path, settings)
+            return next((name for name, one in FORMATS.items() if root in one.xml_roots), None)
+        case ".csv" | ".tsv":
+            columns = csv_columns(path)
+            return next((name for name, one in FORMATS.items() if one.is_csv is not None and one.is_csv(columns)), None)
+        case ".yaml" | ".yml":
+            return next((name for name, one in FORMATS.items() if one.is_yaml is not None and one.is_yaml(path, settings)), None)
+    return None
+
+
+def _in_folder(root: Path, files: list[Path], wanted: str | None, settings: Settings) -> Iterator[tuple[str, Source]]:
+    """Everything below a folder that holds labels, by format."""
+    one_a_picture: dict[str, list[Path]] = {}
+    by_file: set[str] = set()
+    for path in files:
+        suffix = path.suffix.lower()
+        if suffix not in (".json", ".xml", ".csv", ".yaml", ".yml") or path.name == SPLITS:
+            continue
+        known = next((name for name, paths in one_a_picture.items() if paths[0].suffix.lower() == suffix), None)
+        if known is not None:  # a hundred thousand of them are not all opened
+            one_a_picture[known].append(path)
+            continue
+        if suffix == ".json":
+            document = read_json(path, settings)
+            name = next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
+        else:
+            name = _format_of_text(path, suffix, settings)
+        if name is None or wanted not in (None, name):
+            continue
+        if FORMATS[name].one_a_picture:
+            one_a_picture.setdefault(name, []).append(path)
+        else:
+            by_file.add(name)
+            yield name, Source(path, root)
+    for name, paths in one_a_picture.items():
+        yield name, Source(root, root, files=tuple(paths))
+    for name, one in FORMATS.items():
+        if one.in_folder is not None and wanted in (None, name) and name not in by_file:
+            for source in one.in_folder(root, files):
+                yield name, source
+
+
+def _nothing_found(files: list[Path], wanted: str | None) -> str:
+    pictures = sum(is_picture_name(path.name) for path in files)
+    held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
+    if wanted is not None:
+        return f"holds nothing that is {FORMATS[wanted].title}"
+    return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
+
+
+_LABEL_SUFFIXES = ".json, .xml, .csv or .yaml"

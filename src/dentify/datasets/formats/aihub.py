@@ -1,0 +1,117 @@
+"""AI Hub's vehicle damage set (number 581, with SOCAR): a JSON file a picture, COCO-like, one image as an object.
+
+A region's word is its `damage` (Scratched, Separated, Crushed, Breakage) or, in the files of parts, its `part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dentify.datasets.documents import read_json
+from dentify.datasets.outlines import check_box, check_polygon, is_int, is_number
+from dentify.datasets.pictures import Pictures, picture_parts
+from dentify.datasets.sample import PART_PREFIX, Annotation, Sample, canonical_name
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError
+from dentify.imaging.polygons import Polygon, polygons_to_box
+
+_DEEPEST = 8
+
+
+def is_aihub(document: object) -> bool:
+    """Whether a JSON document is AI Hub's: one image as an object, and annotations with a damage or a part."""
+    if not (isinstance(document, dict) and isinstance(document.get("images"), dict)):
+        return False
+    return isinstance(document.get("annotations"), list)
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their regions, one by one, by the names of the JSON files."""
+    labelled = frozenset(_words(source))
+    pictures = Pictures([source.images or source.root], source.images or source.root)
+    for path in source.files:
+        try:
+            document = read_json(path, source.settings)
+            if is_aihub(document):
+                yield _sample(path, document, labelled, pictures, source)
+        except DatasetError as error:
+            source.refuse(error)
+
+
+def _words(source: Source) -> set[str]:
+    """Every damage and part that the files name: what is not on a photo then is absent, not unknown."""
+    words: set[str] = set()
+    for path in source.files:
+        try:
+            document = read_json(path, source.settings)
+        except DatasetError:
+            continue  # told when its turn comes
+        if is_aihub(document):
+            words.update(word for row in document["annotations"] if isinstance(row, dict) and (word := _word(row)))
+    return words
+
+
+def _word(row: Mapping[str, Any]) -> str:
+    if row.get("damage"):
+        return str(row["damage"])
+    part = str(row.get("part") or "")
+    return part if not part or canonical_name(part) else f"{PART_PREFIX}{part}"
+
+
+def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+    image = document["images"]
+    name = image.get("file_name")
+    if not isinstance(name, str) or not picture_parts(name):
+        raise DatasetError(f"{path}: images: needs a file_name, got {name!r:.80}")
+    height, width = image.get("height"), image.get("width")
+    if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+        raise DatasetError(f"{path}: images: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
+    annotations: list[Annotation] = []
+    for index, row in enumerate(document["annotations"]):
+        where = f"{path}: annotations[{index}]"
+        try:
+            if not isinstance(row, dict) or not _word(row):
+                raise DatasetError(f"{where}: needs a damage or a part, got {row!r:.60}")
+            annotations.append(_annotation(row, (height, width), where))
+        except DatasetError as error:
+            source.refuse(error)
+    return Sample(
+        image=pictures.find(name),
+        name=picture_parts(name)[-1],
+        size_hw=(height, width),
+        annotations=tuple(annotations),
+        labelled=labelled,
+        split=source.split_of(path),
+        where=str(path),
+    )
+
+
+def _annotation(row: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> Annotation:
+    polygons: list[Polygon] = [
+        check_polygon([value for point in ring for value in point], size_hw, f"{where} ({_word(row)}): polygon {index}")
+        for index, ring in enumerate(_rings(row.get("segmentation"), where))
+    ]
+    row_id = row.get("id")
+    number = row_id if isinstance(row_id, int | str) else None
+    if polygons:
+        return Annotation(_word(row), polygons_to_box(polygons), tuple(polygons), id=number)
+    bbox = row.get("bbox")
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
+        raise DatasetError(f"{where}: needs a segmentation or a bbox of four numbers, got {bbox!r:.60}")
+    x, y, w, h = (float(value) for value in bbox)
+    return Annotation(_word(row), check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox"), id=number)
+
+
+def _rings(segmentation: object, where: str, depth: int = 0) -> Iterator[list[list[Any]]]:
+    """Lists of [x, y], however deep they are nested."""
+    if segmentation is None or segmentation == []:
+        return
+    if not isinstance(segmentation, list) or depth > _DEEPEST:
+        raise DatasetError(f"{where}: segmentation must be nested lists of [x, y], got {segmentation!r:.60}")
+    if all(isinstance(one, list) and len(one) == 2 and not isinstance(one[0], list) for one in segmentation):
+        yield segmentation
+        return
+    for one in segmentation:
+        yield from _rings(one, where, depth + 1)

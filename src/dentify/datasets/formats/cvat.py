@@ -1,0 +1,212 @@
+"""CVAT for images 1.1: one XML file with polygons, boxes, masks, ellipses, their attributes, and tags of whole photos.
+
+Read as a stream, an image at a time. Shapes of one image that share `group_id` and label are one thing in several pieces.
+Tracks (of videos), points, skeletons and cuboids are left out with a note.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dentify.assessment import Mask
+from dentify.datasets.documents import iterate_xml
+from dentify.datasets.labels import severity_word
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
+from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.sample import Annotation, Sample, join_pieces
+from dentify.datasets.source import Source, split_in
+from dentify.errors import DatasetError, printable
+from dentify.imaging.masks import crop_to_rle, rle_to_box
+from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_LEFT_OUT = {"points": "points", "cuboid": "cuboids", "skeleton": "skeletons"}
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their shapes, one by one, in the order of the file."""
+    pictures = source.pictures()
+    named: list[str] = []
+    used: set[str] = set()
+    root: Element | None = None
+    track = False
+    if not _has_label_list(source):
+        used = _used_labels(source)
+    for event, element in iterate_xml(source.path, source.settings):
+        if root is None:
+            root = element
+        if event == "start":
+            track = track or element.tag == "track"
+            continue
+        match element.tag:
+            case "label" if element.find("name") is not None and element.find("parent") is None:
+                named.append((element.findtext("name") or "").strip())
+            case "track":
+                source.on_note(f"{source.path}: tracks are left out: they belong to a video's frames")
+                track = False
+                element.clear()
+            case "image" if not track:
+                try:
+                    yield _sample(element, frozenset(named or used), pictures, source)
+                except DatasetError as error:
+                    source.refuse(error)
+                root.clear()  # what is read is not held
+
+
+def _has_label_list(source: Source) -> bool:
+    for event, element in iterate_xml(source.path, source.settings):
+        if event == "end" and element.tag == "label" and element.find("name") is not None:
+            return True
+        if event == "start" and element.tag == "image":
+            return False
+    return False
+
+
+def _used_labels(source: Source) -> set[str]:
+    """Every label that the file uses, where it does not list them."""
+    used: set[str] = set()
+    root: Element | None = None
+    for event, element in iterate_xml(source.path, source.settings):
+        root = element if root is None else root
+        if event == "end" and element.tag == "image":
+            used.update(str(shape.get("label")) for shape in element if shape.get("label"))
+            root.clear()
+    return used
+
+
+def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+    where = f"{source.path}: image {image.get('id')!r:.20}"
+    name = image.get("name")
+    if not name:
+        raise DatasetError(f"{where}: needs a name")
+    where = f"{where} ({printable(name)})"
+    size_hw = _size_hw(image, where)
+    annotations: list[Annotation] = []
+    groups: list[str | None] = []
+    tags: list[str] = []
+    for number, shape in enumerate(image):
+        place = f"{where}: {shape.tag} {number}"
+        if shape.tag in _LEFT_OUT:
+            source.on_note(f"{source.path}: {_LEFT_OUT[shape.tag]} are left out: they have no outline")
+            continue
+        try:
+            label = shape.get("label")
+            if not label:
+                raise DatasetError(f"{place}: needs a label")
+            if shape.tag == "tag":
+                tags.append(label)
+                continue
+            if shape.tag == "polyline" and is_line(_points(shape.get("points") or "", place)):
+                source.on_note(f"{source.path}: lines are left out: they enclose nothing")
+                continue
+            annotations.append(_annotation(shape, label, size_hw, place))
+        except DatasetError as error:
+            source.refuse(error)
+            continue
+        group = shape.get("group_id")
+        groups.append(group if group not in (None, "", "0") else None)
+    subset = image.get("subset")
+    picture = pictures.find(f"{subset}/{name}") if subset else pictures.find(name)
+    return Sample(
+        image=picture if is_file(picture) else pictures.find(name),
+        name=name,
+        size_hw=size_hw,
+        annotations=join_pieces(annotations, groups),
+        labelled=labelled,
+        split=source.split or (split_in(subset) or subset if subset else None) or source.split_of(source.path),
+        labels=tuple(tags),
+        where=where,
+    )
+
+
+def _size_hw(image: Element, where: str) -> tuple[int, int]:
+    height, width = (image.get(key) or "" for key in ("height", "width"))
+    if not (height.isdecimal() and width.isdecimal() and int(height) > 0 and int(width) > 0):
+        raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
+    return int(height), int(width)
+
+
+def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str) -> Annotation:
+    attributes = {one.get("name", ""): (one.text or "").strip() for one in shape.iter("attribute")}
+
+    def number(key: str) -> float:
+        return to_float(shape.get(key), f"{where}: {key}")
+
+    turn = math.radians(to_float(shape.get("rotation") or 0.0, f"{where}: rotation"))
+    polygon: Polygon | None = None
+    rle: Mask | None = None
+    match shape.tag:
+        case "box":
+            x_min, y_min, x_max, y_max = (number(key) for key in ("xtl", "ytl", "xbr", "ybr"))
+            if turn == 0.0:
+                box = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}:")
+            else:
+                polygon = turned_rectangle(((x_min + x_max) / 2, (y_min + y_max) / 2), (x_max - x_min, y_max - y_min), turn)
+        case "ellipse":
+            radii = (number("rx"), number("ry"))
+            if not (min(radii) > 0 and max(radii) < 1e6):
+                raise DatasetError(f"{where}: needs radii above 0, got {radii[0]:g} and {radii[1]:g}")
+            polygon = ellipse_to_polygon((number("cx"), number("cy")), radii, turn)
+        case "polygon" | "polyline":
+            polygon = _points(shape.get("points") or "", where)
+            if len(polygon) < 3:
+                raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
+        case "mask":
+            rle = _mask(shape, size_hw, where)
+            box = _box_of(rle, where)
+        case _:
+            raise DatasetError(f"{where}: is none of polygon, box, mask, ellipse, polyline, tag")
+    if polygon is not None:
+        drawn = shape.tag in ("polygon", "polyline")
+        polygon = check_points(polygon, size_hw, where, reach=OUTSIDE_PX if drawn else math.inf)
+        box = polygons_to_box([polygon])
+    score = attributes.get("confidence")
+    return Annotation(
+        name=label,
+        box_xyxy=box,
+        polygons=() if polygon is None else (polygon,),
+        rle=rle,
+        severity=severity_word(attributes.get("severity", "")),
+        original=attributes.get("original") or None,
+        score=to_float(score, f"{where}: confidence") if score else None,
+    )
+
+
+def _points(text: str, where: str) -> Polygon:
+    pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise DatasetError(f"{where}: needs points as x,y;x,y;…, got {text!r:.60}")
+    return np.array([[to_float(value, where) for value in pair] for pair in pairs])
+
+
+def _mask(shape: Element, size_hw: tuple[int, int], where: str) -> Mask:
+    """CVAT's own run lengths: row by row within a box, beginning with zeros."""
+    keys = ("left", "top", "width", "height")
+    values = [to_float(shape.get(key), f"{where}: {key}") for key in keys]
+    runs = [to_float(count, f"{where}: rle") for count in (shape.get("rle") or "").split(",") if count.strip()]
+    whole = all(math.isfinite(value) and value == int(value) for value in (*values, *runs))
+    if not whole or min((*values, *runs), default=-1) < 0:
+        raise DatasetError(f"{where}: left, top, width, height and rle must be whole numbers from 0 on")
+    left, top, width, height = (int(value) for value in values)
+    if left + width > size_hw[1] or top + height > size_hw[0] or not width * height:
+        raise DatasetError(
+            f"{where}: a mask of {width} × {height} at ({left}, {top}) is empty or lies outside the photo of"
+            f" {size_hw[1]} × {size_hw[0]}"
+        )
+    if int(sum(runs)) != width * height:
+        raise DatasetError(f"{where}: rle sums to {int(sum(runs))}, the mask has {width * height} pixels")
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, np.array(runs, np.int64))
+    return crop_to_rle(flat.reshape(height, width), (left, top), size_hw, size_hw)
+
+
+def _box_of(rle: Mask, where: str) -> tuple[float, float, float, float]:
+    box = rle_to_box(rle)
+    if box is None:
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel")
+    return box

@@ -1,0 +1,256 @@
+"""Label Studio's JSON and JSON-MIN: percent coordinates, brush masks in its own run lengths, choices for whole photos.
+
+Where several people labelled a photo, the ground truth is read, else the last annotation that was not cancelled; a photo without
+annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.datasets.label_studio_rle import unpack_rle
+from dentify.datasets.labels import severity_word
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_int, is_number, to_float
+from dentify.datasets.pictures import Pictures, is_file, picture_parts
+from dentify.datasets.sample import UNNAMED, Annotation, Sample
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError, ShapeError, printable
+from dentify.imaging.formats import is_picture_name
+from dentify.imaging.masks import rle_encode, rle_to_box
+from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
+
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
+_OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
+
+Result = Mapping[str, Any]
+
+
+def is_label_studio(document: object) -> bool:
+    """Whether a JSON document is a list of Label Studio's tasks, or such a list in its short form."""
+    first = next((row for row in document if isinstance(row, dict)), None) if isinstance(document, list) else None
+    if first is None:
+        return False
+    if isinstance(first.get("data"), dict):
+        return any(key in first for key in ("annotations", "completions", "predictions"))
+    return "annotation_id" in first or "annotator" in first
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their regions, one by one, in the order of the file."""
+    labelled = frozenset(
+        label for task in source.document if isinstance(task, dict) for label in _labels_of(_results(task, None))
+    )
+    split = source.split_of(source.path)
+    pictures = source.pictures()
+    for index, task in enumerate(source.document):
+        where = f"{source.path}: [{index}]"
+        try:
+            if not isinstance(task, dict):
+                raise DatasetError(f"{where}: expected a task, got {task!r:.40}")
+            where = f"{where} (id {task.get('id')!r:.20})"
+            yield _sample(task, where, labelled, split, pictures, source)
+        except DatasetError as error:
+            source.refuse(error)
+
+
+def _sample(
+    task: Mapping[str, Any], where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, source: Source
+) -> Sample:
+    picture = _picture(task, where, pictures)
+    results = _results(task, source)
+    size_hw = _size_hw(results, where) or source.size_of(picture)
+    annotations: list[Annotation] = []
+    choices: list[str] = []
+    named = {result.get("id"): _labels(result) for result in results if _kind(result) == ""}
+    for number, result in enumerate(results):
+        place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
+        value, kind = result.get("value"), _kind(result)
+        if kind == "choices" and isinstance(value, dict) and isinstance(value.get("choices"), list):
+            choices += [str(one) for one in value["choices"]]
+        if kind not in _OUTLINES:
+            continue
+        try:
+            if not isinstance(value, dict):
+                raise DatasetError(f"{place}: needs a value, got {value!r:.40}")
+            labels = _labels(result) or named.get(result.get("id")) or [UNNAMED]
+            outlined = _outlined(kind, value, size_hw, place)
+        except DatasetError as error:
+            source.refuse(error)
+            continue
+        score = result.get("score")
+        annotations += [
+            Annotation(
+                name=label,
+                box_xyxy=outlined.box_xyxy,
+                polygons=outlined.polygons,
+                rle=outlined.rle,
+                id=result["id"] if isinstance(result.get("id"), str) else None,
+                score=float(score) if is_number(score) and 0 <= score <= 1 and result.get("_predicted") else None,
+                severity=next((level for label in labels if (level := severity_word(label))), None),
+            )
+            for label in labels
+        ]
+    return Sample(
+        image=picture,
+        name=picture.name,
+        size_hw=size_hw,
+        annotations=tuple(annotations),
+        labelled=labelled,
+        split=split,
+        labels=tuple(choices),
+        where=f"{where} ({printable(picture.name)})",
+    )
+
+
+def _picture(task: Mapping[str, Any], where: str, pictures: Pictures) -> Path:
+    """The picture that a task is about: an address, an upload, a file of its storage."""
+    data = task.get("data") if isinstance(task.get("data"), dict) else task
+    assert isinstance(data, dict)
+    texts = [data[key] for key in ("image", "img", "ocr", "photo", "url") if isinstance(data.get(key), str)]
+    texts += [value for value in data.values() if isinstance(value, str) and is_picture_name(urlsplit(value).path or value)]
+    name = next((_file_name(text) for text in texts if _file_name(text)), "")
+    if not name:
+        raise DatasetError(f"{where}: names no picture, its data hold {', '.join(map(str, data)) or 'nothing'}")
+    for candidate in (name, _UPLOAD_PREFIX.sub("", picture_parts(name)[-1])):
+        if is_file(pictures.find(candidate)):
+            return pictures.find(candidate)
+    return pictures.find(picture_parts(name)[-1])
+
+
+def _file_name(text: str) -> str:
+    r"""The path of a picture in an address.
+
+    >>> _file_name("/data/local-files/?d=photos%2Fa.jpg"), _file_name("s3://bucket/x/b.jpg"), _file_name("C:\\\\x\\\\c#1.jpg")
+    ('photos/a.jpg', 'x/b.jpg', 'x/c#1.jpg')
+    """
+    if "://" in text or text.startswith("/"):
+        address = urlsplit(text)
+        local = parse_qs(address.query).get("d")
+        text = local[0] if local else unquote(address.path)
+    return "/".join(picture_parts(text))
+
+
+def _results(task: Mapping[str, Any], source: Source | None) -> list[Result]:
+    """The regions of a task: of the annotation that counts, else of the last prediction."""
+    if not isinstance(task.get("data"), dict):  # the short form: regions without `value` and `type`
+        return [_from_short(one) for value in task.values() if isinstance(value, list) for one in value if isinstance(one, dict)]
+    annotations = _given(task, "annotations") or _given(task, "completions")
+    whole = [one for one in annotations if not one.get("was_cancelled")]
+    truth = [one for one in whole if one.get("ground_truth")]
+    if len(whole) > 1 and source is not None:
+        source.on_note(
+            f"{source.path}: where several people labelled a photo, the ground truth or the last one's labels are read"
+        )
+    chosen = (truth or whole)[-1:]
+    if chosen:
+        return [one for one in chosen[0].get("result") or [] if isinstance(one, dict)]
+    for prediction in reversed(_given(task, "predictions")):
+        score = prediction.get("score")
+        regions = [one for one in prediction.get("result") or [] if isinstance(one, dict)]
+        return [{"score": score, **one, "_predicted": True} for one in regions]
+    return []
+
+
+def _given(task: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    rows = task.get(key)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _from_short(region: Mapping[str, Any]) -> Result:
+    kind = next((key for key in region if key.endswith("labels")), "")
+    return {**region, "value": region, "type": kind}
+
+
+def _kind(result: Result) -> str:
+    """What a region is: `polygon` of `polygonlabels` and `polygon`, empty for labels that another region carries."""
+    kind = result.get("type")
+    return kind.removesuffix("labels") if isinstance(kind, str) else ""
+
+
+def _labels(result: Result) -> list[str]:
+    value = result.get("value")
+    if not isinstance(value, dict):
+        return []
+    for key in (result.get("type"), *(key for key in value if str(key).endswith("labels"))):
+        if isinstance(key, str) and isinstance(value.get(key), list) and key.endswith("labels"):
+            return [str(label) for label in value[key]]
+    return []
+
+
+def _labels_of(results: Iterable[Result]) -> Iterator[str]:
+    for result in results:
+        if _kind(result) in (*_OUTLINES, ""):
+            yield from _labels(result)
+
+
+def _size_hw(results: Iterable[Result], where: str) -> tuple[int, int] | None:
+    for result in results:
+        height, width = result.get("original_height"), result.get("original_width")
+        if height is None and width is None:
+            continue
+        if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+            raise DatasetError(
+                f"{where}: original_width and original_height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
+            )
+        return height, width
+    return None
+
+
+def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str) -> Annotation:
+    """The outline of a region, as an annotation without a name."""
+    if size_hw is None:
+        raise DatasetError(f"{where}: needs original_width and original_height; without them percents are no pixels")
+    scale = np.array([size_hw[1], size_hw[0]], np.float64) / 100
+
+    def pair(x: str, y: str) -> tuple[float, float]:
+        across, down = np.array([to_float(value.get(key), f"{where}: {key}") for key in (x, y)]) * scale
+        return float(across), float(down)
+
+    if kind == "brush":
+        return _brush(value, size_hw, where)
+    if kind == "polygon":
+        points = value.get("points")
+        if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or len(points) < 3:
+            raise DatasetError(f"{where}: needs three points or more as [x, y], got {points!r:.60}")
+        polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale
+        return _polygon_annotation(polygon, size_hw, where, OUTSIDE_PX)
+    turn = math.radians(to_float(value.get("rotation") or 0.0, f"{where}: rotation"))
+    if kind == "ellipse":
+        radii = pair("radiusX", "radiusY")
+        if not (min(radii) > 0 and max(radii) < 1e6):
+            raise DatasetError(f"{where}: needs radii above 0, got {radii[0]:g} and {radii[1]:g}")
+        return _polygon_annotation(ellipse_to_polygon(pair("x", "y"), radii, turn), size_hw, where)
+    (x, y), (w, h) = pair("x", "y"), pair("width", "height")
+    if turn == 0.0:
+        return Annotation("", check_box((x, y, x + w, y + h), size_hw, f"{where}: rectangle"))
+    # turned around its top left corner
+    centre = (x + w / 2 * math.cos(turn) - h / 2 * math.sin(turn), y + w / 2 * math.sin(turn) + h / 2 * math.cos(turn))
+    return _polygon_annotation(turned_rectangle(centre, (w, h), turn), size_hw, where)
+
+
+def _polygon_annotation(polygon: Polygon, size_hw: tuple[int, int], where: str, reach: float = math.inf) -> Annotation:
+    polygon = check_points(polygon, size_hw, where, reach=reach)
+    return Annotation("", polygons_to_box([polygon]), (polygon,))
+
+
+def _brush(value: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> Annotation:
+    packed = value.get("rle")
+    if not isinstance(packed, list) or not all(is_int(byte) and 0 <= byte <= 255 for byte in packed):
+        raise DatasetError(f"{where}: needs rle, a list of bytes, got {packed!r:.40}")
+    try:
+        mask: NDArray[np.bool_] = unpack_rle(bytes(packed), size_hw)
+    except ShapeError as error:
+        raise DatasetError(f"{where}: {error}") from error
+    rle = rle_encode(mask)
+    box = rle_to_box(rle)
+    if box is None:
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel")
+    return Annotation("", box, rle=rle)

@@ -1,0 +1,176 @@
+"""LabelMe (wkentaro/labelme, versions 4 to 7): a JSON file a picture.
+
+A picture that is nowhere to be found is taken from the file itself where it was saved within (`imageData`). Shapes that share
+`group_id` and label are one thing in several pieces; ticked flags label the photo as a whole; points and lines are left out with
+a note.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dentify.assessment import Mask
+from dentify.datasets.documents import read_json
+from dentify.datasets.labels import severity_word
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_int, is_line, is_number, to_float
+from dentify.datasets.pictures import Pictures, is_file, picture_parts
+from dentify.datasets.sample import Annotation, Sample, join_pieces
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError, ImageError, printable
+from dentify.imaging.decode import decode_label_map
+from dentify.imaging.masks import crop_to_rle, rle_to_box
+from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+
+
+def is_labelme(document: object) -> bool:
+    """Whether a JSON document is LabelMe's."""
+    return isinstance(document, dict) and isinstance(document.get("shapes"), list) and "imagePath" in document
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their shapes, one by one, by the names of the JSON files."""
+    labelled = frozenset(_names(source))
+    pictures = Pictures([source.images or source.root], source.images or source.root)
+    for path in source.files:
+        try:
+            document = read_json(path, source.settings)
+            if is_labelme(document):  # other JSON may lie in between
+                yield _sample(path, document, labelled, pictures, source)
+        except DatasetError as error:
+            source.refuse(error)
+
+
+def _names(source: Source) -> set[str]:
+    """Every label that the files use: what is not on a photo then is absent, not unknown."""
+    names: set[str] = set()
+    for path in source.files:
+        try:
+            document = read_json(path, source.settings)
+        except DatasetError:
+            continue  # told when its turn comes
+        shapes = document.get("shapes") if isinstance(document, dict) else None
+        names.update(str(one["label"]) for one in shapes or [] if isinstance(one, dict) and one.get("label"))
+    return names
+
+
+def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+    name = document.get("imagePath")
+    if not isinstance(name, str) or not picture_parts(name):
+        raise DatasetError(f"{path}: needs an imagePath, got {name!r:.80}")
+    picture: Path | bytes = path.parent.joinpath(*picture_parts(name)[-1:])
+    if source.images is not None or not is_file(path.parent / picture_parts(name)[-1]):
+        picture = pictures.find(name)
+    data = document.get("imageData")
+    if isinstance(picture, Path) and not is_file(picture) and isinstance(data, str) and data:
+        try:
+            picture = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise DatasetError(f"{path}: imageData is no base64") from error
+    size_hw = _size_hw(document, path) or source.size_of(picture)
+    annotations: list[Annotation] = []
+    groups: list[object] = []
+    for index, shape in enumerate(document["shapes"]):
+        where = f"{path}: shapes[{index}]"
+        try:
+            if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"]:
+                raise DatasetError(f"{where}: needs a label and points, got {shape!r:.60}")
+            kind = shape.get("shape_type") or "polygon"
+            line = kind == "linestrip" and is_line(_points(shape.get("points"), where))
+            if line or kind in ("point", "points", "line"):
+                source.on_note(f"{source.path}: shapes of kind {kind} are left out: they enclose nothing")
+                continue
+            annotations.append(_annotation(shape, kind, size_hw, f"{where} ({printable(shape['label'])})", source))
+        except DatasetError as error:
+            source.refuse(error)
+            continue
+        groups.append(shape.get("group_id"))
+    flags = document.get("flags")
+    return Sample(
+        image=picture,
+        name=picture_parts(name)[-1],
+        size_hw=size_hw,
+        annotations=join_pieces(annotations, groups),
+        labelled=labelled,
+        split=source.split_of(path),
+        labels=tuple(str(flag) for flag, ticked in flags.items() if ticked) if isinstance(flags, dict) else (),
+        where=str(path),
+    )
+
+
+def _size_hw(document: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
+    height, width = document.get("imageHeight"), document.get("imageWidth")
+    if height is None and width is None:
+        return None
+    if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+        raise DatasetError(
+            f"{path}: imageWidth and imageHeight must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
+        )
+    return height, width
+
+
+def _annotation(shape: Mapping[str, Any], kind: str, size_hw: tuple[int, int] | None, where: str, source: Source) -> Annotation:
+    points = _points(shape.get("points"), where)
+    flags = shape.get("flags")
+    ticked = [str(flag) for flag, on in flags.items() if on] if isinstance(flags, dict) else []
+    severity = next((level for flag in ticked if (level := severity_word(flag)) is not None), None)
+    name = shape["label"]
+    corners = len(np.unique(points[:, 0])) <= 2 and len(np.unique(points[:, 1])) <= 2
+    if kind == "rectangle" and len(points) == 4 and not corners:
+        kind = "oriented_rectangle"  # as X-AnyLabeling turns them
+    if kind in ("rectangle", "mask"):
+        if len(points) not in (2, 4):
+            raise DatasetError(f"{where}: a {kind} needs two points, got {len(points)}")
+        (x_min, y_min), (x_max, y_max) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        if kind == "rectangle":
+            return Annotation(name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}: box"), severity=severity)
+        rle = _mask(shape.get("mask"), (x_min, y_min), size_hw, where, source)
+        box = rle_to_box(rle)
+        if box is None:
+            raise DatasetError(f"{where}: is degenerate, it holds no pixel")
+        return Annotation(name, box, rle=rle, severity=severity)
+    if kind == "circle":
+        if len(points) != 2 or not np.isfinite(points).all():
+            raise DatasetError(f"{where}: a circle needs its centre and a point on it")
+        radius = math.hypot(*(points[1] - points[0]))
+        if not 0 < radius < 1e6:
+            raise DatasetError(f"{where}: needs a radius above 0, got {radius:g}")
+        points = ellipse_to_polygon((points[0][0], points[0][1]), (radius, radius))
+    elif kind not in ("polygon", "linestrip", "oriented_rectangle"):
+        raise DatasetError(f"{where}: shape_type {kind!r:.40} is none of polygon, rectangle, circle, linestrip, mask")
+    if len(points) < 3:
+        raise DatasetError(f"{where}: needs three points or more, got {len(points)}")
+    polygon = check_points(points, size_hw, where, reach=OUTSIDE_PX if kind in ("polygon", "linestrip") else math.inf)
+    return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
+
+
+def _points(points: object, where: str) -> Polygon:
+    if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or not points:
+        raise DatasetError(f"{where}: points must be a list of [x, y], got {points!r:.60}")
+    if not all(is_number(value) for one in points for value in one):
+        raise DatasetError(f"{where}: points must be numbers, got {points!r:.60}")
+    return np.array([[to_float(value, where) for value in one] for one in points], np.float64)
+
+
+def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | None, where: str, source: Source) -> Mask:
+    """A mask within its box, as a PNG in base64."""
+    if not isinstance(data, str) or size_hw is None or not all(math.isfinite(value) for value in corner):
+        raise DatasetError(f"{where}: a mask needs its PNG and the photo's size")
+    try:
+        crop, _ = decode_label_map(base64.b64decode(data, validate=True), where=where, settings=source.settings)
+    except (binascii.Error, ValueError) as error:
+        raise DatasetError(f"{where}: mask is no base64") from error
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
+    x, y = round(corner[0]), round(corner[1])
+    if crop.ndim == 2:  # a box that begins before the photo, by a pixel
+        crop, x, y = crop[max(0, -y) :, max(0, -x) :], max(0, x), max(0, y)
+    if crop.ndim != 2 or x + crop.shape[1] > size_hw[1] or y + crop.shape[0] > size_hw[0]:
+        raise DatasetError(f"{where}: a mask of shape {crop.shape} at ({x}, {y}) does not lie on the photo of {size_hw}")
+    return crop_to_rle(crop > 0, (x, y), size_hw, size_hw)

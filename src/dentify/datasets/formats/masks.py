@@ -1,0 +1,264 @@
+"""Masks as pictures: class indices, colours, or black and white with a folder a class.
+
+Masks lie in folders of their own (`masks`, `SegmentationClass`, `trainannot` …), named as their photos are. What indices or
+colours stand for is told by `labelmap.txt` (CVAT, Datumaro), `label_colors.txt` (CamVid), `class_names.txt` (LabelMe) or
+`classes.txt`; a mask of one value in a folder of its class is of that class; else the value itself is the word, and a label map can
+rename it. 0 and black are background, 255 among indices is "ignore". Every connected piece is a thing of its own: masks do not
+tell more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dentify.assessment import Mask
+from dentify.datasets.documents import read_text
+from dentify.datasets.pictures import walk
+from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.source import Source, split_in
+from dentify.errors import DatasetError, ImageError, printable
+from dentify.imaging.decode import decode_label_map
+from dentify.imaging.files import read_photo_file
+from dentify.imaging.formats import is_picture_name
+from dentify.imaging.masks import crop_to_rle, rle_to_box
+
+_MASK_FOLDER = re.compile(
+    r"(.*[-_ ]|train|val|test)?(masks?|segmentationclass(png|raw)?|annot|ground_?truth|gt|labels?_?png)", re.IGNORECASE
+)
+_INSTANCE_FOLDER = re.compile(r".*(segmentationobject|instance).*|.*[-_ ]edges?", re.IGNORECASE)
+_PICTURE_FOLDER = re.compile(r"im(age|g)s?|photo|picture|jpeg", re.IGNORECASE)
+_NAME_LISTS = ("labelmap.txt", "label_colors.txt", "class_names.txt", "classes.txt", "labels.txt")
+_SUFFIX = re.compile(r"[-_](masks?|seg|labels?|gt|annot)$", re.IGNORECASE)
+_BACKGROUND = ("background", "_background_", "__background__", "bg", "void", "unlabeled", "unlabelled", "__ignore__", "ignore")
+_MOST_COLOURS = 256
+_IGNORED = 255
+_VOC_VOID = (224, 224, 192)
+_FULL = 128  # of a black and white mask: JPEG blurs its edges
+
+Colour = tuple[int, int, int]
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What a set's list of names says: by index, by colour, or nothing."""
+
+    by_index: Mapping[int, str] = field(default_factory=dict)
+    by_colour: Mapping[Colour, str] = field(default_factory=dict)
+
+    @property
+    def labelled(self) -> frozenset[str]:
+        """Every name but the background's."""
+        return frozenset({*self.by_index.values(), *self.by_colour.values()} - set(_BACKGROUND))
+
+
+def in_folder(root: Path, files: Sequence[Path]) -> list[Source]:
+    """The root, where it holds folders of masks or is one."""
+    found = any(is_picture_name(path.name) and _mask_folder(path, root) is not None for path in files)
+    return [Source(root, root)] if found else []
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and the pieces of their masks, by the names of the masks."""
+    is_masks = _MASK_FOLDER.fullmatch(source.root.name) is not None
+    base = source.root.parent if is_masks else source.root
+    names = _read_names(source, base)
+    photos = _photos(source.images or base)
+    masks: dict[Path, list[tuple[Path, str]]] = {}
+    for path in walk(source.root):
+        folder = _mask_folder(path, source.root) if is_picture_name(path.name) else None
+        if folder is not None:
+            photo = _photo_of(path, photos) or base / "images" / path.name
+            masks.setdefault(photo, []).append((path, _class_of(path, folder, base)))
+    for photo, files in masks.items():
+        where = str(files[0][0])
+        try:
+            yield _sample(photo, files, names, source)
+        except ImageError as error:
+            source.refuse(DatasetError(str(error)))
+        except DatasetError as error:
+            source.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
+
+
+def _mask_folder(path: Path, root: Path) -> Path | None:
+    """The folder of masks that a file lies in, at any depth below it, up to the root."""
+    for folder in path.parents:
+        if folder == root and path.parent != root:  # a data set may be called `car_masks`
+            break
+        if _MASK_FOLDER.fullmatch(folder.name):
+            return folder
+        if folder == root or _INSTANCE_FOLDER.fullmatch(folder.name):
+            break
+    return None
+
+
+def _class_of(path: Path, folder: Path, base: Path) -> str:
+    """The class that folders name: one below the folder of masks, else one around it; empty where none does."""
+    below = path.relative_to(folder).parts[:-1]
+    around = folder.relative_to(base).parts[:-1] if folder.is_relative_to(base) else ()
+    for part in (*below[::-1], *around[::-1]):
+        if split_in(part) is None and not _PICTURE_FOLDER.search(part):
+            return part
+    return ""
+
+
+def _photos(base: Path) -> dict[str, list[Path]]:
+    """All pictures that are no masks, by their stems."""
+    photos: dict[str, list[Path]] = {}
+    for path in walk(base):
+        other = any(_INSTANCE_FOLDER.fullmatch(part) for part in path.relative_to(base).parts[:-1])
+        if is_picture_name(path.name) and _mask_folder(path, base) is None and not other:
+            photos.setdefault(path.stem, []).append(path)
+    return photos
+
+
+def _photo_of(mask: Path, photos: Mapping[str, list[Path]]) -> Path | None:
+    """The photo of a mask: of its stem, in the folder that is nearest, one for pictures before others."""
+    for stem in dict.fromkeys((mask.stem, _SUFFIX.sub("", mask.stem))):
+        candidates = photos.get(stem)
+        if candidates:
+            return max(
+                candidates,
+                key=lambda photo: (len(os.path.commonpath([photo, mask])), bool(_PICTURE_FOLDER.search(photo.parent.name))),
+            )
+    return None
+
+
+def _read_names(source: Source, base: Path) -> _Names:
+    """The set's list of names, where there is one: the first beside or above the masks."""
+    for folder in dict.fromkeys((source.root, base)):
+        for name in _NAME_LISTS:
+            if (folder / name).is_file():
+                return _parse_names(folder / name, read_text(folder / name, source.settings))
+    source.on_note(
+        f"{source.root}: no list of class names; values of pixels are the words, and what a mask does not hold is unknown"
+    )
+    return _Names()
+
+
+def _parse_names(path: Path, text: str) -> _Names:
+    """`name:r,g,b:parts:actions` (CVAT), `r g b name` (CamVid), or a name a line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    by_colour: dict[Colour, str] = {}
+    plain: list[str] = []
+    for line in lines:
+        cvat = re.fullmatch(r"([^:]+):(\d+),(\d+),(\d+)(:.*)?", line)
+        camvid = re.fullmatch(r"(\d+)\s+(\d+)\s+(\d+)\s+(.+)", line)
+        if cvat:
+            by_colour[int(cvat[2]), int(cvat[3]), int(cvat[4])] = cvat[1].strip()
+        elif camvid:
+            by_colour[int(camvid[1]), int(camvid[2]), int(camvid[3])] = camvid[4].strip()
+        else:
+            plain.append(re.split(r"[:,]", line)[0].strip())
+    if by_colour and plain:
+        plain = []  # CVAT writes labels that nobody coloured with an empty colour
+    if plain and plain[0].lower() == "__ignore__":
+        plain = plain[1:]  # LabelMe's: index -1, that is 255
+    offset = 0 if plain and plain[0].lower() in _BACKGROUND else 1
+    by_index = {index + offset: name for index, name in enumerate(plain)}
+    if by_colour:  # an index mask without palette follows the same order
+        by_index = dict(enumerate(by_colour.values(), 0 if (0, 0, 0) in by_colour else 1))
+    else:  # names without colours stand for the palette that VOC made common
+        by_colour = {_voc_colour(index): name for index, name in by_index.items()}
+    return _Names(by_index, by_colour)
+
+
+def _voc_colour(index: int) -> Colour:
+    """The colour of a class in Pascal VOC's palette: its bits, dealt out to red, green and blue, highest first.
+
+    >>> _voc_colour(1), _voc_colour(3), _voc_colour(9)
+    ((128, 0, 0), (128, 128, 0), (192, 0, 0))
+    """
+    red = green = blue = 0
+    for place in range(7, -1, -1):
+        red, green, blue = red | (index & 1) << place, green | (index >> 1 & 1) << place, blue | (index >> 2 & 1) << place
+        index >>= 3
+    return red, green, blue
+
+
+def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, source: Source) -> Sample:
+    annotations: list[Annotation] = []
+    labelled = set(names.labelled)
+    size_hw: tuple[int, int] | None = None
+    for path, of_class in files:
+        data = read_photo_file(path, where=str(path), settings=source.settings)
+        pixels, palette = decode_label_map(data, where=str(path), settings=source.settings)
+        height, width = pixels.shape[:2]
+        if size_hw not in (None, (height, width)):
+            raise DatasetError(f"{path}: is {width} × {height} pixels, the photo's other masks are not")
+        size_hw = (height, width)
+        for word, mask in _masks_by_word(pixels, palette, of_class, names, path):
+            labelled.add(word)
+            annotations += [Annotation(word, _box(rle), rle=rle) for rle in _pieces(mask)]
+        if of_class:
+            labelled.add(of_class)
+    return Sample(
+        image=photo,
+        name=photo.name,
+        size_hw=size_hw,
+        annotations=tuple(annotations),
+        labelled=frozenset(labelled),
+        split=source.split_of(files[0][0]),
+        where=str(files[0][0]),
+    )
+
+
+def _masks_by_word(
+    pixels: Pixels, palette: Pixels | None, of_class: str, names: _Names, path: Path
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Each word that a mask holds, and where."""
+    if of_class and not names.by_index and not names.by_colour:
+        grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
+        full = grey >= _FULL if grey.max(initial=0) >= _FULL and palette is None else grey > 0
+        if full.any():
+            yield of_class, full
+        return
+    if pixels.ndim == 3:
+        packed = (pixels.astype(np.int32) << np.array([16, 8, 0])).sum(axis=2)
+        values = np.unique(packed)
+        if len(values) > _MOST_COLOURS:
+            raise DatasetError(f"{path}: holds {len(values)} colours, a mask has few; is it a photo, or was it saved as JPEG?")
+        for value in values.tolist():
+            colour = (value >> 16, value >> 8 & 255, value & 255)
+            word = "void" if colour == _VOC_VOID else names.by_colour.get(colour)
+            if word is None and names.by_colour and colour != (0, 0, 0):
+                raise DatasetError(f"{path}: holds the colour {colour}, which the list of names does not know")
+            word = word if word is not None else "background" if colour == (0, 0, 0) else "#{:02x}{:02x}{:02x}".format(*colour)
+            if word.lower() not in _BACKGROUND:
+                yield word, packed == value
+        return
+    values = np.unique(pixels)
+    for index in values.tolist():
+        coloured = names.by_colour.get(tuple(palette[index].tolist())) if palette is not None and index < len(palette) else None
+        word = coloured if coloured is not None else names.by_index.get(index)
+        if word is None and index in (0, _IGNORED) and (index == 0 or len(values) > 2 or names.by_index):
+            continue
+        if word is None and (names.by_index or names.by_colour):
+            known = len(names.by_index) or len(names.by_colour)
+            raise DatasetError(f"{path}: class index {index} is none of the {known} that the list of names knows")
+        word = word if word is not None else of_class or str(index)
+        if word.lower() not in _BACKGROUND:
+            yield printable(word), pixels == index
+
+
+def _pieces(mask: NDArray[np.bool_]) -> Iterator[Mask]:
+    """The connected pieces of a mask, as RLE, from top to bottom."""
+    count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    photo_hw = (mask.shape[0], mask.shape[1])
+    for number in range(1, count):
+        x, y, w, h = (int(value) for value in stats[number, :4])
+        yield crop_to_rle(numbered[y : y + h, x : x + w] == number, (x, y), photo_hw, photo_hw)
+
+
+def _box(rle: Mask) -> tuple[float, float, float, float]:
+    box = rle_to_box(rle)
+    assert box is not None
+    return box

@@ -1,0 +1,64 @@
+"""VehiDE's JSON: by picture, regions with `all_x`, `all_y` and a `class` in Vietnamese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dentify.datasets.outlines import check_points, to_float
+from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError, printable
+from dentify.imaging.polygons import polygons_to_box
+
+
+def is_vehide(document: object) -> bool:
+    """Whether a JSON document is VehiDE's."""
+    first = next(iter(document.values()), None) if isinstance(document, dict) else None
+    if not isinstance(first, dict) or not isinstance(first.get("regions"), list):
+        return False
+    assert isinstance(document, dict)
+    regions = (region for row in document.values() if isinstance(row, dict) for region in row.get("regions") or [])
+    region = next((one for one in regions if isinstance(one, dict)), None)
+    return region is not None and {"all_x", "all_y", "class"} <= region.keys()
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their regions, one by one, in the order of the file."""
+    rows: Mapping[str, Any] = source.document
+    labelled = frozenset(
+        str(region["class"])
+        for row in rows.values()
+        if isinstance(row, dict)
+        for region in row.get("regions") or []
+        if isinstance(region, dict) and region.get("class")
+    )
+    split = source.split_of(source.path)
+    pictures = source.pictures()
+    for key, row in rows.items():
+        where = f"{source.path}: {printable(key)!r:.80}"
+        if not isinstance(row, dict) or not isinstance(row.get("regions"), list):
+            source.refuse(DatasetError(f"{where}: expected an object with name and regions, got {row!r:.60}"))
+            continue
+        picture = pictures.find(key)
+        size_hw = source.size_of(picture)
+        annotations: list[Annotation] = []
+        for index, region in enumerate(row["regions"]):
+            try:
+                annotations.append(_annotation(region, size_hw, f"{where}: regions[{index}]"))
+            except DatasetError as error:
+                source.refuse(error)
+        yield Sample(picture, key, size_hw, tuple(annotations), labelled, split=split, where=where)
+
+
+def _annotation(region: object, size_hw: tuple[int, int] | None, where: str) -> Annotation:
+    if not isinstance(region, dict) or not isinstance(region.get("class"), str) or not region["class"]:
+        raise DatasetError(f"{where}: needs all_x, all_y and a class, got {region!r:.60}")
+    xs, ys = region.get("all_x"), region.get("all_y")
+    if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys) or len(xs) < 3:
+        raise DatasetError(f"{where}: needs all_x and all_y, lists of one length, three or more")
+    points = np.array([[to_float(value, f"{where}: all_x, all_y") for value in values] for values in (xs, ys)]).T
+    polygon = check_points(points, size_hw, f"{where} ({printable(region['class'])})")
+    return Annotation(region["class"], polygons_to_box([polygon]), (polygon,))

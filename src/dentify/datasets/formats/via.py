@@ -1,0 +1,283 @@
+"""VGG Image Annotator, versions 1 and 2: projects, and exports as JSON or CSV.
+
+Regions come as a list or, from version 1, as a dict; files as a dict by name and size or, from other tools, as a list. Which of
+the annotators' own attributes names the type is told by the label map's `attribute`, else by the likeliest name. A file without a
+value for it has `unnamed` regions. A polyline is read as the outline that it closes to, circles and ellipses become polygons.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dentify.assessment import Box
+from dentify.datasets.documents import read_csv
+from dentify.datasets.labels import severity_word
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
+from dentify.datasets.sample import UNNAMED, Annotation, Sample
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError, printable
+from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+
+_TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category", "name", "object", "object_name", "names")
+_SEVERITY_ATTRIBUTES = ("severity", "level", "grade")
+_CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
+_TICKS = frozenset({"1", "true", "yes", "x"})
+_UNDEFINED = re.compile(r":\s*undefined\s*(?=[,}])")  # which version 2 writes for what was not filled in
+
+
+@dataclass
+class _File:
+    """One entry: a photo and its regions, each with its place in the file."""
+
+    name: str
+    where: str
+    regions: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=list)
+    embedded: str = ""
+
+
+def is_via(document: object) -> bool:
+    """Whether a JSON document is VIA's: a project, or files with regions."""
+    if isinstance(document, dict) and isinstance(document.get("_via_img_metadata"), dict | list):
+        return True
+    rows = _rows(document)
+    first = next((row for _, row in rows if isinstance(row, dict)), None)
+    return first is not None and "filename" in first and "regions" in first
+
+
+def is_via_csv(columns: Sequence[str]) -> bool:
+    """Whether a CSV with these columns is VIA's."""
+    return set(columns) >= _CSV_COLUMNS
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their regions, one by one, in the order of the file."""
+    project = source.document if isinstance(source.document, dict) else {}
+    files = _csv_files(source) if source.document is None else _json_files(source)
+    attribute = source.attribute or _type_attribute(attributes for file in files for _, _, attributes in file.regions)
+    options = _options(project, attribute)
+    used = {word for file in files for _, _, attributes in file.regions for word in _words_of(attributes, attribute)}
+    labelled = frozenset(options or used)
+    split = source.split_of(source.path)
+    pictures = source.pictures()
+    for file in files:
+        picture: Path | bytes = pictures.find(file.name)
+        size_hw = source.size_of(picture)
+        if size_hw is None and file.embedded:
+            picture = _embedded(file)
+        annotations: list[Annotation] = []
+        for where, shape, attributes in file.regions:
+            if shape.get("name") == "point":
+                source.on_note(f"{source.path}: points are left out: they have no outline")
+                continue
+            try:
+                if shape.get("name") == "polyline" and is_line(_points(shape, where)):
+                    source.on_note(f"{source.path}: lines are left out: they enclose nothing")
+                    continue
+                box, polygon = _outline(shape, size_hw, where)
+            except DatasetError as error:
+                source.refuse(error)
+                continue
+            annotations += [
+                Annotation(
+                    name=word,
+                    box_xyxy=box,
+                    polygons=() if polygon is None else (polygon,),
+                    severity=_severity(attributes, attribute),
+                )
+                for word in _words_of(attributes, attribute)
+            ]
+        yield Sample(
+            image=picture,
+            name=file.name,
+            size_hw=size_hw,
+            annotations=tuple(annotations),
+            labelled=labelled,
+            split=split,
+            where=file.where,
+        )
+
+
+def _rows(document: object) -> Iterable[tuple[str, Any]]:
+    """The entries of an export, each with its key."""
+    if isinstance(document, dict):
+        metadata = document.get("_via_img_metadata")
+        return _rows(metadata) if isinstance(metadata, dict | list) else [(f"{key!r:.80}", row) for key, row in document.items()]
+    if isinstance(document, list):
+        return [(f"[{index}]", row) for index, row in enumerate(document)]
+    return []
+
+
+def _json_files(source: Source) -> list[_File]:
+    files = []
+    for key, row in _rows(source.document):
+        where = f"{source.path}: {printable(key)}"
+        try:
+            files.append(_json_file(row, where, source))
+        except DatasetError as error:
+            source.refuse(error)
+    return files
+
+
+def _json_file(row: object, where: str, source: Source) -> _File:
+    if not isinstance(row, dict) or not isinstance(row.get("filename"), str) or not row["filename"]:
+        raise DatasetError(f"{where}: expected an object with filename and regions, got {row!r:.60}")
+    regions = row.get("regions") or []
+    if isinstance(regions, dict):
+        regions = list(regions.values())
+    if not isinstance(regions, list):
+        raise DatasetError(f"{where}: regions must be a list or an object, got {regions!r:.40}")
+    embedded = row.get("base64_img_data")
+    file = _File(row["filename"], where, embedded=embedded if isinstance(embedded, str) else "")
+    for index, region in enumerate(regions):
+        place = f"{where}: regions[{index}]"
+        shape = region.get("shape_attributes") if isinstance(region, dict) else None
+        attributes = (region.get("region_attributes") or {}) if isinstance(region, dict) else None
+        if not isinstance(shape, dict) or not isinstance(attributes, dict):
+            source.refuse(DatasetError(f"{place}: needs shape_attributes and region_attributes, got {region!r:.60}"))
+            continue
+        file.regions.append((place, shape, attributes))
+    return file
+
+
+def _csv_files(source: Source) -> list[_File]:
+    files: dict[str, _File] = {}
+    for line, row in read_csv(source.path, source.settings):
+        where = f"{source.path}: line {line}"
+        name = row.get("filename") or row.get("#filename") or ""
+        if not name:
+            source.refuse(DatasetError(f"{where}: needs a filename"))
+            continue
+        file = files.setdefault(name, _File(name, where))
+        try:
+            shape, attributes = (_json_cell(row[column], f"{where}: {column}") for column in sorted(_CSV_COLUMNS, reverse=True))
+        except DatasetError as error:
+            source.refuse(error)
+            continue
+        if shape:  # a photo without regions has one row with an empty shape
+            file.regions.append((where, shape, attributes))
+    return list(files.values())
+
+
+def _json_cell(cell: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_UNDEFINED.sub(":null", cell) or "{}")
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DatasetError(f"{where}: must be JSON, got {cell!r:.60}") from error
+    if not isinstance(value, dict):
+        raise DatasetError(f"{where}: must be an object, got {cell!r:.60}")
+    return value
+
+
+def _type_attribute(regions: Iterable[Mapping[str, Any]]) -> str:
+    """The attribute that most likely names the type: one with a telling name, else the one that is filled in most often."""
+    filled: Counter[str] = Counter()
+    for attributes in regions:
+        filled.update(key for key, value in attributes.items() if _words(value) != [UNNAMED])
+    for name in _TYPE_ATTRIBUTES:
+        for key in filled:
+            if key.strip().casefold().replace(" ", "_") == name:
+                return key
+    others = {key: count for key, count in filled.items() if key.casefold() not in _SEVERITY_ATTRIBUTES}
+    return max(others, key=lambda key: others[key], default="")
+
+
+def _options(project: Mapping[str, Any], attribute: str) -> list[str]:
+    """What a project lets annotators choose from, where it does."""
+    attributes = project.get("_via_attributes")
+    region = attributes.get("region") if isinstance(attributes, dict) else None
+    one = region.get(attribute) if isinstance(region, dict) else None
+    options = one.get("options") if isinstance(one, dict) else None
+    return [str(option) for option in options if str(option)] if isinstance(options, dict) else []
+
+
+def _words(value: object) -> list[str]:
+    """What an attribute says: text, a choice, or several ticked boxes."""
+    if isinstance(value, dict):
+        words = [str(key) for key, ticked in value.items() if ticked]
+    elif isinstance(value, list):
+        words = [str(one) for one in value]
+    else:
+        words = [] if value is None else [str(value)]
+    return [word.strip() for word in words if word.strip() not in ("", "undefined")] or [UNNAMED]
+
+
+def _words_of(attributes: Mapping[str, Any], attribute: str) -> list[str]:
+    """What a region is: the value of the attribute that names types, of its only one, or the name of one that is merely ticked.
+
+    >>> _words_of({"type": "dent", "severity": "minor"}, "type"), _words_of({"Front": "dent"}, "Side")
+    (['dent'], ['dent'])
+    >>> _words_of({"dent": "1"}, "dent")
+    ['dent']
+    """
+    if attribute not in attributes and len(attributes) == 1:
+        attribute = next(iter(attributes))
+    words = _words(attributes.get(attribute))
+    return [attribute] if len(words) == 1 and words[0].casefold() in _TICKS else words
+
+
+def _severity(attributes: Mapping[str, Any], type_attribute: str) -> str | None:
+    for key, value in attributes.items():
+        if key != type_attribute and key.casefold() in _SEVERITY_ATTRIBUTES and isinstance(value, str):
+            return severity_word(value)
+    return None
+
+
+def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str) -> tuple[Box, Polygon | None]:
+    """Box and, for all but rectangles, polygon of a region."""
+    kind = shape.get("name")
+
+    def number(key: str) -> float:
+        return to_float(shape.get(key), f"{where}: {key}")
+
+    match kind:
+        case "rect" | "rectangle":
+            x, y = number("x"), number("y")
+            return check_box((x, y, x + number("width"), y + number("height")), size_hw, f"{where}: rect"), None
+        case "circle":
+            radius = number("r")
+            polygon = _round(where, (number("cx"), number("cy")), (radius, radius), 0.0)
+        case "ellipse":
+            angle = to_float(shape.get("theta") or 0.0, f"{where}: theta")
+            polygon = _round(where, (number("cx"), number("cy")), (number("rx"), number("ry")), angle)
+        case "polygon" | "polyline":
+            polygon = _points(shape, where)
+            if len(polygon) < 3:
+                raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
+        case _:
+            raise DatasetError(f"{where}: shape {kind!r:.40} is none of polygon, polyline, rect, circle, ellipse")
+    round_shape = kind in ("circle", "ellipse")
+    polygon = check_points(polygon, size_hw, f"{where}: {kind}", reach=math.inf if round_shape else OUTSIDE_PX)
+    return polygons_to_box([polygon]), polygon
+
+
+def _round(where: str, centre: tuple[float, float], radii: tuple[float, float], angle: float) -> Polygon:
+    if not (np.isfinite([*centre, *radii, angle]).all() and min(radii) > 0 and max(radii) < 1e6):
+        raise DatasetError(f"{where}: needs finite coordinates and radii above 0, got {radii[0]:g} and {radii[1]:g}")
+    return ellipse_to_polygon(centre, radii, angle)
+
+
+def _points(shape: Mapping[str, Any], where: str) -> Polygon:
+    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+    if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
+        raise DatasetError(f"{where}: needs all_points_x and all_points_y, lists of one length")
+    rows = [[to_float(value, f"{where}: all_points") for value in values] for values in (xs, ys)]
+    return np.array(rows, np.float64).T.reshape(-1, 2)
+
+
+def _embedded(file: _File) -> bytes:
+    data = file.embedded.partition("base64,")[2] or file.embedded
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DatasetError(f"{file.where}: base64_img_data is no base64") from error

@@ -1,0 +1,144 @@
+"""Pascal VOC: an XML file a picture, with boxes; polygons as Roboflow and the old LabelMe write them are read, too.
+
+Coordinates are taken as they stand, from 0: all current tools write them so. The devkit of 2012 counted from 1, so its own files
+come out one pixel to the right and below. Splits are the lists in `ImageSets/`, else what names of folders tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dentify.datasets.documents import iterate_xml, read_text
+from dentify.datasets.labels import severity_word
+from dentify.datasets.outlines import check_box, check_points, to_float
+from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.source import Source, split_in
+from dentify.errors import DatasetError
+from dentify.imaging.polygons import Polygon, polygons_to_box
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their objects, one by one, by the names of the XML files."""
+    labelled = frozenset(_names(source))
+    splits = _image_sets(source)
+    pictures = Pictures([source.images or source.root], source.images or source.root)
+    for path in source.files:
+        try:
+            root = _document(path, source)
+            yield _sample(path, root, splits.get(path.stem) or source.split_of(path), labelled, pictures, source)
+        except DatasetError as error:
+            source.refuse(error)
+
+
+def _document(path: Path, source: Source) -> Element:
+    root = None
+    for _, element in iterate_xml(path, source.settings):
+        root = element if root is None else root
+    if root is None or root.tag != "annotation":
+        raise DatasetError(f"{path}: not VOC: expected <annotation>, got <{'' if root is None else root.tag}>")
+    return root
+
+
+def _names(source: Source) -> set[str]:
+    """Every name that the files use: what is not on a photo then is absent, not unknown."""
+    names: set[str] = set()
+    for path in source.files:
+        try:
+            names.update(element.findtext("name", "").strip() for element in _document(path, source).iter("object"))
+        except DatasetError:
+            continue  # told when its turn comes
+    return names - {""}
+
+
+def _image_sets(source: Source) -> dict[str, str]:
+    """Splits by the pictures' stems."""
+    splits: dict[str, str] = {}
+    for folder in (source.root / "ImageSets", source.root.parent / "ImageSets"):
+        for path in sorted(folder.glob("*/*.txt")):
+            split = split_in(path.stem)
+            if split is not None and path.stem in ("train", "val", "valid", "test"):
+                for line in read_text(path, source.settings).splitlines():
+                    if line.strip():
+                        splits.setdefault(Path(line.split()[0]).stem, split)
+    return splits
+
+
+def _sample(path: Path, root: Element, split: str | None, labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+    name = (root.findtext("filename") or "").strip()
+    if not name:
+        raise DatasetError(f"{path}: needs a filename")
+    size_hw = _size_hw(root, path)
+    beside = [path.parent, path.parent.parent / "images", path.parent.parent / "JPEGImages"]
+    candidates = [folder / other for folder in beside for other in (name, f"{path.stem}{Path(name).suffix}")]
+    picture = next((one for one in candidates if is_file(one)), None) if source.images is None else None
+    if picture is None:
+        picture = pictures.find(name)
+        if not is_file(picture):  # tools copy the photo's file under the XML's name, or leave its suffix away
+            picture = pictures.find_stem(path.stem) or picture
+    if size_hw is None:
+        size_hw = source.size_of(picture)
+    annotations: list[Annotation] = []
+    for number, element in enumerate(root.iter("object")):
+        where = f"{path}: object {number}"
+        if (element.findtext("deleted") or "0").strip() == "1":
+            continue
+        try:
+            annotations.append(_annotation(element, size_hw, where))
+        except DatasetError as error:
+            source.refuse(error)
+    return Sample(picture, Path(name).name, size_hw, tuple(annotations), labelled, split=split, where=str(path))
+
+
+def _size_hw(root: Element, path: Path) -> tuple[int, int] | None:
+    """The photo's size; `None` where tools wrote none, or 0."""
+    for height, width in (("size/height", "size/width"), ("imagesize/nrows", "imagesize/ncols")):
+        texts = [(root.findtext(key) or "").strip() for key in (height, width)]
+        if any(texts):
+            h, w = (to_float(text or "0", f"{path}: size") for text in texts)
+            if h == w == 0:
+                return None
+            if not (h > 0 and w > 0 and h == int(h) and w == int(w)):
+                raise DatasetError(f"{path}: size must be whole numbers above 0, got {texts[1]!r:.20} × {texts[0]!r:.20}")
+            return int(h), int(w)
+    return None
+
+
+def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str) -> Annotation:
+    name = (element.findtext("name") or "").strip()
+    if not name:
+        raise DatasetError(f"{where}: needs a name")
+    attributes = {one.findtext("name", ""): one.findtext("value", "") for one in element.iter("attribute")}
+    severity = severity_word(attributes.get("severity", ""))
+    outline = element.find("polygon")
+    if outline is not None:
+        polygon = check_points(_points(outline, where), size_hw, f"{where} ({name}): polygon")
+        return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
+    box = element.find("bndbox")
+    if box is None:
+        raise DatasetError(f"{where}: needs a bndbox or a polygon")
+    x_min, y_min, x_max, y_max = (
+        to_float((box.findtext(key) or "").strip(), f"{where}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
+    )
+    return Annotation(name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({name}): bndbox"), severity=severity)
+
+
+def _points(outline: Element, where: str) -> Polygon:
+    """The old LabelMe's `<pt><x/><y/></pt>`, or Roboflow's `<x1/><y1/><x2/><y2/>`."""
+    points = outline.findall("pt")
+    if points:
+        texts = [(point.findtext("x") or "", point.findtext("y") or "") for point in points]
+    else:
+        texts = []
+        while (x := outline.findtext(f"x{len(texts) + 1}")) is not None:
+            texts.append((x, outline.findtext(f"y{len(texts) + 1}") or ""))
+    if len(texts) < 3:
+        raise DatasetError(f"{where}: polygon: needs three points or more, got {len(texts)}")
+    return np.array([[to_float(value.strip(), f"{where}: polygon") for value in pair] for pair in texts])

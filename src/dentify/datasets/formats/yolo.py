@@ -1,0 +1,192 @@
+"""YOLO: a text file a picture, a line a thing: class id, then a box (`x y w h`, of its centre) or a polygon, as shares.
+
+Names and splits stand in `data.yaml` (Ultralytics, Roboflow), in `obj.names` and `obj.data` (Darknet, CVAT) or in `classes.txt`
+(LabelImg). Shares become pixels of the upright photo, whose size its header tells. A picture without a text file has no
+annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dentify.datasets.documents import read_text, read_yaml
+from dentify.datasets.outlines import check_box, check_points
+from dentify.datasets.pictures import is_file, picture_parts, walk
+from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError, printable
+from dentify.imaging.formats import is_picture_name
+from dentify.imaging.polygons import polygons_to_box
+from dentify.settings import Settings
+
+_NAME_FILES = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
+_SPLIT_KEYS = ("train", "val", "valid", "validation", "test")
+
+
+def is_yolo_yaml(path: Path, settings: Settings) -> bool:
+    """Whether a YAML file names YOLO's classes."""
+    document = read_yaml(path, settings)
+    return isinstance(document.get("names"), list | dict) and any(key in document for key in (*_SPLIT_KEYS, "nc", "path"))
+
+
+def in_folder(root: Path, files: Sequence[Path]) -> list[Source]:
+    """YOLO labels without a `data.yaml`: by their list of names, else by a folder `labels` of text files."""
+    names = [path for path in files if path.name.lower() in _NAME_FILES]
+    if names:
+        return [Source(path, root) for path in names[:1]]
+    if any(path.parent.name == "labels" and path.suffix == ".txt" and _is_label(path) for path in files[:1000]):
+        return [Source(root, root)]
+    return []
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their labels, split by split, by name."""
+    names, places = _opened(source)
+    seen: set[Path] = set()
+    for split, place in places:
+        for picture, label in _pairs(place, source):
+            if picture in seen:
+                continue
+            seen.add(picture)
+            where = str(label)
+            try:
+                yield _sample(picture, label, split or source.split_of(picture), names, source)
+            except DatasetError as error:
+                source.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
+
+
+def _opened(source: Source) -> tuple[dict[int, str] | None, list[tuple[str | None, Path]]]:
+    """Names by class id, and where the pictures of each split are: folders, or text files that list them."""
+    path = source.path
+    if path.suffix.lower() in (".yaml", ".yml"):
+        document = read_yaml(path, source.settings)
+        names = _names(document.get("names"), path)
+        places: list[tuple[str | None, Path]] = []
+        for key in _SPLIT_KEYS:
+            entries = document.get(key)
+            for entry in entries if isinstance(entries, list) else [entries] if isinstance(entries, str) else []:
+                place = _place(str(entry), document.get("path"), path.parent)
+                if place is None:
+                    if source.images is None:
+                        source.on_note(f"{path}: {key}: no folder or list {printable(str(entry))!r}")
+                else:
+                    places.append(("val" if key.startswith("val") else key, place))
+        if source.images is not None:
+            return names, [(None, source.images)]
+        return names, places or [(None, path.parent)]
+    if path.is_dir():
+        return None, [(None, path)]
+    lines = [line.strip() for line in read_text(path, source.settings).splitlines()]
+    return {index: name for index, name in enumerate(lines) if name}, [(None, source.images or source.root)]
+
+
+def _names(names: object, path: Path) -> dict[int, str]:
+    rows = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(rows, dict) or not all(str(key).isdecimal() for key in rows):
+        raise DatasetError(f"{path}: names must be a list, or names by class id")
+    return {int(key): str(name) for key, name in rows.items()}
+
+
+def _place(entry: str, base: object, beside: Path) -> Path | None:
+    """The folder or list that an entry of `data.yaml` means: below its `path`, else beside it, ways up left out."""
+    bases = [beside.joinpath(*picture_parts(base)) if isinstance(base, str) else beside, beside]
+    for folder in bases:
+        for parts in (picture_parts(entry), picture_parts(entry)[-2:]):
+            place = folder.joinpath(*parts)
+            if place.is_dir() or (place.suffix == ".txt" and is_file(place)):
+                return place
+    return None
+
+
+def _pairs(place: Path, source: Source) -> Iterator[tuple[Path, Path]]:
+    """Pictures, each with its text file; and text files whose picture is missing, with the path that it would have."""
+    if place.suffix == ".txt" and place.is_file():
+        pictures = source.pictures()
+        for line in read_text(place, source.settings).splitlines():
+            if line.strip():
+                picture = pictures.find(line.strip())
+                yield picture, _label_path(picture)
+        return
+    labelled: set[Path] = set()
+    folders: dict[Path, None] = {}
+    elsewhere = {}
+    if source.images is not None:  # then labels are found by their names
+        elsewhere = {label.stem: label for label in walk(source.root) if label.suffix == ".txt" and _is_label(label)}
+    for picture in walk(place):
+        if is_picture_name(picture.name):
+            label = elsewhere.get(picture.stem) or _label_path(picture)
+            labelled.add(label)
+            folders[label.parent] = None
+            yield picture, label
+    for folder in folders:
+        for label in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
+            if label not in labelled and label.name.lower() not in _NAME_FILES and _is_label(label):
+                yield label.with_suffix(".jpg"), label
+
+
+def _label_path(picture: Path) -> Path:
+    """Where a picture's labels are: in `labels` for `images`, else beside it."""
+    parts = list(picture.parts)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            return Path(*parts).with_suffix(".txt")
+    beside = picture.with_suffix(".txt")
+    labels = picture.parent.parent / "labels" / beside.name
+    return labels if not is_file(beside) and is_file(labels) else beside
+
+
+def _is_label(path: Path) -> bool:
+    """Whether a text file's first line looks like a label; an empty file does."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            fields = stream.readline(400).split()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return not fields or (len(fields) >= 5 and fields[0].isdecimal())
+
+
+def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, str] | None, source: Source) -> Sample:
+    lines = read_text(label, source.settings).splitlines() if is_file(label) else []
+    size_hw = source.size_of(picture)
+    if size_hw is None and lines:
+        fault = "cannot be read" if is_file(picture) else "is missing"
+        raise DatasetError(f"{label}: the picture {picture} {fault}; without its size shares of it are no pixels")
+    annotations: list[Annotation] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        assert size_hw is not None
+        try:
+            annotations.append(_annotation(line.split(), size_hw, names, f"{label}: line {number}"))
+        except DatasetError as error:
+            source.refuse(error)
+    every = frozenset(names.values()) if names is not None else frozenset(one.name for one in annotations)
+    return Sample(picture, picture.name, size_hw, tuple(annotations), every, split=split, where=str(label))
+
+
+def _annotation(fields: Sequence[str], size_hw: tuple[int, int], names: Mapping[int, str] | None, where: str) -> Annotation:
+    try:
+        class_id, values = int(float(fields[0])), np.array([float(field) for field in fields[1:]], np.float64)
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"{where}: must be a class id and numbers, got {' '.join(fields)!r:.60}") from error
+    if names is not None and class_id not in names:
+        raise DatasetError(f"{where}: class {class_id} is none of the {len(names)} names ({min(names)} to {max(names)})")
+    name = names[class_id] if names is not None else str(class_id)
+    height, width = size_hw
+    score = float(values[-1]) if len(values) == 5 or (len(values) > 6 and len(values) % 2) else None
+    if score is not None:
+        values = values[:-1]
+    if len(values) == 4:
+        x, y, w, h = (values * (width, height, width, height)).tolist()
+        box = check_box((x - w / 2, y - h / 2, x + w / 2, y + h / 2), size_hw, f"{where}: box")
+        return Annotation(name, box, score=score)
+    if len(values) < 6 or len(values) % 2:
+        raise DatasetError(
+            f"{where}: needs a box of four numbers or a polygon of three points or more, got {len(values)} numbers"
+        )
+    polygon = check_points(values.reshape(-1, 2) * (width, height), size_hw, f"{where}: polygon")
+    return Annotation(name, polygons_to_box([polygon]), (polygon,), score=score)

@@ -1,0 +1,178 @@
+"""Label maps: what a data set's own words mean in Dentify's taxonomy.
+
+labels:            # the source's word: a damage type or part, a word for whole photos, or null for "left out"
+  cizik: scratch
+  airbag: null
+labelled: [dent]   # only where the source does not tell what it labels at all
+attribute: type    # of annotation tools with attributes of one's own (VIA, CVAT): which of them names the type
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from dentify.datasets.documents import read_yaml
+from dentify.datasets.sample import canonical_name
+from dentify.errors import DatasetError, printable
+from dentify.settings import Settings
+from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
+
+PHOTO_WORDS: dict[str, tuple[bool, bool | None]] = {
+    "damaged": (True, True),
+    "undamaged": (True, False),
+    "no_vehicle": (False, None),
+}
+"""What Dentify's words for a whole photo say: is there a vehicle, is it damaged."""
+
+_PHOTO_SYNONYMS: dict[str, tuple[str, ...]] = {
+    "damaged": ("damage", "defect", "defected", "dameged"),
+    "undamaged": ("whole", "no_damage", "nodamage", "not_damaged", "intact", "good", "clean", "normal", "undamage"),
+    "no_vehicle": ("no_car", "not_car", "non_car", "not_a_car", "background_only"),
+}
+_KEYS = ("labels", "labelled", "attribute")
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """What the words of a source become.
+
+    Attributes:
+        labels: by the source's word: the name, or `None` for what is left out.
+        others: words that are not in `labels`: `known` ones become the taxonomy's and the rest stays, all are `kept` as they
+            are, or those that the taxonomy does not know are `refused`.
+        labelled: names that the source labels at all, where it does not tell; else what it lists or holds.
+        attribute: which attribute of an annotation names its type.
+    """
+
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    others: Literal["known", "kept", "refused"] = "known"
+    labelled: frozenset[str] | None = None
+    attribute: str | None = None
+
+    def knows(self, word: str) -> bool:
+        """Whether it is said what becomes of a word, on an annotation or on a whole photo."""
+        return self.others != "refused" or word in self.labels or _known(word) is not None
+
+    def rename(self, word: str) -> str | None:
+        """What becomes of an annotation's word: a name, or `None` where it is left out."""
+        return self._renamed(word, canonical_name(word))
+
+    def rename_photo(self, word: str) -> str | None:
+        """What becomes of a word for a whole photo: a name, one of `PHOTO_WORDS`, or `None` where it is left out."""
+        return self._renamed(word, _known(word))
+
+    def _renamed(self, word: str, known: str | None) -> str | None:
+        if word in self.labels:
+            return self.labels[word]
+        if self.others == "kept":
+            return word
+        return known if known is not None or self.others == "refused" else word
+
+
+def read_label_map(path: Path | str, settings: Settings | None = None) -> LabelMap:
+    """A label map in YAML; a word that it leaves out must be the taxonomy's own or one of its synonyms.
+
+    Raises:
+        DatasetError: it cannot be read, has a key that is none, or names what the taxonomy does not know.
+        MissingExtraError: pyyaml is not installed.
+    """
+    path = Path(path)
+    document = read_yaml(path, settings or Settings())
+    for key in document:
+        if key not in _KEYS:
+            near = get_close_matches(str(key), _KEYS, 1)
+            advice = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(_KEYS)}"
+            raise DatasetError(f"{path}: no such key: {printable(repr(key))}{advice}")
+    labels = document.get("labels") or {}
+    if not isinstance(labels, dict):
+        raise DatasetError(f"{path}: labels must be words and what they mean, as `cizik: scratch`")
+    named = {str(word): _target(name, f"{path}: labels: {printable(str(word))}") for word, name in labels.items()}
+    labelled = document.get("labelled")
+    if labelled is not None and not (isinstance(labelled, list) and all(isinstance(name, str) for name in labelled)):
+        raise DatasetError(f"{path}: labelled must be a list of names")
+    attribute = document.get("attribute")
+    if attribute is not None and not isinstance(attribute, str):
+        raise DatasetError(f"{path}: attribute must be the name of one, got {attribute!r:.40}")
+    return LabelMap(
+        named,
+        others="refused",
+        labelled=frozenset(name for one in labelled if (name := _target(one, f"{path}: labelled"))) if labelled else None,
+        attribute=attribute,
+    )
+
+
+def check_words(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
+    """Makes sure that it is said of every word what becomes of it.
+
+    Args:
+        words: how often each word of the source occurs.
+        labels: the map.
+        where: what to name in the message: the data set.
+
+    Raises:
+        DatasetError: some are unmapped; the one message lists all of them with the nearest names.
+    """
+    unmapped = [word for word in words if not labels.knows(word)]
+    if unmapped:
+        told = ", ".join(f"{printable(word) or '(empty)'} ({words[word]}×{_nearest(word)})" for word in sorted(unmapped))
+        plural = "label that is" if len(unmapped) == 1 else "labels that are"
+        raise DatasetError(
+            f"{where}: {len(unmapped)} {plural} not mapped: {told}; say in --labels what each becomes, or null to leave it out"
+        )
+
+
+def photo_word(word: str) -> str | None:
+    """Dentify's word for what a label says of a whole photo; `None` where it says nothing of the kind.
+
+    >>> photo_word("01-whole"), photo_word("No Damage"), photo_word("dent")
+    ('undamaged', 'undamaged', None)
+    """
+    return _PHOTO.get(_plain(word))
+
+
+def severity_word(word: str) -> str | None:
+    """The severity level that a label tells.
+
+    >>> severity_word("02-moderate"), severity_word("Severe damage"), severity_word("dent")
+    ('moderate', 'severe', None)
+    """
+    first = _plain(word).partition("_")[0]
+    return first if first in SEVERITY_LEVELS else None
+
+
+def _plain(word: str) -> str:
+    """A word without case, separators and a number that sorts it."""
+    return word.strip().casefold().replace(" ", "_").replace("-", "_").lstrip("0123456789_.")
+
+
+_PHOTO = {_plain(word): name for name, words in _PHOTO_SYNONYMS.items() for word in (name, *words)}
+
+
+def _known(word: str) -> str | None:
+    return canonical_name(word) or photo_word(word) or severity_word(word)
+
+
+def _nearest(word: str) -> str:
+    near = get_close_matches(word.casefold(), (*DAMAGE_NAMES, *PART_NAMES, *PHOTO_WORDS), 2, 0.5)
+    return f", nearest {' or '.join(near)}" if near else ""
+
+
+def _target(name: object, where: str) -> str | None:
+    if name is None:
+        return None
+    known = _known(name) if isinstance(name, str) else None
+    if known is None:
+        near = _nearest(str(name))
+        raise DatasetError(
+            f"{where}: {printable(repr(name))[:60]} is no name of the taxonomy{near}; docs/reference lists all names"
+        )
+    return known
+
+
+def names_of(words: Iterable[str], labels: LabelMap) -> frozenset[str]:
+    """What the words of a source become, without those that are left out."""
+    return frozenset(name for word in words if (name := labels.rename(word)) is not None)

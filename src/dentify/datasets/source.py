@@ -1,0 +1,97 @@
+"""`Source`: one set of labels as a reader of `formats/` is given it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dentify.datasets.pictures import Pictures, is_file, picture_folders
+from dentify.errors import DatasetError, ImageError
+from dentify.imaging.decode import read_photo_size
+from dentify.settings import Settings
+
+OnInvalid = Callable[[DatasetError], None]
+OnNote = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A label file or folder of labels, and what a reader needs beside it.
+
+    Attributes:
+        path: the file, or the folder whose files hold the labels.
+        root: the folder that was opened; names of photos and splits are told below it.
+        document: what a JSON file holds, parsed.
+        files: the label files, where there is one a picture.
+        images: the folder of the pictures, where the user named one.
+        attribute: the attribute that names the type, in formats that let annotators make their own.
+        split: what the user calls all of it.
+        on_invalid: is given what does not hold, which is then left out; without it the first raises.
+        on_note: is given what a user should know of how it was read.
+        settings: the limits.
+    """
+
+    path: Path
+    root: Path
+    document: Any = None
+    files: tuple[Path, ...] = ()
+    images: Path | None = None
+    attribute: str | None = None
+    split: str | None = None
+    on_invalid: OnInvalid | None = None
+    on_note: OnNote = field(default=lambda note: None)
+    settings: Settings = field(default_factory=Settings)
+
+    def refuse(self, error: DatasetError) -> None:
+        """Raises what does not hold, or reports it where the user wants to go on."""
+        if self.on_invalid is None:
+            raise error
+        self.on_invalid(error)
+
+    def pictures(self) -> Pictures:
+        """Where its pictures lie."""
+        if self.images is not None:
+            return Pictures([self.images], self.images)
+        folders = picture_folders(self.path) if self.document is not None or self.path.is_file() else [self.path]
+        return Pictures(folders, self.root)
+
+    def size_of(self, picture: Path | bytes) -> tuple[int, int] | None:
+        """Height and width of a picture by its header; `None` where it is missing or cannot be read, which is told elsewhere."""
+        if isinstance(picture, bytes) or not is_file(picture):
+            return None
+        try:
+            return read_photo_size(picture, where=str(picture), settings=self.settings)
+        except ImageError:
+            return None
+
+    def split_of(self, path: Path) -> str | None:
+        """The split of a label file or picture: what the user says, else what its own or its folders' names tell."""
+        if self.split is not None:
+            return self.split
+        names = [path.stem]
+        folder = path.parent
+        while True:
+            names.append(folder.name)
+            if folder == self.root or folder == folder.parent or not folder.is_relative_to(self.root):
+                break
+            folder = folder.parent
+        return next((split for name in names if (split := split_in(name))), None)
+
+
+def split_in(name: str) -> str | None:
+    """The split that a file's or folder's name tells.
+
+    >>> split_in("instances_train2017"), split_in("valid"), split_in("CarDD-TE"), split_in("training"), split_in("trainer")
+    ('train', 'val', 'test', 'train', None)
+    """
+    for word in re.split(r"[^a-z]+", name.lower()):
+        if word in _SPLITS:
+            return _SPLITS[word]
+    return None
+
+
+_SPLITS = {"train": "train", "training": "train", "tr": "train", "val": "val", "valid": "val", "validation": "val"}
+_SPLITS |= {"dev": "val", "test": "test", "testing": "test", "te": "test"}
