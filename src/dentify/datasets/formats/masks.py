@@ -2,8 +2,8 @@
 
 Masks lie in folders of their own (`masks`, `SegmentationClass`, `trainannot` …), named as their photos are. What indices or
 colours stand for is told by `labelmap.txt` (CVAT, Datumaro), `label_colors.txt` (CamVid), `class_names.txt` (LabelMe) or
-`classes.txt`; a mask of one value in a folder of its class is of that class; else the value itself is the word, and a label map can
-rename it. 0 and black are background, 255 among indices is "ignore". Every connected piece is a thing of its own: masks do not
+`classes.txt`; a mask of one value in a folder of its class is of that class; else the value itself is the word, and a label map
+can rename it. 0 and black are background, 255 among indices is "ignore". Every connected piece is a thing of its own: masks do not
 tell more.
 """
 
