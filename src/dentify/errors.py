@@ -50,7 +50,14 @@ class BundleError(DentifyError):
 
 
 class DatasetError(DentifyError):
-    """Annotations cannot be read, or contradict themselves."""
+    """Annotations cannot be read, or contradict themselves.
+
+    `kind` sorts what is wrong with single photos and annotations, for a summary of many.
+    """
+
+    def __init__(self, message: str, *, kind: str = "invalid label") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class MissingExtraError(DentifyError):

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bundle": ("dentify.cli.bundle", "app", ""),
     "train": ("dentify.cli.train", "train", "train"),
     "export": ("dentify.cli.train", "export", "train"),
+    "dataset": ("dentify.cli.dataset", "app", "data"),
 }
 
 _DEBUG = "dentify.debug"

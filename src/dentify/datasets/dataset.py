@@ -71,7 +71,8 @@ class Dataset:
                 if key in seen:
                     raise DatasetError(
                         f"{raw.where}: {printable(raw.name)} was listed before, at {seen[key]}; give a photo one entry with all"
-                        " its annotations"
+                        " its annotations",
+                        kind="listed twice",
                     )
                 seen[key] = raw.where
                 sample = _named(raw, self._labels)
@@ -102,9 +103,12 @@ class Dataset:
     def _raw(self) -> Iterator[Sample]:
         read = FORMATS[self.format].read
         for source in self.sources:
-            if source.path.suffix.lower() == ".json" and not source.files:
-                source = replace(source, document=read_json(source.path, self._settings))
-            yield from read(source)
+            try:
+                if source.path.suffix.lower() == ".json" and not source.files:
+                    source = replace(source, document=read_json(source.path, self._settings))
+                yield from read(source)
+            except DatasetError as error:  # the rest of this source cannot be read; the others may
+                source.refuse(error)
 
 
 def open_dataset(
@@ -147,7 +151,12 @@ def open_dataset(
         if text not in notes:
             notes.append(text)
 
-    name, found = _recognise(path, input_format, settings, note)
+    def refuse(error: DatasetError) -> None:
+        if on_invalid is None:
+            raise error
+        on_invalid(error)
+
+    name, found = _recognise(path, input_format, settings, note, refuse)
     labels = labels or LabelMap()
     sources = tuple(
         replace(
@@ -175,19 +184,22 @@ def check_picture(sample: Sample, settings: Settings) -> None:
     if isinstance(sample.image, bytes):
         return
     if not is_file(sample.image):
-        raise DatasetError(f"{sample.where}: no picture {sample.name!r:.200} in {sample.image.parent}")
+        raise DatasetError(
+            f"{sample.where}: no picture {sample.name!r:.200} in {printable(str(sample.image.parent))}", kind="missing picture"
+        )
     if sample.size_hw is None:
         return
     try:
         height, width = read_photo_size(sample.image, where=str(sample.image), settings=settings)
     except ImageError as error:
-        raise DatasetError(f"{sample.where}: {error}") from error
+        raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
     if sample.size_hw != (height, width):
         told = f"{sample.size_hw[1]} × {sample.size_hw[0]}"
         turned = " (upright, as its EXIF says)" if sample.size_hw == (width, height) else ""
         raise DatasetError(
             f"{sample.where}: {printable(sample.name)} is {width} × {height} pixels{turned}, its labels are for {told};"
-            " were they made on another copy of the photo?"
+            " were they made on another copy of the photo?",
+            kind="wrong size",
         )
 
 
@@ -234,8 +246,10 @@ def _named(raw: Sample, labels: LabelMap) -> Sample:
         facts.append((True, True if any(annotation.kind == "damage" for annotation in annotations) else None))
     vehicle, damage = (({fact[index] for fact in facts} - {None}) for index in (0, 1))
     if len(vehicle) > 1 or len(damage) > 1 or (False in vehicle and True in damage):
-        told = " and ".join(words) or "has annotated damage and says that it has none"
-        raise DatasetError(f"{raw.where}: {printable(raw.name)} contradicts itself: {told}")
+        told = f"is labelled {' and '.join(words)}" if words else "says that it has none"
+        annotated = ", ".join(sorted({annotation.name for annotation in annotations if annotation.kind == "damage"}))
+        told = f"has annotated damage ({annotated}) and {told}" if annotated else told
+        raise DatasetError(f"{raw.where}: {printable(raw.name)} contradicts itself: {printable(told)}", kind="contradiction")
     return replace(
         raw,
         annotations=annotations,
@@ -252,7 +266,7 @@ def _renamed(annotation: Annotation, name: str) -> Annotation:
     return replace(annotation, name=name, original=annotation.original or annotation.name)
 
 
-def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote) -> tuple[str, list[Source]]:
+def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote, refuse: OnInvalid) -> tuple[str, list[Source]]:
     """The format of a file or folder, and what there is to read."""
     if path.is_file():
         name, source = _recognise_file(path, wanted, settings)
@@ -261,7 +275,7 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote)
         raise DatasetError(f"{path}: no such file or folder")
     files = list(walk(path))
     found: dict[str, list[Source]] = {}
-    for name, source in _in_folder(path, files, wanted, settings):
+    for name, source in _in_folder(path, files, wanted, settings, refuse):
         found.setdefault(name, []).append(source)
     if not found:
         raise DatasetError(f"{path}: {_nothing_found(files, wanted)}")
@@ -277,8 +291,8 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
     source = Source(path, path.parent)
     suffix = path.suffix.lower()
     if suffix == ".json":
-        document = read_json(path, settings)
-        name = wanted or next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
+        known = _format_of_json(path, settings)
+        name = wanted or known
         if name is None:
             raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
     else:
@@ -287,6 +301,12 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
             advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
             raise DatasetError(f"{path}: no annotation format that is known; {advice}")
     return name, replace(source, files=(path,)) if FORMATS[name].one_a_picture else source
+
+
+def _format_of_json(path: Path, settings: Settings) -> str | None:
+    """The format of a JSON file."""
+    document = read_json(path, settings)
+    return next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
 
 
 def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
@@ -303,23 +323,26 @@ def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
     return None
 
 
-def _in_folder(root: Path, files: list[Path], wanted: str | None, settings: Settings) -> Iterator[tuple[str, Source]]:
+def _in_folder(
+    root: Path, files: list[Path], wanted: str | None, settings: Settings, refuse: OnInvalid
+) -> Iterator[tuple[str, Source]]:
     """Everything below a folder that holds labels, by format."""
     one_a_picture: dict[str, list[Path]] = {}
+    unread: list[tuple[Path, DatasetError]] = []
     by_file: set[str] = set()
     for path in files:
         suffix = path.suffix.lower()
-        if suffix not in (".json", ".xml", ".csv", ".yaml", ".yml") or path.name == SPLITS:
+        if suffix not in (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml") or path.name == SPLITS:
             continue
         known = next((name for name, paths in one_a_picture.items() if paths[0].suffix.lower() == suffix), None)
         if known is not None:  # a hundred thousand of them are not all opened
             one_a_picture[known].append(path)
             continue
-        if suffix == ".json":
-            document = read_json(path, settings)
-            name = next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
-        else:
-            name = _format_of_text(path, suffix, settings)
+        try:
+            name = _format_of_json(path, settings) if suffix == ".json" else _format_of_text(path, suffix, settings)
+        except DatasetError as error:
+            unread.append((path, error))
+            continue
         if name is None or wanted not in (None, name):
             continue
         if FORMATS[name].one_a_picture:
@@ -327,6 +350,12 @@ def _in_folder(root: Path, files: list[Path], wanted: str | None, settings: Sett
         else:
             by_file.add(name)
             yield name, Source(path, root)
+    for path, fault in reversed(unread):
+        alike = next((paths for paths in one_a_picture.values() if paths[0].suffix.lower() == path.suffix.lower()), None)
+        if alike is None:
+            refuse(fault)
+        else:  # told when its turn comes
+            alike.insert(0, path)
     for name, paths in one_a_picture.items():
         yield name, Source(root, root, files=tuple(paths))
     for name, one in FORMATS.items():

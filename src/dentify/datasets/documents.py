@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentify.errors import DatasetError, MissingExtraError, printable
+from dentify.errors import DatasetError, MissingExtraError
 from dentify.imaging.files import told_bytes
 from dentify.settings import Settings
 
@@ -55,8 +55,15 @@ def read_json(path: Path, settings: Settings) -> Any:
         raise DatasetError(f"{path}: no annotations: nested too deep or with a number too long") from error
 
 
-def read_csv(path: Path, settings: Settings) -> Iterator[tuple[int, dict[str, str]]]:
+def read_csv(
+    path: Path, settings: Settings, refuse: Callable[[DatasetError], None] | None = None
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of a CSV by the names in its first line, each with the number of its last line; `;` and tabs separate, too.
+
+    Args:
+        path: the file.
+        settings: the limits.
+        refuse: is given the error of a row that has too many or too few fields, which is then left out.
 
     Raises:
         DatasetError: it cannot be read, is over a limit, or a row has more or fewer fields than the first line.
@@ -71,10 +78,14 @@ def read_csv(path: Path, settings: Settings) -> Iterator[tuple[int, dict[str, st
         reader.fieldnames = columns
         for row in reader:
             if None in row or None in row.values():
-                raise DatasetError(f"{path}: line {reader.line_num}: needs {len(columns)} fields, as the first line has")
+                wrong = DatasetError(f"{path}: line {reader.line_num}: needs {len(columns)} fields, as the first line has")
+                if refuse is None:
+                    raise wrong
+                refuse(wrong)
+                continue
             yield reader.line_num, row
     except csv.Error as error:
-        raise DatasetError(f"{path}: broken CSV: {error}") from error
+        raise DatasetError(f"{path}: line {reader.line_num}: broken CSV: {error}; is the file cut off?") from error
     finally:
         csv.field_size_limit(most)
 
@@ -116,7 +127,7 @@ def iterate_xml(path: Path, settings: Settings) -> Iterator[tuple[str, Element]]
     except ParseError as error:
         line, column = error.position
         raise DatasetError(f"{path}: broken XML at line {line}, column {column + 1}: {error}; is the file cut off?") from error
-    except (DefusedXmlException, ValueError) as error:  # ValueError: an encoding that Python's parser does not take
+    except (DefusedXmlException, ValueError, LookupError) as error:  # the last two: an encoding that Python does not take
         raise DatasetError(f"{path}: XML that declares entities or an odd encoding is not read ({error})") from error
 
 
@@ -149,5 +160,5 @@ def read_yaml(path: Path, settings: Settings) -> dict[str, Any]:
     except (RecursionError, ValueError) as error:
         raise DatasetError(f"{path}: YAML nested too deep or with a value too odd") from error
     if not isinstance(document, dict):
-        raise DatasetError(f"{path}: expected keys and values, got {printable(repr(document)[:60])}")
+        raise DatasetError(f"{path}: expected keys and values, got a {type(document).__name__}")
     return document

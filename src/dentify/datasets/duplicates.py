@@ -1,7 +1,7 @@
 """Near-duplicates: the same photo re-encoded, resized, mirrored, turned by quarters, brightened or cropped by a few percent.
 
-Two steps. A perceptual hash of 63 bits, of the photo and of five crops of it, compared in all eight orientations, names candidates
-in a fraction of a second for some thousand photos. Each candidate is then looked at: two thumbnails, evened out in light and
+Two steps. A perceptual hash of 63 bits, of the photo and of five crops of it, compared in all eight orientations, names
+candidates in a fraction of a second for some thousand photos. Each candidate is then looked at: two thumbnails, evened out in light and
 contrast, are laid over each other at five scales and all small shifts, and must correlate. Either step alone takes different
 photos of smooth panels for one another; both together do not.
 
@@ -25,7 +25,7 @@ from dentify.imaging.decode import Photo
 HASH_DISTANCE = 12
 """Bits of 63 in which the hashes of candidates may differ."""
 CORRELATION = 0.65
-"""How much thumbnails of near-duplicates correlate at least; 6,000 random pairs of damage photos reach 0.47, crops fall to 0.71."""
+"""How much thumbnails of near-duplicates correlate: 6,000 random pairs of damage photos reach 0.47, crops fall to 0.71."""
 
 _CROP = 0.05
 _CROPS = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 0, 1, 0), (1, 0, 0, 1), (0, 1, 1, 0), (0, 1, 0, 1))  # of top, bottom, left, right
@@ -197,7 +197,8 @@ def _spectra(thumb: bytes) -> NDArray[np.complex128]:
     scaled = []
     for scale in _SCALES:
         move = np.array([[scale, 0, middle * (1 - scale)], [0, scale, middle * (1 - scale)]], np.float32)
-        scaled.append(_even(cv2.warpAffine(grey, move, (_THUMB_SIDE, _THUMB_SIDE), borderMode=cv2.BORDER_REPLICATE)))
+        at_scale = cv2.warpAffine(grey, move, (_THUMB_SIDE, _THUMB_SIDE), borderMode=cv2.BORDER_REPLICATE)
+        scaled.append(_even(np.asarray(at_scale, np.float32)))
     return np.conj(np.fft.rfft2(np.array(scaled)))
 
 

@@ -90,17 +90,24 @@ def read_label_map(path: Path | str, settings: Settings | None = None) -> LabelM
     labels = document.get("labels") or {}
     if not isinstance(labels, dict):
         raise DatasetError(f"{path}: labels must be words and what they mean, as `cizik: scratch`")
+    for word in labels:
+        if not isinstance(word, str | int | float) or isinstance(word, bool):
+            raise DatasetError(
+                f'{path}: labels: {word!r:.40} is no word; put words such as "no", which YAML reads as false, in quotes'
+            )
     named = {str(word): _target(name, f"{path}: labels: {printable(str(word))}") for word, name in labels.items()}
     labelled = document.get("labelled")
     if labelled is not None and not (isinstance(labelled, list) and all(isinstance(name, str) for name in labelled)):
         raise DatasetError(f"{path}: labelled must be a list of names")
     attribute = document.get("attribute")
     if attribute is not None and not isinstance(attribute, str):
-        raise DatasetError(f"{path}: attribute must be the name of one, got {attribute!r:.40}")
+        raise DatasetError(f"{path}: attribute must be the name of one, got {_told(attribute)}")
     return LabelMap(
         named,
         others="refused",
-        labelled=frozenset(name for one in labelled if (name := _target(one, f"{path}: labelled"))) if labelled else None,
+        labelled=frozenset(name for one in labelled if (name := _target(one, f"{path}: labelled")))
+        if labelled is not None
+        else None,
         attribute=attribute,
     )
 
@@ -166,11 +173,14 @@ def _target(name: object, where: str) -> str | None:
         return None
     known = _known(name) if isinstance(name, str) else None
     if known is None:
-        near = _nearest(str(name))
-        raise DatasetError(
-            f"{where}: {printable(repr(name))[:60]} is no name of the taxonomy{near}; docs/reference lists all names"
-        )
+        near = _nearest(name) if isinstance(name, str) else ""
+        raise DatasetError(f"{where}: {_told(name)} is no name of the taxonomy{near}; docs/reference lists all names")
     return known
+
+
+def _told(value: object) -> str:
+    """A value for a message; not the inside of a list or mapping, which YAML's aliases may make endless."""
+    return printable(repr(value))[:60] if isinstance(value, str | int | float) else f"a {type(value).__name__}"
 
 
 def names_of(words: Iterable[str], labels: LabelMap) -> frozenset[str]:

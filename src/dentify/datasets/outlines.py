@@ -16,9 +16,12 @@ from dentify.assessment import Box, Mask
 from dentify.errors import DatasetError, ShapeError
 from dentify.imaging.masks import rle_area, rle_to_runs, runs_to_rle
 from dentify.imaging.polygons import Polygon, polygon_area
+from dentify.settings import Settings
 
 OUTSIDE_PX = 2.0
 """How far an outline may reach out of its photo before it counts as wrong; annotation tools round (DSMLR's reach 1.8 px)."""
+
+_FAR_AWAY = 1e9  # pixels: further out than any photo reaches, and near enough to reckon with
 
 Size = tuple[int, int]
 
@@ -49,16 +52,14 @@ def check_points(polygon: Polygon, size_hw: Size | None, where: str, *, reach: f
         DatasetError: NaN or infinite, outside the photo, or without area.
     """
     if not np.isfinite(polygon).all():
-        raise DatasetError(f"{where}: holds a coordinate that is not a number (NaN or infinite)")
-    limit = np.array([size_hw[1], size_hw[0]] if size_hw else [math.inf, math.inf])
+        raise DatasetError(f"{where}: holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
+    limit = np.array([size_hw[1], size_hw[0]] if size_hw else [_FAR_AWAY, _FAR_AWAY])
     if polygon.min() < -reach or (polygon > limit + reach).any():
-        beyond = np.maximum(-polygon, polygon - limit if size_hw else -polygon).max(axis=1)
-        x, y = polygon[np.argmax(beyond)]
-        photo = f"of {size_hw[1]} × {size_hw[0]}" if size_hw else "(a coordinate is negative)"
-        raise DatasetError(f"{where}: point ({x:g}, {y:g}) lies outside the photo {photo}")
+        x, y = polygon[np.argmax(np.maximum(-polygon, polygon - limit).max(axis=1))]
+        raise DatasetError(f"{where}: point ({x:g}, {y:g}) lies outside {_told_photo(size_hw)}", kind="outside the photo")
     polygon = np.clip(polygon, 0.0, limit)
     if polygon_area(polygon) <= 0.0:
-        raise DatasetError(f"{where}: is degenerate, its area is 0")
+        raise DatasetError(f"{where}: is degenerate, its area is 0", kind="degenerate outline")
     return polygon
 
 
@@ -69,16 +70,15 @@ def check_box(box_xyxy: Box, size_hw: Size | None, where: str, *, reach: float =
         DatasetError: NaN or infinite, outside the photo, or without area.
     """
     if not all(math.isfinite(value) for value in box_xyxy):
-        raise DatasetError(f"{where} holds a coordinate that is not a number (NaN or infinite)")
-    height, width = size_hw or (math.inf, math.inf)
+        raise DatasetError(f"{where} holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
+    height, width = size_hw or (_FAR_AWAY, _FAR_AWAY)
     x_min, y_min, x_max, y_max = box_xyxy
     if x_min < -reach or y_min < -reach or x_max > width + reach or y_max > height + reach:
-        photo = f"of {size_hw[1]} × {size_hw[0]}" if size_hw else "(a coordinate is negative)"
         told = f"({x_min:g}, {y_min:g}) to ({x_max:g}, {y_max:g})"
-        raise DatasetError(f"{where} {told} lies outside the photo {photo}")
+        raise DatasetError(f"{where} {told} lies outside {_told_photo(size_hw)}", kind="outside the photo")
     x_min, y_min, x_max, y_max = max(x_min, 0.0), max(y_min, 0.0), min(x_max, float(width)), min(y_max, float(height))
     if x_max <= x_min or y_max <= y_min:
-        raise DatasetError(f"{where} is degenerate: {x_max - x_min:g} wide, {y_max - y_min:g} high")
+        raise DatasetError(f"{where} is degenerate: {x_max - x_min:g} wide, {y_max - y_min:g} high", kind="degenerate outline")
     return x_min, y_min, x_max, y_max
 
 
@@ -98,13 +98,24 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
     except (ShapeError, OverflowError, UnicodeError) as error:
         raise DatasetError(f"{where}: {error}") from error
     if rle_area(rle) == 0:
-        raise DatasetError(f"{where}: RLE is degenerate, it holds no pixel")
+        raise DatasetError(f"{where}: RLE is degenerate, it holds no pixel", kind="degenerate outline")
     return rle
+
+
+def check_mask_size(size_hw: Size, where: str, settings: Settings) -> None:
+    """Refuses a photo's size that a file tells, before pixels of a mask are made for it.
+
+    Raises:
+        DatasetError: it is over `max_pixels`.
+    """
+    height, width = size_hw
+    if height * width > settings.max_pixels:
+        raise DatasetError(f"{where}: {width} × {height} pixels are over the limit of {settings.max_pixels / 1e6:g} megapixels")
 
 
 def is_line(points: Polygon) -> bool:
     """Whether points enclose nothing: fewer than three, or all in a row."""
-    return len(points) < 3 or (bool(np.isfinite(points).all()) and polygon_area(points) == 0.0)
+    return len(points) < 3 or (bool((np.abs(points) < _FAR_AWAY).all()) and polygon_area(points) == 0.0)
 
 
 def to_float(value: object, where: str) -> float:
@@ -128,8 +139,17 @@ def is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_side(value: object) -> TypeGuard[int]:
+    """Whether it can be a photo's height or width in pixels."""
+    return is_int(value) and 0 < value < _FAR_AWAY
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a number that fits a float, and no truth value."""
     if isinstance(value, bool):
         return False
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
+
+
+def _told_photo(size_hw: Size | None) -> str:
+    return f"the photo of {size_hw[1]} × {size_hw[0]}" if size_hw else "any photo"

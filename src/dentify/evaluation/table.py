@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dentify.evaluation.results import Evaluation, Found, GateResult, Mean, SeverityFigures, Share
-
-Cells = Sequence[str]
+from dentify.report.columns import Cells, aligned
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
@@ -19,24 +16,6 @@ def evaluation_table(evaluation: Evaluation) -> str:
     sections += _singles(evaluation)
     sections += [f"note: {note}" for note in evaluation.notes]
     return "\n\n".join(section for section in sections if section)
-
-
-def aligned(rows: Sequence[Cells]) -> str:
-    """Rows as text columns: the first flush left, the others flush right.
-
-    >>> print(aligned([("type", "AP"), ("dent", "0.5")]))
-    type   AP
-    dent  0.5
-    """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def figure(value: float | None) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dentify.datasets.documents import read_json
-from dentify.datasets.outlines import check_box, check_polygon, is_int, is_number
+from dentify.datasets.outlines import check_box, check_polygon, is_number, is_side
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import PART_PREFIX, Annotation, Sample, canonical_name
 from dentify.datasets.source import Source
-from dentify.errors import DatasetError
+from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, polygons_to_box
 
 _DEEPEST = 8
@@ -34,7 +34,9 @@ def read(source: Source) -> Iterator[Sample]:
     for path in source.files:
         try:
             document = read_json(path, source.settings)
-            if is_aihub(document):
+            if not is_aihub(document) and len(source.files) == 1:
+                raise DatasetError(f"{path}: not AI Hub's: expected an image as an object and a list of annotations")
+            if is_aihub(document):  # other JSON may lie in between
                 yield _sample(path, document, labelled, pictures, source)
         except DatasetError as error:
             source.refuse(error)
@@ -66,7 +68,7 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     if not isinstance(name, str) or not picture_parts(name):
         raise DatasetError(f"{path}: images: needs a file_name, got {name!r:.80}")
     height, width = image.get("height"), image.get("width")
-    if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+    if not (is_side(height) and is_side(width)):
         raise DatasetError(f"{path}: images: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
     annotations: list[Annotation] = []
     for index, row in enumerate(document["annotations"]):
@@ -90,7 +92,9 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
 
 def _annotation(row: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> Annotation:
     polygons: list[Polygon] = [
-        check_polygon([value for point in ring for value in point], size_hw, f"{where} ({_word(row)}): polygon {index}")
+        check_polygon(
+            [value for point in ring for value in point], size_hw, f"{where} ({printable(_word(row))}): polygon {index}"
+        )
         for index, ring in enumerate(_rings(row.get("segmentation"), where))
     ]
     row_id = row.get("id")

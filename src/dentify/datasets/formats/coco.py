@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dentify.assessment import Box, Mask
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_polygon, check_runs, is_int, is_number
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_polygon, check_runs, is_int, is_number, is_side
 from dentify.datasets.pictures import Pictures, is_inside, picture_parts
 from dentify.datasets.sample import Annotation, Sample, canonical_name
 from dentify.datasets.source import Source
@@ -137,9 +137,9 @@ def _picture(image: Raw, pictures: Pictures, where: str) -> tuple[str, Path]:
 
 def _size_hw(image: Raw, where: str) -> tuple[int, int]:
     height, width = image.get("height"), image.get("width")
-    if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+    if not (is_side(height) and is_side(width)):
         raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    return int(height), int(width)
+    return height, width
 
 
 def _labelled(image: Raw, categories: Mapping[int, str], every: frozenset[str], where: str) -> frozenset[str]:

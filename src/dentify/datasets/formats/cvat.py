@@ -15,7 +15,7 @@ import numpy as np
 from dentify.assessment import Mask
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.datasets.source import Source, split_in
@@ -105,7 +105,7 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source
             if shape.tag == "polyline" and is_line(_points(shape.get("points") or "", place)):
                 source.on_note(f"{source.path}: lines are left out: they enclose nothing")
                 continue
-            annotations.append(_annotation(shape, label, size_hw, place))
+            annotations.append(_annotation(shape, label, size_hw, place, source))
         except DatasetError as error:
             source.refuse(error)
             continue
@@ -127,18 +127,21 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source
 
 def _size_hw(image: Element, where: str) -> tuple[int, int]:
     height, width = (image.get(key) or "" for key in ("height", "width"))
-    if not (height.isdecimal() and width.isdecimal() and int(height) > 0 and int(width) > 0):
+    sides = [int(side) if side.isdecimal() and len(side) < 20 else None for side in (height, width)]
+    if not (is_side(sides[0]) and is_side(sides[1])):
         raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    return int(height), int(width)
+    return sides[0], sides[1]
 
 
-def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str) -> Annotation:
+def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str, source: Source) -> Annotation:
     attributes = {one.get("name", ""): (one.text or "").strip() for one in shape.iter("attribute")}
 
     def number(key: str) -> float:
         return to_float(shape.get(key), f"{where}: {key}")
 
     turn = math.radians(to_float(shape.get("rotation") or 0.0, f"{where}: rotation"))
+    if not math.isfinite(turn):
+        raise DatasetError(f"{where}: rotation must be a number of degrees, got {shape.get('rotation')!r:.40}")
     polygon: Polygon | None = None
     rle: Mask | None = None
     match shape.tag:
@@ -158,6 +161,7 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
             if len(polygon) < 3:
                 raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
         case "mask":
+            check_mask_size(size_hw, where, source.settings)
             rle = _mask(shape, size_hw, where)
             box = _box_of(rle, where)
         case _:

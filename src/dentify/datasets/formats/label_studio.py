@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dentify.datasets.label_studio_rle import unpack_rle
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_int, is_number, to_float
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.datasets.source import Source
@@ -45,6 +45,8 @@ def is_label_studio(document: object) -> bool:
 
 def read(source: Source) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
+    if not isinstance(source.document, list):
+        raise DatasetError(f"{source.path}: not Label Studio: expected a list of tasks")
     labelled = frozenset(
         label for task in source.document if isinstance(task, dict) for label in _labels_of(_results(task, None))
     )
@@ -69,32 +71,35 @@ def _sample(
     size_hw = _size_hw(results, where) or source.size_of(picture)
     annotations: list[Annotation] = []
     choices: list[str] = []
-    named = {result.get("id"): _labels(result) for result in results if _kind(result) == ""}
+    outlined_ids = {_id(result) for result in results if _kind(result) in _OUTLINES} - {None}
+    named = {_id(result): _labels(result) for result in results if _kind(result) == ""}
+    chosen = {_id(result): _choices(result) for result in results if _kind(result) == "choices"}
     for number, result in enumerate(results):
         place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
         value, kind = result.get("value"), _kind(result)
-        if kind == "choices" and isinstance(value, dict) and isinstance(value.get("choices"), list):
-            choices += [str(one) for one in value["choices"]]
+        if kind == "choices" and _id(result) not in outlined_ids:  # else they are of that region alone
+            choices += _choices(result)
         if kind not in _OUTLINES:
             continue
         try:
             if not isinstance(value, dict):
                 raise DatasetError(f"{place}: needs a value, got {value!r:.40}")
-            labels = _labels(result) or named.get(result.get("id")) or [UNNAMED]
-            outlined = _outlined(kind, value, size_hw, place)
+            labels = _labels(result) or named.get(_id(result)) or [UNNAMED]
+            outlined = _outlined(kind, value, size_hw, place, source)
         except DatasetError as error:
             source.refuse(error)
             continue
         score = result.get("score")
+        words = (*labels, *chosen.get(_id(result), ()))
         annotations += [
             Annotation(
                 name=label,
                 box_xyxy=outlined.box_xyxy,
                 polygons=outlined.polygons,
                 rle=outlined.rle,
-                id=result["id"] if isinstance(result.get("id"), str) else None,
+                id=_id(result),
                 score=float(score) if is_number(score) and 0 <= score <= 1 and result.get("_predicted") else None,
-                severity=next((level for label in labels if (level := severity_word(label))), None),
+                severity=next((level for word in words if (level := severity_word(word))), None),
             )
             for label in labels
         ]
@@ -103,7 +108,7 @@ def _sample(
         name=picture.name,
         size_hw=size_hw,
         annotations=tuple(annotations),
-        labelled=labelled,
+        labelled=labelled if _is_labelled(task) else frozenset(),
         split=split,
         labels=tuple(choices),
         where=f"{where} ({printable(picture.name)})",
@@ -115,8 +120,9 @@ def _picture(task: Mapping[str, Any], where: str, pictures: Pictures) -> Path:
     data = task.get("data") if isinstance(task.get("data"), dict) else task
     assert isinstance(data, dict)
     texts = [data[key] for key in ("image", "img", "ocr", "photo", "url") if isinstance(data.get(key), str)]
-    texts += [value for value in data.values() if isinstance(value, str) and is_picture_name(urlsplit(value).path or value)]
-    name = next((_file_name(text) for text in texts if _file_name(text)), "")
+    names = [_file_name(text) for text in texts]
+    names += [name for value in data.values() if isinstance(value, str) and is_picture_name(name := _file_name(value))]
+    name = next((name for name in names if name), "")
     if not name:
         raise DatasetError(f"{where}: names no picture, its data hold {', '.join(map(str, data)) or 'nothing'}")
     for candidate in (name, _UPLOAD_PREFIX.sub("", picture_parts(name)[-1])):
@@ -132,7 +138,10 @@ def _file_name(text: str) -> str:
     ('photos/a.jpg', 'x/b.jpg', 'x/c#1.jpg')
     """
     if "://" in text or text.startswith("/"):
-        address = urlsplit(text)
+        try:
+            address = urlsplit(text)
+        except ValueError:  # of an address with a bracket that is never closed
+            return ""
         local = parse_qs(address.query).get("d")
         text = local[0] if local else unquote(address.path)
     return "/".join(picture_parts(text))
@@ -151,12 +160,19 @@ def _results(task: Mapping[str, Any], source: Source | None) -> list[Result]:
         )
     chosen = (truth or whole)[-1:]
     if chosen:
-        return [one for one in chosen[0].get("result") or [] if isinstance(one, dict)]
+        return [*_given(chosen[0], "result")]
     for prediction in reversed(_given(task, "predictions")):
         score = prediction.get("score")
-        regions = [one for one in prediction.get("result") or [] if isinstance(one, dict)]
-        return [{"score": score, **one, "_predicted": True} for one in regions]
+        return [{"score": score, **one, "_predicted": True} for one in _given(prediction, "result")]
     return []
+
+
+def _is_labelled(task: Mapping[str, Any]) -> bool:
+    """Whether somebody, or a model, said what is on the photo, be it nothing; else all of it is unknown."""
+    if not isinstance(task.get("data"), dict):
+        return True
+    annotations = _given(task, "annotations") or _given(task, "completions")
+    return any(not one.get("was_cancelled") for one in annotations) or bool(_given(task, "predictions"))
 
 
 def _given(task: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -173,6 +189,17 @@ def _kind(result: Result) -> str:
     """What a region is: `polygon` of `polygonlabels` and `polygon`, empty for labels that another region carries."""
     kind = result.get("type")
     return kind.removesuffix("labels") if isinstance(kind, str) else ""
+
+
+def _id(result: Result) -> str | None:
+    value = result.get("id")
+    return value if isinstance(value, str) else None
+
+
+def _choices(result: Result) -> list[str]:
+    value = result.get("value")
+    choices = value.get("choices") if isinstance(value, dict) else None
+    return [str(choice) for choice in choices] if isinstance(choices, list) else []
 
 
 def _labels(result: Result) -> list[str]:
@@ -196,7 +223,7 @@ def _size_hw(results: Iterable[Result], where: str) -> tuple[int, int] | None:
         height, width = result.get("original_height"), result.get("original_width")
         if height is None and width is None:
             continue
-        if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+        if not (is_side(height) and is_side(width)):
             raise DatasetError(
                 f"{where}: original_width and original_height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
             )
@@ -204,7 +231,7 @@ def _size_hw(results: Iterable[Result], where: str) -> tuple[int, int] | None:
     return None
 
 
-def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str) -> Annotation:
+def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str, source: Source) -> Annotation:
     """The outline of a region, as an annotation without a name."""
     if size_hw is None:
         raise DatasetError(f"{where}: needs original_width and original_height; without them percents are no pixels")
@@ -215,6 +242,7 @@ def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | No
         return float(across), float(down)
 
     if kind == "brush":
+        check_mask_size(size_hw, where, source.settings)
         return _brush(value, size_hw, where)
     if kind == "polygon":
         points = value.get("points")
@@ -223,6 +251,8 @@ def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | No
         polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale
         return _polygon_annotation(polygon, size_hw, where, OUTSIDE_PX)
     turn = math.radians(to_float(value.get("rotation") or 0.0, f"{where}: rotation"))
+    if not math.isfinite(turn):
+        raise DatasetError(f"{where}: rotation must be a number of degrees, got {value.get('rotation')!r:.40}")
     if kind == "ellipse":
         radii = pair("radiusX", "radiusY")
         if not (min(radii) > 0 and max(radii) < 1e6):

@@ -19,7 +19,7 @@ import numpy as np
 from dentify.assessment import Mask
 from dentify.datasets.documents import read_json
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_int, is_line, is_number, to_float
+from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.datasets.source import Source
@@ -41,6 +41,8 @@ def read(source: Source) -> Iterator[Sample]:
     for path in source.files:
         try:
             document = read_json(path, source.settings)
+            if not is_labelme(document) and len(source.files) == 1:
+                raise DatasetError(f"{path}: not LabelMe: expected an object with imagePath and shapes")
             if is_labelme(document):  # other JSON may lie in between
                 yield _sample(path, document, labelled, pictures, source)
         except DatasetError as error:
@@ -55,9 +57,9 @@ def _names(source: Source) -> set[str]:
             document = read_json(path, source.settings)
         except DatasetError:
             continue  # told when its turn comes
-        shapes = document.get("shapes") if isinstance(document, dict) else None
-        names.update(str(one["label"]) for one in shapes or [] if isinstance(one, dict) and one.get("label"))
-    return names
+        shapes = document["shapes"] if is_labelme(document) else []
+        names.update(one["label"] for one in shapes if isinstance(one, dict) and isinstance(one.get("label"), str))
+    return names - {""}
 
 
 def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
@@ -90,7 +92,8 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
         except DatasetError as error:
             source.refuse(error)
             continue
-        groups.append(shape.get("group_id"))
+        group = shape.get("group_id")
+        groups.append(group if isinstance(group, int | str) else None)
     flags = document.get("flags")
     return Sample(
         image=picture,
@@ -108,7 +111,7 @@ def _size_hw(document: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
     height, width = document.get("imageHeight"), document.get("imageWidth")
     if height is None and width is None:
         return None
-    if not (is_int(height) and is_int(width)) or height <= 0 or width <= 0:
+    if not (is_side(height) and is_side(width)):
         raise DatasetError(
             f"{path}: imageWidth and imageHeight must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
         )
@@ -162,6 +165,7 @@ def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | 
     """A mask within its box, as a PNG in base64."""
     if not isinstance(data, str) or size_hw is None or not all(math.isfinite(value) for value in corner):
         raise DatasetError(f"{where}: a mask needs its PNG and the photo's size")
+    check_mask_size(size_hw, where, source.settings)
     try:
         crop, _ = decode_label_map(base64.b64decode(data, validate=True), where=where, settings=source.settings)
     except (binascii.Error, ValueError) as error:

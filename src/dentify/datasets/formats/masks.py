@@ -3,8 +3,8 @@
 Masks lie in folders of their own (`masks`, `SegmentationClass`, `trainannot` …), named as their photos are. What indices or
 colours stand for is told by `labelmap.txt` (CVAT, Datumaro), `label_colors.txt` (CamVid), `class_names.txt` (LabelMe) or
 `classes.txt`; a mask of one value in a folder of its class is of that class; else the value itself is the word, and a label map
-can rename it. 0 and black are background, 255 among indices is "ignore". Every connected piece is a thing of its own: masks do not
-tell more.
+can rename it. 0 and black are background, 255 among indices is "ignore". Every connected piece is a thing of its own: masks do
+not tell more.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ def in_folder(root: Path, files: Sequence[Path]) -> list[Source]:
 
 def read(source: Source) -> Iterator[Sample]:
     """Photos and the pieces of their masks, by the names of the masks."""
-    is_masks = _MASK_FOLDER.fullmatch(source.root.name) is not None
+    pictures = [path for path in walk(source.root) if is_picture_name(path.name)]
+    is_masks = any(_mask_folder(path, source.root) == source.root for path in pictures)
     base = source.root.parent if is_masks else source.root
     names = _read_names(source, base)
     photos = _photos(source.images or base)
     masks: dict[Path, list[tuple[Path, str]]] = {}
-    for path in walk(source.root):
-        folder = _mask_folder(path, source.root) if is_picture_name(path.name) else None
+    for path in pictures:
+        folder = _mask_folder(path, source.root)
         if folder is not None:
             photo = _photo_of(path, photos) or base / "images" / path.name
             masks.setdefault(photo, []).append((path, _class_of(path, folder, base)))
@@ -185,6 +186,8 @@ def _voc_colour(index: int) -> Colour:
 
 
 def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, source: Source) -> Sample:
+    first = files[0][0]
+    camvid = _MASK_FOLDER.fullmatch(first.parent.name)  # whose folders are called `trainannot` and `valannot`
     annotations: list[Annotation] = []
     labelled = set(names.labelled)
     size_hw: tuple[int, int] | None = None
@@ -206,8 +209,8 @@ def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, sourc
         size_hw=size_hw,
         annotations=tuple(annotations),
         labelled=frozenset(labelled),
-        split=source.split_of(files[0][0]),
-        where=str(files[0][0]),
+        split=source.split_of(first) or (split_in(camvid[1] or "") if camvid else None),
+        where=str(first),
     )
 
 

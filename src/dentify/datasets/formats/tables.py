@@ -22,8 +22,8 @@ _OTHERS = ("source", "group", "split", "image_id", "id", "subset", "severity", "
 
 
 def is_table(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns lists pictures."""
-    return _column(columns, _FILES) is not None
+    """Whether a CSV with these columns lists pictures; Label Studio's CSV, whose cells are JSON, is none."""
+    return not {"annotation_id", "annotator"} <= set(columns) and _column(columns, _FILES) is not None
 
 
 def read(source: Source) -> Iterator[Sample]:
@@ -36,7 +36,7 @@ def read(source: Source) -> Iterator[Sample]:
     ticked = _ticked_columns(source, columns, file) if label is None else []
     pictures = source.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
-    for line, row in read_csv(source.path, source.settings):
+    for line, row in read_csv(source.path, source.settings, source.refuse):
         where = f"{source.path}: line {line}"
         name = row[file].strip()
         try:
@@ -47,7 +47,9 @@ def read(source: Source) -> Iterator[Sample]:
                 earlier, first = seen[name]
                 if earlier != labels:
                     told = f"{' and '.join(earlier) or 'nothing'} at line {first}, {' and '.join(labels) or 'nothing'} here"
-                    raise DatasetError(f"{where}: {printable(name)} is labelled {told}; which is right?")
+                    raise DatasetError(
+                        f"{where}: {printable(name)} is labelled {printable(told)}; which is right?", kind="contradiction"
+                    )
                 continue
             seen[name] = (labels, line)
         except DatasetError as error:
@@ -73,7 +75,7 @@ def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
 def _ticked_columns(source: Source, columns: Sequence[str], file: str) -> list[str]:
     """Columns of 0 and 1 alone, each a label."""
     ticked = [column for column in columns if column != file and column.lower() not in _OTHERS]
-    for _, row in read_csv(source.path, source.settings):
+    for _, row in read_csv(source.path, source.settings, lambda error: None):  # told when they are read
         ticked = [column for column in ticked if row[column].strip() in ("0", "1", "0.0", "1.0")]
     return ticked
 

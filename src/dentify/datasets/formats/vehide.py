@@ -20,21 +20,16 @@ def is_vehide(document: object) -> bool:
     if not isinstance(first, dict) or not isinstance(first.get("regions"), list):
         return False
     assert isinstance(document, dict)
-    regions = (region for row in document.values() if isinstance(row, dict) for region in row.get("regions") or [])
-    region = next((one for one in regions if isinstance(one, dict)), None)
+    region = next(_regions(document), None)
     return region is not None and {"all_x", "all_y", "class"} <= region.keys()
 
 
 def read(source: Source) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
-    rows: Mapping[str, Any] = source.document
-    labelled = frozenset(
-        str(region["class"])
-        for row in rows.values()
-        if isinstance(row, dict)
-        for region in row.get("regions") or []
-        if isinstance(region, dict) and region.get("class")
-    )
+    rows = source.document
+    if not isinstance(rows, dict):
+        raise DatasetError(f"{source.path}: not VehiDE: expected an object with an entry for each picture")
+    labelled = frozenset(str(region["class"]) for region in _regions(rows) if region.get("class"))
     split = source.split_of(source.path)
     pictures = source.pictures()
     for key, row in rows.items():
@@ -51,6 +46,13 @@ def read(source: Source) -> Iterator[Sample]:
             except DatasetError as error:
                 source.refuse(error)
         yield Sample(picture, key, size_hw, tuple(annotations), labelled, split=split, where=where)
+
+
+def _regions(rows: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every region of the file that is one."""
+    for row in rows.values():
+        regions = row.get("regions") if isinstance(row, dict) else None
+        yield from (one for one in regions if isinstance(one, dict)) if isinstance(regions, list) else ()
 
 
 def _annotation(region: object, size_hw: tuple[int, int] | None, where: str) -> Annotation:

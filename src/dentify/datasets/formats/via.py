@@ -74,7 +74,11 @@ def read(source: Source) -> Iterator[Sample]:
         picture: Path | bytes = pictures.find(file.name)
         size_hw = source.size_of(picture)
         if size_hw is None and file.embedded:
-            picture = _embedded(file)
+            try:
+                picture = _embedded(file)
+            except DatasetError as error:
+                source.refuse(error)
+                continue
         annotations: list[Annotation] = []
         for where, shape, attributes in file.regions:
             if shape.get("name") == "point":
@@ -152,7 +156,7 @@ def _json_file(row: object, where: str, source: Source) -> _File:
 
 def _csv_files(source: Source) -> list[_File]:
     files: dict[str, _File] = {}
-    for line, row in read_csv(source.path, source.settings):
+    for line, row in read_csv(source.path, source.settings, source.refuse):
         where = f"{source.path}: line {line}"
         name = row.get("filename") or row.get("#filename") or ""
         if not name:
@@ -172,7 +176,7 @@ def _csv_files(source: Source) -> list[_File]:
 def _json_cell(cell: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(_UNDEFINED.sub(":null", cell) or "{}")
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: must be JSON, got {cell!r:.60}") from error
     if not isinstance(value, dict):
         raise DatasetError(f"{where}: must be an object, got {cell!r:.60}")

@@ -14,11 +14,11 @@ import numpy as np
 
 from dentify.datasets.documents import iterate_xml, read_text
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import check_box, check_points, to_float
-from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.outlines import check_box, check_points, is_side, to_float
+from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import Annotation, Sample
 from dentify.datasets.source import Source, split_in
-from dentify.errors import DatasetError
+from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, polygons_to_box
 
 if TYPE_CHECKING:
@@ -72,9 +72,10 @@ def _image_sets(source: Source) -> dict[str, str]:
 
 
 def _sample(path: Path, root: Element, split: str | None, labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
-    name = (root.findtext("filename") or "").strip()
-    if not name:
+    parts = picture_parts((root.findtext("filename") or "").strip())
+    if not parts:
         raise DatasetError(f"{path}: needs a filename")
+    name = "/".join(parts)
     size_hw = _size_hw(root, path)
     beside = [path.parent, path.parent.parent / "images", path.parent.parent / "JPEGImages"]
     candidates = [folder / other for folder in beside for other in (name, f"{path.stem}{Path(name).suffix}")]
@@ -94,7 +95,7 @@ def _sample(path: Path, root: Element, split: str | None, labelled: frozenset[st
             annotations.append(_annotation(element, size_hw, where))
         except DatasetError as error:
             source.refuse(error)
-    return Sample(picture, Path(name).name, size_hw, tuple(annotations), labelled, split=split, where=str(path))
+    return Sample(picture, parts[-1], size_hw, tuple(annotations), labelled, split=split, where=str(path))
 
 
 def _size_hw(root: Element, path: Path) -> tuple[int, int] | None:
@@ -105,9 +106,10 @@ def _size_hw(root: Element, path: Path) -> tuple[int, int] | None:
             h, w = (to_float(text or "0", f"{path}: size") for text in texts)
             if h == w == 0:
                 return None
-            if not (h > 0 and w > 0 and h == int(h) and w == int(w)):
+            sides = [int(side) if side.is_integer() else None for side in (h, w)]
+            if not (is_side(sides[0]) and is_side(sides[1])):
                 raise DatasetError(f"{path}: size must be whole numbers above 0, got {texts[1]!r:.20} × {texts[0]!r:.20}")
-            return int(h), int(w)
+            return sides[0], sides[1]
     return None
 
 
@@ -119,7 +121,7 @@ def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str) -
     severity = severity_word(attributes.get("severity", ""))
     outline = element.find("polygon")
     if outline is not None:
-        polygon = check_points(_points(outline, where), size_hw, f"{where} ({name}): polygon")
+        polygon = check_points(_points(outline, where), size_hw, f"{where} ({printable(name)}): polygon")
         return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
     box = element.find("bndbox")
     if box is None:
@@ -127,7 +129,8 @@ def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str) -
     x_min, y_min, x_max, y_max = (
         to_float((box.findtext(key) or "").strip(), f"{where}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
     )
-    return Annotation(name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({name}): bndbox"), severity=severity)
+    box_xyxy = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({printable(name)}): bndbox")
+    return Annotation(name, box_xyxy, severity=severity)
 
 
 def _points(outline: Element, where: str) -> Polygon:

@@ -7,7 +7,7 @@ annotations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +35,10 @@ def is_yolo_yaml(path: Path, settings: Settings) -> bool:
 def in_folder(root: Path, files: Sequence[Path]) -> list[Source]:
     """YOLO labels without a `data.yaml`: by their list of names, else by a folder `labels` of text files."""
     names = [path for path in files if path.name.lower() in _NAME_FILES]
-    if names:
+    texts = [path for path in files if path.suffix == ".txt" and path.name.lower() not in _NAME_FILES]
+    if names and any(_is_label(path) for path in texts):  # masks may come with a `classes.txt`, too
         return [Source(path, root) for path in names[:1]]
-    if any(path.parent.name == "labels" and path.suffix == ".txt" and _is_label(path) for path in files[:1000]):
+    if any("labels" in path.relative_to(root).parts[:-1] and _is_label(path) for path in texts):
         return [Source(root, root)]
     return []
 
@@ -53,7 +54,8 @@ def read(source: Source) -> Iterator[Sample]:
             seen.add(picture)
             where = str(label)
             try:
-                yield _sample(picture, label, split or source.split_of(picture), names, source)
+                told = split or source.split_of(picture) or source.split_of(label)
+                yield _sample(picture, label, told, names, source)
             except DatasetError as error:
                 source.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
 
@@ -85,7 +87,11 @@ def _opened(source: Source) -> tuple[dict[int, str] | None, list[tuple[str | Non
 
 def _names(names: object, path: Path) -> dict[int, str]:
     rows = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(rows, dict) or not all(str(key).isdecimal() for key in rows):
+    if not (
+        isinstance(rows, dict)
+        and all(str(key).isdecimal() for key in rows)
+        and all(isinstance(name, str | int | float) for name in rows.values())
+    ):
         raise DatasetError(f"{path}: names must be a list, or names by class id")
     return {int(key): str(name) for key, name in rows.items()}
 
@@ -111,20 +117,27 @@ def _pairs(place: Path, source: Source) -> Iterator[tuple[Path, Path]]:
                 yield picture, _label_path(picture)
         return
     labelled: set[Path] = set()
-    folders: dict[Path, None] = {}
-    elsewhere = {}
-    if source.images is not None:  # then labels are found by their names
-        elsewhere = {label.stem: label for label in walk(source.root) if label.suffix == ".txt" and _is_label(label)}
+    folders = {source.root: None} if source.images is not None else {place: None, _label_path(place / "a.jpg").parent: None}
+    # where pictures lie apart, labels are found by their names
+    elsewhere = {label.stem: label for label in _labels(folders, set())} if source.images is not None else {}
     for picture in walk(place):
         if is_picture_name(picture.name):
             label = elsewhere.get(picture.stem) or _label_path(picture)
             labelled.add(label)
-            folders[label.parent] = None
             yield picture, label
+    for label in _labels(folders, labelled):
+        yield (source.images or label.parent) / f"{label.stem}.jpg", label
+
+
+def _labels(folders: Iterable[Path], without: set[Path]) -> Iterator[Path]:
+    """The label files below folders, without some that are known."""
+    seen = set(without)
     for folder in folders:
-        for label in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
-            if label not in labelled and label.name.lower() not in _NAME_FILES and _is_label(label):
-                yield label.with_suffix(".jpg"), label
+        for path in walk(folder) if folder.is_dir() else ():
+            named = path.name.lower() in _NAME_FILES or path.stem in _SPLIT_KEYS
+            if path.suffix == ".txt" and not named and path not in seen and _is_label(path):
+                seen.add(path)
+                yield path
 
 
 def _label_path(picture: Path) -> Path:
@@ -170,15 +183,18 @@ def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, s
 
 def _annotation(fields: Sequence[str], size_hw: tuple[int, int], names: Mapping[int, str] | None, where: str) -> Annotation:
     try:
-        class_id, values = int(float(fields[0])), np.array([float(field) for field in fields[1:]], np.float64)
-    except (ValueError, OverflowError) as error:
+        class_id, values = int(fields[0].removesuffix(".0")), np.array([float(field) for field in fields[1:]], np.float64)
+    except ValueError as error:
         raise DatasetError(f"{where}: must be a class id and numbers, got {' '.join(fields)!r:.60}") from error
     if names is not None and class_id not in names:
-        raise DatasetError(f"{where}: class {class_id} is none of the {len(names)} names ({min(names)} to {max(names)})")
+        known = f" ({min(names)} to {max(names)})" if names else ""
+        raise DatasetError(f"{where}: class {class_id} is none of the {len(names)} names{known}")
     name = names[class_id] if names is not None else str(class_id)
     height, width = size_hw
     score = float(values[-1]) if len(values) == 5 or (len(values) > 6 and len(values) % 2) else None
     if score is not None:
+        if not 0 <= score <= 1:
+            raise DatasetError(f"{where}: confidence {score:g} is no number from 0 to 1")
         values = values[:-1]
     if len(values) == 4:
         x, y, w, h = (values * (width, height, width, height)).tolist()

@@ -1,0 +1,131 @@
+"""`dentify dataset collect flickr`: photos under chosen licences. In Python: `dentify.datasets.flickr.collect_flickr`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dentify.cli import Debug, read_settings
+from dentify.errors import ConfigError, printable
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+KEY = "FLICKR_API_KEY"
+
+
+class Size(StrEnum):
+    """Which of a photo's files to fetch."""
+
+    LARGEST = "largest"
+    ORIGINAL = "original"
+
+
+@app.callback()
+def collect() -> None:
+    """Collect photos, with a list of where each came from and under which licence."""
+
+
+@app.command()
+def flickr(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for photos and photos.csv; one that is begun goes on.")],
+    query: Annotated[str, typer.Option(help="Words to find in titles, descriptions and tags.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Photos of this query that OUT holds in the end.")],
+    licences: Annotated[
+        str,
+        typer.Option(
+            "--licenses",
+            metavar="NAME,NAME...",
+            help="cc: all of Creative Commons; free: what of it may be changed and sold; or by, by-sa, by-nd, by-nc, by-nc-sa, "
+            "by-nc-nd, cc0, pdm, us-gov, no-known-restrictions.",
+        ),
+    ] = "cc",
+    size: Annotated[
+        Size, typer.Option(help="The original where there is one, else the largest size; or nothing but originals.")
+    ] = Size.LARGEST,
+    pause: Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="Least time from one request to the next.")] = 1.0,
+    endpoint: Annotated[str | None, typer.Option(metavar="URL", hidden=True, help="Another server that speaks the API.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no notes, no closing line.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Fetch photos from Flickr under chosen licences, and write down whose they are.
+
+    A photo 123 becomes OUT/123.jpg and a row of OUT/photos.csv with owner, title, licence, addresses and tags. A run that was
+    broken off goes on when it is called again. The key of Flickr's API is read from the environment variable FLICKR_API_KEY;
+    https://www.flickr.com/services/apps/create/ gives one.
+
+    \b
+    Examples:
+      dentify dataset collect flickr --query "car dent" -n 200 cars
+      dentify dataset collect flickr --query "parking lot" --licenses cc0,by -n 500 undamaged
+    """  # noqa: D301 - click wants the character
+    from dentify.datasets.flickr import ENDPOINT, KEY_PAGE, collect_flickr, parse_licences
+
+    try:
+        parse_licences(licences)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not query.strip():
+        raise typer.BadParameter("--query is empty: say what to look for")
+    api_key = os.environ.get(KEY, "")
+    if not api_key.strip():
+        raise typer.BadParameter(f"{KEY} is not set: it holds your key of Flickr's API; {KEY_PAGE} gives one")
+
+    settings = read_settings()
+    fetched = earlier = passed_over = 0
+    try:
+        with _progress(count, shown=not quiet and sys.stderr.isatty()) as (advance, say):
+            note = (lambda line: None) if quiet else say
+            for one in collect_flickr(
+                query,
+                out,
+                count=count,
+                api_key=api_key,
+                licences=licences,
+                size=size.value,
+                pause_s=pause,
+                endpoint=endpoint or ENDPOINT,
+                settings=settings,
+                on_wait=note,
+            ):
+                if one.reason is not None:
+                    passed_over += 1
+                    note(f"passed over: {one.reason}")
+                    continue
+                advance()
+                if one.earlier:
+                    earlier += 1
+                else:
+                    fetched += 1
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted: {fetched} fetched; the same command goes on", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+    if not quiet:
+        print(f"{printable(str(out))}: {fetched} fetched, {earlier} there before, {passed_over} passed over", file=sys.stderr)
+        if fetched + earlier < count:
+            print(f"the search has no more: {fetched + earlier} of {count} photos", file=sys.stderr)
+
+
+@contextmanager
+def _progress(total: int, *, shown: bool) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """`(advance, say)`: counts one photo, prints a line above the bar. Without a bar, lines simply go to standard error."""
+    if not shown:
+        yield lambda: None, lambda line: print(line, file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("photos"), TimeElapsedColumn())
+    with Progress(*columns, console=console, redirect_stdout=False, transient=True) as progress:
+        task = progress.add_task("collecting", total=total)
+        yield (
+            lambda: progress.advance(task),
+            lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True),
+        )

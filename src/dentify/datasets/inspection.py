@@ -1,0 +1,336 @@
+"""`inspect_dataset`: what a data set holds, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from dentify.assessor import map_in_order
+from dentify.datasets.dataset import Dataset, check_picture, photo_key
+from dentify.datasets.duplicates import Fingerprint, find_duplicates, fingerprint
+from dentify.datasets.formats import FORMATS
+from dentify.datasets.pictures import walk
+from dentify.datasets.sample import Annotation, Kind, Sample
+from dentify.errors import DatasetError, ImageError, printable
+from dentify.imaging.decode import decode_photo
+from dentify.imaging.formats import is_picture_name
+from dentify.imaging.masks import rle_area
+from dentify.imaging.polygons import polygon_area
+from dentify.settings import Settings
+
+NO_SPLIT = "all"
+"""What photos without a split are counted under."""
+EXAMPLES = 6
+"""Photos a type that an inspection keeps for the page."""
+
+_ENOUGH_SIDE = 160  # of a decoded photo, for its fingerprint
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Spread(_Strict):
+    """Smallest, middle and largest of many values."""
+
+    min: float
+    median: float
+    max: float
+
+
+class SplitFigures(_Strict):
+    """Photos of a split, how many of them hold annotations or a label of the whole photo, and how many annotations."""
+
+    photos: int
+    labelled: int
+    annotations: int
+
+
+class TypeFigures(_Strict):
+    """One word of the source.
+
+    Attributes:
+        kind: damage or part.
+        instances: annotations of it; `crowds` of them are regions of many.
+        photos: photos that hold one.
+        boxes, polygons, masks: instances by what is known of their outline.
+        area_share: of the photo; `None` where no photo's size is known.
+        splits: instances by split.
+    """
+
+    kind: Kind
+    instances: int
+    photos: int
+    boxes: int
+    polygons: int
+    masks: int
+    crowds: int
+    area_share: Spread | None
+    splits: dict[str, int]
+
+
+class PhotoFigures(_Strict):
+    """Sizes of the photos whose size is known, in pixels, and their shapes."""
+
+    width: Spread
+    height: Spread
+    landscape: int
+    portrait: int
+    square: int
+
+
+class Problem(_Strict):
+    """One thing that does not hold: sorted by `kind`, told in a line."""
+
+    kind: str
+    message: str
+
+
+class SamePhotos(_Strict):
+    """Two photos that are one: the same file, or near-duplicates."""
+
+    first: str
+    second: str
+    exact: bool
+    splits: tuple[str, str]
+
+    @property
+    def across(self) -> bool:
+        """Whether they lie in different splits."""
+        return self.splits[0] != self.splits[1]
+
+
+class Inspection(_Strict):
+    """What `dentify dataset inspect` tells; JSON by `model_dump_json`."""
+
+    path: str
+    format: str
+    title: str
+    splits: dict[str, SplitFigures]
+    types: dict[str, TypeFigures]
+    labels: dict[str, int]
+    severities: dict[str, int]
+    sources: dict[str, int]
+    sizes: PhotoFigures | None
+    pictures_read: bool
+    problems: tuple[Problem, ...]
+    duplicates: tuple[SamePhotos, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def photos(self) -> int:
+        """All photos."""
+        return sum(split.photos for split in self.splits.values())
+
+
+class Inspected(NamedTuple):
+    """An inspection, and photos to show: by type those whose names come first in an order by hash."""
+
+    inspection: Inspection
+    examples: dict[str, list[Sample]]
+    photos: dict[str, Sample]  # those that duplicates name
+
+
+class _Tally:
+    """One type while photos pass by."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind: Kind = kind
+        self.outlines: Counter[str] = Counter()
+        self.photos = self.crowds = 0
+        self.shares: list[float] = []
+        self.splits: Counter[str] = Counter()
+        self.examples: list[tuple[bytes, Sample]] = []
+
+
+def inspect_dataset(
+    dataset: Dataset,
+    problems: list[DatasetError],
+    *,
+    pictures: bool = True,
+    workers: int = 2,
+    settings: Settings | None = None,
+    on_photo: Callable[[], None] = lambda: None,
+) -> Inspected:
+    """Counts what a data set holds, looks for what is wrong, and for photos that it holds twice.
+
+    Args:
+        dataset: opened with `check_pictures=False` and `on_invalid=problems.append`.
+        problems: where it reports what does not hold; what is found here is added.
+        pictures: whether pictures are decoded, which finds broken ones and near-duplicates.
+        workers: pictures in work at a time.
+        settings: the limits.
+        on_photo: called after each photo, for progress.
+
+    Raises:
+        DatasetError: the labels as a whole cannot be read.
+    """
+    settings = settings or Settings()
+    tallies: dict[str, _Tally] = {}
+    splits: dict[str, Counter[str]] = defaultdict(Counter)
+    labels: Counter[str] = Counter()
+    severities: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    sizes: list[tuple[int, int]] = []
+    keys: list[tuple[str, str]] = []  # of photos with a fingerprint: what it is called, its split
+    prints: list[Fingerprint] = []
+    listed: set[str] = set()
+
+    def look(sample: Sample) -> tuple[Fingerprint | None, DatasetError | None]:
+        try:
+            check_picture(sample, settings)
+            if pictures:
+                data = sample.read(settings)
+                photo = decode_photo(data, where=sample.where or sample.name, settings=settings, enough_side=_ENOUGH_SIDE)
+                return fingerprint(photo.image, photo.sha256), None
+        except DatasetError as error:
+            return None, error
+        except ImageError as error:
+            return None, DatasetError(str(error), kind="broken picture")
+        return None, None
+
+    with closing(map_in_order(look, iter(dataset), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
+        for sample, (found, problem) in looked:
+            if problem is not None:
+                problems.append(problem)
+            split = sample.split or NO_SPLIT
+            key = photo_key(sample, dataset.path)
+            listed.add(key)
+            if found is not None:
+                keys.append((key, split))
+                prints.append(found)
+            splits[split].update(
+                photos=1, labelled=int(bool(sample.annotations or sample.labels)), annotations=len(sample.annotations)
+            )
+            labels.update(sample.labels)
+            sources.update([sample.source] if sample.source else [])
+            severities.update(one.severity for one in sample.annotations if one.severity)
+            if sample.size_hw is not None:
+                sizes.append(sample.size_hw)
+            problems += _repeated_outlines(sample)
+            _count(sample, split, tallies)
+            on_photo()
+
+    pairs = find_duplicates(prints)
+    duplicates = tuple(
+        SamePhotos(first=keys[a][0], second=keys[b][0], exact=exact, splits=(keys[a][1], keys[b][1])) for a, b, exact in pairs
+    )
+    inspection = Inspection(
+        path=str(dataset.path),
+        format=dataset.format,
+        title=FORMATS[dataset.format].title,
+        splits={name: SplitFigures(**counts) for name, counts in sorted(splits.items(), key=lambda item: _split_order(item[0]))},
+        types={name: _figures(tally) for name, tally in sorted(tallies.items(), key=lambda item: _type_order(*item))},
+        labels=dict(labels.most_common()),
+        severities=dict(severities.most_common()),
+        sources=dict(sources.most_common()),
+        sizes=_sizes(sizes),
+        pictures_read=pictures,
+        problems=tuple(Problem(kind=error.kind, message=printable(str(error))) for error in problems),
+        duplicates=tuple(sorted(duplicates, key=lambda pair: (not pair.across, not pair.exact, pair.first, pair.second))),
+        notes=(*dataset.notes, *_unlisted(dataset, listed)),
+    )
+    examples = {name: [sample for _, sample in tally.examples] for name, tally in tallies.items()}
+    wanted = {name for pair in inspection.duplicates[: 2 * EXAMPLES] for name in (pair.first, pair.second)}
+    shown = {key: sample for sample in dataset if (key := photo_key(sample, dataset.path)) in wanted} if wanted else {}
+    return Inspected(inspection, examples, shown)
+
+
+def _count(sample: Sample, split: str, tallies: dict[str, _Tally]) -> None:
+    rank = hashlib.sha256(sample.name.encode("utf-8", "replace")).digest()
+    for annotation in sample.annotations:
+        tally = tallies.setdefault(annotation.name, _Tally(annotation.kind))
+        tally.outlines["polygons" if annotation.polygons else "masks" if annotation.rle is not None else "boxes"] += 1
+        tally.crowds += annotation.crowd
+        tally.splits[split] += 1
+        if sample.size_hw is not None:
+            tally.shares.append(annotation_area(annotation) / (sample.size_hw[0] * sample.size_hw[1]))
+    for name in {annotation.name for annotation in sample.annotations}:
+        tally = tallies[name]
+        tally.photos += 1
+        if len(tally.examples) < EXAMPLES or rank < tally.examples[-1][0]:
+            tally.examples = sorted([*tally.examples, (rank, sample)], key=lambda item: item[0])[:EXAMPLES]
+
+
+def annotation_area(annotation: Annotation) -> float:
+    """Pixels within an annotation's outline, of its box where no more is known."""
+    if annotation.polygons:
+        return sum(polygon_area(polygon) for polygon in annotation.polygons)
+    if annotation.rle is not None:
+        return float(rle_area(annotation.rle))
+    x_min, y_min, x_max, y_max = annotation.box_xyxy
+    return (x_max - x_min) * (y_max - y_min)
+
+
+def _repeated_outlines(sample: Sample) -> Iterator[DatasetError]:
+    """Outlines that a photo holds twice, of one type or of two."""
+    seen: dict[object, str] = {}
+    for annotation in sample.annotations:
+        outline: object = annotation.box_xyxy
+        if annotation.polygons:
+            outline = tuple(polygon.tobytes() for polygon in annotation.polygons)
+        elif annotation.rle is not None:
+            outline = annotation.rle.counts
+        if outline in seen:
+            of = (
+                f"of {annotation.name!r}" if seen[outline] == annotation.name else f"of {seen[outline]!r} and {annotation.name!r}"
+            )
+            kind = "same outline twice" if seen[outline] == annotation.name else "one outline, two types"
+            yield DatasetError(f"{sample.where}: {printable(sample.name)} holds one outline twice, {of}", kind=kind)
+        seen[outline] = annotation.name
+
+
+def _figures(tally: _Tally) -> TypeFigures:
+    return TypeFigures(
+        kind=tally.kind,
+        instances=tally.outlines.total(),
+        photos=tally.photos,
+        boxes=tally.outlines["boxes"],
+        polygons=tally.outlines["polygons"],
+        masks=tally.outlines["masks"],
+        crowds=tally.crowds,
+        area_share=_spread(tally.shares) if tally.shares else None,
+        splits=dict(sorted(tally.splits.items(), key=lambda item: _split_order(item[0]))),
+    )
+
+
+def _sizes(sizes: Sequence[tuple[int, int]]) -> PhotoFigures | None:
+    if not sizes:
+        return None
+    heights, widths = zip(*sizes, strict=True)
+    return PhotoFigures(
+        width=_spread(widths),
+        height=_spread(heights),
+        landscape=sum(w > h for h, w in sizes),
+        portrait=sum(w < h for h, w in sizes),
+        square=sum(w == h for h, w in sizes),
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(min=float(min(values)), median=float(np.median(values)), max=float(max(values)))
+
+
+def _unlisted(dataset: Dataset, listed: set[str]) -> Iterator[str]:
+    """A note of pictures that lie in the folder and in no label file."""
+    if not dataset.path.is_dir() or dataset.format in ("masks", "folders"):
+        return
+    others = [path for path in walk(dataset.path) if is_picture_name(path.name)]
+    unlisted = [path for path in others if path.relative_to(dataset.path).as_posix() not in listed]
+    if unlisted:
+        yield f"{len(unlisted)} pictures below {dataset.path} are in no label file, {printable(str(unlisted[0]))} for one"
+
+
+def _split_order(name: str) -> tuple[int, str]:
+    known = ("train", "val", "test")
+    return known.index(name) if name in known else len(known), name
+
+
+def _type_order(name: str, tally: _Tally) -> tuple[bool, int, str]:
+    return tally.kind == "part", -tally.outlines.total(), name
