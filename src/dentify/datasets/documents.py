@@ -85,7 +85,7 @@ def read_csv(
                 continue
             yield reader.line_num, row
     except csv.Error as error:
-        raise DatasetError(f"{path}: line {reader.line_num}: broken CSV: {error}; is the file cut off?") from error
+        raise DatasetError(f"{path}: line {reader.reader.line_num}: broken CSV: {error}; is the file cut off?") from error
     finally:
         csv.field_size_limit(most)
 

@@ -1,9 +1,9 @@
 """Near-duplicates: the same photo re-encoded, resized, mirrored, turned by quarters, brightened or cropped by a few percent.
 
 Two steps. A perceptual hash of 63 bits, of the photo and of five crops of it, compared in all eight orientations, names
-candidates in a fraction of a second for some thousand photos. Each candidate is then looked at: two thumbnails, evened out in light and
-contrast, are laid over each other at five scales and all small shifts, and must correlate. Either step alone takes different
-photos of smooth panels for one another; both together do not.
+candidates in a fraction of a second for some thousand photos. Each candidate is then looked at: two thumbnails, evened out in
+light and contrast, are laid over each other at five scales and all small shifts, and must correlate. What both steps still take
+for one are photos of one booth and one view, in which only the car differs.
 
 Source of the hash: signs of the lowest frequencies of the discrete cosine transform, as pHash (Zauner 2010), but around 0 and not
 around the median, so that mirroring and turning only flip signs and swap axes.

@@ -126,8 +126,8 @@ def _draw_annotation(canvas: Photo, annotation: Annotation, photo_hw: tuple[int,
         canvas[inside] = (0.7 * canvas[inside] + 0.3 * np.array(colour)).astype(np.uint8)
     stretch = np.array([canvas.shape[1] / photo_hw[1], canvas.shape[0] / photo_hw[0]])
     points = [np.round(rim * stretch * 8).astype(np.int32) for rim in rims or [box_to_polygon(annotation.box_xyxy)]]
-    cv2.polylines(canvas, points, True, (0, 0, 0), 3, cv2.LINE_AA, 3)  # noqa: FBT003 - OpenCV's own order
-    cv2.polylines(canvas, points, True, colour, 1, cv2.LINE_AA, 3)  # noqa: FBT003
+    cv2.polylines(canvas, points, True, (0, 0, 0), 3, cv2.LINE_AA, 3)
+    cv2.polylines(canvas, points, True, colour, 1, cv2.LINE_AA, 3)
 
 
 def _colour(annotation: Annotation) -> RGB:

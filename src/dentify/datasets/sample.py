@@ -69,6 +69,7 @@ class Annotation:
         crowd: COCO's `iscrowd`: a region of many things, which evaluation neither asks for nor counts as a miss.
         id: the annotation's own id in its file, for messages.
         score: confidence of the model that drafted it, 0 to 1; `None` where a person drew it.
+        check: whether it is a draft of low confidence, for a person to look at first.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Annotation:
     crowd: bool = False
     id: int | str | None = None
     score: float | None = None
+    check: bool = False
 
     @property
     def kind(self) -> Kind:

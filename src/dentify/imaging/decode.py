@@ -105,24 +105,26 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     )
 
 
-def read_photo_size(path: str | os.PathLike[str], *, where: str, settings: Settings) -> tuple[int, int]:
-    """Height and width of the upright photo in a file, from its header; no pixel is decoded.
+def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settings: Settings) -> tuple[int, int]:
+    """Height and width of the upright photo in a file (or its bytes), from its header; no pixel is decoded.
 
     Raises:
         ImageError: it cannot be read, is no picture, or its file is over a limit.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            start = stream.read(START_BYTES)
-            if picture_kind(start) == "JPEG":
-                stream.seek(0)
-                with _decoding("JPEG", where):
-                    header = _open("JPEG", stream)
-                    orientation = read_exif(_exif_block(header)).orientation
-                return header.size if orientation >= 5 else header.size[::-1]
-    except OSError as error:
-        raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
-    data = read_photo_file(path, where=where, settings=settings)
+    if isinstance(photo, bytes):
+        data = photo
+    else:
+        try:
+            with Path(photo).open("rb") as stream:
+                if picture_kind(stream.read(START_BYTES)) == "JPEG":  # whose header is read without the rest
+                    stream.seek(0)
+                    with _decoding("JPEG", where):
+                        header = _open("JPEG", stream)
+                        orientation = read_exif(_exif_block(header)).orientation
+                    return header.size if orientation >= 5 else header.size[::-1]
+        except OSError as error:
+            raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
+        data = read_photo_file(photo, where=where, settings=settings)
     kind = picture_kind(data[:START_BYTES])
     if kind is None:
         raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")

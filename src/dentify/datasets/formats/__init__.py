@@ -6,7 +6,7 @@ writer is given samples and a folder. Recognising, label maps and the check of p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from dentify.datasets.formats import (
     voc,
     yolo,
 )
+from dentify.datasets.output import Output
 from dentify.datasets.sample import Sample
 from dentify.datasets.source import Source
 from dentify.settings import Settings
@@ -43,6 +44,7 @@ class Format:
         xml_roots: outermost elements of its XML files.
         one_a_picture: whether each picture has a label file of its own.
         in_folder: what there is of it in a folder with these files, where folders and not label files tell.
+        write: samples into an output; what it cannot hold is told there.
     """
 
     title: str
@@ -53,20 +55,23 @@ class Format:
     xml_roots: tuple[str, ...] = ()
     one_a_picture: bool = False
     in_folder: Callable[[Path, Sequence[Path]], list[Source]] | None = None
+    write: Callable[[Iterable[Sample], Output], None] | None = None
 
 
 # The first of several that a folder holds is read: whole formats before plain ones.
 FORMATS: dict[str, Format] = {
-    "coco": Format("COCO JSON", coco.read, is_json=coco.is_coco),
-    "cvat": Format("CVAT for images 1.1", cvat.read, xml_roots=("annotations",)),
-    "via": Format("VGG Image Annotator", via.read, is_json=via.is_via, is_csv=via.is_via_csv),
-    "label_studio": Format("Label Studio JSON", label_studio.read, is_json=label_studio.is_label_studio),
+    "coco": Format("COCO JSON", coco.read, is_json=coco.is_coco, write=coco.write),
+    "cvat": Format("CVAT for images 1.1", cvat.read, xml_roots=("annotations",), write=cvat.write),
+    "via": Format("VGG Image Annotator", via.read, is_json=via.is_via, is_csv=via.is_via_csv, write=via.write),
+    "label_studio": Format(
+        "Label Studio JSON", label_studio.read, is_json=label_studio.is_label_studio, write=label_studio.write
+    ),
     "vehide": Format("VehiDE JSON", vehide.read, is_json=vehide.is_vehide),
     "aihub": Format("AI Hub JSON", aihub.read, is_json=aihub.is_aihub, one_a_picture=True),
     "labelme": Format("LabelMe JSON", labelme.read, is_json=labelme.is_labelme, one_a_picture=True),
-    "yolo": Format("YOLO", yolo.read, is_yaml=yolo.is_yolo_yaml, in_folder=yolo.in_folder),
+    "yolo": Format("YOLO", yolo.read, is_yaml=yolo.is_yolo_yaml, in_folder=yolo.in_folder, write=yolo.write),
     "voc": Format("Pascal VOC", voc.read, xml_roots=("annotation",), one_a_picture=True),
-    "masks": Format("mask PNGs", masks.read, in_folder=masks.in_folder),
+    "masks": Format("mask PNGs", masks.read, in_folder=masks.in_folder, write=masks.write),
     "table": Format("CSV of files and labels", tables.read, is_csv=tables.is_table),
     "folders": Format("folders by class", folders.read, in_folder=folders.in_folder),
 }

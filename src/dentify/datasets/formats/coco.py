@@ -8,21 +8,25 @@ Categories are matched by name, never by id: exports number them as they please.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from dentify.assessment import Box, Mask
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_polygon, check_runs, is_int, is_number, is_side
+from dentify.datasets.output import JsonList, Output
 from dentify.datasets.pictures import Pictures, is_inside, picture_parts
-from dentify.datasets.sample import Annotation, Sample, canonical_name
+from dentify.datasets.sample import Annotation, Sample, canonical_name, kind_of
 from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
-from dentify.imaging.masks import rle_to_box
-from dentify.imaging.polygons import Polygon, polygons_to_box
+from dentify.imaging.masks import rle_area, rle_to_box
+from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box
 from dentify.taxonomy import SEVERITY_LEVELS
 
 Raw = Mapping[str, Any]
+
+_NO_LABELS = ("_background_", "__ignore__")  # which LabelMe's converter lists
 
 
 def is_coco(document: object) -> bool:
@@ -43,7 +47,7 @@ def read(source: Source) -> Iterator[Sample]:
     used = {row["category_id"] for row in document["annotations"] if is_int(row.get("category_id"))}
     above = {_text(row.get("supercategory")) for row in document["categories"]}
     # Roboflow's category 0 is the project's name: above all others, and never used
-    every = frozenset(name for number, name in categories.items() if number in used or name not in above)
+    every = frozenset(name for number, name in categories.items() if number in used or name not in (*above, *_NO_LABELS))
     for index, image in enumerate(document["images"]):
         where = f"{path}: images[{index}] (id {image['id']!r:.40})"
         try:
@@ -72,6 +76,7 @@ def read(source: Source) -> Iterator[Sample]:
             source=_text(image.get("source")),
             group=_text(image.get("group")),
             split=split,
+            labels=_labels(image.get("labels")),
             where=where,
         )
 
@@ -154,6 +159,10 @@ def _labelled(image: Raw, categories: Mapping[int, str], every: frozenset[str], 
     return frozenset(given)
 
 
+def _labels(given: object) -> tuple[str, ...]:
+    return tuple(str(label) for label in given) if isinstance(given, list) else ()
+
+
 def _flag(image: Raw, key: str, where: str) -> bool | None:
     value = image.get(key)
     if value is not None and not isinstance(value, bool):
@@ -189,6 +198,7 @@ def _annotation(
         crowd=bool(row.get("iscrowd")),
         id=row_id if isinstance(row_id, int | str) else None,
         score=score,
+        check=row.get("check") is True,
     )
 
 
@@ -233,3 +243,72 @@ def _ids(categories: Mapping[int, str]) -> str:
 
 def _text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int) else None
+
+
+def write(samples: Iterable[Sample], output: Output) -> None:
+    """One file a split (`annotations.json` without splits) and `images/`, with Dentify's own keys; nothing is lost."""
+    ids = {name: number for number, name in enumerate(output.names, 1)}
+    categories = [
+        {"id": number, "name": name, "supercategory": "part" if kind_of(name) == "part" else "damage"}
+        for name, number in ids.items()
+    ]
+    lists: dict[str | None, tuple[JsonList, JsonList, JsonList]] = {}
+    images = annotations = 0
+    with ExitStack() as stack:
+        for sample in samples:
+            if sample.split not in lists:
+                lists[sample.split] = _open_lists(stack, output, sample.split)
+            image_list, annotation_list, _ = lists[sample.split]
+            images += 1
+            height, width = output.size_hw(sample)
+            image: dict[str, Any] = {"id": images, "file_name": output.picture(sample), "width": width, "height": height}
+            image |= {
+                key: value for key in ("source", "group", "vehicle", "damage") if (value := getattr(sample, key)) is not None
+            }
+            if sample.labels:
+                image["labels"] = list(sample.labels)
+            image_list.add(image | {"labelled": [name for name in output.names if name in sample.labelled]})
+            for annotation in sample.annotations:
+                annotations += 1
+                annotation_list.add(_row(annotation, annotations, images, ids[annotation.name]))
+        for image_list, annotation_list, category_list in lists.values():
+            image_list.close()
+            annotation_list.close()
+            for category in categories:
+                category_list.add(category)
+            category_list.close()
+    for split in lists:
+        _join_lists(output, split)
+
+
+def _open_lists(stack: ExitStack, output: Output, split: str | None) -> tuple[JsonList, JsonList, JsonList]:
+    keys = ("images", "annotations", "categories")
+    images, annotations, categories = (JsonList(stack.enter_context(output.stream(f"{split or ''}.{key}.part"))) for key in keys)
+    return images, annotations, categories
+
+
+def _join_lists(output: Output, split: str | None) -> None:
+    """One file of the three lists, which were written apart."""
+    with output.stream(f"{split or 'annotations'}.json") as whole:
+        for number, key in enumerate(("images", "annotations", "categories")):
+            whole.write(f'{"{" if number == 0 else ","}"{key}":')
+            output.append_to(whole, f"{split or ''}.{key}.part")
+        whole.write("}\n")
+
+
+def _row(annotation: Annotation, number: int, image: int, category: int) -> dict[str, Any]:
+    """An annotation as COCO has it."""
+    x_min, y_min, x_max, y_max = annotation.box_xyxy
+    row: dict[str, Any] = {"id": number, "image_id": image, "category_id": category}
+    row["bbox"] = [x_min, y_min, x_max - x_min, y_max - y_min]
+    row["area"] = (x_max - x_min) * (y_max - y_min)
+    row["segmentation"] = []
+    if annotation.polygons:
+        row["segmentation"] = [polygon.ravel().tolist() for polygon in annotation.polygons]
+        row["area"] = sum(polygon_area(polygon) for polygon in annotation.polygons)
+    elif annotation.rle is not None:
+        row["segmentation"] = {"size": list(annotation.rle.size), "counts": annotation.rle.counts}
+        row["area"] = rle_area(annotation.rle)
+    row["iscrowd"] = int(annotation.crowd)
+    row |= {key: value for key in ("severity", "original", "score") if (value := getattr(annotation, key)) is not None}
+    return row | ({"check": True} if annotation.check else {})

@@ -7,8 +7,9 @@ Tracks (of videos), points, skeletons and cuboids are left out with a note.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from dentify.assessment import Mask
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_side, to_float
+from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.datasets.source import Source, split_in
 from dentify.errors import DatasetError, printable
-from dentify.imaging.masks import crop_to_rle, rle_to_box
+from dentify.imaging.masks import crop_to_rle, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
 
 if TYPE_CHECKING:
@@ -179,6 +181,7 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
         severity=severity_word(attributes.get("severity", "")),
         original=attributes.get("original") or None,
         score=to_float(score, f"{where}: confidence") if score else None,
+        check=attributes.get("check") == "true",
     )
 
 
@@ -214,3 +217,73 @@ def _box_of(rle: Mask, where: str) -> tuple[float, float, float, float]:
     if box is None:
         raise DatasetError(f"{where}: is degenerate, it holds no pixel")
     return box
+
+
+def write(samples: Iterable[Sample], output: Output) -> None:
+    """`annotations.xml` and `images/`: polygons, boxes and masks; the pieces of one thing share a group."""
+    photo_labels: dict[str, None] = {}
+    images = 0
+    with output.stream("images.part") as body:
+        for sample in samples:
+            height, width = output.size_hw(sample)
+            name = output.picture(sample)
+            subset = f" subset={quoteattr(sample.split)}" if sample.split else ""
+            body.write(f'  <image id="{images}" name={quoteattr(name)}{subset} width="{width}" height="{height}">\n')
+            for label in sample.labels:
+                photo_labels[label] = None
+                body.write(f'    <tag label={quoteattr(label)} source="manual"></tag>\n')
+            for number, annotation in enumerate(sample.annotations, 1):
+                for shape in _shapes(annotation, number):
+                    body.write(f"    {shape}\n")
+            body.write("  </image>\n")
+            images += 1
+            output.lose("crowds became single things", sum(annotation.crowd for annotation in sample.annotations))
+            output.lose(UNKNOWN_LOOKS_ABSENT, int(any(label not in sample.labelled for label in output.names)))
+    with output.stream("annotations.xml") as whole:
+        whole.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
+        whole.write(f"  <meta>\n    <task>\n      <size>{images}</size>\n      <mode>annotation</mode>\n      <labels>\n")
+        for label in (*output.names, *(label for label in photo_labels if label not in output.names)):
+            whole.write(_label(label, "any" if label in output.names else "tag"))
+        whole.write("      </labels>\n    </task>\n  </meta>\n")
+        output.append_to(whole, "images.part")
+        whole.write("</annotations>\n")
+
+
+def _label(name: str, kind: str) -> str:
+    attributes = "".join(
+        f"<attribute><name>{attribute}</name><mutable>False</mutable><input_type>text</input_type>"
+        "<default_value></default_value><values></values></attribute>"
+        for attribute in ("severity", "original", "confidence", "check")
+    )
+    inside = attributes if kind == "any" else ""
+    return f"        <label><name>{escape(name)}</name><type>{kind}</type><attributes>{inside}</attributes></label>\n"
+
+
+def _shapes(annotation: Annotation, number: int) -> Iterator[str]:
+    """The elements of one annotation."""
+    facts = {"severity": annotation.severity, "original": annotation.original}
+    facts["confidence"] = None if annotation.score is None else f"{annotation.score:.4f}"
+    facts["check"] = "true" if annotation.check else None
+    inside = "".join(f'<attribute name="{key}">{escape(value)}</attribute>' for key, value in facts.items() if value is not None)
+    source = "manual" if annotation.score is None else "auto"
+    common = f'label={quoteattr(annotation.name)} source="{source}" occluded="0"'
+    for polygon in annotation.polygons:
+        points = ";".join(f"{x:.2f},{y:.2f}" for x, y in polygon)
+        group = f' group_id="{number}"' if len(annotation.polygons) > 1 else ""
+        yield f'<polygon {common} points="{points}" z_order="0"{group}>{inside}</polygon>'
+    if annotation.polygons:
+        return
+    if annotation.rle is None:
+        x_min, y_min, x_max, y_max = annotation.box_xyxy
+        yield f'<box {common} xtl="{x_min:.2f}" ytl="{y_min:.2f}" xbr="{x_max:.2f}" ybr="{y_max:.2f}" z_order="0">{inside}</box>'
+        return
+    box = _box_of(annotation.rle, annotation.name)
+    left, top, right, bottom = (int(value) for value in box)
+    crop = rle_to_crop(annotation.rle, box, (bottom - top, right - left)).ravel()
+    edges = np.flatnonzero(crop[1:] != crop[:-1]) + 1
+    runs = np.diff(np.concatenate([[0], edges, [crop.size]])).tolist()
+    counts = ", ".join(str(run) for run in ([0, *runs] if crop[0] else runs))
+    yield (
+        f'<mask {common} rle="{counts}" left="{left}" top="{top}" width="{right - left}" height="{bottom - top}"'
+        f' z_order="0">{inside}</mask>'
+    )

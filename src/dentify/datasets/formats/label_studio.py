@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dentify.datasets.label_studio_rle import unpack_rle
+from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
+from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, JsonList, Output
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
-from dentify.datasets.sample import UNNAMED, Annotation, Sample
+from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
 from dentify.datasets.source import Source
 from dentify.errors import DatasetError, ShapeError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.imaging.masks import rle_encode, rle_to_box
+from dentify.imaging.masks import rle_decode, rle_encode, rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
+from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
 _OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
@@ -129,6 +132,12 @@ def _picture(task: Mapping[str, Any], where: str, pictures: Pictures) -> Path:
         if is_file(pictures.find(candidate)):
             return pictures.find(candidate)
     return pictures.find(picture_parts(name)[-1])
+
+
+def _column(task: Mapping[str, Any], key: str) -> str | None:
+    data = task.get("data")
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, str) and value else None
 
 
 def _file_name(text: str) -> str:
@@ -284,3 +293,91 @@ def _brush(value: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> An
     if box is None:
         raise DatasetError(f"{where}: is degenerate, it holds no pixel")
     return Annotation("", box, rle=rle)
+
+
+_CONTROLS = (("polygon", "PolygonLabels"), ("rectangle", "RectangleLabels"), ("brush", "BrushLabels"))
+
+
+def write(samples: Iterable[Sample], output: Output) -> None:
+    """`tasks.json`, `labels.xml` (the labelling configuration) and `images/`.
+
+    What a model drafted stands as a prediction with its confidence, the rest as an annotation. Pictures are named as files of a
+    local storage whose root is the output's folder.
+    """
+    photo_labels: dict[str, None] = {}
+    with output.stream("tasks.json") as stream:
+        tasks = JsonList(stream)
+        for number, sample in enumerate(samples, 1):
+            size_hw = output.size_hw(sample)
+            name = output.picture(sample)
+            drafted: list[dict[str, Any]] = []
+            drawn: list[dict[str, Any]] = []
+            for index, annotation in enumerate(sample.annotations):
+                chosen = drawn if annotation.score is None else drafted
+                chosen += _regions(annotation, index, size_hw, output)
+            if sample.labels:
+                photo_labels |= dict.fromkeys(sample.labels)
+                drawn.append(_photo_choices(sample.labels))
+            facts = {key: value for key in ("source", "group", "split") if (value := getattr(sample, key)) is not None}
+            task: dict[str, Any] = {"id": number, "data": {"image": f"/data/local-files/?d=images/{quote(name)}", **facts}}
+            task["annotations"] = [{"result": drawn, "was_cancelled": False}] if drawn or not drafted else []
+            task["predictions"] = [_prediction(drafted, sample)] if drafted else []
+            tasks.add(task)
+            output.lose("crowds became single things", sum(annotation.crowd for annotation in sample.annotations))
+            output.lose(UNKNOWN_LOOKS_ABSENT, int(any(label not in sample.labelled for label in output.names)))
+        tasks.close()
+    output.text("labels.xml", _configuration(output.names, tuple(photo_labels)))
+
+
+def _prediction(result: list[dict[str, Any]], sample: Sample) -> dict[str, Any]:
+    scores = [annotation.score for annotation in sample.annotations if annotation.score is not None]
+    return {"model_version": "dentify", "score": round(min(scores), 4), "result": result}
+
+
+def _photo_choices(labels: Sequence[str]) -> dict[str, Any]:
+    return {"id": "photo", "from_name": "photo", "to_name": "image", "type": "choices", "value": {"choices": list(labels)}}
+
+
+def _regions(annotation: Annotation, index: int, size_hw: tuple[int, int], output: Output) -> Iterator[dict[str, Any]]:
+    """The regions of one annotation: its outline, and what is said of it."""
+    height, width = size_hw
+    percent = 100 / np.array([width, height], np.float64)
+    values: list[tuple[str, dict[str, Any]]] = []
+    if annotation.polygons:
+        output.lose("things in several pieces became one a piece", int(len(annotation.polygons) > 1))
+        values = [("polygon", {"points": (polygon * percent).tolist(), "closed": True}) for polygon in annotation.polygons]
+    elif annotation.rle is not None:
+        values = [("brush", {"format": "rle", "rle": pack_rle(rle_decode(annotation.rle))})]
+    else:
+        (x_min, y_min), (x_max, y_max) = (np.array(annotation.box_xyxy).reshape(2, 2) * percent).tolist()
+        values = [("rectangle", {"x": x_min, "y": y_min, "width": x_max - x_min, "height": y_max - y_min, "rotation": 0})]
+    for piece, (kind, value) in enumerate(values):
+        region: dict[str, Any] = {"id": f"r{index}-{piece}", "to_name": "image", "image_rotation": 0}
+        region |= {"original_width": width, "original_height": height}
+        outline = {"from_name": kind, "type": f"{kind}labels", "value": {**value, f"{kind}labels": [annotation.name]}}
+        score = {} if annotation.score is None else {"score": round(annotation.score, 4)}
+        yield {**region, **outline, **score}
+        if annotation.severity is not None:
+            choices = {"from_name": "severity", "type": "choices", "value": {**value, "choices": [annotation.severity]}}
+            yield {**region, **choices}
+        if annotation.check:
+            yield {**region, "from_name": "check", "type": "choices", "value": {**value, "choices": ["check"]}}
+
+
+def _configuration(names: Sequence[str], photo_labels: Sequence[str]) -> str:
+    """The labelling configuration that shows the tasks."""
+    lines = ["<View>", '  <Image name="image" value="$image" zoom="true"/>']
+    for name, control in _CONTROLS:
+        lines.append(f'  <{control} name="{name}" toName="image">')
+        for label in names:
+            colour = "#{:02x}{:02x}{:02x}".format(*(part_colour(label) if kind_of(label) == "part" else damage_colour(label)))
+            lines.append(f'    <Label value={quoteattr(label)} background="{colour}"/>')
+        lines.append(f"  </{control}>")
+    choices = (("severity", SEVERITY_LEVELS, True), ("check", ("check",), True), ("photo", photo_labels, False))
+    for name, options, of_region in choices:
+        if options:
+            region = ' perRegion="true"' if of_region else ' choice="multiple"'
+            lines.append(f'  <Choices name="{name}" toName="image"{region}>')
+            lines += [f"    <Choice value={quoteattr(option)}/>" for option in options]
+            lines.append("  </Choices>")
+    return "\n".join([*lines, "</View>", ""])

@@ -9,18 +9,22 @@ not tell more.
 
 from __future__ import annotations
 
-import os
+import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dentify.assessment import Mask
 from dentify.datasets.documents import read_text
+from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import Annotation, Sample
 from dentify.datasets.source import Source, split_in
@@ -28,7 +32,8 @@ from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.formats import is_picture_name
-from dentify.imaging.masks import crop_to_rle, rle_to_box
+from dentify.imaging.masks import crop_to_rle, polygons_to_mask, rle_decode, rle_to_box
+from dentify.imaging.polygons import box_to_polygon
 
 _MASK_FOLDER = re.compile(
     r"(.*[-_ ]|train|val|test)?(masks?|segmentationclass(png|raw)?|annot|ground_?truth|gt|labels?_?png)", re.IGNORECASE
@@ -128,9 +133,13 @@ def _photo_of(mask: Path, photos: Mapping[str, list[Path]]) -> Path | None:
         if candidates:
             return max(
                 candidates,
-                key=lambda photo: (len(os.path.commonpath([photo, mask])), bool(_PICTURE_FOLDER.search(photo.parent.name))),
+                key=lambda photo: (_folders_shared(photo, mask), bool(_PICTURE_FOLDER.search(photo.parent.name))),
             )
     return None
+
+
+def _folders_shared(one: Path, other: Path) -> int:
+    return sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], zip(one.parts, other.parts, strict=False)))
 
 
 def _read_names(source: Source, base: Path) -> _Names:
@@ -265,3 +274,51 @@ def _box(rle: Mask) -> tuple[float, float, float, float]:
     box = rle_to_box(rle)
     assert box is not None
     return box
+
+
+def write(samples: Iterable[Sample], output: Output) -> None:
+    """`masks/` of class indices with a palette, `labelmap.txt`, and `images/`; small things are painted over large ones."""
+    ids = {name: number for number, name in enumerate(output.names, 1)}
+    if len(ids) >= _IGNORED:
+        raise DatasetError(f"{len(ids)} names are more than the {_IGNORED - 1} that a mask of one byte can tell apart")
+    palette = [channel for index in range(len(ids) + 1) for channel in _voc_colour(index)]
+    for sample in samples:
+        height, width = output.size_hw(sample)
+        name = output.picture(sample, f"images/{sample.split}" if sample.split else "images")
+        pixels = np.zeros((height, width), np.uint8)
+        for annotation, mask in _by_size(sample, (height, width)):
+            covered = pixels[mask] > 0
+            output.lose("things lie on others, whose pixels below are lost", int(covered.any()))
+            output.lose("boxes became filled rectangles", int(not annotation.has_mask))
+            pixels[mask] = ids[annotation.name]
+        picture = Image.fromarray(pixels)
+        picture.putpalette(palette)
+        data = io.BytesIO()
+        picture.save(data, "PNG", optimize=False)
+        folder = f"masks/{sample.split}" if sample.split else "masks"
+        output.bytes(f"{folder}/{Path(name).stem}.png", data.getvalue())
+        _lose(sample, output)
+    rows = [f"{name}:{','.join(map(str, _voc_colour(number)))}::" for name, number in {"background": 0, **ids}.items()]
+    output.text("labelmap.txt", "\n".join(["# label:color_rgb:parts:actions", *rows, ""]))
+
+
+def _by_size(sample: Sample, size_hw: tuple[int, int]) -> list[tuple[Annotation, NDArray[np.bool_]]]:
+    """Annotations with their masks, the largest first."""
+    masks = []
+    for annotation in sample.annotations:
+        if annotation.rle is not None:
+            mask = rle_decode(annotation.rle)
+        else:
+            mask = polygons_to_mask(annotation.polygons or [box_to_polygon(annotation.box_xyxy)], size_hw)
+        masks.append((annotation, mask))
+    return sorted(masks, key=lambda pair: -int(pair[1].sum()))
+
+
+def _lose(sample: Sample, output: Output) -> None:
+    """Takes note of what pixels cannot tell."""
+    counts = Counter(annotation.name for annotation in sample.annotations)
+    output.lose("things of one type may have become one where they touch", sum(count for count in counts.values() if count > 1))
+    output.lose("severities were left out", sum(annotation.severity is not None for annotation in sample.annotations))
+    output.lose("confidences were left out", sum(annotation.score is not None for annotation in sample.annotations))
+    output.lose("photos' labels as a whole were left out", int(bool(sample.labels)))
+    output.lose(UNKNOWN_LOOKS_ABSENT, int(any(name not in sample.labelled for name in output.names)))

@@ -24,12 +24,15 @@ from dentify.assessment import Box
 from dentify.datasets.documents import read_csv
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
+from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+from dentify.taxonomy import SEVERITY_LEVELS
 
 _TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category", "name", "object", "object_name", "names")
+_GENERAL_ATTRIBUTES = tuple(name for name in _TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
 _SEVERITY_ATTRIBUTES = ("severity", "level", "grade")
 _CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
 _TICKS = frozenset({"1", "true", "yes", "x"})
@@ -227,7 +230,8 @@ def _words_of(attributes: Mapping[str, Any], attribute: str) -> list[str]:
     if attribute not in attributes and len(attributes) == 1:
         attribute = next(iter(attributes))
     words = _words(attributes.get(attribute))
-    return [attribute] if len(words) == 1 and words[0].casefold() in _TICKS else words
+    ticked = len(words) == 1 and words[0].casefold() in _TICKS and attribute.casefold() not in _GENERAL_ATTRIBUTES
+    return [attribute] if ticked else words
 
 
 def _severity(attributes: Mapping[str, Any], type_attribute: str) -> str | None:
@@ -285,3 +289,68 @@ def _embedded(file: _File) -> bytes:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise DatasetError(f"{file.where}: base64_img_data is no base64") from error
+
+
+def write(samples: Iterable[Sample], output: Output) -> None:
+    """A project of version 2 a split (`via_project.json` without splits) and `images/`, to be opened in `via.html`."""
+    entries: dict[str | None, dict[str, Any]] = {}
+    for sample in samples:
+        name = output.picture(sample)
+        regions = [region for annotation in sample.annotations for region in _regions(annotation, output)]
+        file_attributes = {key: value for key in ("source", "group") if (value := getattr(sample, key)) is not None}
+        if sample.labels:
+            file_attributes["labels"] = ", ".join(sample.labels)
+        size = output.file_size(f"images/{name}")
+        entry = {"filename": name, "size": size, "regions": regions, "file_attributes": file_attributes}
+        entries.setdefault(sample.split, {})[f"{name}{size}"] = entry
+        output.lose("crowds became single things", sum(annotation.crowd for annotation in sample.annotations))
+        output.lose(UNKNOWN_LOOKS_ABSENT, int(any(label not in sample.labelled for label in output.names)))
+    for split, metadata in entries.items():
+        output.text(f"{split or 'via_project'}.json", json.dumps(_project(metadata, output), ensure_ascii=False))
+
+
+def _project(metadata: Mapping[str, Any], output: Output) -> dict[str, Any]:
+    """Version 2 shows a project only when its settings and attributes are there as well."""
+
+    def choice(options: Iterable[str]) -> dict[str, Any]:
+        return {"type": "dropdown", "description": "", "options": dict.fromkeys(options, ""), "default_options": {}}
+
+    def text() -> dict[str, Any]:
+        return {"type": "text", "description": "", "default_value": ""}
+
+    region = {"type": choice(output.names), "severity": choice(SEVERITY_LEVELS), "original": text()}
+    region |= {"confidence": text(), "check": text()}
+    shown = {"region_label": "type", "region_color": "type", "on_image_annotation_editor_placement": "NEAR_REGION"}
+    core = {"buffer_size": 18, "filepath": {}, "default_filepath": "images/"}
+    return {
+        "_via_settings": {
+            "ui": {"annotation_editor_height": 25, "annotation_editor_fontsize": 0.8, "image": shown},
+            "core": core,
+            "project": {"name": "dentify"},
+        },
+        "_via_img_metadata": metadata,
+        "_via_attributes": {"region": region, "file": {key: text() for key in ("source", "group", "labels")}},
+        "_via_data_format_version": "2.0.10",
+        "_via_image_id_list": list(metadata),
+    }
+
+
+def _regions(annotation: Annotation, output: Output) -> Iterator[dict[str, Any]]:
+    """The regions of one annotation."""
+    attributes = {"type": annotation.name}
+    attributes |= {key: value for key in ("severity", "original") if (value := getattr(annotation, key)) is not None}
+    if annotation.score is not None:
+        attributes["confidence"] = f"{annotation.score:.4f}"
+    if annotation.check:
+        attributes["check"] = "yes"
+    if not annotation.has_mask:
+        x_min, y_min, x_max, y_max = annotation.box_xyxy
+        shape: dict[str, Any] = {"name": "rect", "x": x_min, "y": y_min, "width": x_max - x_min, "height": y_max - y_min}
+        yield {"shape_attributes": shape, "region_attributes": attributes}
+        return
+    polygons, holes = outline_polygons(annotation)
+    output.lose("holes in masks were filled", holes)
+    output.lose("things in several pieces became one a piece", int(len(polygons) > 1))
+    for polygon in polygons:
+        xs, ys = polygon.T.tolist()
+        yield {"shape_attributes": {"name": "polygon", "all_points_x": xs, "all_points_y": ys}, "region_attributes": attributes}

@@ -14,6 +14,7 @@ import numpy as np
 
 from dentify.datasets.documents import read_text, read_yaml
 from dentify.datasets.outlines import check_box, check_points
+from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output, outline_polygons
 from dentify.datasets.pictures import is_file, picture_parts, walk
 from dentify.datasets.sample import Annotation, Sample
 from dentify.datasets.source import Source
@@ -178,6 +179,9 @@ def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, s
         except DatasetError as error:
             source.refuse(error)
     every = frozenset(names.values()) if names is not None else frozenset(one.name for one in annotations)
+    if not is_file(label):
+        every = frozenset()
+        source.on_note("YOLO: pictures without a label file count as not labelled; an empty file says that nothing is there")
     return Sample(picture, picture.name, size_hw, tuple(annotations), every, split=split, where=str(label))
 
 
@@ -206,3 +210,50 @@ def _annotation(fields: Sequence[str], size_hw: tuple[int, int], names: Mapping[
         )
     polygon = check_points(values.reshape(-1, 2) * (width, height), size_hw, f"{where}: polygon")
     return Annotation(name, polygons_to_box([polygon]), (polygon,), score=score)
+
+
+def write(samples: Iterable[Sample], output: Output) -> None:
+    """`data.yaml`, and `images/` and `labels/` by split: polygons where any is known, boxes where there are boxes alone."""
+    import yaml
+
+    ids = {name: number for number, name in enumerate(output.names)}
+    splits: dict[str, None] = {}
+    for sample in samples:
+        split = sample.split or "train"
+        splits[split] = None
+        name = output.picture(sample, f"images/{split}")
+        height, width = output.size_hw(sample)
+        outlined = any(annotation.has_mask for annotation in sample.annotations)
+        lines = [
+            " ".join([str(ids[annotation.name]), *(f"{value:.8g}" for value in values)])
+            for annotation in sample.annotations
+            for values in _shares(annotation, (width, height), output, outlined=outlined)
+        ]
+        output.text(f"labels/{split}/{Path(name).stem}.txt", "".join(f"{line}\n" for line in lines))
+        _lose(sample, output)
+    document: dict[str, object] = {"path": ".", **{split: f"images/{split}" for split in splits}}
+    document |= {"nc": len(ids), "names": {number: name for name, number in ids.items()}}
+    output.text("data.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+def _shares(annotation: Annotation, photo_wh: tuple[int, int], output: Output, *, outlined: bool) -> Iterator[Sequence[float]]:
+    """The lines of an annotation as shares of the photo: a polygon, or the centre and sides of a box."""
+    if not outlined:
+        x_min, y_min, x_max, y_max = annotation.box_xyxy
+        width, height = photo_wh
+        yield (x_min + x_max) / 2 / width, (y_min + y_max) / 2 / height, (x_max - x_min) / width, (y_max - y_min) / height
+        return
+    polygons, holes = outline_polygons(annotation)
+    output.lose("boxes beside polygons became polygons of four corners", int(not annotation.has_mask))
+    output.lose("holes in masks were filled", holes)
+    output.lose("things in several pieces became one a piece", int(len(polygons) > 1))
+    for polygon in polygons:
+        yield (polygon / photo_wh).ravel().tolist()
+
+
+def _lose(sample: Sample, output: Output) -> None:
+    """Takes note of what a line of numbers cannot tell."""
+    output.lose("severities were left out", sum(annotation.severity is not None for annotation in sample.annotations))
+    output.lose("confidences were left out", sum(annotation.score is not None for annotation in sample.annotations))
+    output.lose("photos' labels as a whole were left out", int(bool(sample.labels)))
+    output.lose(UNKNOWN_LOOKS_ABSENT, int(any(name not in sample.labelled for name in output.names)))
