@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,9 +14,11 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
+from dentify.errors import ConfigError, DatasetError, DentifyError, printable
 
 if TYPE_CHECKING:
-    from dentify.errors import DatasetError
+    from dentify.datasets import Dataset, Sample
+    from dentify.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -32,6 +35,16 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
 
+
+class Pictures(StrEnum):
+    """What becomes of pictures."""
+
+    COPY = "copy"
+    LINK = "link"
+    NONE = "none"
+
+
+PRELABEL_FORMATS = ("cvat", "via", "coco", "label_studio")
 
 DatasetPath = Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder with labels and pictures.")]
 InputFormat = Annotated[
@@ -122,3 +135,276 @@ def progress(what: str, *, shown: bool) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda: bar.advance(task)
+
+
+@app.command()
+def convert(
+    path: DatasetPath,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make, labels and pictures in it.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="coco, yolo, cvat, via, label_studio or masks.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="YAML", help="Rename to Dentify's types by this map. [default: labels stay as they are]"),
+    ] = None,
+    input_format: InputFormat = None,
+    images: Images = None,
+    pictures: Annotated[
+        Pictures, typer.Option(help="Copy the pictures, link to them, or leave them where they are.")
+    ] = Pictures.COPY,
+    skip_invalid: SkipInvalid = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a data set in another format, pictures beside the labels, and say what that format cannot hold.
+
+    With --labels everything is renamed to Dentify's types; a label that the map leaves out is an error that lists all of them.
+
+    \b
+    Examples:
+      dentify dataset convert export.json photos-coco --to coco --labels labels.yaml
+      dentify dataset convert photos-coco photos-yolo --to yolo
+    """  # noqa: D301 - click wants the character
+    from dentify.datasets.convert import check_output, names_in, write_dataset
+
+    to = {"labelstudio": "label_studio"}.get(to.lower(), to.lower())
+    check_output(out, to, overwrite=overwrite)
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True) as (dataset, settings):
+        if labels is not None:
+            dataset.check_labels()
+        names = names_in(dataset)
+        with progress("converting", shown=not quiet and sys.stderr.isatty()) as advance:
+            lost = write_dataset(
+                _counted(dataset, advance), out, to, names=names, pictures=pictures.value, overwrite=overwrite, settings=settings
+            )
+    for what, count in lost.items():
+        print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+    print(out)
+
+
+@app.command()
+def split(
+    path: DatasetPath,
+    ratios: Annotated[str, typer.Option(metavar="R,R[,R]", help="Shares of train and val, or with test.")] = "70,15,15",
+    seed: Annotated[int, typer.Option(min=0, help="Of what chance decides.")] = 0,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="What stays together beside near-duplicates: group, source, folder, or a regular expression whose first group "
+            "in a photo's name tells. [default: the data set's own groups]",
+        ),
+    ] = None,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Do not look for near-duplicates.")] = False,
+    input_format: InputFormat = None,
+    images: Images = None,
+    skip_invalid: SkipInvalid = False,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Deal out photos into train, val and test: near-duplicates together, every label in each by the same shares.
+
+    Writes splits.csv into the data set's folder, which all other commands read; labels and pictures stay as they are.
+
+    \b
+    Examples:
+      dentify dataset split photos --ratios 70,15,15 --seed 0
+      dentify dataset split photos --ratios 80,20 --group-by "^(claim[0-9]+)"
+    """  # noqa: D301 - click wants the character
+    from dentify.datasets.dataset import splits_path
+    from dentify.datasets.split import check_splits, parse_ratios, split_dataset, split_table, write_splits
+
+    try:
+        shares = parse_ratios(ratios)
+    except ConfigError as error:
+        raise typer.BadParameter(f"--ratios {error}") from error
+    check_splits(splits_path(path), overwrite=overwrite)
+    with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
+        with progress("splitting", shown=not quiet and sys.stderr.isatty()) as advance:
+            placed = split_dataset(
+                dataset,
+                shares,
+                seed=seed,
+                group_by=group_by,
+                pictures=not no_pictures,
+                workers=workers,
+                settings=settings,
+                on_photo=advance,
+            )
+        print(split_table(placed, shares))
+        print(write_splits(placed, dataset, overwrite=overwrite), file=sys.stderr)
+
+
+@app.command()
+def normalize(
+    path: DatasetPath,
+    split: Annotated[str, typer.Option(help="Of which photos; all, where the data set has no splits.")] = "train",
+    input_format: InputFormat = None,
+    images: Images = None,
+    skip_invalid: SkipInvalid = False,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Mean and standard deviation of red, green and blue (0 to 1) over the train split, as JSON.
+
+    \b
+    Example:
+      dentify dataset normalize photos
+    """  # noqa: D301 - click wants the character
+    from dentify.datasets.normalize import channel_figures
+
+    with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
+        with progress("measuring", shown=not quiet and sys.stderr.isatty()) as advance:
+            figures = channel_figures(dataset, split, workers=workers, settings=settings, on_photo=advance)
+        print(figures.model_dump_json(indent=2))
+
+
+@app.command()
+def captions(
+    path: DatasetPath,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .jsonl file. [default: standard output]")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Sentences a photo, where its labels give so many.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is mentioned and how.")] = 0,
+    labels: Labels = None,
+    input_format: InputFormat = None,
+    images: Images = None,
+    skip_invalid: SkipInvalid = False,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Sentences about each photo from its labels, for image-text training: one JSON object a line, file_name, text and split.
+
+    They tell types, parts, sizes, places and severity, and nothing that the labels do not say.
+
+    \b
+    Example:
+      dentify dataset captions photos -n 3 -o photos/metadata.jsonl
+    """  # noqa: D301 - click wants the character
+    from dentify.datasets.captions import iter_captions
+    from dentify.datasets.dataset import photo_key
+    from dentify.errors import OutputError
+    from dentify.sinks import write_whole
+
+    if overwrite and output is None:
+        raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
+    if output is not None and output.exists() and not overwrite:
+        raise OutputError(f"{output}: is there already; --overwrite replaces it")
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, _):
+        if labels is not None:
+            dataset.check_labels()
+        lines = (
+            json.dumps({"file_name": photo_key(sample, path), "text": text, "split": sample.split}, ensure_ascii=False)
+            for sample, text in iter_captions(dataset, count, seed=seed)
+        )
+        if output is None:
+            for line in lines:
+                print(line)
+        else:
+            write_whole({output: "".join(f"{line}\n" for line in lines).encode()})
+            print(output, file=sys.stderr)
+
+
+@app.command()
+def prelabel(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH... OUT", help="Photos, folders, globs, zips; and the folder to make.")
+    ],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cvat, via, coco or labelstudio.")],
+    bundle: Annotated[str, typer.Option(metavar="PATH", help="The bundle to ask: a folder, a zip, or default.")] = "default",
+    score_threshold: Annotated[
+        float | None, typer.Option(min=0.01, max=1.0, help="Draft findings from this confidence on. [default: the bundle's]")
+    ] = None,
+    check_below: Annotated[float, typer.Option(min=0.0, max=1.0, help="Mark findings of less confidence for a look.")] = 0.5,
+    parts: Annotated[bool, typer.Option("--parts", help="Draft parts of the vehicle, too.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draft labels: what a bundle finds on photos, for annotators to correct; findings of low confidence are marked.
+
+    \b
+    Examples:
+      dentify dataset prelabel photos drafts --to cvat
+      dentify dataset prelabel claim.zip drafts --to labelstudio --check-below 0.7
+    """  # noqa: D301 - click wants the character
+    *inputs, out = paths
+    if not inputs:
+        raise typer.BadParameter("give photos and, last, the folder to make")
+    to = {"labelstudio": "label_studio"}.get(to.lower(), to.lower())
+    if to not in PRELABEL_FORMATS:
+        raise typer.BadParameter(f"--to {printable(to)!r} is none of {', '.join(PRELABEL_FORMATS)}")
+
+    from dentify.assessor import load
+    from dentify.datasets.convert import check_output, write_dataset
+    from dentify.datasets.prelabel import prelabel as draft
+    from dentify.sources import iter_photos
+
+    check_output(Path(out), to, overwrite=overwrite)
+    settings = read_settings()
+    assessor = load(bundle, settings=settings)
+    taxonomy = assessor.bundle.manifest.taxonomy
+    names = (*taxonomy.taught, *(assessor.bundle.manifest.classes.parts if parts else ()))
+    failed: list[str] = []
+
+    def tell(error: DentifyError) -> None:
+        failed.append(str(error))
+        print(f"error: {error}", file=sys.stderr)
+
+    with progress("drafting", shown=not quiet and sys.stderr.isatty()) as advance:
+        samples = draft(
+            iter_photos(inputs, settings=settings, output=out),
+            assessor,
+            score_threshold=score_threshold,
+            parts=parts,
+            check_below=check_below,
+            on_error=tell,
+            on_photo=advance,
+        )
+        lost = write_dataset(samples, out, to, names=names, overwrite=overwrite, settings=settings)
+    for what, count in lost.items():
+        print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+    print(out)
+    if failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(
+    path: Path,
+    input_format: str | None,
+    images: Path | None,
+    labels: Path | None,
+    *,
+    skip_invalid: bool,
+    keep_words: bool = False,
+) -> Iterator[tuple[Dataset, Settings]]:
+    """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes."""
+    from dentify.datasets import LabelMap, open_dataset, read_label_map
+
+    settings = read_settings()
+    mapped = read_label_map(labels, settings) if labels is not None else LabelMap(others="kept" if keep_words else "known")
+    skipped: dict[str, None] = {}
+    dataset = open_dataset(
+        path,
+        input_format=input_format,
+        images=images,
+        labels=mapped,
+        on_invalid=(lambda error: skipped.setdefault(str(error))) if skip_invalid else None,
+        settings=settings,
+    )
+    yield dataset, settings
+    for message in skipped:
+        print(f"skipped: {message}", file=sys.stderr)
+    for note in dataset.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _counted(samples: Iterable[Sample], advance: Callable[[], None]) -> Iterator[Sample]:
+    for sample in samples:
+        yield sample
+        advance()

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from dentify.assessment import Box
+
 Certainty = Literal["clearly", "probably", "possibly"]
 
 CLEARLY_FROM = 0.8
@@ -25,6 +27,12 @@ _FRACTIONS = (
     (0.75, "three quarters"),
 )
 _FRACTION_TOLERANCE = 0.08
+_ACROSS = 2 / 3  # a box that spans this much of the photo both ways has no corner to be named after
+_PLACES = (
+    ("in the upper left", "at the top", "in the upper right"),
+    ("on the left", "in the middle", "on the right"),
+    ("in the lower left", "at the bottom", "in the lower right"),
+)
 # "a unit", "a European plate", "an hour": by sound, where the first letter misleads.
 _SOUNDS_LIKE_CONSONANT = re.compile(r"(uni|use|eu|one\b|u-)", re.IGNORECASE)
 _SOUNDS_LIKE_VOWEL = re.compile(r"([aeiou]|hour|honest)", re.IGNORECASE)
@@ -91,6 +99,20 @@ def share_words(share: float) -> str:
             return f"about {words}"
     percent = round(100 * share) if share < 0.2 else 5 * round(20 * share)
     return f"about {percent} %"
+
+
+def place_words(box_xyxy: Box, photo_wh: tuple[int, int]) -> str:
+    """The ninth of the photo in which a box's centre lies.
+
+    >>> place_words((0, 0, 20, 20), (100, 100)), place_words((5, 5, 95, 95), (100, 100))
+    ('in the upper left of the photo', 'across most of the photo')
+    """
+    (x_min, y_min, x_max, y_max), (width, height) = box_xyxy, photo_wh
+    if x_max - x_min >= _ACROSS * width and y_max - y_min >= _ACROSS * height:
+        return "across most of the photo"
+    column = min(max(int(1.5 * (x_min + x_max) / width), 0), 2)
+    row = min(max(int(1.5 * (y_min + y_max) / height), 0), 2)
+    return f"{_PLACES[row][column]} of the photo"
 
 
 def as_sentence(text: str) -> str:

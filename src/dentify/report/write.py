@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from dentify.assessment import (
-    Box,
     Finding,
     FoundPart,
     PartOfFinding,
@@ -29,6 +28,7 @@ from dentify.report.words import (
     certainty_word,
     listed,
     number_word,
+    place_words,
     share_words,
     with_article,
 )
@@ -44,12 +44,6 @@ _WITHOUT_ARTICLE = frozenset({"glass_shatter"})  # "shattered glass" is not coun
 _PREPOSITIONS = {"glass_shatter": "in", "lamp_broken": "at", "tire_flat": "at", "broken_part": "at"}
 _SEVERAL_ON_A_VEHICLE = frozenset({"wheel"})
 _QUALITY_WORDS = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
-_ACROSS = 2 / 3  # a box that spans this much of the photo both ways has no corner to be named after
-_PLACES = (
-    ("in the upper left", "at the top", "in the upper right"),
-    ("on the left", "in the middle", "on the right"),
-    ("in the lower left", "at the bottom", "in the lower right"),
-)
 
 
 def write_report(
@@ -286,7 +280,7 @@ def _where(finding: Finding, photo: Photo) -> str:
     """`on the hood`, `mostly on the front bumper and partly on the hood`, or the place in the photo."""
     preposition = _PREPOSITIONS.get(finding.type, "on")
     if not finding.parts:
-        return _place_in_photo(finding.box, photo)
+        return place_words(finding.box, (photo.width, photo.height))
     first, *others = finding.parts
     named = [first, *(part for part in others if part.share_of_finding >= _SHARE_WORTH_NAMING)]
     phrases = [f"{preposition} {_the_part(part.name, part.confidence)}" for part in named]
@@ -309,7 +303,7 @@ def _places(group: Sequence[Finding], photo: Photo) -> list[tuple[str, int]]:
     return _by_count(
         f"{preposition} {_the_part(finding.parts[0].name, lowest[finding.parts[0].name])}"
         if finding.parts
-        else _place_in_photo(finding.box, photo)
+        else place_words(finding.box, (photo.width, photo.height))
         for finding in group
     )
 
@@ -329,13 +323,3 @@ def _size(finding: Finding, *, within_sentence: bool = False) -> str:
     alone = within_sentence and not any(part.share_of_finding >= _SHARE_WORTH_NAMING for part in finding.parts[1:])
     of_what = "its visible area" if alone else f"the visible {part_word(first.name)}"
     return f"{share_words(first.share_of_part)} of {of_what}{by_box}"
-
-
-def _place_in_photo(box: Box, photo: Photo) -> str:
-    """The ninth of the photo in which a box's centre lies, in words."""
-    x_min, y_min, x_max, y_max = box
-    if x_max - x_min >= _ACROSS * photo.width and y_max - y_min >= _ACROSS * photo.height:
-        return "across most of the photo"
-    column = min(max(int(1.5 * (x_min + x_max) / photo.width), 0), 2)
-    row = min(max(int(1.5 * (y_min + y_max) / photo.height), 0), 2)
-    return f"{_PLACES[row][column]} of the photo"

@@ -112,7 +112,9 @@ def _sample(
         size_hw=size_hw,
         annotations=tuple(annotations),
         labelled=labelled if _is_labelled(task) else frozenset(),
-        split=split,
+        source=_column(task, "source"),
+        group=_column(task, "group"),
+        split=_column(task, "split") or split,
         labels=tuple(choices),
         where=f"{where} ({printable(picture.name)})",
     )

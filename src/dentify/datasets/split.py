@@ -1,0 +1,247 @@
+"""`split_dataset`: photos into splits, near-duplicates together, every label in each by the same shares.
+
+Groups are dealt out one by one: of the labels that still have groups the rarest first, each group to the split that lacks that
+label most. Source: iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011, "On the Stratification of Multi-Label Data"),
+with groups in place of single photos.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from dentify.assessor import map_in_order
+from dentify.datasets.dataset import Dataset, photo_key, splits_path
+from dentify.datasets.duplicates import Fingerprint, duplicate_groups, find_duplicates, fingerprint
+from dentify.datasets.sample import Sample
+from dentify.errors import ConfigError, DatasetError, ImageError, OutputError
+from dentify.imaging.decode import decode_photo
+from dentify.report.columns import Cells, aligned
+from dentify.settings import Settings
+from dentify.sinks import write_whole
+
+SPLIT_NAMES = {2: ("train", "val"), 3: ("train", "val", "test")}
+
+_ENOUGH_SIDE = 160
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a photo went: its name in `splits.csv`, its split, and the group that it may not leave; its labels, for counts."""
+
+    file: str
+    split: str
+    group: str
+    labels: frozenset[str]
+
+
+def parse_ratios(text: str) -> tuple[float, ...]:
+    """Shares of two or three splits, as parts of 1.
+
+    Raises:
+        ConfigError: they are no two or three numbers above 0.
+
+    >>> parse_ratios("70,15,15")
+    (0.7, 0.15, 0.15)
+    """
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"{text!r}: ratios must be numbers with commas between, as 70,15,15") from error
+    if len(values) not in SPLIT_NAMES or min(values) <= 0 or max(values) == float("inf"):
+        raise ConfigError(f"{text!r}: give two ratios (train, val) or three (train, val, test), each above 0")
+    return tuple(value / sum(values) for value in values)
+
+
+def split_dataset(
+    dataset: Dataset,
+    ratios: Sequence[float],
+    *,
+    seed: int = 0,
+    group_by: str | None = None,
+    pictures: bool = True,
+    workers: int = 2,
+    settings: Settings | None = None,
+    on_photo: Callable[[], None] = lambda: None,
+) -> list[Placed]:
+    """Deals out the photos of a data set.
+
+    Args:
+        dataset: its own splits are not asked.
+        ratios: of two or three splits; see `SPLIT_NAMES`.
+        seed: of what chance decides.
+        group_by: `group`, `source` or `folder`, or a regular expression whose first group (or whole match) in a photo's name says
+            what stays together; without it the data set's own groups do.
+        pictures: whether near-duplicates are looked for, and stay together.
+        workers: pictures in work at a time.
+        settings: the limits.
+        on_photo: called after each photo, for progress.
+
+    Returns:
+        One entry a photo, in the order of the data set.
+
+    Raises:
+        DatasetError: a photo cannot be read.
+        ConfigError: `group_by` is no regular expression.
+    """
+    settings = settings or Settings()
+    key_of = _group_key(group_by, dataset.path)
+    rows: list[tuple[str, str, frozenset[str]]] = []
+    prints: list[Fingerprint] = []
+
+    def look(sample: Sample) -> Fingerprint | None:
+        if not pictures:
+            return None
+        try:
+            photo = decode_photo(sample.read(settings), where=sample.name, settings=settings, enough_side=_ENOUGH_SIDE)
+        except ImageError as error:
+            raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
+        return fingerprint(photo.image, photo.sha256)
+
+    with closing(map_in_order(look, iter(dataset), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
+        for sample, found in looked:
+            rows.append((photo_key(sample, dataset.path), key_of(sample), _labels(sample)))
+            if found is not None:
+                prints.append(found)
+            on_photo()
+    alike = duplicate_groups(len(rows), find_duplicates(prints)) if pictures else list(range(len(rows)))
+    roots = _joined(alike, [key for _, key, _ in rows])
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index, root in enumerate(roots):
+        groups[root].append(index)
+    names = SPLIT_NAMES[len(ratios)]
+    labelled = [(members, Counter(label for index in members for label in rows[index][2])) for members in groups.values()]
+    placed = _deal(labelled, ratios, seed)
+    return [
+        Placed(file, names[placed[roots[index]]], rows[roots[index]][0] if len(groups[roots[index]]) > 1 else "", labels)
+        for index, (file, _, labels) in enumerate(rows)
+    ]
+
+
+def write_splits(placed: Sequence[Placed], dataset: Dataset, *, overwrite: bool = False) -> Path:
+    """Writes `splits.csv` into the data set's folder, where `open_dataset` reads it.
+
+    Raises:
+        OutputError: it is there and `overwrite` is off, or it cannot be written.
+    """
+    path = splits_path(dataset.path)
+    check_splits(path, overwrite=overwrite)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "split", "group"])
+    writer.writerows([one.file, one.split, one.group] for one in placed)
+    write_whole({path: text.getvalue().encode("utf-8", "surrogateescape")})
+    return path
+
+
+def check_splits(path: Path, *, overwrite: bool) -> None:
+    """Refuses to replace splits unasked, before the work is done.
+
+    Raises:
+        OutputError: they are there, and `overwrite` is off.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: is there already; --overwrite replaces it")
+
+
+def split_table(placed: Sequence[Placed], ratios: Sequence[float]) -> str:
+    """Photos by label and split, and the shares that came out, for a terminal."""
+    names = SPLIT_NAMES[len(ratios)]
+    labels = Counter(label for one in placed for label in one.labels)
+    head = ("photos with", "all", *(f"{name} ({100 * ratio:.0f} %)" for name, ratio in zip(names, ratios, strict=True)))
+    rows: list[Cells] = [head]
+    for label in ("", *(label for label, _ in labels.most_common())):
+        counts = Counter(one.split for one in placed if not label or label in one.labels)
+        total = max(counts.total(), 1)
+        cells = (f"{counts[name]} ({100 * counts[name] / total:.1f} %)" for name in names)
+        rows.append((label or "(any)", str(counts.total()), *cells))
+    groups = Counter(one.group for one in placed if one.group)
+    told = f"{len(groups)} groups of {groups.total()} photos stay together"
+    return f"{aligned(rows)}\n{told}"
+
+
+def _labels(sample: Sample) -> frozenset[str]:
+    """What splits are balanced by: types, labels of the whole photo, its source, and having none of the first two."""
+    labels = {annotation.name for annotation in sample.annotations} | set(sample.labels)
+    return frozenset({*(labels or {"(nothing)"}), *([f"source {sample.source}"] if sample.source else [])})
+
+
+def _group_key(group_by: str | None, root: Path) -> Callable[[Sample], str]:
+    """A function to what a photo stays together by; empty where it stands alone."""
+    match group_by:
+        case None | "group":
+            return lambda sample: f"{sample.source}/{sample.group}" if sample.group else ""
+        case "source":
+            return lambda sample: sample.source or ""
+        case "folder":
+            return lambda sample: photo_key(sample, root).rpartition("/")[0] or "."
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise ConfigError(
+            f"--group-by {group_by!r}: is none of group, source, folder, and no regular expression: {error}"
+        ) from error
+
+    def matched(sample: Sample) -> str:
+        found = pattern.search(sample.name)
+        return "" if found is None else (found[1] if pattern.groups else found[0]) or ""
+
+    return matched
+
+
+def _joined(alike: Sequence[int], keys: Sequence[str]) -> list[int]:
+    """For each photo the first of its group: near-duplicates, and photos of one key, and whatever these join."""
+    parents = list(range(len(alike)))
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
+
+    first_of_key: dict[str, int] = {}
+    for index, (other, key) in enumerate(zip(alike, keys, strict=True)):
+        for partner in (other, first_of_key.setdefault(key, index) if key else index):
+            a, b = root(index), root(partner)
+            parents[max(a, b)] = min(a, b)
+    return [root(index) for index in range(len(alike))]
+
+
+def _deal(groups: Iterable[tuple[list[int], Counter[str]]], ratios: Sequence[float], seed: int) -> dict[int, int]:
+    """By the first photo of each group: the number of its split."""
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    waiting = {members[0]: (len(members), labels) for members, labels in groups}
+    with_label: dict[str, set[int]] = defaultdict(set)
+    for key, (_, labels) in waiting.items():
+        for label in labels:
+            with_label[label].add(key)
+    photos_left = [ratio * sum(size for size, _ in waiting.values()) for ratio in ratios]
+    totals = Counter[str]()
+    for _, labels in waiting.values():
+        totals.update(labels)
+    label_left = {label: [ratio * total for ratio in ratios] for label, total in totals.items()}
+    remaining = Counter({label: len(keys) for label, keys in with_label.items()})
+    placed: dict[int, int] = {}
+    while remaining:
+        label = min(remaining, key=lambda one: (remaining[one], one))
+        keys = sorted(with_label[label])
+        chance.shuffle(keys)
+        for key in sorted(keys, key=lambda one: -waiting[one][1][label]):  # large groups while there is room
+            size, labels = waiting[key]
+            split = max(range(len(ratios)), key=lambda one: (label_left[label][one], photos_left[one], chance.random()))
+            placed[key] = split
+            photos_left[split] -= size
+            for other, count in labels.items():
+                label_left[other][split] -= count
+                with_label[other].discard(key)
+                remaining[other] -= 1
+        for other in [one for one, count in remaining.items() if count <= 0]:
+            del remaining[other]
+    return placed
