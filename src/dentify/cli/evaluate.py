@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.errors import printable
+from dentify.errors import DatasetError, printable
 
 if TYPE_CHECKING:
     from dentify.datasets import Sample
@@ -31,7 +31,7 @@ class Format(StrEnum):
 
 
 class Data(NamedTuple):
-    """One DATA argument. `label` is empty for COCO files."""
+    """One DATA argument. `label` is empty for labelled data sets."""
 
     label: str
     path: Path
@@ -44,8 +44,8 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="COCO files (.json); undamaged=PATH and no_vehicle=PATH for a CSV (column `file`) or a folder of such photos, "
-            "PATH:SPLIT for one split of a CSV.",
+            help="Labelled data sets in any format: label files or folders; undamaged=PATH and no_vehicle=PATH for a CSV (column "
+            "`file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV.",
         ),
     ],
     output: Annotated[
@@ -53,7 +53,10 @@ def evaluate(
         typer.Option("-o", "--output", metavar="DIR", help="Write metrics.json, names.csv and plots into this folder."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the COCO files' pictures are. [default: looked for beside the file]")
+        Path | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="YAML", help="What the labels mean. [default: those that the taxonomy knows]")
     ] = None,
     score_threshold: Annotated[
         float | None,
@@ -105,7 +108,7 @@ def evaluate(
     assessor = load(bundle, settings=settings)
     manifest = assessor.bundle.manifest
     one_look = score_threshold is not None or no_gates
-    with _progress(read_data(inputs, images, settings), shown=not quiet and sys.stderr.isatty()) as samples:
+    with _progress(read_data(inputs, images, labels, settings), shown=not quiet and sys.stderr.isatty()) as samples:
         result = evaluation.evaluate(
             assessor,
             samples,
@@ -128,7 +131,7 @@ def evaluate(
 
 
 def parse_data(text: str) -> Data:
-    """A DATA argument: `FILE.json`, or `LABEL=PATH` or `LABEL=PATH:SPLIT` for photos that share a label.
+    """A DATA argument: a label file or folder, or `LABEL=PATH` for photos that share a label; each with `:SPLIT` or without.
 
     Raises:
         typer.BadParameter: it is neither.
@@ -140,16 +143,24 @@ def parse_data(text: str) -> Data:
     """
     label, equals, rest = text.partition("=")
     if not equals or label not in PHOTO_LABELS:
-        if Path(text).suffix.lower() == ".json":
-            return Data("", Path(text), None)
+        label, rest = "", text
+    if Path(rest).suffix.lower() == ".csv" and not label and not _is_via(Path(rest)):
         labels = " or ".join(f"{one}=" for one in PHOTO_LABELS)
-        raise typer.BadParameter(f"{printable(text)!r} is no COCO file (.json); say {labels} before a CSV or folder of photos")
+        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {labels} before a list of photos")
     if not rest:
         raise typer.BadParameter(f"{text!r} names no CSV or folder of photos")
     path, colon, split = rest.rpartition(":")
     if colon and path and re.fullmatch(r"[\w-]+", split) and not Path(rest).exists():
         return Data(label, Path(path), split)
     return Data(label, Path(rest), None)
+
+
+def _is_via(path: Path) -> bool:
+    """Whether a CSV holds regions of the VGG Image Annotator, and not whole photos."""
+    from dentify.datasets.documents import csv_columns
+    from dentify.datasets.formats.via import is_via_csv
+
+    return is_via_csv(csv_columns(path))
 
 
 def parse_stretch(text: str) -> tuple[int, int]:
@@ -167,13 +178,27 @@ def parse_stretch(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def read_data(data: Iterable[Data], images: Path | None, settings: Settings) -> Iterator[Sample]:
-    """The samples of all DATA arguments, lazily."""
-    from dentify.datasets import open_dataset, read_photos
+def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings) -> Iterator[Sample]:
+    """The samples of all DATA arguments, lazily.
 
+    Raises:
+        DatasetError: a data set cannot be read, holds a label that a given map leaves out, or has no photo of the split.
+    """
+    from dentify.datasets import open_dataset, read_label_map, read_photos
+
+    label_map = read_label_map(labels, settings) if labels is not None else None
     for one in data:
         if not one.label:
-            yield from open_dataset(one.path, images=images, settings=settings)
+            dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
+            if label_map is not None:
+                dataset.check_labels()
+            found = False
+            for sample in dataset:
+                if one.split is None or sample.split == one.split:
+                    found = True
+                    yield sample
+            if not found:
+                raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
         else:
             vehicle, damage = PHOTO_LABELS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)

@@ -9,7 +9,7 @@ attribute: type    # of annotation tools with attributes of one's own (VIA, CVAT
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -73,8 +73,13 @@ class LabelMap:
         return known if known is not None or self.others == "refused" else word
 
 
-def read_label_map(path: Path | str, settings: Settings | None = None) -> LabelMap:
+def read_label_map(path: Path | str, settings: Settings | None = None, *, own: Collection[str] = ()) -> LabelMap:
     """A label map in YAML; a word that it leaves out must be the taxonomy's own or one of its synonyms.
+
+    Args:
+        path: of the file.
+        settings: the limits.
+        own: names beside the taxonomy's that words may become.
 
     Raises:
         DatasetError: it cannot be read, has a key that is none, or names what the taxonomy does not know.
@@ -95,7 +100,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None) -> LabelM
             raise DatasetError(
                 f'{path}: labels: {word!r:.40} is no word; put words such as "no", which YAML reads as false, in quotes'
             )
-    named = {str(word): _target(name, f"{path}: labels: {printable(str(word))}") for word, name in labels.items()}
+    named = {str(word): _target(name, f"{path}: labels: {printable(str(word))}", own) for word, name in labels.items()}
     labelled = document.get("labelled")
     if labelled is not None and not (isinstance(labelled, list) and all(isinstance(name, str) for name in labelled)):
         raise DatasetError(f"{path}: labelled must be a list of names")
@@ -105,7 +110,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None) -> LabelM
     return LabelMap(
         named,
         others="refused",
-        labelled=frozenset(name for one in labelled if (name := _target(one, f"{path}: labelled")))
+        labelled=frozenset(name for one in labelled if (name := _target(one, f"{path}: labelled", own)))
         if labelled is not None
         else None,
         attribute=attribute,
@@ -168,13 +173,17 @@ def _nearest(word: str) -> str:
     return f", nearest {' or '.join(near)}" if near else ""
 
 
-def _target(name: object, where: str) -> str | None:
+def _target(name: object, where: str, own: Collection[str]) -> str | None:
     if name is None:
         return None
+    if isinstance(name, str) and name in own:
+        return name
     known = _known(name) if isinstance(name, str) else None
     if known is None:
         near = _nearest(name) if isinstance(name, str) else ""
-        raise DatasetError(f"{where}: {_told(name)} is no name of the taxonomy{near}; docs/reference lists all names")
+        raise DatasetError(
+            f"{where}: {_told(name)} is no name of the taxonomy{near}; its damage types are {', '.join(DAMAGE_NAMES)}"
+        )
     return known
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dentify.datasets import Annotation, Sample, open_dataset, read_photos
+from dentify.datasets import Annotation, LabelMap, Sample, open_dataset, read_label_map, read_photos
 from dentify.errors import DatasetError
 from dentify.imaging.decode import decode_photo
 from dentify.imaging.masks import rle_area, rle_decode
@@ -56,14 +56,27 @@ class Draw:
     mosaic: float
 
 
-def read_source(source: SourceRecipe, root: Path, split: str) -> list[Sample]:
-    """The photos of one source of a recipe, those of the files' own `split`; without a `source` they have the file's name.
+def read_source(source: SourceRecipe, root: Path, split: str, classes: Classes) -> list[Sample]:
+    """The photos of one source of a recipe; without a `source` of their own they have the file's name.
+
+    Of a folder those of `split` are taken, and those that have none; a label file is taken whole.
 
     Raises:
-        DatasetError: a file is missing, or nothing is left of it.
+        DatasetError: a file is missing, a label is neither one of the recipe's classes nor mapped to one, or nothing is left.
     """
-    if source.coco is not None:
-        samples = list(open_dataset(root / source.coco, images=root / source.images if source.images else None, split=split))
+    if source.dataset is not None:
+        own = (*classes.damage, *classes.parts)
+        labels = read_label_map(root / source.labels, own=own) if source.labels else LabelMap(others="refused")
+        labels = replace(labels, labels={name: name for name in own} | dict(labels.labels))
+        path = root / source.dataset
+        dataset = open_dataset(
+            path,
+            images=root / source.images if source.images else None,
+            split=None if path.is_dir() else split,
+            labels=labels,
+        )
+        dataset.check_labels()
+        samples = [sample for sample in dataset if sample.split in (None, split)]
     else:
         assert source.photos is not None
         assert source.vehicle is not None

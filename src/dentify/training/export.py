@@ -156,7 +156,7 @@ def export_bundle(
         mean=lesson.network.mean,
         std=lesson.network.std,
     )
-    every = [read_source(source, data, "train") for source in recipe.data.train]
+    every = [read_source(source, data, "train", recipe.classes) for source in recipe.data.train]
     samples = [sample for source in every for sample in hold_out(source, recipe.data.hold_out)[1]]
     if not samples:
         raise ConfigError(f"recipe {recipe.name}: data.hold_out keeps no photo to compare and fit with; raise it")

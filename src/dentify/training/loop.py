@@ -266,10 +266,10 @@ def train(
         raise ConfigError("--average-with averages with the checkpoint of --from, in a run of its own; give that, too")
     if last.exists() and resume != last:
         raise ConfigError(f"{output}: holds a run already; go on with --resume, or give the new one another folder with -o")
-    every = [read_source(source, data, "train") for source in recipe.data.train]
+    every = [read_source(source, data, "train", recipe.classes) for source in recipe.data.train]
     check_origins(recipe, (sample.source or "" for source in every for sample in source))
     sources = [hold_out(source, recipe.data.hold_out)[0] for source in every]
-    judges = [read_source(source, data, "val") for source in recipe.data.val]
+    judges = [read_source(source, data, "val", recipe.classes) for source in recipe.data.val]
     lightning.seed_everything(recipe.seed, verbose=False)  # before the first random weight
     lesson = Lesson(recipe, data if resume is None else None)
     steps_taken = 0 if resume is None else _steps_taken(resume, lesson)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dentify.errors import ConfigError
 from dentify.taxonomy import PART_NAMES, SEVERITY_LEVELS
@@ -67,10 +67,15 @@ class Classes(_Strict):
 
 
 class SourceRecipe(_Strict):
-    """One set of photos: a COCO file, or photos that share their labels (see `dentify.datasets.read_photos`)."""
+    """One set of photos: a labelled data set in any format, or photos that share their labels (see `read_photos`)."""
 
-    coco: str | None = None
-    images: str | None = Field(None, description="folder of a COCO file's pictures, where they are not found beside it")
+    dataset: str | None = Field(
+        None,
+        validation_alias=AliasChoices("dataset", "coco"),  # its name in recipes of before
+        description="a label file, or a folder of labels and pictures, of which the photos of the split are taken",
+    )
+    images: str | None = Field(None, description="folder of the data set's pictures, where they are not found beside it")
+    labels: str | None = Field(None, description="YAML file that says what the data set's labels mean")
     photos: str | None = Field(None, description="a folder with a photos.csv, or such a CSV")
     per_batch: int = Field(1, ge=1)
     repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
@@ -80,13 +85,13 @@ class SourceRecipe(_Strict):
 
     @property
     def file(self) -> str:
-        """The COCO file, or the folder or CSV of photos."""
-        return self.coco or self.photos or ""
+        """The labelled data set, or the folder or CSV of photos."""
+        return self.dataset or self.photos or ""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.coco is None) == (self.photos is None):
-            raise ValueError("give either `coco` or `photos`")
+        if (self.dataset is None) == (self.photos is None):
+            raise ValueError("give either `dataset` or `photos`")
         if self.photos is not None and self.vehicle is None:
             raise ValueError("say of `photos` whether a `vehicle` is on them: true or false")
         return self
