@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dentify
 from dentify.assessor import confident
-from dentify.datasets import Sample, read_coco
+from dentify.datasets import Sample, open_dataset
 from dentify.evaluation import found_counts, mean_count_error
 from dentify.runtime.maps import connected_components, find_damage
 
@@ -37,7 +37,7 @@ def main() -> None:
         "findings": [],
         **{f"components above {level}": [] for level in LEVELS},
     }
-    for sample in read_coco(arguments.labels):
+    for sample in open_dataset(arguments.labels):
         photo = assessor.decode(sample.read(), name=sample.name)
         answers = assessor.networks.ask(photo.image)
         assert answers.types is not None
