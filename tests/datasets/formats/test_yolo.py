@@ -1,0 +1,290 @@
+"""YOLO's text files as they are, and as they should not be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dentify.datasets import Sample, open_dataset
+from dentify.errors import DatasetError
+
+Write = Callable[..., Path]
+
+BOX = "0 0.5 0.5 0.4 0.6"  # (6, 2) to (14, 8) on a photo of 20 × 10
+POLYGON = "1 0.1 0.2 0.4 0.2 0.4 0.8"
+YAML = "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['dent', 'scratch']\n"
+
+
+def picture(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 10)).save(path)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder whose name tells no split."""
+    (tmp_path / "cars").mkdir()
+    return tmp_path / "cars"
+
+
+@pytest.fixture
+def yolo(root: Path) -> Write:
+    """Writes a photo and its lines into Roboflow's folders, and returns the root."""
+
+    def write(text: str = f"{BOX}\n{POLYGON}\n", split: str = "train", name: str = "a", yaml: str = YAML) -> Path:
+        picture(root / split / "images" / f"{name}.jpg")
+        (root / split / "labels").mkdir(exist_ok=True)
+        (root / split / "labels" / f"{name}.txt").write_text(text)
+        (root / "data.yaml").write_text(yaml)
+        return root
+
+    return write
+
+
+def only(path: Path, **options: Any) -> Sample:
+    (sample,) = open_dataset(path, **options)
+    return sample
+
+
+def test_shares_become_pixels(yolo: Write) -> None:
+    data = open_dataset(yolo())
+    assert data.format == "yolo"
+    (sample,) = data
+    assert (sample.name, sample.size_hw, sample.split, sample.labelled) == ("a.jpg", (10, 20), "train", {"dent", "scratch"})
+    dent, scratch = sample.annotations
+    assert (dent.name, dent.has_mask) == ("dent", False)
+    assert dent.box_xyxy == pytest.approx((6, 2, 14, 8))
+    assert scratch.name == "scratch"
+    np.testing.assert_allclose(scratch.polygons[0], [[2, 2], [8, 2], [8, 8]])
+
+
+LINES = {
+    "box with a confidence": (f"{BOX} 0.75", 0, 0.75),
+    "polygon with a confidence": (f"{POLYGON} 0.25", 1, 0.25),
+    "four corners of a turned box": ("0 0.3 0.2 0.7 0.2 0.7 0.8 0.3 0.8", 1, None),
+    "class as a fraction": (BOX.replace("0 ", "0.0 ", 1), 0, None),
+    "tabs and a space at the end": (BOX.replace(" ", "\t") + " ", 0, None),
+    "a pixel over the edge": ("0 0.52 0.5 1.0 0.6", 0, None),
+}
+
+
+@pytest.mark.parametrize(("line", "polygons", "score"), LINES.values(), ids=LINES.keys())
+def test_lines_come_in_several_forms(yolo: Write, line: str, polygons: int, score: float | None) -> None:
+    (annotation,) = only(yolo(line)).annotations
+    assert (len(annotation.polygons), annotation.score) == (polygons, score)
+
+
+def test_windows_line_ends_and_byte_order_marks_do_no_harm(yolo: Write) -> None:
+    assert len(only(yolo(f"\ufeff{BOX}\r\n\r\n{POLYGON}\r\n")).annotations) == 2
+
+
+def test_a_picture_without_a_text_file_has_no_annotations(yolo: Write) -> None:
+    root = yolo()
+    picture(root / "train/images/b.jpg")
+    yolo("", split="valid", name="c")
+    assert [(sample.name, sample.split, len(sample.annotations)) for sample in open_dataset(root)] == [
+        ("a.jpg", "train", 2),
+        ("b.jpg", "train", 0),
+        ("c.jpg", "val", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "names", ["[dent, scratch]", "{0: dent, 1: scratch}", "{'0': dent, '1': scratch}"], ids=["list", "mapping", "mapping of text"]
+)
+def test_names_are_a_list_or_a_mapping(yolo: Write, names: str) -> None:
+    assert [one.name for one in only(yolo(yaml=f"train: train/images\nnames: {names}\n")).annotations] == ["dent", "scratch"]
+
+
+def test_a_split_without_its_folder_is_noted(yolo: Write) -> None:
+    data = open_dataset(yolo())
+    list(data)
+    assert [note.partition("data.yaml: ")[2] for note in data.notes] == ["val: no folder or list '../valid/images'"]
+
+
+LAYOUTS = {  # pictures, labels and other files of each layout
+    "Ultralytics with lists": (
+        ["images/train/a.jpg"],
+        {"labels/train/a.txt": BOX, "data.yaml": "train: train.txt\nnames: [dent]\n", "train.txt": "./images/train/a.jpg\n"},
+    ),
+    "lists with backslashes of another machine": (
+        ["images/train/a.jpg"],
+        {
+            "labels/train/a.txt": BOX,
+            "data.yaml": "train: train.txt\nnames: [dent]\n",
+            "train.txt": "D:\\set\\images\\train\\a.jpg\n",
+        },
+    ),
+    "Darknet": (
+        ["obj_train_data/a.jpg"],
+        {
+            "obj_train_data/a.txt": BOX,
+            "obj.names": "dent\n",
+            "obj.data": "classes = 1\n",
+            "train.txt": "data/obj_train_data/a.jpg\n",
+        },
+    ),
+    "a folder above the images": (
+        ["train/images/a.jpg"],
+        {"train/labels/a.txt": BOX, "data.yaml": "path: ../cars\ntrain: train\nnames: [dent]\n"},
+    ),
+    "classes.txt beside the labels": (["train/a.jpg"], {"train/a.txt": BOX, "train/classes.txt": "dent\n"}),
+    "classes.txt above": (["images/train/a.jpg"], {"labels/train/a.txt": BOX, "classes.txt": "dent\n"}),
+}
+
+
+@pytest.mark.parametrize(("pictures", "files"), LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_every_layout_is_recognised(root: Path, pictures: list[str], files: dict[str, str]) -> None:
+    for name in pictures:
+        picture(root / name)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    data = open_dataset(root)
+    assert data.format == "yolo"
+    assert [(sample.split, [one.name for one in sample.annotations]) for sample in data] == [("train", ["dent"])]
+
+
+def test_without_names_class_ids_are_the_words(root: Path) -> None:
+    picture(root / "images/train/a.jpg")
+    (root / "labels/train").mkdir(parents=True)
+    (root / "labels/train/a.txt").write_text(f"{BOX}\n{POLYGON}\n")
+    assert [one.name for one in only(root).annotations] == ["0", "1"]
+
+
+def test_labels_are_found_behind_any_number_of_pictures(root: Path) -> None:
+    (root / "images").mkdir()
+    (root / "labels").mkdir()
+    for number in range(1100):
+        (root / "images" / f"{number}.jpg").touch()
+    (root / "labels/5.txt").write_text(BOX)
+    assert open_dataset(root).format == "yolo"
+
+
+def test_masks_with_a_list_of_classes_are_not_taken_for_yolo(root: Path) -> None:
+    picture(root / "images/a.jpg")
+    (root / "masks").mkdir()
+    Image.new("L", (20, 10)).save(root / "masks/a.png")
+    (root / "classes.txt").write_text("dent\n")
+    assert open_dataset(root).format == "masks"
+
+
+def test_labels_are_matched_by_name_where_the_pictures_are_elsewhere(yolo: Write, tmp_path: Path) -> None:
+    root = yolo()
+    (root / "train/images/a.jpg").rename(picture(tmp_path / "photos/a.jpg"))
+    sample = only(root, images=tmp_path / "photos")
+    assert (sample.split, len(sample.annotations)) == ("train", 2)
+
+
+def test_a_label_file_without_its_picture_is_told(yolo: Write, tmp_path: Path) -> None:
+    root = yolo()
+    picture(tmp_path / "photos/b.jpg")
+    with pytest.raises(DatasetError, match=r"labels/a.txt: the picture .*photos/a.jpg is missing; without its size"):
+        list(open_dataset(root, images=tmp_path / "photos"))
+    (root / "train/images/a.jpg").unlink()  # and no picture is left
+    with pytest.raises(DatasetError, match=r"labels/a.txt: the picture .*a.jpg is missing"):
+        list(open_dataset(root))
+
+
+def test_a_listed_picture_that_is_missing_is_told(yolo: Write) -> None:
+    root = yolo(yaml="train: train.txt\nnames: [dent, scratch]\n")
+    (root / "train.txt").write_text("train/images/a.jpg\ntrain/images/b.jpg\n")
+    with pytest.raises(DatasetError, match=r"b.txt: no picture 'b.jpg' in "):
+        list(open_dataset(root))
+
+
+WRONG = {
+    "class out of range": ("2 0.5 0.5 0.4 0.6", r"line 1: class 2 is none of the 2 names \(0 to 1\)"),
+    "negative class": ("-1 0.5 0.5 0.4 0.6", "line 1: class -1 is none of the 2 names"),
+    "half a class": ("0.5 0.5 0.5 0.4 0.6", "line 1: must be a class id and numbers, got '0.5 0.5"),
+    "class by name": ("dent 0.5 0.5 0.4 0.6", "line 1: must be a class id and numbers, got 'dent 0.5"),
+    "NaN": ("0 nan 0.5 0.4 0.6", r"line 1: box holds a coordinate that is not a number \(NaN or infinite\)"),
+    "NaN in a polygon": ("0 0.1 0.2 nan 0.2 0.4 0.8", r"line 1: polygon: .*\(NaN or infinite\)"),
+    "negative": ("0 -0.5 0.5 0.4 0.6", r"line 1: box \(-14, 2\) to \(-6, 8\) lies outside the photo of 20 × 10"),
+    "beyond the photo": ("0 0.1 0.2 1.4 0.2 0.4 0.8", r"line 1: polygon: point \(28, 2\) lies outside"),
+    "pixels, not shares": ("0 10 5 8 6", "line 1: box .* lies outside the photo"),
+    "no area": ("0 0.5 0.5 0 0.6", "line 1: box is degenerate: 0 wide, 6 high"),
+    "flat polygon": ("0 0.1 0.1 0.2 0.2 0.3 0.3", "line 1: polygon: is degenerate, its area is 0"),
+    "text": ("0 a b c d", "line 1: must be a class id and numbers"),
+    "commas": ("0,0.5,0.5,0.4,0.6", "line 1: must be a class id and numbers"),
+    "cut off in the second line": (f"{BOX}\n0 0.5 0.5 0.", "line 2: needs a box of four numbers or a polygon .*, got 3 numbers"),
+    "a class alone": ("0", "line 1: needs a box of four numbers"),
+    "a confidence that is none": (f"{BOX} 5", "line 1: confidence 5 is no number from 0 to 1"),
+    "a confidence of NaN": (f"{BOX} nan", "line 1: confidence nan is no number from 0 to 1"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_does_not_hold_is_one_line_with_file_and_line(yolo: Write, text: str, message: str) -> None:
+    root = yolo(text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        list(open_dataset(root))
+    assert str(caught.value).startswith(f"{root / 'train/labels/a.txt'}: line ")
+    assert "\n" not in str(caught.value)
+
+
+WRONG_YAML = {
+    "names of another kind": ("train: train/images\nnames: {a: dent}\n", "data.yaml: names must be a list, or names by class id"),
+    "names of lists": ("train: train/images\nnames: [[dent]]\n", "data.yaml: names must be a list, or names by class id"),
+    "no names": ("train: train/images\nnames: []\n", "line 1: class 0 is none of the 0 names$"),
+    "broken": ("train: [", "data.yaml: broken YAML"),
+    "names that are a bomb": (
+        "nc: 1\nnames:\n- &a [x, x]\n" + "".join(f"- &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24)),
+        "names must be a list, or names by class id",
+    ),
+}
+
+
+@pytest.mark.parametrize(("yaml", "message"), WRONG_YAML.values(), ids=WRONG_YAML.keys())
+def test_a_yaml_that_does_not_hold_is_one_line(yolo: Write, yaml: str, message: str) -> None:
+    root = yolo(yaml=yaml)
+    with pytest.raises(DatasetError, match=message) as caught:
+        list(open_dataset(root))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", ["../../../../etc", "/etc", "C:\\Windows"])
+def test_a_split_never_leads_out_of_the_folder(yolo: Write, entry: str) -> None:
+    data = open_dataset(yolo(yaml=f"train: {entry}\npath: {entry}\nnames: [dent, scratch]\n"))
+    assert [sample.name for sample in data] == ["a.jpg"]  # found by itself
+    assert "train: no folder or list" in data.notes[0]
+
+
+def test_what_does_not_hold_can_be_listed_and_left_out(yolo: Write) -> None:
+    yolo(f"7 0.5 0.5 0.1 0.1\n{BOX}\n")
+    root = yolo(name="b")
+    (root / "train/images/b.jpg").write_bytes(b"no picture")
+    errors: list[DatasetError] = []
+    (sample,) = open_dataset(root, on_invalid=errors.append)
+    assert (sample.name, len(sample.annotations)) == ("a.jpg", 1)
+    assert ["class 7" in str(errors[0]), "b.jpg cannot be read" in str(errors[1])] == [True, True]
+
+
+def test_a_picture_of_two_splits_is_read_once(yolo: Write) -> None:
+    root = yolo(yaml="train: train/images\nval: train/images\nnames: [dent, scratch]\n")  # as COCO128's is
+    assert [sample.split for sample in open_dataset(root)] == ["train"]
+
+
+@given(st.text(st.sampled_from("0123456789.-+e naif\t\n"), max_size=60) | st.text(max_size=20))
+def test_any_text_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    root = tmp_path_factory.getbasetemp() / "yolo"
+    picture(root / "images/a.jpg")
+    (root / "labels").mkdir(exist_ok=True)
+    (root / "data.yaml").write_text("train: images\nnames: [dent]\n")
+    (root / "labels/a.txt").write_text(text, encoding="utf-8", errors="replace")
+    told = ""
+    try:
+        samples = list(open_dataset(root))
+    except DatasetError as error:
+        told = str(error)
+    else:
+        assert [sample.name for sample in samples] == ["a.jpg"]
+    assert "\n" not in told

@@ -1,0 +1,178 @@
+"""Label files as text: read under limits, told line and column when broken, harmless when hostile."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dentify.datasets.documents import csv_columns, iterate_xml, read_csv, read_json, read_yaml, xml_root
+from dentify.errors import DatasetError
+from dentify.settings import Settings
+
+SETTINGS = Settings()
+ENTITY_BOMB = '<!DOCTYPE a [<!ENTITY x "boom"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x;&x;">]><a>&y;</a>'
+EXTERNAL = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
+OUTSIDE_DTD = '<!DOCTYPE a SYSTEM "http://127.0.0.1:9/a.dtd"><a>&x;</a>'
+YAML_BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{letter}: &{letter} [{', '.join([f'*{before}'] * 9)}]\n" for before, letter in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "labels"
+
+
+def xml_of(path: Path) -> list[str]:
+    return [f"{event} {element.tag}" for event, element in iterate_xml(path, SETTINGS)]
+
+
+def test_json_is_read_with_and_without_a_byte_order_mark(file: Path) -> None:
+    for data in (b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}'):
+        file.write_bytes(data)
+        assert read_json(file, SETTINGS) == {"a": 1}
+
+
+WRONG_JSON = {
+    "cut off": (
+        '{"a": [1, 2',
+        r"broken JSON at line 1, column 12 \(of 11 characters, 11 are readable\): .*; is the file cut off\?",
+    ),
+    "a page of HTML": ("<!DOCTYPE html>\n<html>", "broken JSON at line 1, column 1"),
+    "empty": ("", "broken JSON at line 1, column 1"),
+    "nested a million deep": ("[" * 1_000_000, "nested too deep|broken JSON"),
+    "a number of 10,000 digits": ("9" * 10_000, "with a number too long"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_JSON.values(), ids=WRONG_JSON.keys())
+def test_json_that_is_none_says_where(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        read_json(file, SETTINGS)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_over_the_limit_is_not_read_at_all(file: Path) -> None:
+    file.write_text("[1, 2, 3, 4, 5]")
+    small = Settings(max_annotation_bytes=10)
+    for read in (read_json, read_yaml, lambda *args: list(read_csv(*args)), lambda *args: list(iterate_xml(*args))):
+        with pytest.raises(DatasetError, match=r"over the limit of 10 bytes; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES"):
+            read(file, small)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_csv_is_read_whatever_separates_its_fields(file: Path, delimiter: str) -> None:
+    rows = [["file", "label"], ["a.jpg", "dent"], ["b, c; d.jpg", 'say "dent"\nor so']]
+    with file.open("w", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+    assert csv_columns(file) == ["file", "label"]
+    assert list(read_csv(file, SETTINGS)) == [
+        (2, {"file": "a.jpg", "label": "dent"}),
+        (4, {"file": "b, c; d.jpg", "label": 'say "dent"\nor so'}),
+    ]
+
+
+WRONG_CSV = {
+    "a field too few": ("file,label\na.jpg,dent\nb.jpg\n", "line 3: needs 2 fields, as the first line has"),
+    "a field too many": ("file,label\na.jpg,dent,really\n", "line 2: needs 2 fields"),
+    "cut off in a quoted field": ('file,label\na.jpg,"de', r"line 2: broken CSV: unexpected end of data; is the file cut off\?"),
+    "text behind a quoted field": ('file,label\na.jpg,"dent"s\n', "line 2: broken CSV: "),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_CSV.values(), ids=WRONG_CSV.keys())
+def test_a_csv_that_does_not_hold_says_in_which_line(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        list(read_csv(file, SETTINGS))
+
+
+def test_a_row_of_another_length_can_be_left_out(file: Path) -> None:
+    file.write_text("file,label\na.jpg\nb.jpg,dent\n")
+    errors: list[DatasetError] = []
+    assert [row["file"] for _, row in read_csv(file, SETTINGS, errors.append)] == ["b.jpg"]
+    assert len(errors) == 1
+
+
+def test_xml_is_told_element_by_element(file: Path) -> None:
+    file.write_text("<a><b/></a>")
+    assert xml_of(file) == ["start a", "start b", "end b", "end a"]
+    assert xml_root(file, SETTINGS) == "a"
+
+
+WRONG_XML = {
+    "cut off": ("<a>\n <b", r"broken XML at line 2, column 2: .*; is the file cut off\?"),
+    "no XML": ("dent,scratch", "broken XML at line 1, column 1"),
+    "empty": ("", "broken XML at line 1, column 1"),
+    "an entity bomb": (ENTITY_BOMB, "XML that declares entities or an odd encoding is not read"),
+    "an entity that is a file": (EXTERNAL, "XML that declares entities or an odd encoding is not read"),
+    "an entity from elsewhere": (OUTSIDE_DTD, "XML"),
+    "an encoding that nobody knows": ('<?xml version="1.0" encoding="dentish"?><a/>', "XML"),
+    "an encoding of several bytes": ('<?xml version="1.0" encoding="utf-7"?><a/>', "XML"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_XML.values(), ids=WRONG_XML.keys())
+def test_xml_that_is_broken_or_hostile_is_one_line(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        xml_of(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+WRONG_YAML = {
+    "broken": ("a: [1, 2", "broken YAML: "),
+    "a list": ("- a\n- b\n", "expected keys and values, got a list"),
+    "a word": ("dent", "expected keys and values, got a str"),
+    "empty": ("", "expected keys and values, got a NoneType"),
+    "nested deep": ("[" * 600, "YAML nested too deep"),
+    "a Python object": ("a: !!python/object/apply:os.getcwd []", "broken YAML: could not determine a constructor"),
+    "a list bomb": (
+        f"- &a [x, x]\n{''.join(f'- &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}",
+        "a list",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_YAML.values(), ids=WRONG_YAML.keys())
+def test_yaml_that_is_no_mapping_is_one_line(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        read_yaml(file, SETTINGS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_yaml_bomb_takes_no_memory_until_somebody_prints_it(file: Path) -> None:
+    file.write_text(YAML_BOMB)
+    assert len(read_yaml(file, SETTINGS)) == 9
+
+
+def test_what_is_no_text_is_said_to_be_none(file: Path) -> None:
+    file.write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(DatasetError, match="not UTF-8 text at byte 7"):
+        read_json(file, SETTINGS)
+    assert csv_columns(file) == []
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_json(file.parent, SETTINGS)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any"
+    path.write_bytes(data)
+    readers: list[Any] = [read_json, read_yaml, lambda *args: list(read_csv(*args)), lambda *args: list(iterate_xml(*args))]
+    for read in readers:
+        told = ""
+        try:
+            read(path, SETTINGS)
+        except DatasetError as error:
+            told = str(error)
+        assert "\n" not in told

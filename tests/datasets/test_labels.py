@@ -1,0 +1,168 @@
+"""Label maps: what a source's own words become, and what is said when the map does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dentify.datasets import LabelMap, read_label_map
+from dentify.datasets.labels import check_words, names_of, photo_word, severity_word
+from dentify.errors import DatasetError
+from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
+
+Written = Callable[[str], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    def write(text: str) -> Path:
+        path = tmp_path / "labels.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_map_says_what_each_word_becomes(written: Written) -> None:
+    labels = read_label_map(
+        written("""
+labels:
+  cizik: scratch
+  Kaput Hasar: dent
+  3: tire_flat          # numbers are words, too
+  airbag: null          # left out
+  temiz: undamaged      # a word for whole photos
+  agir: severe
+labelled: [scratch, dent]
+attribute: tip
+""")
+    )
+    assert [labels.rename(word) for word in ("cizik", "Kaput Hasar", "3", "airbag")] == ["scratch", "dent", "tire_flat", None]
+    assert [labels.rename_photo(word) for word in ("temiz", "agir")] == ["undamaged", "severe"]
+    assert labels.labelled == {"scratch", "dent"}
+    assert labels.attribute == "tip"
+
+
+def test_a_target_may_be_any_word_that_dentify_knows(written: Written) -> None:
+    labels = read_label_map(written("labels: {a: Glass Shatter, b: bonnet, c: whole}"))
+    assert labels.labels == {"a": "glass_shatter", "b": "hood", "c": "undamaged"}
+
+
+def test_words_of_the_taxonomy_need_no_entry(written: Written) -> None:
+    labels = read_label_map(written("labels: {}"))
+    assert labels.rename("Dent") == "dent"
+    assert labels.rename_photo("01-whole") == "undamaged"
+    assert not labels.knows("airbag")
+
+
+def test_labelled_may_be_nothing_at_all(written: Written) -> None:
+    assert read_label_map(written("labels: {}")).labelled is None  # the source tells
+    assert read_label_map(written("labelled: []")).labelled == frozenset()
+
+
+BOMB = f"- &a [x, x]\n{''.join(f'  - &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}"
+WRONG = {
+    "a key that is none": ("label: {a: dent}", r"labels.yaml: no such key: 'label'; did you mean labels\?"),
+    "a key like no other": ("colour: red", "no such key: 'colour'; known are labels, labelled, attribute"),
+    "a target with a slip": ("labels: {a: scrach}", r"labels: a: 'scrach' is no name of the taxonomy, nearest scratch"),
+    "a target that is nowhere near": (
+        "labels: {a: zebra}",
+        r"labels: a: 'zebra' is no name of the taxonomy; its damage types are dent, scratch,",
+    ),
+    "a target that is a number": ("labels: {a: 3}", r"labels: a: 3 is no name of the taxonomy"),
+    "a target that is a bomb": (f"labels:\n  a:\n  {BOMB}", r"labels: a: a list is no name of the taxonomy"),
+    "a list of words": ("labels: [dent]", r"labels must be words and what they mean, as `cizik: scratch`"),
+    "no, which YAML takes for false": ("labels: {no: undamaged}", r'labels: False is no word; put words such as "no"'),
+    "labelled is one word": ("labelled: dent", "labelled must be a list of names"),
+    "labelled with a slip": ("labelled: [dint]", r"labelled: 'dint' is no name of the taxonomy, nearest dent"),
+    "attribute is a list": ("attribute: [type]", "attribute must be the name of one, got a list"),
+    "no mapping": ("- dent", "expected keys and values, got a list"),
+    "cut off": ("labels: {a: dent", "broken YAML: "),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_map_that_does_not_hold_is_one_line(written: Written, text: str, message: str) -> None:
+    path = written(text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        read_label_map(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
+    words = {"scrtch": 40, "bumper": 3, "dent": 9, "airbag": 2, "": 1}
+    with pytest.raises(DatasetError) as caught:
+        check_words(words, LabelMap({"airbag": None}, others="refused"), "photos")
+    assert str(caught.value) == (
+        "photos: 3 labels that are not mapped: (empty) (1×), bumper (3×, nearest back_bumper or front_bumper),"
+        " scrtch (40×, nearest scratch or crack); say in --labels what each becomes, or null to leave it out"
+    )
+
+
+def test_a_single_unmapped_word_is_told_in_the_singular() -> None:
+    with pytest.raises(DatasetError, match="photos: 1 label that is not mapped: zebra"):
+        check_words({"zebra": 1}, LabelMap(others="refused"), "photos")
+
+
+def test_without_a_map_every_word_stays_and_known_ones_become_the_taxonomys() -> None:
+    labels = LabelMap()
+    assert [labels.rename(word) for word in ("Gocuk", "zebra")] == ["dent", "zebra"]
+    check_words({"zebra": 1}, labels, "photos")
+
+
+def test_words_can_be_kept_as_they_are() -> None:
+    labels = LabelMap(others="kept")
+    assert [labels.rename(word) for word in ("Gocuk", "zebra")] == ["Gocuk", "zebra"]
+
+
+def test_what_is_left_out_is_not_labelled() -> None:
+    assert names_of(["gocuk", "airbag", "zebra"], LabelMap({"airbag": None})) == {"dent", "zebra"}
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("whole", "undamaged"),
+        ("01-whole", "undamaged"),
+        ("No Damage", "undamaged"),
+        ("00_damaged", "damaged"),
+        ("Damage", "damaged"),
+        ("not-a-car", "no_vehicle"),
+        ("dent", None),
+        ("wholesale", None),
+        ("", None),
+    ],
+)
+def test_words_for_whole_photos_are_known_by_many_names(word: str, known: str | None) -> None:
+    assert photo_word(word) == known
+
+
+@pytest.mark.parametrize(
+    ("word", "level"),
+    [
+        ("minor", "minor"),
+        ("01-minor", "minor"),
+        ("02-moderate", "moderate"),
+        ("3. Severe damage", "severe"),
+        ("minority", None),
+        ("severely", None),
+        ("", None),
+    ],
+)
+def test_severity_is_told_by_the_first_word_behind_a_number(word: str, level: str | None) -> None:
+    assert severity_word(word) == level
+
+
+@given(st.text() | st.sampled_from([*DAMAGE_NAMES, *PART_NAMES, *SEVERITY_LEVELS]))
+def test_a_strict_map_knows_exactly_the_words_that_it_does_not_refuse(word: str) -> None:
+    labels = LabelMap(others="refused")
+    known = labels.rename_photo(word) is not None
+    assert labels.knows(word) is known
+    if not known:
+        with pytest.raises(DatasetError):
+            check_words({word: 1}, labels, "photos")
