@@ -38,20 +38,28 @@ class Part:
 
 # Okabe and Ito's palette, told apart by colour-blind readers too (Okabe & Ito 2008, "Color Universal Design").
 DAMAGE_TYPES: tuple[DamageType, ...] = (
-    DamageType("dent", "dent", "dents", (230, 159, 0), ("gocuk", "göçük", "ding", "kaput_hasar")),
-    DamageType("scratch", "scratch", "scratches", (86, 180, 233), ("cizik", "çizik", "astar", "scrape", "paint")),
-    DamageType("crack", "crack", "cracks", (240, 228, 66), ("catlak", "çatlak", "tear")),
+    DamageType("dent", "dent", "dents", (230, 159, 0), ("gocuk", "göçük", "ding", "kaput_hasar", "mop_lom")),
     DamageType(
-        "glass_shatter", "shattered glass", "shattered panes", (204, 121, 167), ("cam_catlagi", "glass shatter", "broken_glass")
+        "scratch", "scratch", "scratches", (86, 180, 233), ("cizik", "çizik", "astar", "scrape", "paint", "scratched", "tray_son")
     ),
-    DamageType("lamp_broken", "broken lamp", "broken lamps", (0, 158, 115), ("far_hasar", "lamp broken", "broken_lamp")),
+    DamageType("crack", "crack", "cracks", (240, 228, 66), ("catlak", "çatlak", "tear", "rach")),
+    DamageType(
+        "glass_shatter",
+        "shattered glass",
+        "shattered panes",
+        (204, 121, 167),
+        ("cam_catlagi", "glass shatter", "broken_glass", "vo_kinh"),
+    ),
+    DamageType(
+        "lamp_broken", "broken lamp", "broken lamps", (0, 158, 115), ("far_hasar", "lamp broken", "broken_lamp", "be_den")
+    ),
     DamageType("tire_flat", "flat tyre", "flat tyres", (0, 114, 178), ("tire flat", "flat_tire", "flat_tyre")),
     DamageType(
         "broken_part",
         "broken or missing part",
         "broken or missing parts",
         (213, 94, 0),
-        ("kirik-kayip", "broken", "missing_part", "crushed", "separated", "breakage"),
+        ("kirik-kayip", "broken", "missing_part", "crushed", "separated", "breakage", "mat_bo_phan"),
     ),
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dentify.assessment import Mask
 from dentify.datasets.inspection import annotation_area
-from dentify.datasets.sample import Annotation, Sample, canonical_name
+from dentify.datasets.sample import PART_PREFIX, UNNAMED, Annotation, Sample, canonical_name
 from dentify.imaging.masks import polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
 from dentify.report.words import as_sentence, listed, number_word, place_words, with_article
@@ -75,14 +75,19 @@ def _caption(sample: Sample, chance: random.Random) -> str | None:
         clauses = [_clause(group, sample, chance) for group in groups]
         are = "is" if len(groups[0].damages) == 1 or groups[0].name in _UNCOUNTED else "are"
         return chance.choice(_DAMAGED).format(damages=listed(clauses), are=are)
-    types = [name for label in sample.labels if (name := canonical_name(label)) in DAMAGE_NAMES]
+    types = list(dict.fromkeys(name for label in sample.labels if (name := canonical_name(label)) in DAMAGE_NAMES))
     if types:
         are = "is" if len(types) == 1 else "are"
         return chance.choice(_DAMAGED).format(damages=listed([_counted(name, 1) for name in types]), are=are)
     seen = _parts_seen(sample, chance)
     if sample.damage is False:
         return f"{chance.choice(_SOUND[:3])}{seen}" if seen else chance.choice(_SOUND)
-    absent = [damage_word(name, 2) for name in DAMAGE_NAMES if name in sample.labelled and name not in _UNCOUNTED]
+    annotated = {one.name for one in sample.damages}
+    absent = [
+        damage_word(name, 2)
+        for name in DAMAGE_NAMES
+        if name in sample.labelled and not annotated & {name, UNNAMED} and name not in _UNCOUNTED
+    ]
     if absent and sample.vehicle:
         named = sorted(chance.sample(absent, chance.randint(1, min(3, len(absent)))), key=absent.index)
         return chance.choice(_WITHOUT).format(absent=" or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named))
@@ -101,10 +106,11 @@ def _with_severity(sample: Sample, chance: random.Random) -> str:
 
 
 def _groups(sample: Sample) -> list[_Group]:
-    names = sorted({one.name for one in sample.damages if not one.crowd})
+    """Damages by type, without regions of many and those that nobody named."""
+    told = [one for one in sample.damages if not one.crowd and one.name != UNNAMED]
     groups = []
-    for name in names:
-        damages = sorted((one for one in sample.damages if one.name == name and not one.crowd), key=annotation_area, reverse=True)
+    for name in sorted({one.name for one in told}):
+        damages = sorted((one for one in told if one.name == name), key=annotation_area, reverse=True)
         groups.append(_Group(name, tuple(damages)))
     return sorted(groups, key=lambda group: -annotation_area(group.damages[0]))
 
@@ -146,7 +152,7 @@ def _place(group: _Group, sample: Sample) -> str:
         return ""
     parts = {_part_of(one, sample) for one in group.damages}
     if len(parts) == 1 and (part := next(iter(parts))):
-        return f"on the {part_word(part)}"
+        return f"on the {_part_word(part)}"
     wh = (sample.size_hw[1], sample.size_hw[0])
     places = {place_words(one.box_xyxy, wh) for one in group.damages}
     return next(iter(places)) if len(places) == 1 else ""
@@ -162,10 +168,10 @@ def _part_of(damage: Annotation, sample: Sample) -> str:
         return ""
     crop_hw = (int(box[3] - box[1]), int(box[2] - box[0]))
     mine = rle_to_crop(rle, box, crop_hw)
-    shares = {
-        part.name: float((rle_to_crop(_mask(part, sample.size_hw), box, crop_hw) & mine).sum()) / rle_area(rle)
-        for part in sample.parts
-    }
+    shares: dict[str, float] = {}
+    for part in sample.parts:
+        share = float((rle_to_crop(_mask(part, sample.size_hw), box, crop_hw) & mine).sum()) / rle_area(rle)
+        shares[part.name] = max(share, shares.get(part.name, 0.0))
     best = max(shares, key=lambda name: shares[name])
     return best if shares[best] >= _ON_PART else ""
 
@@ -177,11 +183,15 @@ def _mask(annotation: Annotation, size_hw: tuple[int, int]) -> Mask:
 
 
 def _parts_seen(sample: Sample, chance: random.Random) -> str:
-    names = list(dict.fromkeys(part_word(part.name) for part in sample.parts))
+    names = list(dict.fromkeys(_part_word(part.name) for part in sample.parts))
     if not names:
         return ""
     named = chance.sample(names, min(len(names), chance.randint(1, 3)))
     return f", {chance.choice(('showing', 'with'))} {listed([f'the {name}' for name in named])}"
+
+
+def _part_word(name: str) -> str:
+    return part_word(name.removeprefix(PART_PREFIX))
 
 
 def iter_captions(samples: Iterable[Sample], count: int = 1, *, seed: int = 0) -> Iterator[tuple[Sample, str]]:

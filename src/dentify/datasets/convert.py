@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.output import Output, PicturesAs, writing
 from dentify.datasets.sample import Sample
-from dentify.errors import OutputError
+from dentify.datasets.source import OnInvalid
+from dentify.errors import DatasetError, OutputError
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
@@ -27,9 +29,10 @@ def write_dataset(
     names: Sequence[str],
     pictures: PicturesAs = "copy",
     overwrite: bool = False,
+    on_invalid: OnInvalid | None = None,
     settings: Settings | None = None,
 ) -> Counter[str]:
-    """Writes a data set; the folder is there when all of it is, and not before.
+    """Writes a data set; the folder is there when all of it is, and not before. What it replaces stays until then.
 
     Args:
         samples: read lazily, one at a time.
@@ -38,17 +41,21 @@ def write_dataset(
         names: every name that samples bear or label, in the order of class ids; `names_in` finds them.
         pictures: copied byte for byte, linked, or left where they are.
         overwrite: replace a folder that is there.
+        on_invalid: is given what is wrong with a photo whose size neither labels nor picture tell, which is then left out;
+            without it the first raises.
         settings: the limits.
 
     Returns:
         What the format cannot hold, and how often that was so.
 
     Raises:
-        OutputError: the folder is there already, or cannot be written.
+        OutputError: the folder is there already, holds what is read, or cannot be written.
         DatasetError: what the samples' reader raises, or a picture that is missing.
     """
     folder = Path(folder)
     check_output(folder, to, overwrite=overwrite)
+    if folder.is_symlink():  # the folder that it leads to is written
+        folder = folder.resolve()
     output = Output(folder, tuple(names), pictures=pictures, settings=settings or Settings())
     write = FORMATS[to].write
     assert write is not None
@@ -56,11 +63,9 @@ def write_dataset(
         shutil.rmtree(output.folder, ignore_errors=True)
         output.folder.mkdir(parents=True)
     try:
-        write(samples, output)
+        write(_with_sizes(samples, output, on_invalid), output)
         with writing(folder):
-            if folder.is_dir():
-                shutil.rmtree(folder)
-            output.folder.replace(folder)
+            _put_in_place(output.folder, folder)
     except BaseException:
         with suppress(OSError):
             shutil.rmtree(output.folder)
@@ -68,18 +73,61 @@ def write_dataset(
     return output.lost
 
 
-def check_output(folder: Path, to: str, *, overwrite: bool) -> None:
+def _with_sizes(samples: Iterable[Sample], output: Output, on_invalid: OnInvalid | None) -> Iterator[Sample]:
+    """Samples whose size is known, read from their pictures where the labels do not tell."""
+    for sample in samples:
+        try:
+            sized = replace(sample, size_hw=output.size_hw(sample))
+        except DatasetError as error:
+            if on_invalid is None:
+                raise
+            on_invalid(error)
+        else:
+            yield sized
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    """Gives a finished folder its name; what had that name goes only then."""
+    if not folder.exists():
+        part.replace(folder)
+        return
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    folder.replace(earlier)
+    try:
+        part.replace(folder)
+    except BaseException:
+        earlier.replace(folder)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def check_output(folder: Path, to: str, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
     """Refuses what cannot be written, before the work is done.
 
+    Args:
+        folder: what is to be made.
+        to: the format.
+        overwrite: whether what is there may go.
+        read: files and folders that are read, which must not go.
+
     Raises:
-        OutputError: the folder is there and holds something, and `overwrite` is off; or the format is not written.
+        OutputError: the folder is there and holds something, and `overwrite` is off; it is or holds what is read; or the format
+            is not written.
     """
     if to not in WRITABLE:
         raise OutputError(f"{to!r} is no format that is written; known are {', '.join(WRITABLE)}")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; name a folder for the data set")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise OutputError(f"{folder}: is there already; --overwrite replaces all of it")
+    if folder.name in ("", ".."):
+        raise OutputError(f"{folder}: name the folder to make")
+    with writing(folder):
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder}: is a file; name a folder for the data set")
+        if not folder.is_dir() or not any(folder.iterdir()):
+            return
+        if any(path.resolve().is_relative_to(folder.resolve()) for path in read):
+            raise OutputError(f"{folder}: holds what is read; name another folder")
+        if not overwrite:
+            raise OutputError(f"{folder}: is there already; --overwrite replaces all of it")
 
 
 def names_in(samples: Iterable[Sample]) -> tuple[str, ...]:

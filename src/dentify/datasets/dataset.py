@@ -9,6 +9,7 @@ header to iterate over it; each iteration reads anew, photo by photo.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import read_photo_size
 from dentify.imaging.formats import is_picture_name
 from dentify.settings import Settings
+from dentify.sources import clean_name
 from dentify.taxonomy import DAMAGE_NAMES
 
 SPLITS = "splits.csv"
@@ -59,15 +61,16 @@ class Dataset:
         self._check_pictures = check_pictures
         self._on_invalid = on_invalid
         self._settings = settings
+        self._reads_splits = True
 
     def __iter__(self) -> Iterator[Sample]:
-        splits = _read_splits(self.path, self._settings)
-        seen: dict[str, str] = {}
+        splits = _read_splits(self.path, self._settings) if self._reads_splits else {}
+        seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
         for raw in self._raw():
             try:
                 if self._check_pictures:
                     check_picture(raw, self._settings)
-                key = str(raw.image) if isinstance(raw.image, Path) else raw.name
+                key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)
                 if key in seen:
                     raise DatasetError(
                         f"{raw.where}: {printable(raw.name)} was listed before, at {seen[key]}; give a photo one entry with all"
@@ -77,12 +80,22 @@ class Dataset:
                 seen[key] = raw.where
                 sample = _named(raw, self._labels)
             except DatasetError as error:
-                if self._on_invalid is None:
-                    raise
-                self._on_invalid(error)
+                self.refuse(error)
                 continue
             row = splits.get(photo_key(sample, self.path))
             yield sample if row is None else replace(sample, split=row[0] or sample.split, group=row[1] or sample.group)
+
+    def refuse(self, error: DatasetError) -> None:
+        """Raises what does not hold, or reports it where the user wants to go on."""
+        if self._on_invalid is None:
+            raise error
+        self._on_invalid(error)
+
+    def without_splits(self) -> Dataset:
+        """The same data set without what `splits.csv` says."""
+        bare = copy.copy(self)
+        bare._reads_splits = False
+        return bare
 
     def words(self) -> Counter[str]:
         """How often each of the source's own words occurs, on annotations and on whole photos."""
@@ -102,9 +115,10 @@ class Dataset:
 
     def _raw(self) -> Iterator[Sample]:
         read = FORMATS[self.format].read
-        for source in self.sources:
+        sources, self.sources = self.sources, tuple(replace(source, document=None) for source in self.sources)
+        for source in sources:
             try:
-                if source.path.suffix.lower() == ".json" and not source.files:
+                if source.document is None and source.path.suffix.lower() == ".json" and not source.files:
                     source = replace(source, document=read_json(source.path, self._settings))
                 yield from read(source)
             except DatasetError as error:  # the rest of this source cannot be read; the others may
@@ -204,11 +218,11 @@ def check_picture(sample: Sample, settings: Settings) -> None:
 
 
 def photo_key(sample: Sample, root: Path) -> str:
-    """What a photo is called in `splits.csv`: its picture's path below the data set's folder, else its name."""
+    """What a photo is called in `splits.csv`: its picture's path below the data set's folder, else its name; always UTF-8."""
     folder = root if root.is_dir() else root.parent
     if isinstance(sample.image, Path) and sample.image.is_relative_to(folder):
-        return sample.image.relative_to(folder).as_posix()
-    return sample.name
+        return clean_name(sample.image.relative_to(folder).as_posix())
+    return clean_name(sample.name)
 
 
 def splits_path(root: Path) -> Path:
@@ -291,8 +305,9 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
     source = Source(path, path.parent)
     suffix = path.suffix.lower()
     if suffix == ".json":
-        known = _format_of_json(path, settings)
-        name = wanted or known
+        document = read_json(path, settings)
+        name = wanted or _format_of_json(document)
+        source = replace(source, document=document)  # for the first reading, which then need not parse it again
         if name is None:
             raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
     else:
@@ -303,9 +318,8 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
     return name, replace(source, files=(path,)) if FORMATS[name].one_a_picture else source
 
 
-def _format_of_json(path: Path, settings: Settings) -> str | None:
+def _format_of_json(document: object) -> str | None:
     """The format of a JSON file."""
-    document = read_json(path, settings)
     return next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
 
 
@@ -330,6 +344,7 @@ def _in_folder(
     one_a_picture: dict[str, list[Path]] = {}
     unread: list[tuple[Path, DatasetError]] = []
     by_file: set[str] = set()
+    single_json = sum(path.suffix.lower() == ".json" for path in files) == 1
     for path in files:
         suffix = path.suffix.lower()
         if suffix not in (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml") or path.name == SPLITS:
@@ -339,9 +354,11 @@ def _in_folder(
             one_a_picture[known].append(path)
             continue
         try:
-            name = _format_of_json(path, settings) if suffix == ".json" else _format_of_text(path, suffix, settings)
+            document = read_json(path, settings) if suffix == ".json" else None
+            name = _format_of_json(document) if suffix == ".json" else _format_of_text(path, suffix, settings)
         except DatasetError as error:
-            unread.append((path, error))
+            if suffix not in (".yaml", ".yml") or path.stem == "data":  # settings of other programs lie about
+                unread.append((path, error))
             continue
         if name is None or wanted not in (None, name):
             continue
@@ -349,7 +366,7 @@ def _in_folder(
             one_a_picture.setdefault(name, []).append(path)
         else:
             by_file.add(name)
-            yield name, Source(path, root)
+            yield name, Source(path, root, document=document if single_json else None)
     for path, fault in reversed(unread):
         alike = next((paths for paths in one_a_picture.values() if paths[0].suffix.lower() == path.suffix.lower()), None)
         if alike is None:

@@ -34,7 +34,7 @@ _HASH_SIDE, _FREQUENCIES = 32, 8
 _THUMB_SIDE, _EVEN_SIGMA, _EVEN_FLOOR = 48, 4.0, 6.0
 _SCALES = (1.0, 1 / (1 - _CROP), 1 / (1 - 2 * _CROP), 1 - _CROP, 1 - 2 * _CROP)
 _SHIFT = 4
-_BLOCK = 512
+_MOST_PAIRS = 2**22  # of hashes, compared at a time: some 40 MB
 
 Hashes = NDArray[np.uint64]
 
@@ -158,8 +158,9 @@ def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
     if count < 2:
         return
     whole = _oriented(hashes[:, 0])  # (8, n)
-    for start in range(0, count, _BLOCK):
-        block = hashes[start : start + _BLOCK]  # (b, 6)
+    rows_at_once = max(1, _MOST_PAIRS // count)
+    for start in range(0, count, rows_at_once):
+        block = hashes[start : start + rows_at_once]  # (b, 6)
         near = np.zeros((len(block), count), np.bool_)
         for crop in range(block.shape[1]):
             for turned in whole:

@@ -23,6 +23,7 @@ from dentify.imaging.formats import is_picture_name
 from dentify.imaging.masks import rle_area
 from dentify.imaging.polygons import polygon_area
 from dentify.settings import Settings
+from dentify.sources import clean_name
 
 NO_SPLIT = "all"
 """What photos without a split are counted under."""
@@ -199,7 +200,7 @@ def inspect_dataset(
         for sample, (found, problem) in looked:
             if problem is not None:
                 problems.append(problem)
-            split = sample.split or NO_SPLIT
+            split = clean_name(sample.split or NO_SPLIT)
             key = photo_key(sample, dataset.path)
             listed.add(key)
             if found is not None:
@@ -208,8 +209,8 @@ def inspect_dataset(
             splits[split].update(
                 photos=1, labelled=int(bool(sample.annotations or sample.labels)), annotations=len(sample.annotations)
             )
-            labels.update(sample.labels)
-            sources.update([sample.source] if sample.source else [])
+            labels.update(map(clean_name, sample.labels))
+            sources.update([clean_name(sample.source)] if sample.source else [])
             severities.update(one.severity for one in sample.annotations if one.severity)
             if sample.size_hw is not None:
                 sizes.append(sample.size_hw)
@@ -222,7 +223,7 @@ def inspect_dataset(
         SamePhotos(first=keys[a][0], second=keys[b][0], exact=exact, splits=(keys[a][1], keys[b][1])) for a, b, exact in pairs
     )
     inspection = Inspection(
-        path=str(dataset.path),
+        path=clean_name(str(dataset.path)),
         format=dataset.format,
         title=FORMATS[dataset.format].title,
         splits={name: SplitFigures(**counts) for name, counts in sorted(splits.items(), key=lambda item: _split_order(item[0]))},
@@ -234,24 +235,26 @@ def inspect_dataset(
         pictures_read=pictures,
         problems=tuple(Problem(kind=error.kind, message=printable(str(error))) for error in problems),
         duplicates=tuple(sorted(duplicates, key=lambda pair: (not pair.across, not pair.exact, pair.first, pair.second))),
-        notes=(*dataset.notes, *_unlisted(dataset, listed)),
+        notes=tuple(printable(note) for note in (*dataset.notes, *_unlisted(dataset, listed))),
     )
     examples = {name: [sample for _, sample in tally.examples] for name, tally in tallies.items()}
     wanted = {name for pair in inspection.duplicates[: 2 * EXAMPLES] for name in (pair.first, pair.second)}
+    told = len(problems)
     shown = {key: sample for sample in dataset if (key := photo_key(sample, dataset.path)) in wanted} if wanted else {}
+    del problems[told:]  # which reading it again told again
     return Inspected(inspection, examples, shown)
 
 
 def _count(sample: Sample, split: str, tallies: dict[str, _Tally]) -> None:
     rank = hashlib.sha256(sample.name.encode("utf-8", "replace")).digest()
     for annotation in sample.annotations:
-        tally = tallies.setdefault(annotation.name, _Tally(annotation.kind))
+        tally = tallies.setdefault(clean_name(annotation.name), _Tally(annotation.kind))
         tally.outlines["polygons" if annotation.polygons else "masks" if annotation.rle is not None else "boxes"] += 1
         tally.crowds += annotation.crowd
         tally.splits[split] += 1
         if sample.size_hw is not None:
             tally.shares.append(annotation_area(annotation) / (sample.size_hw[0] * sample.size_hw[1]))
-    for name in {annotation.name for annotation in sample.annotations}:
+    for name in {clean_name(annotation.name) for annotation in sample.annotations}:
         tally = tallies[name]
         tally.photos += 1
         if len(tally.examples) < EXAMPLES or rank < tally.examples[-1][0]:
@@ -322,9 +325,9 @@ def _unlisted(dataset: Dataset, listed: set[str]) -> Iterator[str]:
     if not dataset.path.is_dir() or dataset.format in ("masks", "folders"):
         return
     others = [path for path in walk(dataset.path) if is_picture_name(path.name)]
-    unlisted = [path for path in others if path.relative_to(dataset.path).as_posix() not in listed]
+    unlisted = [path for path in others if clean_name(path.relative_to(dataset.path).as_posix()) not in listed]
     if unlisted:
-        yield f"{len(unlisted)} pictures below {dataset.path} are in no label file, {printable(str(unlisted[0]))} for one"
+        yield f"{len(unlisted)} pictures below {dataset.path} are in no label file, {unlisted[0]} for one"
 
 
 def _split_order(name: str) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from dentify.datasets.inspection import Inspected, Inspection, Problem, Spread
 from dentify.datasets.sample import Annotation, Sample
-from dentify.errors import DatasetError, ImageError, MissingExtraError, OutputError
+from dentify.errors import DatasetError, ImageError, MissingExtraError, OutputError, printable
 from dentify.imaging.decode import Photo, decode_photo
 from dentify.imaging.draw import encode_jpeg
 from dentify.imaging.masks import rle_to_crop
@@ -26,9 +27,13 @@ from dentify.taxonomy import RGB, damage_colour, part_colour
 
 MOST_LINES = 20
 """Problems and duplicates that the table tells one by one; the JSON holds all."""
+MOST_TYPES = 40
+"""Types that the page plots and shows photos of."""
 
 _PICTURE_SIDE, _PICTURE_QUALITY = 420, 80
 _MOST_PAIRS = 12
+_LONGEST_CELL = 60  # characters of a name
+_FAR_AWAY = 2**18  # pixels from a drawing; OpenCV's fixed point numbers reach not much further
 
 
 def inspection_table(inspection: Inspection) -> str:
@@ -39,7 +44,9 @@ def inspection_table(inspection: Inspection) -> str:
     return "\n\n".join(section for section in sections if section)
 
 
-def write_inspection(inspected: Inspected, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
+def write_inspection(
+    inspected: Inspected, folder: Path | str, *, overwrite: bool = False, settings: Settings | None = None
+) -> list[Path]:
     """Writes `inspection.json` and `inspection.html` into a folder, neither of them in part.
 
     Raises:
@@ -48,10 +55,10 @@ def write_inspection(inspected: Inspected, folder: Path | str, *, overwrite: boo
     """
     folder = Path(folder)
     check_folder(folder, overwrite=overwrite)
-    page = inspection_page(inspected)
+    page = inspection_page(inspected, settings=settings)
     files = {
         folder / "inspection.json": f"{inspected.inspection.model_dump_json(indent=2)}\n".encode(),
-        folder / "inspection.html": page.encode(),
+        folder / "inspection.html": page.encode(errors="backslashreplace"),
     }
     write_whole(files)
     return list(files)
@@ -65,12 +72,14 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; name a folder for the inspection")
-    if (folder / "inspection.json").exists() and not overwrite:
-        raise OutputError(f"{folder / 'inspection.json'}: is there already; --overwrite replaces it")
+    for name in ("inspection.json", "inspection.html"):
+        if (folder / name).exists() and not overwrite:
+            raise OutputError(f"{folder / name}: is there already; --overwrite replaces it")
 
 
-def inspection_page(inspected: Inspected) -> str:
+def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -> str:
     """One HTML page: figures, plots, photos of each type with their outlines, near-duplicates side by side, problems."""
+    settings = settings or Settings()
     inspection = inspected.inspection
     body = [
         f"<h1>{_text(inspection.path)}</h1>",
@@ -81,8 +90,8 @@ def inspection_page(inspected: Inspected) -> str:
         if text:
             body.append(f"<h2>{title}</h2><pre>{_text(text)}</pre>")
     body += [f'<img class=plot alt="{_text(name)}" src="{source}">' for name, source in _plots(inspection)]
-    body += _example_rows(inspected)
-    body += _pair_rows(inspected)
+    body += _example_rows(inspected, settings)
+    body += _pair_rows(inspected, settings)
     if inspection.problems:
         body.append("<h2>Problems</h2>")
         for kind, problems in _by_kind(inspection.problems).items():
@@ -125,7 +134,8 @@ def _draw_annotation(canvas: Photo, annotation: Annotation, photo_hw: tuple[int,
         inside = rle_to_crop(annotation.rle, (0, 0, photo_hw[1], photo_hw[0]), canvas.shape[:2])
         canvas[inside] = (0.7 * canvas[inside] + 0.3 * np.array(colour)).astype(np.uint8)
     stretch = np.array([canvas.shape[1] / photo_hw[1], canvas.shape[0] / photo_hw[0]])
-    points = [np.round(rim * stretch * 8).astype(np.int32) for rim in rims or [box_to_polygon(annotation.box_xyxy)]]
+    rims = rims or [box_to_polygon(annotation.box_xyxy)]
+    points = [np.round(np.minimum(rim * stretch, _FAR_AWAY) * 8).astype(np.int32) for rim in rims]
     cv2.polylines(canvas, points, True, (0, 0, 0), 3, cv2.LINE_AA, 3)
     cv2.polylines(canvas, points, True, colour, 1, cv2.LINE_AA, 3)
 
@@ -136,7 +146,7 @@ def _colour(annotation: Annotation) -> RGB:
 
 def _head(inspection: Inspection) -> str:
     total = sum(split.annotations for split in inspection.splits.values())
-    lines = [f"{inspection.path}: {inspection.title}, {inspection.photos} photos, {total} annotations"]
+    lines = [f"{printable(inspection.path)}: {inspection.title}, {inspection.photos} photos, {total} annotations"]
     if inspection.sizes is not None:
         sizes = inspection.sizes
         shapes = {"landscape": sizes.landscape, "portrait": sizes.portrait, "square": sizes.square}
@@ -144,13 +154,13 @@ def _head(inspection: Inspection) -> str:
         lines.append(f"width {_whole(sizes.width)}, height {_whole(sizes.height)} pixels (least, median, most): {told}")
     for title, counts in (("sources", inspection.sources), ("severity", inspection.severities)):
         if counts:
-            lines.append(f"{title}: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+            lines.append(f"{title}: {', '.join(f'{_cell(name)} {count}' for name, count in counts.items())}")
     return "\n".join(lines)
 
 
 def _splits(inspection: Inspection) -> str:
     rows: list[Cells] = [("split", "photos", "labelled", "annotations")]
-    rows += [(name, str(one.photos), str(one.labelled), str(one.annotations)) for name, one in inspection.splits.items()]
+    rows += [(_cell(name), str(one.photos), str(one.labelled), str(one.annotations)) for name, one in inspection.splits.items()]
     return aligned(rows)
 
 
@@ -158,20 +168,22 @@ def _types(inspection: Inspection) -> str:
     if not inspection.types:
         return ""
     splits = list(inspection.splits) if len(inspection.splits) > 1 else []
-    rows: list[Cells] = [("type", "kind", "instances", "photos", "outlines", "area of the photo, median", *splits)]
+    head = ("type", "kind", "instances", "photos", "outlines", "area of the photo, median")
+    rows: list[Cells] = [(*head, *map(_cell, splits))]
     for name, one in inspection.types.items():
         outlines = {"polygons": one.polygons, "masks": one.masks, "boxes": one.boxes}
         told = ", ".join(f"{count} {what}" for what, count in outlines.items() if count)
         area = "–" if one.area_share is None else f"{100 * one.area_share.median:.2g} %"
         counts = [str(one.splits.get(split, 0)) for split in splits]
-        rows.append((name, one.kind, str(one.instances), str(one.photos), told, area, *counts))
+        rows.append((_cell(name), one.kind, str(one.instances), str(one.photos), told, area, *counts))
     return aligned(rows)
 
 
 def _labels(inspection: Inspection) -> str:
     if not inspection.labels:
         return ""
-    return aligned([("label of whole photos", "photos"), *((name, str(count)) for name, count in inspection.labels.items())])
+    rows: list[Cells] = [("label of whole photos", "photos")]
+    return aligned([*rows, *((_cell(name), str(count)) for name, count in inspection.labels.items())])
 
 
 def _problems(inspection: Inspection) -> str:
@@ -191,13 +203,19 @@ def _duplicates(inspection: Inspection) -> str:
     lines = [f"{len(pairs)} pairs of duplicates and near-duplicates, {across} of them across splits"]
     for pair in pairs[:MOST_LINES]:
         what = "same file" if pair.exact else "near-duplicates"
-        splits = f" ({pair.splits[0]}, {pair.splits[1]})" if pair.across else ""
-        lines.append(f"  {what}: {pair.first}, {pair.second}{splits}")
+        splits = f" ({', '.join(map(_cell, pair.splits))})" if pair.across else ""
+        lines.append(f"  {what}: {printable(pair.first)}, {printable(pair.second)}{splits}")
     return "\n".join([*lines, *_more(len(pairs))])
 
 
 def _more(count: int) -> list[str]:
     return [f"  … and {count - MOST_LINES} more; -o writes all of them"] if count > MOST_LINES else []
+
+
+def _cell(name: str) -> str:
+    """A name that someone else chose, fit for a column."""
+    plain = printable(name)
+    return plain if len(plain) <= _LONGEST_CELL else f"{plain[: _LONGEST_CELL - 1]}…"
 
 
 def _whole(spread: Spread) -> str:
@@ -219,19 +237,19 @@ def _plots(inspection: Inspection) -> Iterator[tuple[str, str]]:
         raise MissingExtraError(what="The page of an inspection", extra="data") from error
     if not inspection.types:
         return
-    names = list(inspection.types)
+    names = list(inspection.types)[:MOST_TYPES]
     figure = Figure(figsize=(11, 1.2 + 0.32 * max(len(names), 3)), layout="constrained")
     counts, areas = figure.subplots(1, 2, sharey=True)
     left = np.zeros(len(names))
     shades = np.linspace(0.25, 0.8, max(2, len(inspection.splits)))
     for split, shade in zip(inspection.splits, shades, strict=False):
         width = np.array([inspection.types[name].splits.get(split, 0) for name in names], float)
-        counts.barh(range(len(names)), width, left=left, color=str(shade), label=split)
+        counts.barh(range(len(names)), width, left=left, color=str(shade), label=_plain_label(split))
         left += width
     for place, total in enumerate(left):
         counts.text(total, place, f" {total:.0f}", va="center", fontsize="small")
     counts.set(xlabel="instances", title="Instances by split")
-    counts.set_yticks(range(len(names)), names)
+    counts.set_yticks(range(len(names)), [_plain_label(name) for name in names])
     counts.invert_yaxis()
     counts.margins(x=0.12)
     counts.legend(fontsize="small")
@@ -246,31 +264,42 @@ def _plots(inspection: Inspection) -> Iterator[tuple[str, str]]:
     for axes in (counts, areas):
         axes.spines[["top", "right"]].set_visible(False)
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a letter that its font lacks is drawn as a box; the table has the name
+        figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
     yield "Instances by split, and areas, of each type", _address(data.getvalue(), "png")
 
 
-def _example_rows(inspected: Inspected) -> Iterator[str]:
-    for name in inspected.inspection.types:
-        pictures = "".join(_figure(sample, sample.name) for sample in inspected.examples.get(name, []))
+def _plain_label(name: str) -> str:
+    """A name in which matplotlib finds no formula."""
+    return _cell(name).replace("$", r"\$")
+
+
+def _example_rows(inspected: Inspected, settings: Settings) -> Iterator[str]:
+    names = list(inspected.inspection.types)
+    for name in names[:MOST_TYPES]:
+        pictures = "".join(_figure(sample, sample.name, settings) for sample in inspected.examples.get(name, []))
         if pictures:
             yield f"<h2>{_text(name)}</h2><div class=row>{pictures}</div>"
+    if len(names) > MOST_TYPES:
+        yield f"<p class=note>… and {len(names) - MOST_TYPES} more types, which neither plots nor photos show</p>"
 
 
-def _pair_rows(inspected: Inspected) -> Iterator[str]:
+def _pair_rows(inspected: Inspected, settings: Settings) -> Iterator[str]:
     pairs = inspected.inspection.duplicates
     if not pairs:
         return
     yield f"<h2>Duplicates and near-duplicates</h2><p>{_text(_duplicates(inspected.inspection).splitlines()[0])}</p>"
     for pair in pairs[:_MOST_PAIRS]:
         both = [(pair.first, pair.splits[0]), (pair.second, pair.splits[1])]
-        shown = [_figure(inspected.photos[name], f"{name} ({split})") for name, split in both if name in inspected.photos]
-        yield f"<div class=row>{''.join(shown)}</div>"
+        known = [(inspected.photos[name], f"{name} ({split})") for name, split in both if name in inspected.photos]
+        shown = "".join(_figure(sample, caption, settings) for sample, caption in known)
+        yield f"<div class=row>{shown}</div>"
 
 
-def _figure(sample: Sample, caption: str) -> str:
+def _figure(sample: Sample, caption: str, settings: Settings) -> str:
     try:
-        address = _address(encode_jpeg(draw_sample(sample), _PICTURE_QUALITY), "jpeg")
+        address = _address(encode_jpeg(draw_sample(sample, settings=settings), _PICTURE_QUALITY), "jpeg")
     except (DatasetError, ImageError):
         return ""
     return f'<figure><img loading=lazy alt="" src="{address}"><figcaption>{_text(caption)}</figcaption></figure>'

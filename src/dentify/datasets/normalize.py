@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dentify.assessor import map_in_order
 from dentify.datasets.sample import Sample
+from dentify.datasets.source import OnInvalid
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.decode import Photo, decode_photo
 from dentify.settings import Settings
@@ -23,8 +25,8 @@ class ChannelFigures(BaseModel):
 
     Attributes:
         split: of which photos; empty where the data set has no splits.
-        photos: how many; each counts the same, whatever its size.
-        mean, std: over all pixels of all photos.
+        photos: how many.
+        mean, std: over the pixels of all photos, where each photo weighs the same, whatever its size.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,55 +42,69 @@ def channel_figures(
     split: str = "train",
     *,
     workers: int = 2,
+    on_invalid: OnInvalid | None = None,
     settings: Settings | None = None,
     on_photo: Callable[[], None] = lambda: None,
 ) -> ChannelFigures:
-    """Mean and standard deviation of each channel, photo by photo, in memory for one photo a worker.
+    """Mean and standard deviation of each channel, photo by photo, in memory for some photos a worker.
 
     Photos are taken at full size. Where no photo has a split, all are taken.
+
+    Args:
+        samples: of all splits.
+        split: of which photos.
+        workers: pictures in work at a time.
+        on_invalid: is given what is wrong with a picture that cannot be read, which is then left out; without it that raises.
+        settings: the limits.
+        on_photo: called after each photo that is taken, for progress.
 
     Raises:
         DatasetError: a picture cannot be read, or no photo is of the split.
     """
     settings = settings or Settings()
-    means = np.zeros(3)
-    squares = np.zeros(3)
-    photos = 0
+    sums: dict[str | None, NDArray[np.float64]] = {split: np.zeros((2, 3)), None: np.zeros((2, 3))}
+    photos: Counter[str | None] = Counter()
     splits: set[str | None] = set()
 
     def of_split(samples: Iterable[Sample]) -> Iterable[Sample]:
         for sample in samples:
             splits.add(sample.split)
-            if sample.split in (split, None):
+            # photos without a split count only as long as no other has one
+            if sample.split == split or splits == {None}:
                 yield sample
 
-    def measure(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def measure(sample: Sample) -> NDArray[np.float64] | DatasetError:
         try:
             return _moments(decode_photo(sample.read(settings), where=sample.name, settings=settings).image)
         except ImageError as error:
-            raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
+            return DatasetError(f"{sample.where}: {error}", kind="broken picture")
+        except DatasetError as error:
+            return error
 
     with closing(map_in_order(measure, of_split(samples), workers=workers)) as measured:  # type: ignore[type-var]  # a generator
-        for sample, (mean, square) in measured:
-            if sample.split is None and splits != {None}:
-                continue
-            means += mean
-            squares += square
-            photos += 1
+        for sample, found in measured:
+            if not isinstance(found, DatasetError):
+                sums[sample.split] += found
+                photos[sample.split] += 1
+            elif on_invalid is None:
+                raise found
+            else:
+                on_invalid(found)
             on_photo()
-    if not photos:
+    taken = None if splits == {None} else split
+    if not photos[taken]:
         told = ", ".join(sorted(one for one in splits if one)) or "none"
-        raise DatasetError(f"no photo of split {split!r}; the data set has {told}")
-    mean = means / photos
-    std = np.sqrt(np.maximum(squares / photos - mean**2, 0.0))
-    return ChannelFigures(split="" if splits == {None} else split, photos=photos, mean=_rounded(mean), std=_rounded(std))
+        raise DatasetError(f"no photo of split {split!r} that can be read; the data set has {told}")
+    mean, square = sums[taken] / photos[taken]
+    std = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return ChannelFigures(split=taken or "", photos=photos[taken], mean=_rounded(mean), std=_rounded(std))
 
 
-def _moments(image: Photo) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`(3,)` mean and mean square of the channels, 0 to 1, exact: counted by level."""
+def _moments(image: Photo) -> NDArray[np.float64]:
+    """`(2, 3)` mean and mean square of the channels, 0 to 1, exact: counted by level."""
     counts = np.stack([np.bincount(image[:, :, channel].ravel(), minlength=256) for channel in range(3)])
     shares = counts / (image.shape[0] * image.shape[1])
-    return shares @ _LEVELS, shares @ _LEVELS**2
+    return np.stack([shares @ _LEVELS, shares @ _LEVELS**2])
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, float, float]:

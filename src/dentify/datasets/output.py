@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from dentify.datasets.pictures import picture_parts
 from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.source import split_in
 from dentify.errors import DatasetError, ImageError, OutputError, printable
 from dentify.imaging.decode import read_photo_size
 from dentify.imaging.formats import START_BYTES, is_picture_name, picture_kind
@@ -23,11 +25,40 @@ PicturesAs = Literal["copy", "link", "none"]
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "HEIC": ".heic", "AVIF": ".avif"}
 _SUFFIXES |= {"TIFF": ".tif", "BMP": ".bmp"}
+_ODD_CHARACTERS = "backslashreplace"  # halves of pairs, which UTF-8 cannot hold; in JSON the escape is read back as it was
 _LONGEST_NAME = 200  # bytes; a label's suffix comes to it
+_UNFIT = re.compile(r'[\\/:;*?"<>|]')  # what some system or label file takes for more than a part of a name
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+Fact = Literal["severity", "score", "check", "original", "crowd", "labels", "source", "labelled", "whole"]
+"""What a sample tells beside outlines, names and splits."""
 
 
-UNKNOWN_LOOKS_ABSENT = "photos have types that their source did not label; those look absent now"
-"""What a format loses that has one list of labels for all photos."""
+def _says_more_of_the_whole(sample: Sample) -> bool:
+    """Whether it tells of vehicle and damage what neither its labels nor its annotations do."""
+    vehicle = True if sample.annotations else None
+    damage = True if sample.damages else None
+    return not sample.labels and (sample.vehicle not in (None, vehicle) or sample.damage not in (None, damage))
+
+
+# what to say where a format cannot hold a fact, and how often a sample states it
+_LOST: dict[Fact, tuple[str, Callable[[Sample, tuple[str, ...]], int]]] = {
+    "severity": ("severities were left out", lambda one, _: sum(a.severity is not None for a in one.annotations)),
+    "score": ("confidences were left out", lambda one, _: sum(a.score is not None for a in one.annotations)),
+    "check": ("marks of what to check were left out", lambda one, _: sum(a.check for a in one.annotations)),
+    "original": ("publishers' own words were left out", lambda one, _: sum(a.original is not None for a in one.annotations)),
+    "crowd": ("crowds became single things", lambda one, _: sum(a.crowd for a in one.annotations)),
+    "labels": ("photos' labels as a whole were left out", lambda one, _: int(bool(one.labels))),
+    "source": ("sources and groups of photos were left out", lambda one, _: int(bool(one.source or one.group))),
+    "labelled": (
+        "photos have types that their source did not label; those look absent now",
+        lambda one, names: int(any(name not in one.labelled for name in names)),
+    ),
+    "whole": (
+        "whether photos show a vehicle, and a damaged one, was left out",
+        lambda one, _: int(_says_more_of_the_whole(one)),
+    ),
+}
 
 
 def outline_polygons(annotation: Annotation) -> tuple[list[Polygon], int]:
@@ -36,6 +67,15 @@ def outline_polygons(annotation: Annotation) -> tuple[list[Polygon], int]:
         outer, holes = rle_to_polygons(annotation.rle)
         return outer, len(holes)
     return list(annotation.polygons) or [box_to_polygon(annotation.box_xyxy)], 0
+
+
+def xml_text(text: str) -> str:
+    r"""Text in which characters that no XML can hold are escaped.
+
+    >>> xml_text("Çizik <1>"), xml_text("a\x01b\ud800")
+    ('Çizik <1>', 'a\\x01b\\ud800')
+    """
+    return _NOT_XML.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 class Output:
@@ -54,23 +94,67 @@ class Output:
         self.lost: Counter[str] = Counter()
         self._pictures = pictures
         self._settings = settings
+        self._replaced = folder.resolve() if folder.exists() else None
         self._taken: set[str] = set()
+        self._last_numbers: Counter[str] = Counter()
+        self._splits: dict[str, str] = {}
 
     def lose(self, what: str, count: int = 1) -> None:
         """Takes note of something that the format cannot hold."""
         if count:
             self.lost[what] += count
 
-    def picture(self, sample: Sample, folder: str = "images") -> str:
-        """Puts a sample's picture into a folder of the output, and returns its name there, which no other photo has.
+    def lose_all_but(self, sample: Sample, *held: Fact) -> None:
+        """Takes note of what a sample tells beside outlines, apart from what the format holds."""
+        for fact, (what, count) in _LOST.items():
+            if fact not in held:
+                self.lose(what, count(sample, self.names))
+
+    def split_name(self, split: str, *, taken: tuple[str, ...] = ()) -> str:
+        """What the file or folder of a split is called: within the output, and like that of no other split.
+
+        Args:
+            split: as the sample has it, whoever chose it.
+            taken: names that mean something else.
+        """
+        if split not in self._splits:
+            others = {name.casefold() for name in (*taken, *self._splits.values())}
+            name = plain = _cut(_fit(split), 80) or "split"
+            number = 1
+            while name.casefold() in others:
+                number += 1
+                name = f"{plain}-{number}"
+            self._splits[split] = name
+        self.lose(
+            "splits other than train, val and test: names alone tell them, and few tools read those",
+            int(split_in(split) != split),
+        )
+        return self._splits[split]
+
+    def picture(self, sample: Sample, folder: str = "images", *, alone_in: str | None = None) -> str:
+        """Puts a sample's picture into a folder of the output.
+
+        Args:
+            sample: whose picture it is.
+            folder: where to put it.
+            alone_in: the folder in which, with all below it, no other photo may bear its name; `folder` when left out.
+
+        Returns:
+            Its name there.
 
         Raises:
-            DatasetError: it cannot be read.
-            OutputError: it cannot be written.
+            DatasetError: it is missing.
+            OutputError: it cannot be written, or lies in the folder that the output is to replace.
         """
-        name = self._free_name(sample, folder)
+        name = self._free_name(sample, alone_in or folder)
+        if isinstance(sample.image, Path) and self._replaced and sample.image.resolve().is_relative_to(self._replaced):
+            raise OutputError(f"{self._replaced}: holds pictures that are read; name another folder")
         if self._pictures == "none":
+            renamed = name != (picture_parts(sample.name) or ("",))[-1]
+            self.lose("pictures that were left where they are have other names in the labels", int(renamed))
             return name
+        if isinstance(sample.image, Path) and not sample.image.is_file():
+            raise DatasetError(f"{sample.where}: no picture {sample.name!r:.200}", kind="missing picture")
         target = self.folder / folder / name
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +163,6 @@ class Output:
             elif self._pictures == "link":
                 target.symlink_to(sample.image.resolve())
             else:
-                if not sample.image.is_file():
-                    raise DatasetError(f"{sample.where}: no picture {sample.name!r:.200}", kind="missing picture")
                 shutil.copyfile(sample.image, target)
         return name
 
@@ -103,7 +185,7 @@ class Output:
         path = self.folder / name
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_text(text, encoding="utf-8", errors=_ODD_CHARACTERS, newline="\n")
 
     def bytes(self, name: str, data: bytes) -> None:
         """Writes a file of the output."""
@@ -118,7 +200,7 @@ class Output:
         path = self.folder / name
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", encoding="utf-8", newline="\n") as stream:
+            with path.open("w", encoding="utf-8", errors=_ODD_CHARACTERS, newline="\n") as stream:
                 yield stream
 
     def append_to(self, whole: TextIO, name: str) -> None:
@@ -136,23 +218,21 @@ class Output:
 
     def _free_name(self, sample: Sample, folder: str) -> str:
         """The photo's own file name, told apart from others of that name by its split, its folders, or a number."""
-        parts = picture_parts(sample.name) or ("photo",)
-        file = Path(printable(parts[-1]).replace(":", "_").replace(";", "_"))
-        stem, suffix = file.stem, file.suffix
-        if not is_picture_name(file.name):
-            stem, suffix = file.name, self._suffix(sample)
-        while len(stem.encode()) > _LONGEST_NAME:
-            stem = stem[:-1]
+        parts = [fit for part in picture_parts(sample.name) if (fit := _fit(part))] or ["photo"]
+        stem, suffix = Path(parts[-1]).stem, Path(parts[-1]).suffix
+        if not is_picture_name(parts[-1]):
+            stem, suffix = parts[-1], self._suffix(sample)
+        stem = _cut(stem, _LONGEST_NAME)
         candidates = [stem, *(["-".join((*parts[:-1], stem))] if len(parts) > 1 else [])]
-        candidates += [f"{sample.split}-{stem}"] if sample.split else []
-        number = 1
+        candidates += [f"{_fit(sample.split)}-{stem}"] if sample.split else []
         while True:
             for candidate in candidates:
-                if len(candidate.encode()) <= _LONGEST_NAME + 20 and f"{folder}/{candidate}".casefold() not in self._taken:
-                    self._taken.add(f"{folder}/{candidate}".casefold())  # by stem: label files share it
+                key = f"{folder}/{candidate}".casefold()  # by stem: label files share it
+                if len(candidate.encode()) <= _LONGEST_NAME + 20 and key not in self._taken:
+                    self._taken.add(key)
                     return f"{candidate}{suffix}"
-            number += 1
-            candidates = [f"{stem}-{number}"]
+            self._last_numbers[stem] += 1
+            candidates = [f"{stem}-{self._last_numbers[stem] + 1}"]
 
     def _suffix(self, sample: Sample) -> str:
         try:
@@ -165,6 +245,16 @@ class Output:
             return ".jpg"
         kind = picture_kind(start)
         return _SUFFIXES[kind] if kind is not None else ".jpg"
+
+
+def _fit(name: str) -> str:
+    """A name as a part of a path that every system takes and label files tell apart from their own marks."""
+    plain = _UNFIT.sub("_", name)
+    return "".join(char if char.isprintable() else "_" for char in plain).strip(" .")
+
+
+def _cut(name: str, most_bytes: int) -> str:
+    return name.encode()[:most_bytes].decode(errors="ignore")
 
 
 @contextmanager

@@ -186,4 +186,4 @@ class Sample:
         try:
             return read_photo_file(self.image, where=str(self.image), settings=settings or Settings())
         except ImageError as error:
-            raise DatasetError(str(error)) from error
+            raise DatasetError(str(error), kind="broken picture") from error

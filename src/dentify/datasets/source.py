@@ -68,16 +68,19 @@ class Source:
             return None
 
     def split_of(self, path: Path) -> str | None:
-        """The split of a label file or picture: what the user says, else what its own or its folders' names tell."""
+        """The split of a label file or picture: what the user says, else what names tell.
+
+        Those of the folders that it lies in do, and that of a label file of many photos; one photo may be called `test_3.jpg`.
+        The opened folder itself must be called `train` and no more: `my_test_photos` need not be for testing.
+        """
         if self.split is not None:
             return self.split
-        names = [path.stem]
-        folder = path.parent
-        while True:
-            names.append(folder.name)
-            if folder == self.root or folder == folder.parent or not folder.is_relative_to(self.root):
+        names = [path.stem] if path == self.path else []
+        for folder in path.parents:
+            if folder == self.root or not folder.is_relative_to(self.root):
+                names.append(folder.name if folder.name.lower() in _SPLITS else "")
                 break
-            folder = folder.parent
+            names.append(folder.name)
         return next((split for name in names if (split := split_in(name))), None)
 
 

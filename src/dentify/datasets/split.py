@@ -12,14 +12,14 @@ import io
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from dentify.assessor import map_in_order
 from dentify.datasets.dataset import Dataset, photo_key, splits_path
-from dentify.datasets.duplicates import Fingerprint, duplicate_groups, find_duplicates, fingerprint
+from dentify.datasets.duplicates import Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
 from dentify.datasets.sample import Sample
 from dentify.errors import ConfigError, DatasetError, ImageError, OutputError
 from dentify.imaging.decode import decode_photo
@@ -55,7 +55,7 @@ def parse_ratios(text: str) -> tuple[float, ...]:
         values = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"{text!r}: ratios must be numbers with commas between, as 70,15,15") from error
-    if len(values) not in SPLIT_NAMES or min(values) <= 0 or max(values) == float("inf"):
+    if len(values) not in SPLIT_NAMES or not all(0 < value < float("inf") for value in values):
         raise ConfigError(f"{text!r}: give two ratios (train, val) or three (train, val, test), each above 0")
     return tuple(value / sum(values) for value in values)
 
@@ -74,7 +74,7 @@ def split_dataset(
     """Deals out the photos of a data set.
 
     Args:
-        dataset: its own splits are not asked.
+        dataset: neither its own splits nor those of an earlier `splits.csv` are asked.
         ratios: of two or three splits; see `SPLIT_NAMES`.
         seed: of what chance decides.
         group_by: `group`, `source` or `folder`, or a regular expression whose first group (or whole match) in a photo's name says
@@ -85,10 +85,10 @@ def split_dataset(
         on_photo: called after each photo, for progress.
 
     Returns:
-        One entry a photo, in the order of the data set.
+        One entry a photo that can be read, in the order of the data set.
 
     Raises:
-        DatasetError: a photo cannot be read.
+        DatasetError: a photo cannot be read, and the data set was not told to go on; or there is none.
         ConfigError: `group_by` is no regular expression.
     """
     settings = settings or Settings()
@@ -96,23 +96,30 @@ def split_dataset(
     rows: list[tuple[str, str, frozenset[str]]] = []
     prints: list[Fingerprint] = []
 
-    def look(sample: Sample) -> Fingerprint | None:
+    def look(sample: Sample) -> Fingerprint | DatasetError | None:
         if not pictures:
             return None
         try:
             photo = decode_photo(sample.read(settings), where=sample.name, settings=settings, enough_side=_ENOUGH_SIDE)
         except ImageError as error:
-            raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
+            return DatasetError(f"{sample.where}: {error}", kind="broken picture")
+        except DatasetError as error:
+            return error
         return fingerprint(photo.image, photo.sha256)
 
-    with closing(map_in_order(look, iter(dataset), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
+    bare = dataset.without_splits()
+    with closing(map_in_order(look, iter(bare), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
         for sample, found in looked:
+            on_photo()
+            if isinstance(found, DatasetError):
+                dataset.refuse(found)
+                continue
             rows.append((photo_key(sample, dataset.path), key_of(sample), _labels(sample)))
             if found is not None:
                 prints.append(found)
-            on_photo()
-    alike = duplicate_groups(len(rows), find_duplicates(prints)) if pictures else list(range(len(rows)))
-    roots = _joined(alike, [key for _, key, _ in rows])
+    if not rows:
+        raise DatasetError(f"{dataset.path}: holds no photo that can be read")
+    roots = duplicate_groups(len(rows), [*find_duplicates(prints), *_of_one_key([key for _, key, _ in rows])])
     groups: dict[int, list[int]] = defaultdict(list)
     for index, root in enumerate(roots):
         groups[root].append(index)
@@ -137,7 +144,7 @@ def write_splits(placed: Sequence[Placed], dataset: Dataset, *, overwrite: bool 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "split", "group"])
     writer.writerows([one.file, one.split, one.group] for one in placed)
-    write_whole({path: text.getvalue().encode("utf-8", "surrogateescape")})
+    write_whole({path: text.getvalue().encode()})
     return path
 
 
@@ -196,22 +203,12 @@ def _group_key(group_by: str | None, root: Path) -> Callable[[Sample], str]:
     return matched
 
 
-def _joined(alike: Sequence[int], keys: Sequence[str]) -> list[int]:
-    """For each photo the first of its group: near-duplicates, and photos of one key, and whatever these join."""
-    parents = list(range(len(alike)))
-
-    def root(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]
-            index = parents[index]
-        return index
-
-    first_of_key: dict[str, int] = {}
-    for index, (other, key) in enumerate(zip(alike, keys, strict=True)):
-        for partner in (other, first_of_key.setdefault(key, index) if key else index):
-            a, b = root(index), root(partner)
-            parents[max(a, b)] = min(a, b)
-    return [root(index) for index in range(len(alike))]
+def _of_one_key(keys: Sequence[str]) -> Iterator[Duplicate]:
+    """Photos whose key is that of an earlier one, as if they were duplicates of it."""
+    first: dict[str, int] = {}
+    for index, key in enumerate(keys):
+        if key and first.setdefault(key, index) != index:
+            yield Duplicate(first[key], index, exact=False)
 
 
 def _deal(groups: Iterable[tuple[list[int], Counter[str]]], ratios: Sequence[float], seed: int) -> dict[int, int]:

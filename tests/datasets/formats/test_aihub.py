@@ -64,7 +64,7 @@ def test_damages_and_parts_are_told_apart(aihub: Write) -> None:
     (sample,) = data
     assert (sample.name, sample.size_hw, sample.damage) == ("0000001_sc-1.jpg", (10, 20), True)
     assert [(one.name, one.kind) for one in sample.annotations] == [
-        ("Scratched", "damage"),
+        ("scratch", "damage"),
         ("front_bumper", "part"),
         ("part:Rocker panel", "part"),  # no damage, though the taxonomy does not know it
     ]

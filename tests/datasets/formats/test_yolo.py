@@ -268,9 +268,11 @@ def test_what_does_not_hold_can_be_listed_and_left_out(yolo: Write) -> None:
     assert ["class 7" in str(errors[0]), "b.jpg cannot be read" in str(errors[1])] == [True, True]
 
 
-def test_a_picture_of_two_splits_is_read_once(yolo: Write) -> None:
+def test_a_split_that_is_another_again_is_read_once(yolo: Write) -> None:
     root = yolo(yaml="train: train/images\nval: train/images\nnames: [dent, scratch]\n")  # as COCO128's is
-    assert [sample.split for sample in open_dataset(root)] == ["train"]
+    data = open_dataset(root)
+    assert [sample.split for sample in data] == ["train"]
+    assert "val is the pictures of another split again" in data.notes[0]
 
 
 @given(st.text(st.sampled_from("0123456789.-+e naif\t\n"), max_size=60) | st.text(max_size=20))

@@ -252,13 +252,14 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         {"id": number, "name": name, "supercategory": "part" if kind_of(name) == "part" else "damage"}
         for name, number in ids.items()
     ]
-    lists: dict[str | None, tuple[JsonList, JsonList, JsonList]] = {}
+    lists: dict[str, tuple[JsonList, JsonList, JsonList]] = {}
     images = annotations = 0
     with ExitStack() as stack:
         for sample in samples:
-            if sample.split not in lists:
-                lists[sample.split] = _open_lists(stack, output, sample.split)
-            image_list, annotation_list, _ = lists[sample.split]
+            stem = "annotations" if sample.split is None else output.split_name(sample.split, taken=("annotations",))
+            if stem not in lists:
+                lists[stem] = _open_lists(stack, output, stem)
+            image_list, annotation_list, _ = lists[stem]
             images += 1
             height, width = output.size_hw(sample)
             image: dict[str, Any] = {"id": images, "file_name": output.picture(sample), "width": width, "height": height}
@@ -267,32 +268,35 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             }
             if sample.labels:
                 image["labels"] = list(sample.labels)
-            image_list.add(image | {"labelled": [name for name in output.names if name in sample.labelled]})
+            named = sample.labelled | {annotation.name for annotation in sample.annotations}
+            image_list.add(image | {"labelled": [name for name in output.names if name in named]})
             for annotation in sample.annotations:
                 annotations += 1
                 annotation_list.add(_row(annotation, annotations, images, ids[annotation.name]))
+        if not lists:
+            lists["annotations"] = _open_lists(stack, output, "annotations")
         for image_list, annotation_list, category_list in lists.values():
             image_list.close()
             annotation_list.close()
             for category in categories:
                 category_list.add(category)
             category_list.close()
-    for split in lists:
-        _join_lists(output, split)
+    for stem in lists:
+        _join_lists(output, stem)
 
 
-def _open_lists(stack: ExitStack, output: Output, split: str | None) -> tuple[JsonList, JsonList, JsonList]:
+def _open_lists(stack: ExitStack, output: Output, stem: str) -> tuple[JsonList, JsonList, JsonList]:
     keys = ("images", "annotations", "categories")
-    images, annotations, categories = (JsonList(stack.enter_context(output.stream(f"{split or ''}.{key}.part"))) for key in keys)
+    images, annotations, categories = (JsonList(stack.enter_context(output.stream(f"{stem}.{key}.part"))) for key in keys)
     return images, annotations, categories
 
 
-def _join_lists(output: Output, split: str | None) -> None:
+def _join_lists(output: Output, stem: str) -> None:
     """One file of the three lists, which were written apart."""
-    with output.stream(f"{split or 'annotations'}.json") as whole:
+    with output.stream(f"{stem}.json") as whole:
         for number, key in enumerate(("images", "annotations", "categories")):
             whole.write(f'{"{" if number == 0 else ","}"{key}":')
-            output.append_to(whole, f"{split or ''}.{key}.part")
+            output.append_to(whole, f"{stem}.{key}.part")
         whole.write("}\n")
 
 

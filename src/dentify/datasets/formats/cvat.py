@@ -17,7 +17,7 @@ from dentify.assessment import Mask
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_side, to_float
-from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output
+from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.datasets.source import Source, split_in
@@ -227,18 +227,19 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         for sample in samples:
             height, width = output.size_hw(sample)
             name = output.picture(sample)
-            subset = f" subset={quoteattr(sample.split)}" if sample.split else ""
+            subset = f" subset={_quoted(sample.split)}" if sample.split else ""
             body.write(f'  <image id="{images}" name={quoteattr(name)}{subset} width="{width}" height="{height}">\n')
             for label in sample.labels:
                 photo_labels[label] = None
-                body.write(f'    <tag label={quoteattr(label)} source="manual"></tag>\n')
+                body.write(f'    <tag label={_quoted(label)} source="manual"></tag>\n')
             for number, annotation in enumerate(sample.annotations, 1):
                 for shape in _shapes(annotation, number):
                     body.write(f"    {shape}\n")
             body.write("  </image>\n")
             images += 1
-            output.lose("crowds became single things", sum(annotation.crowd for annotation in sample.annotations))
-            output.lose(UNKNOWN_LOOKS_ABSENT, int(any(label not in sample.labelled for label in output.names)))
+            output.lose_all_but(sample, "severity", "score", "check", "original", "labels")
+    odd = sum(xml_text(label) != label for label in {*output.names, *photo_labels})
+    output.lose("control characters in labels were escaped", odd)
     with output.stream("annotations.xml") as whole:
         whole.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
         whole.write(f"  <meta>\n    <task>\n      <size>{images}</size>\n      <mode>annotation</mode>\n      <labels>\n")
@@ -256,7 +257,11 @@ def _label(name: str, kind: str) -> str:
         for attribute in ("severity", "original", "confidence", "check")
     )
     inside = attributes if kind == "any" else ""
-    return f"        <label><name>{escape(name)}</name><type>{kind}</type><attributes>{inside}</attributes></label>\n"
+    return f"        <label><name>{escape(xml_text(name))}</name><type>{kind}</type><attributes>{inside}</attributes></label>\n"
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(xml_text(text))
 
 
 def _shapes(annotation: Annotation, number: int) -> Iterator[str]:
@@ -264,18 +269,18 @@ def _shapes(annotation: Annotation, number: int) -> Iterator[str]:
     facts = {"severity": annotation.severity, "original": annotation.original}
     facts["confidence"] = None if annotation.score is None else f"{annotation.score:.4f}"
     facts["check"] = "true" if annotation.check else None
-    inside = "".join(f'<attribute name="{key}">{escape(value)}</attribute>' for key, value in facts.items() if value is not None)
+    inside = "".join(f'<attribute name="{key}">{escape(xml_text(value))}</attribute>' for key, value in facts.items() if value)
     source = "manual" if annotation.score is None else "auto"
-    common = f'label={quoteattr(annotation.name)} source="{source}" occluded="0"'
+    common = f'label={_quoted(annotation.name)} source="{source}" occluded="0"'
     for polygon in annotation.polygons:
-        points = ";".join(f"{x:.2f},{y:.2f}" for x, y in polygon)
+        points = ";".join(f"{x:.8g},{y:.8g}" for x, y in polygon)
         group = f' group_id="{number}"' if len(annotation.polygons) > 1 else ""
         yield f'<polygon {common} points="{points}" z_order="0"{group}>{inside}</polygon>'
     if annotation.polygons:
         return
     if annotation.rle is None:
         x_min, y_min, x_max, y_max = annotation.box_xyxy
-        yield f'<box {common} xtl="{x_min:.2f}" ytl="{y_min:.2f}" xbr="{x_max:.2f}" ybr="{y_max:.2f}" z_order="0">{inside}</box>'
+        yield f'<box {common} xtl="{x_min:.8g}" ytl="{y_min:.8g}" xbr="{x_max:.8g}" ybr="{y_max:.8g}" z_order="0">{inside}</box>'
         return
     box = _box_of(annotation.rle, annotation.name)
     left, top, right, bottom = (int(value) for value in box)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
-from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, JsonList, Output
+from dentify.datasets.output import Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
 from dentify.datasets.source import Source
@@ -303,37 +303,44 @@ _CONTROLS = (("polygon", "PolygonLabels"), ("rectangle", "RectangleLabels"), ("b
 def write(samples: Iterable[Sample], output: Output) -> None:
     """`tasks.json`, `labels.xml` (the labelling configuration) and `images/`.
 
-    What a model drafted stands as a prediction with its confidence, the rest as an annotation. Pictures are named as files of a
-    local storage whose root is the output's folder.
+    A photo that a model alone drafted has a prediction with confidences, any other an annotation, and one that nobody labelled
+    neither. Pictures are named as files of a local storage whose root is the output's folder.
     """
     photo_labels: dict[str, None] = {}
+    looked_for: set[str] = set()
+    used: set[str] = set()
     with output.stream("tasks.json") as stream:
         tasks = JsonList(stream)
         for number, sample in enumerate(samples, 1):
             size_hw = output.size_hw(sample)
             name = output.picture(sample)
-            drafted: list[dict[str, Any]] = []
-            drawn: list[dict[str, Any]] = []
-            for index, annotation in enumerate(sample.annotations):
-                chosen = drawn if annotation.score is None else drafted
-                chosen += _regions(annotation, index, size_hw, output)
+            result = [
+                region
+                for index, annotation in enumerate(sample.annotations)
+                for region in _regions(annotation, index, size_hw, output)
+            ]
             if sample.labels:
                 photo_labels |= dict.fromkeys(sample.labels)
-                drawn.append(_photo_choices(sample.labels))
+                result.append(_photo_choices(sample.labels))
+            looked_for |= sample.labelled
+            used |= {annotation.name for annotation in sample.annotations}
             facts = {key: value for key in ("source", "group", "split") if (value := getattr(sample, key)) is not None}
             task: dict[str, Any] = {"id": number, "data": {"image": f"/data/local-files/?d=images/{quote(name)}", **facts}}
-            task["annotations"] = [{"result": drawn, "was_cancelled": False}] if drawn or not drafted else []
-            task["predictions"] = [_prediction(drafted, sample)] if drafted else []
+            scores = [annotation.score for annotation in sample.annotations if annotation.score is not None]
+            drafted = bool(scores) and len(scores) == len(sample.annotations)
+            labelled = bool(result or sample.labelled)
+            task["annotations"] = [{"result": result, "was_cancelled": False}] if labelled and not drafted else []
+            task["predictions"] = (
+                [{"model_version": "dentify", "score": round(min(scores), 4), "result": result}] if drafted else []
+            )
             tasks.add(task)
-            output.lose("crowds became single things", sum(annotation.crowd for annotation in sample.annotations))
-            output.lose(UNKNOWN_LOOKS_ABSENT, int(any(label not in sample.labelled for label in output.names)))
+            held: list[Fact] = ["severity", "check", "labels", "source"]
+            held += ["score"] if drafted else []
+            held += [] if labelled else ["labelled"]
+            output.lose_all_but(sample, *held)
         tasks.close()
+    output.lose("types that were looked for and not found count as not labelled", len(looked_for - used))
     output.text("labels.xml", _configuration(output.names, tuple(photo_labels)))
-
-
-def _prediction(result: list[dict[str, Any]], sample: Sample) -> dict[str, Any]:
-    scores = [annotation.score for annotation in sample.annotations if annotation.score is not None]
-    return {"model_version": "dentify", "score": round(min(scores), 4), "result": result}
 
 
 def _photo_choices(labels: Sequence[str]) -> dict[str, Any]:
@@ -373,13 +380,13 @@ def _configuration(names: Sequence[str], photo_labels: Sequence[str]) -> str:
         lines.append(f'  <{control} name="{name}" toName="image">')
         for label in names:
             colour = "#{:02x}{:02x}{:02x}".format(*(part_colour(label) if kind_of(label) == "part" else damage_colour(label)))
-            lines.append(f'    <Label value={quoteattr(label)} background="{colour}"/>')
+            lines.append(f'    <Label value={quoteattr(xml_text(label))} background="{colour}"/>')
         lines.append(f"  </{control}>")
     choices = (("severity", SEVERITY_LEVELS, True), ("check", ("check",), True), ("photo", photo_labels, False))
     for name, options, of_region in choices:
         if options:
             region = ' perRegion="true"' if of_region else ' choice="multiple"'
             lines.append(f'  <Choices name="{name}" toName="image"{region}>')
-            lines += [f"    <Choice value={quoteattr(option)}/>" for option in options]
+            lines += [f"    <Choice value={quoteattr(xml_text(option))}/>" for option in options]
             lines.append("  </Choices>")
     return "\n".join([*lines, "</View>", ""])

@@ -24,7 +24,7 @@ from PIL import Image
 
 from dentify.assessment import Mask
 from dentify.datasets.documents import read_text
-from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output
+from dentify.datasets.output import Output
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import Annotation, Sample
 from dentify.datasets.source import Source, split_in
@@ -32,7 +32,7 @@ from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.formats import is_picture_name
-from dentify.imaging.masks import crop_to_rle, polygons_to_mask, rle_decode, rle_to_box
+from dentify.imaging.masks import crop_to_rle, polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
 
 _MASK_FOLDER = re.compile(
@@ -283,42 +283,60 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         raise DatasetError(f"{len(ids)} names are more than the {_IGNORED - 1} that a mask of one byte can tell apart")
     palette = [channel for index in range(len(ids) + 1) for channel in _voc_colour(index)]
     for sample in samples:
-        height, width = output.size_hw(sample)
-        name = output.picture(sample, f"images/{sample.split}" if sample.split else "images")
-        pixels = np.zeros((height, width), np.uint8)
-        for annotation, mask in _by_size(sample, (height, width)):
-            covered = pixels[mask] > 0
-            output.lose("things lie on others, whose pixels below are lost", int(covered.any()))
-            output.lose("boxes became filled rectangles", int(not annotation.has_mask))
-            pixels[mask] = ids[annotation.name]
-        picture = Image.fromarray(pixels)
+        below = f"/{sample.split}" if sample.split in ("train", "val", "test") else ""  # any other is taken for a class
+        output.lose("splits other than train, val and test were left out", int(bool(sample.split) and not below))
+        name = output.picture(sample, f"images{below}", alone_in="images")  # masks find their photos by name alone
+        picture = Image.fromarray(_painted(sample, ids, output))
         picture.putpalette(palette)
         data = io.BytesIO()
         picture.save(data, "PNG", optimize=False)
-        folder = f"masks/{sample.split}" if sample.split else "masks"
-        output.bytes(f"{folder}/{Path(name).stem}.png", data.getvalue())
-        _lose(sample, output)
-    rows = [f"{name}:{','.join(map(str, _voc_colour(number)))}::" for name, number in {"background": 0, **ids}.items()]
+        output.bytes(f"masks{below}/{Path(name).stem}.png", data.getvalue())
+        output.lose_all_but(sample)
+    words = ["background", *_fit_words(output.names)]
+    output.lose("names were respelled, as the list of names cannot hold them", sum(map(str.__ne__, words[1:], output.names)))
+    rows = [f"{word}:{','.join(map(str, _voc_colour(number)))}::" for number, word in enumerate(words)]
     output.text("labelmap.txt", "\n".join(["# label:color_rgb:parts:actions", *rows, ""]))
 
 
-def _by_size(sample: Sample, size_hw: tuple[int, int]) -> list[tuple[Annotation, NDArray[np.bool_]]]:
-    """Annotations with their masks, the largest first."""
-    masks = []
+def _painted(sample: Sample, ids: Mapping[str, int], output: Output) -> Pixels:
+    """`(h, w)` class indices of a photo's annotations, the largest painted first, and a note of what pixels cannot tell."""
+    size_hw = output.size_hw(sample)
+    masks: list[tuple[Annotation, Mask]] = []
     for annotation in sample.annotations:
-        if annotation.rle is not None:
-            mask = rle_decode(annotation.rle)
-        else:
-            mask = polygons_to_mask(annotation.polygons or [box_to_polygon(annotation.box_xyxy)], size_hw)
-        masks.append((annotation, mask))
-    return sorted(masks, key=lambda pair: -int(pair[1].sum()))
+        outline = annotation.polygons or [box_to_polygon(annotation.box_xyxy)]
+        masks.append((annotation, annotation.rle if annotation.rle is not None else polygons_to_rle(outline, size_hw)))
+    pixels = np.zeros(size_hw, np.uint8)
+    for annotation, rle in sorted(masks, key=lambda pair: -rle_area(pair[1])):
+        output.lose("polygons became pixels", int(bool(annotation.polygons)))
+        output.lose("boxes became filled rectangles", int(not annotation.has_mask))
+        box = rle_to_box(rle)
+        if box is None:
+            output.lose("things too thin to cover the middle of a pixel were left out")
+            continue
+        left, top, right, bottom = (int(side) for side in box)
+        mask = rle_to_crop(rle, box, (bottom - top, right - left))
+        ground = pixels[top:bottom, left:right]
+        output.lose("things lie on others, whose pixels below are lost", int((ground[mask] > 0).any()))
+        ground[mask] = ids[annotation.name]
+    for name, count in Counter(annotation.name for annotation in sample.annotations).items():
+        pieces = cv2.connectedComponents((pixels == ids[name]).astype(np.uint8), connectivity=8)[0] - 1
+        output.lose("things of one type that touch are one, and pieces that lie apart things of their own", int(pieces != count))
+    return pixels
 
 
-def _lose(sample: Sample, output: Output) -> None:
-    """Takes note of what pixels cannot tell."""
-    counts = Counter(annotation.name for annotation in sample.annotations)
-    output.lose("things of one type may have become one where they touch", sum(count for count in counts.values() if count > 1))
-    output.lose("severities were left out", sum(annotation.severity is not None for annotation in sample.annotations))
-    output.lose("confidences were left out", sum(annotation.score is not None for annotation in sample.annotations))
-    output.lose("photos' labels as a whole were left out", int(bool(sample.labels)))
-    output.lose(UNKNOWN_LOOKS_ABSENT, int(any(name not in sample.labelled for name in output.names)))
+def _fit_words(names: Sequence[str]) -> list[str]:
+    """Names as a list of names can hold them: no colon and no line break, no background, no two the same.
+
+    >>> _fit_words(["dent", "part:rear fender", "part rear fender", "background"])
+    ['dent', 'part rear fender', 'part rear fender 2', 'background 1']
+    """
+    words: list[str] = []
+    for name in names:
+        plain = printable(name.replace(":", " ")).removeprefix("#").strip() or "unnamed"
+        word = f"{plain} 1" if plain.lower() in _BACKGROUND else plain
+        number = 1
+        while word in words:
+            number += 1
+            word = f"{plain} {number}"
+        words.append(word)
+    return words

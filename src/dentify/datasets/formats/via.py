@@ -24,7 +24,7 @@ from dentify.assessment import Box
 from dentify.datasets.documents import read_csv
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
-from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output, outline_polygons
+from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
@@ -293,8 +293,9 @@ def _embedded(file: _File) -> bytes:
 
 def write(samples: Iterable[Sample], output: Output) -> None:
     """A project of version 2 a split (`via_project.json` without splits) and `images/`, to be opened in `via.html`."""
-    entries: dict[str | None, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for sample in samples:
+        stem = "via_project" if sample.split is None else output.split_name(sample.split, taken=("via_project",))
         name = output.picture(sample)
         regions = [region for annotation in sample.annotations for region in _regions(annotation, output)]
         file_attributes = {key: value for key in ("source", "group") if (value := getattr(sample, key)) is not None}
@@ -302,11 +303,10 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             file_attributes["labels"] = ", ".join(sample.labels)
         size = output.file_size(f"images/{name}")
         entry = {"filename": name, "size": size, "regions": regions, "file_attributes": file_attributes}
-        entries.setdefault(sample.split, {})[f"{name}{size}"] = entry
-        output.lose("crowds became single things", sum(annotation.crowd for annotation in sample.annotations))
-        output.lose(UNKNOWN_LOOKS_ABSENT, int(any(label not in sample.labelled for label in output.names)))
-    for split, metadata in entries.items():
-        output.text(f"{split or 'via_project'}.json", json.dumps(_project(metadata, output), ensure_ascii=False))
+        entries.setdefault(stem, {})[f"{name}{size}"] = entry
+        output.lose_all_but(sample, "severity", "score", "check", "original", "labels", "source")
+    for stem, metadata in (entries or {"via_project": {}}).items():
+        output.text(f"{stem}.json", json.dumps(_project(metadata, output), ensure_ascii=False))
 
 
 def _project(metadata: Mapping[str, Any], output: Output) -> dict[str, Any]:

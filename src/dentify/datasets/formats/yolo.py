@@ -14,7 +14,7 @@ import numpy as np
 
 from dentify.datasets.documents import read_text, read_yaml
 from dentify.datasets.outlines import check_box, check_points
-from dentify.datasets.output import UNKNOWN_LOOKS_ABSENT, Output, outline_polygons
+from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.pictures import is_file, picture_parts, walk
 from dentify.datasets.sample import Annotation, Sample
 from dentify.datasets.source import Source
@@ -49,10 +49,11 @@ def read(source: Source) -> Iterator[Sample]:
     names, places = _opened(source)
     seen: set[Path] = set()
     for split, place in places:
+        if place in seen:  # as in COCO128, whose val is its train
+            source.on_note(f"{source.path}: {split} is the pictures of another split again; they count there")
+            continue
+        seen.add(place)
         for picture, label in _pairs(place, source):
-            if picture in seen:
-                continue
-            seen.add(picture)
             where = str(label)
             try:
                 told = split or source.split_of(picture) or source.split_of(label)
@@ -117,27 +118,26 @@ def _pairs(place: Path, source: Source) -> Iterator[tuple[Path, Path]]:
                 picture = pictures.find(line.strip())
                 yield picture, _label_path(picture)
         return
-    labelled: set[Path] = set()
+    labelled: set[int] = set()  # hashes, which take a tenth of the paths' memory
     folders = {source.root: None} if source.images is not None else {place: None, _label_path(place / "a.jpg").parent: None}
     # where pictures lie apart, labels are found by their names
     elsewhere = {label.stem: label for label in _labels(folders, set())} if source.images is not None else {}
     for picture in walk(place):
         if is_picture_name(picture.name):
             label = elsewhere.get(picture.stem) or _label_path(picture)
-            labelled.add(label)
+            labelled.add(hash(label))
             yield picture, label
     for label in _labels(folders, labelled):
         yield (source.images or label.parent) / f"{label.stem}.jpg", label
 
 
-def _labels(folders: Iterable[Path], without: set[Path]) -> Iterator[Path]:
-    """The label files below folders, without some that are known."""
-    seen = set(without)
+def _labels(folders: Iterable[Path], seen: set[int]) -> Iterator[Path]:
+    """The label files below folders, but those whose hashes are known; the hashes of the others come to them."""
     for folder in folders:
         for path in walk(folder) if folder.is_dir() else ():
             named = path.name.lower() in _NAME_FILES or path.stem in _SPLIT_KEYS
-            if path.suffix == ".txt" and not named and path not in seen and _is_label(path):
-                seen.add(path)
+            if path.suffix == ".txt" and not named and hash(path) not in seen and _is_label(path):
+                seen.add(hash(path))
                 yield path
 
 
@@ -219,8 +219,9 @@ def write(samples: Iterable[Sample], output: Output) -> None:
     ids = {name: number for number, name in enumerate(output.names)}
     splits: dict[str, None] = {}
     for sample in samples:
-        split = sample.split or "train"
+        split = output.split_name(sample.split or "train", taken=("path", "nc", "names", "images", "labels"))
         splits[split] = None
+        output.lose("photos without a split became part of train", int(sample.split is None))
         name = output.picture(sample, f"images/{split}")
         height, width = output.size_hw(sample)
         outlined = any(annotation.has_mask for annotation in sample.annotations)
@@ -229,8 +230,11 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             for annotation in sample.annotations
             for values in _shares(annotation, (width, height), output, outlined=outlined)
         ]
-        output.text(f"labels/{split}/{Path(name).stem}.txt", "".join(f"{line}\n" for line in lines))
-        _lose(sample, output)
+        if lines or sample.labelled:  # without a file a photo counts as not labelled, with an empty one as one with nothing on it
+            output.text(f"labels/{split}/{Path(name).stem}.txt", "".join(f"{line}\n" for line in lines))
+            output.lose_all_but(sample)
+        else:
+            output.lose_all_but(sample, "labelled")
     document: dict[str, object] = {"path": ".", **{split: f"images/{split}" for split in splits}}
     document |= {"nc": len(ids), "names": {number: name for name, number in ids.items()}}
     output.text("data.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
@@ -249,11 +253,3 @@ def _shares(annotation: Annotation, photo_wh: tuple[int, int], output: Output, *
     output.lose("things in several pieces became one a piece", int(len(polygons) > 1))
     for polygon in polygons:
         yield (polygon / photo_wh).ravel().tolist()
-
-
-def _lose(sample: Sample, output: Output) -> None:
-    """Takes note of what a line of numbers cannot tell."""
-    output.lose("severities were left out", sum(annotation.severity is not None for annotation in sample.annotations))
-    output.lose("confidences were left out", sum(annotation.score is not None for annotation in sample.annotations))
-    output.lose("photos' labels as a whole were left out", int(bool(sample.labels)))
-    output.lose(UNKNOWN_LOOKS_ABSENT, int(any(name not in sample.labelled for name in output.names)))
