@@ -1,5 +1,5 @@
 # make assess PHOTO=path   what is damaged on a photo (without PHOTO: on one of examples/)
-# make test                every test; the first time this installs what tests need, some 6 GB, most of it PyTorch
+# make test                every test; the first time this installs what tests need, some 7 GB, most of it PyTorch
 # make lint types contracts                the other checks of .ci/run
 # make clean               removes the virtual environment and everything that tools left behind
 #
@@ -44,7 +44,7 @@ $(VENV)/.serving: pyproject.toml | $(BIN)/python
 
 $(VENV)/.development: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --editable ".[train,evaluate]" --group dev
+	$(BIN)/python -m pip install --editable ".[train,evaluate,data,beam]" --group dev
 	@touch $@ $(VENV)/.serving
 
 $(BIN)/python:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import Result
 
 pytest.importorskip("httpx2", reason="needs the extra `data`")
 
-from dentify.cli import COMMANDS, collect
 
 _server = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "flickr_server.py"))
 FlickrServer, Answer, KEY = (_server[name] for name in ("FlickrServer", "Answer", "KEY"))
@@ -27,16 +25,6 @@ def flickr(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("FLICKR_API_KEY", KEY)
     with FlickrServer() as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _mounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for `dentify dataset` as long as there is none."""
-    if "dataset" not in COMMANDS:
-        dataset = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
-        dataset.add_typer(collect.app, name="collect")
-        monkeypatch.setattr(collect, "dataset", dataset, raising=False)
-        monkeypatch.setitem(COMMANDS, "dataset", ("dentify.cli.collect", "dataset", "data"))
 
 
 @pytest.fixture

@@ -27,8 +27,21 @@ def test_help_names_every_command(dentify: Dentify) -> None:
         assert f"\n  {name} " in result.stdout
 
 
+DATASET = ("inspect", "convert", "split", "normalize", "captions", "prelabel", "preprocess")
+
+
 @pytest.mark.parametrize(
-    "command", [["assess"], ["evaluate"], ["bundle", "info"], ["bundle", "verify"], ["train"], ["export"]], ids=" ".join
+    "command",
+    [
+        ["assess"],
+        ["evaluate"],
+        ["bundle", "info"],
+        ["bundle", "verify"],
+        ["train"],
+        ["export"],
+        *(["dataset", name] for name in DATASET),
+    ],
+    ids=" ".join,
 )
 def test_every_command_has_an_example(command: list[str], dentify: Dentify) -> None:
     result = dentify(*command, "--help")
