@@ -1,0 +1,214 @@
+"""`dentify dataset preprocess`: photos made ready for training, here or on a cluster. In Python: `dentify.beam.preprocess`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dentify.cli import Debug, read_settings
+from dentify.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from dentify.beam import Summary
+
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""What the command needs where it is mounted: options that are not its own are Beam's."""
+
+
+class Fit(StrEnum):
+    """How photos are brought to size."""
+
+    LETTERBOX = "letterbox"
+    STRETCH = "stretch"
+
+
+class Write(StrEnum):
+    """What pictures are written into."""
+
+    PICTURES = "pictures"
+    SHARDS = "shards"
+
+
+class PictureFormat(StrEnum):
+    """How pictures are encoded."""
+
+    JPEG = "jpeg"
+    WEBP = "webp"
+
+
+class Drop(StrEnum):
+    """Which duplicates are left out."""
+
+    NEAR = "near"
+    EXACT = "exact"
+    NONE = "none"
+
+
+def preprocess(
+    ctx: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="A folder, a glob or a data set; or a prefix on gs:// or s3:// (labels: COCO).")
+    ],
+    output: Annotated[str, typer.Argument(metavar="OUT", help="An empty or new folder or prefix, here or on gs:// or s3://.")],
+    size: Annotated[str, typer.Option(metavar="N|WxH", help="Size of the pictures in pixels.")] = "512",
+    fit: Annotated[
+        Fit, typer.Option(help="letterbox: scaled evenly into the top left corner, the rest filled; stretch: fills all.")
+    ] = Fit.LETTERBOX,
+    write: Annotated[Write, typer.Option(help="Single pictures, or WebDataset shards.")] = Write.PICTURES,
+    shard_size: Annotated[int, typer.Option(min=1, help="Pictures in a shard.")] = 1000,
+    picture_format: Annotated[PictureFormat, typer.Option("--format", help="How pictures are encoded.")] = PictureFormat.JPEG,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the encoder.")] = 90,
+    drop: Annotated[
+        Drop, typer.Option(help="Leave out near-duplicates, files that are the same alone, or none. Of several the first stays.")
+    ] = Drop.NEAR,
+    pictures_only: Annotated[bool, typer.Option("--pictures-only", help="Take the pictures and leave labels alone.")] = False,
+    input_format: Annotated[str | None, typer.Option(metavar="NAME", help="Format of the labels. [default: recognised]")] = None,
+    images: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Label map (YAML): what the data set's words become.")
+    ] = None,
+    runner: Annotated[
+        str, typer.Option(help="local, or one of Beam's: DataflowRunner, FlinkRunner, SparkRunner, PortableRunner …")
+    ] = "local",
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Photos in work at a time in one worker. [default: one a core here, one on a cluster]"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make photos ready for training: upright, one size, no metadata, no duplicates, labels moved with them.
+
+    OUT gets images/ or shards/, annotations.json (COCO), manifest.parquet, sidecar.jsonl (author and licence), errors.jsonl and,
+    last of all, _SUCCESS. Any option that is not listed here is one of Apache Beam's and passed on, such as --project,
+    --temp_location, --flink_master or --s3_endpoint_url.
+
+    \b
+    Examples:
+      dentify dataset preprocess photos ready --size 512
+      dentify dataset preprocess cardd ready --fit stretch --size 640x480 --write shards
+      dentify dataset preprocess gs://bucket/photos gs://bucket/ready --runner DataflowRunner \\
+          --project my-project --region europe-west1 --temp_location gs://bucket/tmp
+    """  # noqa: D301 - click wants the character
+    size_wh = parse_size(size)
+    if ctx.args and not ctx.args[0].startswith("--"):
+        raise typer.BadParameter(f"{printable(ctx.args[0])!r}: preprocess takes one IN and one OUT; quote a glob")
+    settings = read_settings()
+
+    from dentify.beam import Recipe
+    from dentify.beam import preprocess as run
+    from dentify.datasets.labels import read_label_map
+
+    label_map = None if labels is None else read_label_map(labels, settings)
+    with _progress(shown=not quiet and sys.stderr.isatty()) as progress:
+        try:
+            summary = run(
+                source,
+                output,
+                recipe=Recipe(size_wh, fit.value, picture_format.value, quality),
+                write=write.value,
+                shard_size=shard_size,
+                drop=drop.value,
+                pictures_only=pictures_only,
+                input_format=input_format,
+                images=images,
+                labels=label_map,
+                runner=runner,
+                beam_options=ctx.args,
+                threads=threads,
+                overwrite=overwrite,
+                settings=settings,
+                on_start=progress.start,
+            )
+        except ConfigError as error:
+            raise typer.BadParameter(str(error)) from error
+    if summary is None:
+        if not quiet:
+            print(f"{printable(output)}: the job is on its way; _SUCCESS is written there when it is done", file=sys.stderr)
+        return
+    if not quiet:
+        for note in summary.notes:
+            print(f"note: {printable(note)}", file=sys.stderr)
+        print(f"{printable(output)}: {told(summary)}", file=sys.stderr)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height: one number for both, or `WIDTHxHEIGHT`.
+
+    Raises:
+        typer.BadParameter: it is neither.
+
+    >>> parse_size("512"), parse_size("640x480")
+    ((512, 512), (640, 480))
+    """
+    match = re.fullmatch(r"(\d{2,4})(?:[x×](\d{2,4}))?", text)
+    if match is None or min(int(side or match[1]) for side in match.groups()) < 16:
+        raise typer.BadParameter(f"--size {printable(text)!r} is no size; give pixels from 16 to 9999, such as 512 or 640x480")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def told(summary: Summary) -> str:
+    """How a run came out, on one line."""
+    shards = f" in {summary.shards} shards" if summary.shards else ""
+    parts = [f"{summary.written} pictures{shards}"]
+    if summary.exact_duplicates or summary.near_duplicates:
+        parts.append(f"{summary.exact_duplicates} same files and {summary.near_duplicates} near-duplicates left out")
+    if summary.failed:
+        parts.append(f"{summary.failed} failed (errors.jsonl)")
+    return ", ".join(parts)
+
+
+class _Progress:
+    """A bar that grows with the pictures in the staging folder; with `shown` unset, or elsewhere, there is none."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, total: int, folder: str) -> None:
+        """Starts to look at the folder, where it is one here."""
+        if self._shown and "://" not in folder:
+            self._thread = threading.Thread(target=self._show, args=(total, Path(folder)), daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Takes the bar away."""
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _show(self, total: int, folder: Path) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("photos"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
+            task = progress.add_task("preprocessing", total=total)
+            seen = 0
+            while not self._done.wait(0.5):
+                if folder.is_dir():
+                    seen = max(seen, sum(1 for _ in folder.iterdir()))
+                progress.update(task, completed=seen)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[_Progress]:
+    progress = _Progress(shown=shown)
+    try:
+        yield progress
+    finally:
+        progress.stop()
