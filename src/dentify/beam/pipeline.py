@@ -135,9 +135,16 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Pictures to publish together: to move, or to put into one shard."""
+    """Pictures to publish together.
 
-    pictures: tuple[tuple[int, Written], ...]
+    Attributes:
+        moves: index and name of single pictures, which are moved into place.
+        members: index and photo of pictures that become one shard.
+        shard: its name.
+    """
+
+    moves: tuple[tuple[int, str], ...] = ()
+    members: tuple[tuple[int, Written], ...] = ()
     shard: str = ""
 
 
@@ -262,9 +269,13 @@ def settle(outcomes: Iterable[Outcome], plan: Plan) -> tuple[list[Task], Results
         shard = shard_name(len(pictures) // plan.shard_size, shards) if shards else ""
         written.append(replace(photo, shard=shard))
         pictures.append((index, written[-1]))
-    step = plan.shard_size if shards else _MOVES_AT_ONCE
-    some = [tuple(pictures[start : start + step]) for start in range(0, len(pictures), step)]
-    return [Task(one, one[0][1].shard) for one in some], Results(written, failed, plan.labelled)
+    results = Results(written, failed, plan.labelled)
+    if shards:
+        starts = range(0, kept, plan.shard_size)
+        members = [tuple(pictures[start : start + plan.shard_size]) for start in starts]
+        return [Task(members=some, shard=some[0][1].shard) for some in members], results
+    moves = [(index, one.picture) for index, one in pictures]
+    return [Task(tuple(moves[start : start + _MOVES_AT_ONCE])) for start in range(0, kept, _MOVES_AT_ONCE)], results
 
 
 def _firsts(photos: Sequence[Outcome], drop: Duplicates) -> list[int]:
@@ -308,16 +319,16 @@ class Publish(beam.DoFn):  # type: ignore[misc]
             with writing(path), open_to_write(path) as stream:
                 write_shard(stream, shard_entries(element, plan))
         else:
-            move([(plan.staged(index), join(plan.target, "images", one.picture)) for index, one in element.pictures])
-        yield len(element.pictures)
+            move([(plan.staged(index), join(plan.target, "images", name)) for index, name in element.moves])
+        yield len(element.moves) + len(element.members)
 
 
 def shard_entries(task: Task, plan: Plan) -> Iterator[tuple[str, bytes]]:
     """Each picture of a shard and its JSON; the next few are fetched while one is written."""
     suffix = SUFFIXES[plan.recipe.picture_format]
     with ThreadPoolExecutor(_FETCHED_AHEAD) as pool:
-        for start in range(0, len(task.pictures), _FETCHED_AHEAD):
-            some = task.pictures[start : start + _FETCHED_AHEAD]
+        for start in range(0, len(task.members), _FETCHED_AHEAD):
+            some = task.members[start : start + _FETCHED_AHEAD]
             for (_, one), picture in zip(some, pool.map(read_file, [plan.staged(index) for index, _ in some]), strict=True):
                 yield one.picture, picture
                 yield one.picture.removesuffix(suffix) + ".json", member_json(one)

@@ -14,6 +14,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
+from dentify.cli.preprocess import CONTEXT, preprocess
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Look at labelled photos, convert, split, collect them.",
 )
 app.add_typer(collect, name="collect")
+app.command(context_settings=CONTEXT)(preprocess)
 
 
 class Format(StrEnum):
@@ -46,9 +48,27 @@ class Pictures(StrEnum):
 
 PRELABEL_FORMATS = ("cvat", "via", "coco", "label_studio")
 
+
+def _format_name(text: str) -> str:
+    return {"labelstudio": "label_studio"}.get(text.lower(), text.lower())
+
+
+def _known_format(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from dentify.datasets.formats import FORMATS
+
+    if _format_name(text) not in FORMATS:
+        raise typer.BadParameter(f"{printable(text)!r} is no format; known are {', '.join(FORMATS)}")
+    return _format_name(text)
+
+
 DatasetPath = Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder with labels and pictures.")]
 InputFormat = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The format of the labels. [default: the files tell]", show_default=False)
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The format of the labels. [default: the files tell]", show_default=False, callback=_known_format
+    ),
 ]
 Images = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
@@ -83,7 +103,7 @@ def inspect(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Show what a data set holds, per split, and what is wrong with it. Exit code 0 whenever it could be read.
+    """Show what a data set holds, per split, and what is wrong with it. Exit code 0 whenever any photo could be read.
 
     Broken and missing pictures, outlines that lie outside or enclose nothing, photos listed twice, and photos that are
     the same or nearly so: re-encoded, mirrored, turned or cropped a little, across splits above all.
@@ -103,11 +123,12 @@ def inspect(
         check_folder(output, overwrite=overwrite)
     settings = read_settings()
     problems: list[DatasetError] = []
+    label_map = read_label_map(labels, settings) if labels is not None else None
     dataset = open_dataset(
         path,
         input_format=input_format,
         images=images,
-        labels=read_label_map(labels, settings) if labels is not None else None,
+        labels=label_map,
         check_pictures=False,
         on_invalid=problems.append,
         settings=settings,
@@ -119,7 +140,9 @@ def inspect(
     inspection = inspected.inspection
     print(inspection.model_dump_json(indent=2) if output_format is Format.JSON else inspection_table(inspection), flush=True)
     if output is not None:
-        write_inspection(inspected, output, overwrite=overwrite)
+        write_inspection(inspected, output, overwrite=overwrite, settings=settings)
+    if problems and not inspection.photos:
+        raise typer.Exit(1)
 
 
 @contextmanager
@@ -165,17 +188,26 @@ def convert(
       dentify dataset convert export.json photos-coco --to coco --labels labels.yaml
       dentify dataset convert photos-coco photos-yolo --to yolo
     """  # noqa: D301 - click wants the character
-    from dentify.datasets.convert import check_output, names_in, write_dataset
+    from dentify.datasets.convert import WRITABLE, check_output, names_in, write_dataset
 
-    to = {"labelstudio": "label_studio"}.get(to.lower(), to.lower())
-    check_output(out, to, overwrite=overwrite)
+    if _format_name(to) not in WRITABLE:
+        raise typer.BadParameter(f"--to {printable(to)!r} is none of {', '.join(WRITABLE)}")
+    to = _format_name(to)
+    check_output(out, to, overwrite=overwrite, read=[path, *([images] if images is not None else [])])
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True) as (dataset, settings):
         if labels is not None:
             dataset.check_labels()
         names = names_in(dataset)
         with progress("converting", shown=not quiet and sys.stderr.isatty()) as advance:
             lost = write_dataset(
-                _counted(dataset, advance), out, to, names=names, pictures=pictures.value, overwrite=overwrite, settings=settings
+                _counted(dataset, advance),
+                out,
+                to,
+                names=names,
+                pictures=pictures.value,
+                overwrite=overwrite,
+                on_invalid=dataset.refuse,
+                settings=settings,
             )
     for what, count in lost.items():
         print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
@@ -223,16 +255,19 @@ def split(
     check_splits(splits_path(path), overwrite=overwrite)
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
         with progress("splitting", shown=not quiet and sys.stderr.isatty()) as advance:
-            placed = split_dataset(
-                dataset,
-                shares,
-                seed=seed,
-                group_by=group_by,
-                pictures=not no_pictures,
-                workers=workers,
-                settings=settings,
-                on_photo=advance,
-            )
+            try:
+                placed = split_dataset(
+                    dataset,
+                    shares,
+                    seed=seed,
+                    group_by=group_by,
+                    pictures=not no_pictures,
+                    workers=workers,
+                    settings=settings,
+                    on_photo=advance,
+                )
+            except ConfigError as error:
+                raise typer.BadParameter(str(error)) from error
         print(split_table(placed, shares))
         print(write_splits(placed, dataset, overwrite=overwrite), file=sys.stderr)
 
@@ -258,7 +293,9 @@ def normalize(
 
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
         with progress("measuring", shown=not quiet and sys.stderr.isatty()) as advance:
-            figures = channel_figures(dataset, split, workers=workers, settings=settings, on_photo=advance)
+            figures = channel_figures(
+                dataset, split, workers=workers, on_invalid=dataset.refuse, settings=settings, on_photo=advance
+            )
         print(figures.model_dump_json(indent=2))
 
 
@@ -305,7 +342,7 @@ def captions(
             for line in lines:
                 print(line)
         else:
-            write_whole({output: "".join(f"{line}\n" for line in lines).encode()})
+            write_whole({output: "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")})
             print(output, file=sys.stderr)
 
 
@@ -335,16 +372,16 @@ def prelabel(
     *inputs, out = paths
     if not inputs:
         raise typer.BadParameter("give photos and, last, the folder to make")
-    to = {"labelstudio": "label_studio"}.get(to.lower(), to.lower())
-    if to not in PRELABEL_FORMATS:
+    if _format_name(to) not in PRELABEL_FORMATS:
         raise typer.BadParameter(f"--to {printable(to)!r} is none of {', '.join(PRELABEL_FORMATS)}")
+    to = _format_name(to)
 
     from dentify.assessor import load
     from dentify.datasets.convert import check_output, write_dataset
     from dentify.datasets.prelabel import prelabel as draft
     from dentify.sources import iter_photos
 
-    check_output(Path(out), to, overwrite=overwrite)
+    check_output(Path(out), to, overwrite=overwrite, read=[Path(one) for one in inputs if one != "-"])
     settings = read_settings()
     assessor = load(bundle, settings=settings)
     taxonomy = assessor.bundle.manifest.taxonomy
@@ -365,12 +402,22 @@ def prelabel(
             on_error=tell,
             on_photo=advance,
         )
-        lost = write_dataset(samples, out, to, names=names, overwrite=overwrite, settings=settings)
+        lost = write_dataset(_at_least_one(samples), out, to, names=names, overwrite=overwrite, settings=settings)
     for what, count in lost.items():
         print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
     print(out)
     if failed:
         raise typer.Exit(1)
+
+
+def _at_least_one(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Samples; without any, an error, so that nothing is written and nothing replaced."""
+    empty = True
+    for sample in samples:
+        empty = False
+        yield sample
+    if empty:
+        raise DatasetError("no photo could be drafted; nothing was written")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from dentify.datasets.pictures import is_file, walk
 from dentify.datasets.sample import Annotation, Sample, canonical_name
 from dentify.datasets.source import OnInvalid, OnNote, Source
 from dentify.errors import DatasetError, ImageError, printable
-from dentify.imaging.decode import read_photo_size
+from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
 from dentify.imaging.formats import is_picture_name
 from dentify.settings import Settings
 from dentify.sources import clean_name
@@ -217,6 +217,18 @@ def check_picture(sample: Sample, settings: Settings) -> None:
         )
 
 
+def decode_picture(sample: Sample, settings: Settings, *, enough_side: int | None = None) -> DecodedPhoto:
+    """A sample's picture, decoded; see `decode_photo`.
+
+    Raises:
+        DatasetError: it cannot be read, is broken, or is over a limit.
+    """
+    try:
+        return decode_photo(sample.read(settings), where=printable(sample.name), settings=settings, enough_side=enough_side)
+    except ImageError as error:
+        raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
+
+
 def photo_key(sample: Sample, root: Path) -> str:
     """What a photo is called in `splits.csv`: its picture's path below the data set's folder, else its name; always UTF-8."""
     folder = root if root.is_dir() else root.parent
@@ -289,8 +301,16 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
         raise DatasetError(f"{path}: no such file or folder")
     files = list(walk(path))
     found: dict[str, list[Source]] = {}
-    for name, source in _in_folder(path, files, wanted, settings, refuse):
+    faults: list[DatasetError] = []
+
+    def keep(fault: DatasetError) -> None:
+        faults.append(fault)
+        refuse(fault)
+
+    for name, source in _in_folder(path, files, wanted, settings, keep):
         found.setdefault(name, []).append(source)
+    if not found and faults:
+        raise faults[0]
     if not found:
         raise DatasetError(f"{path}: {_nothing_found(files, wanted)}")
     name = min(found, key=list(FORMATS).index)

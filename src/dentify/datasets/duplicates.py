@@ -24,12 +24,13 @@ from dentify.imaging.decode import Photo
 
 HASH_DISTANCE = 12
 """Bits of 63 in which the hashes of candidates may differ."""
+ENOUGH_SIDE = 160
+"""Pixels a side of a photo that its fingerprint is made of."""
 CORRELATION = 0.65
 """How much thumbnails of near-duplicates correlate: 6,000 random pairs of damage photos reach 0.47, crops fall to 0.71."""
 
 _CROP = 0.05
 _CROPS = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 0, 1, 0), (1, 0, 0, 1), (0, 1, 1, 0), (0, 1, 0, 1))  # of top, bottom, left, right
-_SIDE = 160
 _HASH_SIDE, _FREQUENCIES = 32, 8
 _THUMB_SIDE, _EVEN_SIGMA, _EVEN_FLOOR = 48, 4.0, 6.0
 _SCALES = (1.0, 1 / (1 - _CROP), 1 / (1 - 2 * _CROP), 1 - _CROP, 1 - 2 * _CROP)
@@ -66,13 +67,14 @@ def fingerprint(image: Photo, sha256: str) -> Fingerprint:
     """The fingerprint of a photo.
 
     Args:
-        image: `(h, w, 3)` uint8 RGB, upright; 160 pixels a side are enough.
+        image: `(h, w, 3)` uint8 RGB, upright; `ENOUGH_SIDE` pixels a side are enough.
         sha256: of its file.
     """
-    grey = _shrunk(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), _SIDE)
-    cut = round(_SIDE * _CROP)
+    grey = _shrunk(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), ENOUGH_SIDE)
+    cut = round(ENOUGH_SIDE * _CROP)
     hashes = [
-        _hash(grey[top * cut : _SIDE - bottom * cut, left * cut : _SIDE - right * cut]) for top, bottom, left, right in _CROPS
+        _hash(grey[top * cut : ENOUGH_SIDE - bottom * cut, left * cut : ENOUGH_SIDE - right * cut])
+        for top, bottom, left, right in _CROPS
     ]
     return Fingerprint(sha256, np.array(hashes, np.uint64), _shrunk(grey, _THUMB_SIDE))
 

@@ -12,13 +12,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from dentify.assessor import map_in_order
-from dentify.datasets.dataset import Dataset, check_picture, photo_key
-from dentify.datasets.duplicates import Fingerprint, find_duplicates, fingerprint
+from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
+from dentify.datasets.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import Annotation, Kind, Sample
-from dentify.errors import DatasetError, ImageError, printable
-from dentify.imaging.decode import decode_photo
+from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.imaging.masks import rle_area
 from dentify.imaging.polygons import polygon_area
@@ -29,8 +28,6 @@ NO_SPLIT = "all"
 """What photos without a split are counted under."""
 EXAMPLES = 6
 """Photos a type that an inspection keeps for the page."""
-
-_ENOUGH_SIDE = 160  # of a decoded photo, for its fingerprint
 
 
 class _Strict(BaseModel):
@@ -187,13 +184,10 @@ def inspect_dataset(
         try:
             check_picture(sample, settings)
             if pictures:
-                data = sample.read(settings)
-                photo = decode_photo(data, where=sample.where or sample.name, settings=settings, enough_side=_ENOUGH_SIDE)
+                photo = decode_picture(sample, settings, enough_side=ENOUGH_SIDE)
                 return fingerprint(photo.image, photo.sha256), None
         except DatasetError as error:
             return None, error
-        except ImageError as error:
-            return None, DatasetError(str(error), kind="broken picture")
         return None, None
 
     with closing(map_in_order(look, iter(dataset), workers=workers)) as looked:  # type: ignore[type-var]  # a generator

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from dentify.assessor import map_in_order
+from dentify.datasets.dataset import decode_picture
 from dentify.datasets.sample import Sample
 from dentify.datasets.source import OnInvalid
-from dentify.errors import DatasetError, ImageError
-from dentify.imaging.decode import Photo, decode_photo
+from dentify.errors import DatasetError
+from dentify.imaging.decode import Photo
 from dentify.settings import Settings
 
 _LEVELS = np.arange(256) / 255
@@ -75,9 +76,7 @@ def channel_figures(
 
     def measure(sample: Sample) -> NDArray[np.float64] | DatasetError:
         try:
-            return _moments(decode_photo(sample.read(settings), where=sample.name, settings=settings).image)
-        except ImageError as error:
-            return DatasetError(f"{sample.where}: {error}", kind="broken picture")
+            return _moments(decode_picture(sample, settings).image)
         except DatasetError as error:
             return error
 

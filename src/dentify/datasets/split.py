@@ -18,18 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentify.assessor import map_in_order
-from dentify.datasets.dataset import Dataset, photo_key, splits_path
-from dentify.datasets.duplicates import Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
+from dentify.datasets.dataset import Dataset, decode_picture, photo_key, splits_path
+from dentify.datasets.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
 from dentify.datasets.sample import Sample
-from dentify.errors import ConfigError, DatasetError, ImageError, OutputError
-from dentify.imaging.decode import decode_photo
+from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
 from dentify.sinks import write_whole
 
 SPLIT_NAMES = {2: ("train", "val"), 3: ("train", "val", "test")}
-
-_ENOUGH_SIDE = 160
 
 
 @dataclass(frozen=True)
@@ -100,9 +97,7 @@ def split_dataset(
         if not pictures:
             return None
         try:
-            photo = decode_photo(sample.read(settings), where=sample.name, settings=settings, enough_side=_ENOUGH_SIDE)
-        except ImageError as error:
-            return DatasetError(f"{sample.where}: {error}", kind="broken picture")
+            photo = decode_picture(sample, settings, enough_side=ENOUGH_SIDE)
         except DatasetError as error:
             return error
         return fingerprint(photo.image, photo.sha256)
