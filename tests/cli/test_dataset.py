@@ -15,6 +15,7 @@ from PIL import Image
 
 from dentify.datasets import open_dataset
 from dentify.datasets.inspection import Inspection
+from dentify.testing import Damage, paint_photo
 
 Dentify = Callable[..., Any]
 Paint = Callable[..., Path]
@@ -87,7 +88,7 @@ def test_without_a_command_help_is_shown(dentify: Dentify) -> None:
         (["inspect", "data", "--workers", "0"], "--workers"),
         (["convert", "data", "out"], "Missing option '--to'"),
         (["convert", "data", "out", "--to", "voc"], "--to 'voc' is none of coco, cvat, via, label_studio, yolo, masks"),
-        (["convert", "data", "out", "--to", "\x1b[31m"], r"--to '\\x1b[31m' is none of coco"),
+        (["convert", "data", "out", "--to", "\x1b[31m"], r"--to '\x1b[31m' is none of coco"),
         (["convert", "data", "out", "--to", "coco", "--input-format", "cocos"], "'cocos' is no format; known are coco, cvat,"),
         (["convert", "data", "out", "--to", "coco", "--pictures", "move"], "--pictures"),
         (["split", "data", "--ratios", "70"], "--ratios '70': give two ratios (train, val) or three (train, val, test)"),
@@ -421,12 +422,18 @@ def test_prelabel_drafts_what_it_can_read(dentify: Dentify, bundle: Path, paint:
 
 
 def test_prelabel_marks_what_is_below_a_confidence_and_drafts_parts(dentify: Dentify, bundle: Path, paint: Paint) -> None:
-    paint("photos/a.png", "dent")
-    how = ("--to", "coco", "--bundle", bundle, "--check-below", "1", "--parts")
-    assert dentify("dataset", "prelabel", "photos/a.png", "out", *how).exit_code == 0
-    rows = json.loads(Path("out/annotations.json").read_text())["annotations"]
-    assert len(rows) == 2  # the dent and the hood
-    assert all(row["check"] and 0 < row["score"] <= 1 for row in rows)
+    damages = [Damage("dent", (0.25, 0.25, 0.375, 0.375)), Damage("scratch", (0.5, 0.5, 0.625, 0.625), 0.67)]
+    Image.fromarray(paint_photo(size_hw=(128, 192), parts={"hood": (0.125, 0.125, 0.875, 0.875)}, damages=damages)).save("a.png")
+
+    def drafted(*options: str) -> dict[str, bool]:
+        result = dentify("dataset", "prelabel", "a.png", "out", "--to", "coco", "--bundle", bundle, "--overwrite", *options)
+        assert result.exit_code == 0, result.output
+        return {one.name: one.check for sample in open_dataset("out") for one in sample.annotations}
+
+    assert drafted() == {"dent": False, "scratch": False}
+    assert drafted("--check-below", "0.9") == {"dent": False, "scratch": True}
+    assert drafted("--parts") == {"dent": False, "scratch": False, "hood": False}
+    assert drafted("--score-threshold", "0.9") == {"dent": False}
 
 
 @pytest.mark.parametrize("out", ["photos", "../{here}"])

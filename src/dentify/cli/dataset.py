@@ -15,7 +15,7 @@ import typer
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
 from dentify.cli.preprocess import CONTEXT, preprocess
-from dentify.errors import ConfigError, DatasetError, DentifyError, printable
+from dentify.errors import ConfigError, DatasetError, DentifyError
 
 if TYPE_CHECKING:
     from dentify.datasets import Dataset, Sample
@@ -59,7 +59,7 @@ def _known_format(text: str | None) -> str | None:
     from dentify.datasets.formats import FORMATS
 
     if _format_name(text) not in FORMATS:
-        raise typer.BadParameter(f"{printable(text)!r} is no format; known are {', '.join(FORMATS)}")
+        raise typer.BadParameter(f"{text!r} is no format; known are {', '.join(FORMATS)}")
     return _format_name(text)
 
 
@@ -191,7 +191,7 @@ def convert(
     from dentify.datasets.convert import WRITABLE, check_output, names_in, write_dataset
 
     if _format_name(to) not in WRITABLE:
-        raise typer.BadParameter(f"--to {printable(to)!r} is none of {', '.join(WRITABLE)}")
+        raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
     to = _format_name(to)
     check_output(out, to, overwrite=overwrite, read=[path, *([images] if images is not None else [])])
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True) as (dataset, settings):
@@ -373,7 +373,7 @@ def prelabel(
     if not inputs:
         raise typer.BadParameter("give photos and, last, the folder to make")
     if _format_name(to) not in PRELABEL_FORMATS:
-        raise typer.BadParameter(f"--to {printable(to)!r} is none of {', '.join(PRELABEL_FORMATS)}")
+        raise typer.BadParameter(f"--to {to!r} is none of {', '.join(PRELABEL_FORMATS)}")
     to = _format_name(to)
 
     from dentify.assessor import load

@@ -81,9 +81,7 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     if not data:
         raise ImageError(f"{where}: the file is empty; copy or export the photo again")
     check_file_bytes(len(data), where=where, settings=settings)
-    kind = picture_kind(data[:START_BYTES])
-    if kind is None:
-        raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
+    kind = _kind_of(data, where)
     with _decoding(kind, where):
         header = _open(kind, io.BytesIO(data))
     _check_size(header.size, where, settings)
@@ -125,9 +123,7 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
         except OSError as error:
             raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
         data = read_photo_file(photo, where=where, settings=settings)
-    kind = picture_kind(data[:START_BYTES])
-    if kind is None:
-        raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
+    kind = _kind_of(data, where)
     with _decoding(kind, where):
         header = _open(kind, io.BytesIO(data))
         if kind == "PNG" and b"eXIf" in data:
@@ -147,9 +143,7 @@ def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Ph
         ImageError: not a picture, over a limit, cut off or damaged.
     """
     check_file_bytes(len(data), where=where, settings=settings)
-    kind = picture_kind(data[:START_BYTES])
-    if kind is None:
-        raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
+    kind = _kind_of(data, where)
     with _decoding(kind, where):
         picture = _open(kind, io.BytesIO(data))
         width, height = picture.size
@@ -195,6 +189,14 @@ def photo_from_array(image: NDArray[Any], *, where: str = "array", settings: Set
     _check_size((width, height), where, settings)
     pixels = np.repeat(image[:, :, None], 3, axis=2) if grey else np.ascontiguousarray(image)
     return DecodedPhoto(pixels, (height, width), _pixel_hash(pixels), notes=("grey photo",) if grey else ())
+
+
+def _kind_of(data: bytes, where: str) -> Kind:
+    """Which kind of picture a file is, by its first bytes."""
+    kind = picture_kind(data[:START_BYTES])
+    if kind is None:
+        raise ImageError(f"{where}: not a picture: starts like {describe_start(data[:START_BYTES])}; give {READABLE}")
+    return kind
 
 
 @contextlib.contextmanager
