@@ -56,7 +56,7 @@ def written(samples: Sequence[Sample], to: str, out: Path, **options: Any) -> tu
 # --- names of files ------------------------------------------------------------------------------------------------------
 
 HOSTILE = (
-    "../../up.png", "/etc/passwd.png", "C:\\x\\c.png", "a:b;c.png", "a\nb\x1b[31m.png", "\udce9.png", "x\udce9/y.png",
+    "../up.png", "/etc/passwd.png", "C:\\x\\c.png", "a:b;c.png", "a\nb\x1b[31m.png", "\udce9.png", "x\udce9/y.png",
     "é" * 3000 + ".png", "é" * 3000 + "ü.png", "d/" * 300 + "deep.png", ".hidden.png", "...", "", "no suffix", "a.txt",
     "nul\0.png", "A.png", "a.png", "sub/a.png", "sub\\a.png", "a .png", "\u202egnp.a.png", "a.b.png", "a.jpg",
 )  # fmt: skip
@@ -81,8 +81,7 @@ def test_hostile_and_equal_names_stay_apart_within_the_folder(tmp_path: Path, to
 
 
 SPLITS = (
-    "../../evil",
-    "/tmp/dentify-evil",
+    "../evil",
     "a/b",
     "annotations",
     "via_project",
@@ -98,10 +97,10 @@ SPLITS = (
 
 @pytest.mark.parametrize("to", WRITABLE)
 def test_hostile_splits_stay_apart_within_the_folder(tmp_path: Path, to: str) -> None:
-    samples = [sample(f"{n}.png", annotation(), number=n, split=split) for n, split in enumerate((*SPLITS, None, "train"))]
+    splits = (*SPLITS, str(tmp_path / "absolute"), None, "train")
+    samples = [sample(f"{n}.png", annotation(), number=n, split=split) for n, split in enumerate(splits)]
     lost, back = written(samples, to, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert not Path("/tmp/dentify-evil.json").exists()
     if to == "yolo":
         pictures = {path.read_bytes() for path in (tmp_path / "out").rglob("*.png")}
         assert pictures == {one.read() for one in samples}
@@ -113,7 +112,7 @@ def test_hostile_splits_stay_apart_within_the_folder(tmp_path: Path, to: str) ->
     if to in ("cvat", "label_studio"):  # which hold any split
         assert not [note for note in lost if "split" in note]
     else:
-        assert max(count for note, count in lost.items() if "splits other than train, val and test" in note) == len(SPLITS)
+        assert max(count for note, count in lost.items() if "splits other than train, val and test" in note) == len(SPLITS) + 1
 
 
 def test_many_photos_of_one_name_are_told_apart_in_no_time(tmp_path: Path) -> None:
