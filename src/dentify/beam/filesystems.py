@@ -98,7 +98,7 @@ def read_photo(path: str, *, where: str, settings: Settings) -> bytes:
     try:
         with open_to_read(path) as stream:
             return read_photo_stream(stream, where=where, settings=settings)
-    except Exception as error:
+    except Exception as error:  # each store's client has errors of its own; what may pass is raised for the runner to try again
         if not _is_final(error):
             raise
         raise ImageError(f"{where}: cannot be read: {_reason(error)}") from error

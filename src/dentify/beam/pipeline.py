@@ -172,7 +172,7 @@ def build(pipeline: beam.Pipeline, list_path: str, plan: Plan) -> None:
     _ = pipeline | "Once all are published" >> beam.Create([None]) | "Finish" >> beam.ParDo(Finish(plan), AsIter(published))
 
 
-class PreparePhotos(beam.DoFn):  # type: ignore[misc]
+class PreparePhotos(beam.DoFn):  # type: ignore[misc]  # Beam counts as untyped
     """Lines of the list in, an `Outcome` for each photo out; its picture is written to the staging folder."""
 
     def __init__(self, plan: Plan) -> None:
@@ -233,7 +233,7 @@ def prepare_item(item: Item, plan: Plan) -> Outcome:
     return Outcome(item.index, photo, prepared.fingerprint if plan.drop == "near" else None)
 
 
-class Settle(beam.DoFn):  # type: ignore[misc]
+class Settle(beam.DoFn):  # type: ignore[misc]  # Beam counts as untyped
     """All outcomes in, once: finds duplicates, names shards, writes what stands beside the pictures; tasks to publish out."""
 
     def __init__(self, plan: Plan) -> None:
@@ -305,7 +305,7 @@ def _counts(results: Results, tasks: Sequence[Task]) -> Counts:
     )
 
 
-class Publish(beam.DoFn):  # type: ignore[misc]
+class Publish(beam.DoFn):  # type: ignore[misc]  # Beam counts as untyped
     """Tasks in, the number of pictures that each put in place out."""
 
     def __init__(self, plan: Plan) -> None:
@@ -334,7 +334,7 @@ def shard_entries(task: Task, plan: Plan) -> Iterator[tuple[str, bytes]]:
                 yield one.picture.removesuffix(suffix) + ".json", member_json(one)
 
 
-class Finish(beam.DoFn):  # type: ignore[misc]
+class Finish(beam.DoFn):  # type: ignore[misc]  # Beam counts as untyped
     """Puts everything in its place, writes `_SUCCESS` last, and takes the staging folder away."""
 
     def __init__(self, plan: Plan) -> None:

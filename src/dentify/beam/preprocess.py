@@ -117,7 +117,7 @@ def preprocess(
     """
     try:
         import apache_beam as beam
-        import pyarrow  # noqa: F401
+        import pyarrow  # noqa: F401 - a missing extra is told now and not at the end of the run
     except ModuleNotFoundError as error:
         raise MissingExtraError(what="preprocessing", extra="beam") from error
     from dentify.beam.filesystems import use_options
