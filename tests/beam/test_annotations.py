@@ -48,7 +48,9 @@ def test_a_painted_box_lies_where_its_annotation_says(
     rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
     left, top, wide, high = drawn["bbox"]
     edges = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
-    assert [left, top, left + wide, top + high] == pytest.approx(edges, abs=1.01)
+    # A pixel by rounding; and an enlarged edge is blurred over a pixel of the photo, so a threshold finds it half of one away.
+    blur = 1.01 + 0.5 * np.maximum(placement.scale_xy * 2, 1)
+    assert (np.abs(np.array([left, top, left + wide, top + high]) - edges) <= blur).all()
     assert drawn["bbox"] == masked["bbox"]
     xy = np.reshape(drawn["segmentation"][0], (-1, 2))
     assert (*xy.min(axis=0), *(xy.max(axis=0) - xy.min(axis=0))) == pytest.approx(tuple(drawn["bbox"]), abs=0.002)
