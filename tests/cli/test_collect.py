@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from flickr_server import KEY, Answer, FlickrServer
+
 pytest.importorskip("httpx2", reason="needs the extra `data`")
 
-
-_server = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "flickr_server.py"))
-FlickrServer, Answer, KEY = (_server[name] for name in ("FlickrServer", "Answer", "KEY"))
 Server = Any
 Dentify = Callable[..., Result]
 

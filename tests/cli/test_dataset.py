@@ -385,7 +385,8 @@ def test_captions_are_lines_of_json(dentify: Dentify) -> None:
 def test_captions_go_to_a_file_whole_and_not_over_another(dentify: Dentify) -> None:
     write(change=lambda document: document["categories"][1].update(name="hail \ud800"))
     result = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "out/metadata.jsonl\n")
+    told = "note: words of their own, told as they are: hail \\ud800 (1); --labels says what they mean\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"out/metadata.jsonl\n{told}")
     rows = [json.loads(line) for line in Path("out/metadata.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["file_name"] for row in rows] == ["a.png", "b.png"]
     again = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")

@@ -247,6 +247,14 @@ def test_what_is_there_is_refused_and_with_overwrite_replaced_whole(earlier: Pat
     assert everything_below(earlier.parent) == {"out", "out/images", "out/images/a.png", "out/train.json"}
 
 
+@pytest.mark.parametrize("below", [".", "images"])
+def test_the_folder_one_is_in_is_never_replaced(earlier: Path, monkeypatch: pytest.MonkeyPatch, below: str) -> None:
+    monkeypatch.chdir(earlier / below)
+    with pytest.raises(OutputError, match="is, or holds, the folder you are in; name another one"):
+        write_dataset([sample("a.png", annotation())], earlier, "coco", names=("dent",), overwrite=True)
+    assert (earlier / "train.json").read_text() == "old"
+
+
 @pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
 def test_what_was_there_stays_when_its_replacement_fails(earlier: Path, error: BaseException) -> None:
     before = everything_below(earlier.parent)

@@ -89,6 +89,7 @@ class Export:
     only: tuple[int, ...] = tuple(TRUTH)
     splits: str = ""  # of the photos, where the tool tells
     renamed: bool = False  # whether it calls the photos by names of its own
+    input_format: str | None = None  # where the folder holds another, too
 
     @property
     def truth(self) -> list[Truth]:
@@ -117,6 +118,7 @@ EXPORTS = {
     "label_studio-polygons-coco": Export("coco", "pieces", renamed=True),
     "label_studio-polygons-json": Export("label_studio", "pieces"),
     "label_studio-polygons-yolo": Export("yolo", "pieces", renamed=True),
+    "labelimg-createml": Export("createml", "boxes", 1.0),  # of whole numbers
     "labelimg-voc": Export("voc", "boxes", 1.0),  # whole numbers
     "labelimg-yolo": Export("yolo", "boxes", 1.0),  # shares of whole numbers
     "labelme-image_data": Export("labelme", "polygons", photos="05", only=(9,)),
@@ -130,10 +132,12 @@ EXPORTS = {
     "pycocotools-rle_runs": Export("coco", "masks"),
     "pycocotools-rle_strings": Export("coco", "masks"),
     "supervision-coco": Export("coco", "polygons", 2.0, photos="04 05"),  # traced through pixel centres; the hole is a polygon
+    "supervision-createml": Export("createml", "boxes"),
     "supervision-voc": Export("voc", "boxes", 2.0),  # whole numbers from 1
     "supervision-voc_polygons": Export("voc", "pieces", 2.5, photos="00 04"),  # the same, and traced
     "supervision-yolo": Export("yolo", "boxes"),
     "supervision-yolo_polygons": Export("yolo", "pieces", 1.1),  # traced through pixel centres
+    "via3-polygons": Export("via", "pieces", photos="00 04", input_format="via"),  # beside its COCO
 }
 
 
@@ -151,7 +155,8 @@ def photos_of(export: str, tmp_path: Path, *, renamed: bool) -> Path:
 def opened(export: str, tmp_path: Path) -> dict[str, Sample]:
     """The samples of an export by the photos' own names."""
     expected = EXPORTS[export]
-    data = open_dataset(TOOLS / export, images=photos_of(export, tmp_path, renamed=expected.renamed))
+    photos = photos_of(export, tmp_path, renamed=expected.renamed)
+    data = open_dataset(TOOLS / export, images=photos, input_format=expected.input_format)
     assert data.format == expected.format
     return {sample.name[-len("car_00.jpg") :]: sample for sample in data}
 
@@ -261,8 +266,9 @@ def test_boxes_that_datumaro_doubled_are_read_twice() -> None:
 
 
 def test_every_rle_of_datumaro_reads_as_a_crowd() -> None:
-    samples = open_dataset(TOOLS / "datumaro-coco_rle", images=PHOTOS)
-    assert all(one.crowd for sample in samples for one in sample.annotations)  # which none is: it marks RLE so
+    data = open_dataset(TOOLS / "datumaro-coco_rle", images=PHOTOS)
+    assert all(one.crowd for sample in data for one in sample.annotations)  # which none is: it marks RLE so
+    assert sum("annotations are iscrowd, which evaluation passes over" in note for note in data.notes) == 2  # one a split
 
 
 def test_a_crowd_is_told_from_the_others() -> None:
@@ -367,13 +373,39 @@ def test_shapes_that_label_studio_loses_are_lost(export: str, tmp_path: Path) ->
         assert re.search(r"annotations\[2\] .*: bbox \(-\d.* lies outside the photo of 320 × 238", str(errors[0]))
 
 
+def test_vias_coco_is_read_though_it_tells_neither_sizes_nor_boxes() -> None:
+    data = open_dataset(TOOLS / "via3-polygons", images=PHOTOS)
+    (sample,) = data  # photos without regions are left out there
+    assert (data.format, sample.name, sample.size_hw) == ("coco", "car_00.jpg", SIZES["car_00.jpg"])
+    pieces = [piece for one in TRUTH.values() if one.photo == sample.name for piece in one.pieces]
+    for annotation, truth in zip(sample.annotations, pieces, strict=True):
+        assert off(annotation, truth, "pieces") < 0.5
+    assert data.notes == [
+        f"also found: VGG Image Annotator ({TOOLS / 'via3-polygons/via_project.json'}); --input-format via reads it"
+    ]
+
+
+def test_the_shapes_of_via_3_are_read_as_it_shows_them() -> None:
+    data = open_dataset(TOOLS / "via3-shapes", images=PHOTOS, input_format="via")
+    sample, bare = data
+    assert (sample.name, bare.name, bare.annotations) == ("car_00.jpg", "car_04.jpg", ())
+    box, circle, ellipse, strip, polygon = sample.annotations
+    assert [one.name for one in sample.annotations] == ["broken_part", "dent", "broken_part", "scratch", "unnamed"]
+    assert box.box_xyxy == pytest.approx(TRUTH[2].box, abs=0.01)
+    assert circle.box_xyxy == pytest.approx((203, 111, 223, 131), abs=0.1)
+    assert ellipse.box_xyxy == pytest.approx((264, 65, 276, 115), abs=0.1)
+    assert distance(strip.polygons[0], np.array([[32.0, 131], [40, 147], [50, 151]])) < 0.01
+    assert distance(polygon.polygons[0], np.array([[100.0, 100], [120, 100], [120, 115]])) < 0.01
+    assert sample.labelled == {"dent", "scratch", "broken_part", "crack"}  # what annotators could choose
+    assert [note.partition(": ")[2].partition(":")[0] for note in data.notes if "left out" in note] == [
+        "points are left out",
+        "lines are left out",
+    ]
+
+
 REFUSED = {
-    "labelimg-createml": "holds neither labels nor pictures of a format that is known; --input-format takes coco, cvat,",
-    "supervision-createml": "holds neither labels nor pictures of a format that is known",
     "label_studio-brushes-brush_to_png": "pictures and no labels of a format that is known",  # no name tells the photo
     "label_studio-shapes-csv": "holds neither labels nor pictures of a format that is known",  # its JSON export is read
-    "via3-polygons": "width and height must be whole numbers above 0, got -1 × -1",  # VIA 3's COCO, without sizes
-    "via3-shapes": "width and height must be whole numbers above 0, got -1 × -1",
 }
 
 
@@ -386,6 +418,7 @@ def test_what_is_not_read_is_said_to_be_so(export: str) -> None:
 def test_every_folder_that_a_tool_wrote_is_tried_here() -> None:
     others = {"datumaro-yolo_doubled", "datumaro-imagenet", "datumaro-imagenet_splits", "labelme-shapes"}
     others |= {"label_studio-polygons-voc", "label_studio-shapes-json", "label_studio-shapes-json_min"}
+    others |= {"via3-shapes"}
     tried = {*EXPORTS, *CLASS_MAPS, *LOST, *REFUSED, *others}
     assert {path.name for path in TOOLS.iterdir() if path.is_dir()} - {"photos", "scripts", "__pycache__"} == tried
 
@@ -631,6 +664,24 @@ def test_a_photo_that_contradicts_itself_is_told(root: Path, words: str, names: 
     errors: list[DatasetError] = []
     assert list(open_dataset(root, on_invalid=errors.append)) == []
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "annotated", "damage"),
+    [(["undamaged"], [], False), (["No Damage", "hood"], ["hood"], False), (["undamaged", "dent"], ["dent"], True)],
+    ids=["alone", "beside a part", "beside a damaged car"],
+)
+def test_an_outline_that_is_called_undamaged_is_no_damage(
+    root: Path, names: list[str], annotated: list[str], damage: bool
+) -> None:
+    write(root / "a.json", {**LABELME, "shapes": [{**LABELME["shapes"][0], "label": name} for name in names]})
+    data = open_dataset(root)
+    (sample,) = data
+    assert ([one.name for one in sample.annotations], sample.vehicle, sample.damage) == (annotated, True, damage)
+    assert sample.labelled == frozenset(annotated)
+    assert data.notes == ['annotations such as "undamaged" outline no damage; where a photo has no other, it counts as undamaged']
+    (kept,) = open_dataset(root, labels=LabelMap(others="kept"))
+    assert [one.name for one in kept.annotations] == names
 
 
 def test_an_undamaged_photo_may_show_parts(root: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import runpy
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from flickr_server import KEY, Answer, FlickrServer, failure, picture
+
 pytest.importorskip("httpx2", reason="needs the extra `data`")
 
 from dentify.datasets import read_photos
@@ -21,8 +22,6 @@ from dentify.datasets.flickr import COLUMNS, Collected, collect_flickr, licence_
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.settings import Settings
 
-_server = runpy.run_path(str(Path(__file__).with_name("flickr_server.py")))
-FlickrServer, Answer, failure, picture, KEY = (_server[name] for name in ("FlickrServer", "Answer", "failure", "picture", "KEY"))
 Server = Any
 Collect = Callable[..., list[Collected]]
 

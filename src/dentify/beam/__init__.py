@@ -4,6 +4,7 @@ Needs the extra `beam`. Importing this room loads Apache Beam only where a pipel
 """
 
 from dentify.beam.prepare import Recipe
-from dentify.beam.preprocess import Summary, preprocess
+from dentify.beam.preprocess import preprocess
+from dentify.beam.summary import Summary
 
 __all__ = ["Recipe", "Summary", "preprocess"]

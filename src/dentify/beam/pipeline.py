@@ -40,6 +40,7 @@ from dentify.beam.listing import Item, item_from_dict
 from dentify.beam.prepare import SUFFIXES, Recipe, prepare_photo
 from dentify.beam.results import RESULTS, Failed, Results, Written, member_json
 from dentify.beam.shards import shard_name, write_shard
+from dentify.beam.summary import Summary
 from dentify.datasets.duplicates import Fingerprint, duplicate_groups, find_duplicates
 from dentify.errors import DatasetError, DentifyError, printable
 from dentify.settings import Settings
@@ -100,27 +101,6 @@ class Plan:
     def staged(self, index: int) -> str:
         """Where a prepared picture waits to be written."""
         return join(self.staged_folder, f"{index:08d}{SUFFIXES[self.recipe.picture_format]}")
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How a run came out; the content of `_SUCCESS`.
-
-    Attributes:
-        photos: all that were listed.
-        written: pictures.
-        exact_duplicates: photos left out since another's file is the same.
-        near_duplicates: photos left out since they show the same as another.
-        failed: photos and labels that could not be used.
-        shards: files that the pictures are in; 0 for single pictures.
-    """
-
-    photos: int
-    written: int
-    exact_duplicates: int
-    near_duplicates: int
-    failed: int
-    shards: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,8 +225,9 @@ class Settle(beam.DoFn):  # type: ignore[misc]  # Beam counts as untyped
         tasks, results = settle(outcomes, plan)
         for name, data in results.files().items():
             write_file(join(plan.staging, "beside", name), data)
-        counts = _counts(results, tasks)
-        write_file(join(plan.staging, FINISHED), (json.dumps(asdict(counts)) + "\n").encode())
+        counts = asdict(_summary(results, tasks))
+        del counts["notes"]
+        write_file(join(plan.staging, FINISHED), (json.dumps(counts) + "\n").encode())
         yield from tasks
 
 
@@ -292,10 +273,10 @@ def _firsts(photos: Sequence[Outcome], drop: Duplicates) -> list[int]:
             return list(range(len(photos)))
 
 
-def _counts(results: Results, tasks: Sequence[Task]) -> Counts:
+def _summary(results: Results, tasks: Sequence[Task]) -> Summary:
     dropped = [one for one in results.written if one.duplicate_of]
     exact = sum(one.exact for one in dropped)
-    return Counts(
+    return Summary(
         photos=len(results.written) + len(results.failed),
         written=len(results.kept),
         exact_duplicates=exact,
@@ -345,8 +326,7 @@ class Finish(beam.DoFn):  # type: ignore[misc]  # Beam counts as untyped
         plan = self._plan
         marker = join(plan.staging, FINISHED)
         if exists(marker):
-            counts = Counts(**json.loads(read_file(marker)))
-            assert sum(published) == counts.written
+            assert sum(published) == json.loads(read_file(marker))["written"]
             names = [name for name in RESULTS if exists(join(plan.staging, "beside", name))]
             move([(join(plan.staging, "beside", name), join(plan.target, name)) for name in names])
             if plan.target != plan.output:

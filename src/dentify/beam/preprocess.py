@@ -14,13 +14,14 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dentify import errors
 from dentify.beam.prepare import Recipe
+from dentify.beam.summary import Summary
 from dentify.datasets.labels import LabelMap
 from dentify.errors import ConfigError, DentifyError, InputError, MissingExtraError, OutputError, printable
 from dentify.settings import Settings
@@ -37,29 +38,6 @@ LOCAL = "local"
 _ITEMS_A_LINE = 16
 _THREADS_A_CORE_FOR_NETWORK = 4
 _RUNNER_ERROR = re.compile(r"dentify\.errors\.(\w+): (.*?)(?: \[while running .*)?$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """How a run came out.
-
-    Attributes:
-        photos: all that were listed, and labels that could not be used.
-        written: pictures.
-        exact_duplicates: photos left out since another's file is the same.
-        near_duplicates: photos left out since they show the same as another.
-        failed: photos and labels that could not be used; one line each in `errors.jsonl`.
-        shards: files that the pictures are in; 0 for single pictures.
-        notes: what a user should know of how the input was read.
-    """
-
-    photos: int
-    written: int
-    exact_duplicates: int
-    near_duplicates: int
-    failed: int
-    shards: int
-    notes: tuple[str, ...] = ()
 
 
 def preprocess(

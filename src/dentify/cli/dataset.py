@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -15,7 +16,7 @@ import typer
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
 from dentify.cli.preprocess import CONTEXT, preprocess
-from dentify.errors import ConfigError, DatasetError, DentifyError
+from dentify.errors import ConfigError, DatasetError, DentifyError, printable
 
 if TYPE_CHECKING:
     from dentify.datasets import Dataset, Sample
@@ -331,12 +332,13 @@ def captions(
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output}: is there already; --overwrite replaces it")
+    unknown: Counter[str] = Counter()
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, _):
         if labels is not None:
             dataset.check_labels()
         lines = (
             json.dumps({"file_name": photo_key(sample, path), "text": text, "split": sample.split}, ensure_ascii=False)
-            for sample, text in iter_captions(dataset, count, seed=seed)
+            for sample, text in iter_captions(dataset, count, seed=seed, unknown=unknown)
         )
         if output is None:
             for line in lines:
@@ -344,6 +346,9 @@ def captions(
         else:
             write_whole({output: "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")})
             print(output, file=sys.stderr)
+    if unknown:
+        told = ", ".join(f"{printable(word)} ({times})" for word, times in unknown.most_common(20))
+        print(f"note: words of their own, told as they are: {told}; --labels says what they mean", file=sys.stderr)
 
 
 @app.command()

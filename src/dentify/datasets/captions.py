@@ -7,6 +7,7 @@ a source does not label is neither named nor denied.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -194,8 +195,19 @@ def _part_word(name: str) -> str:
     return part_word(name.removeprefix(PART_PREFIX))
 
 
-def iter_captions(samples: Iterable[Sample], count: int = 1, *, seed: int = 0) -> Iterator[tuple[Sample, str]]:
-    """The captions of many photos; those whose labels say nothing are passed over."""
+def iter_captions(
+    samples: Iterable[Sample], count: int = 1, *, seed: int = 0, unknown: Counter[str] | None = None
+) -> Iterator[tuple[Sample, str]]:
+    """The captions of many photos; those whose labels say nothing are passed over.
+
+    Args:
+        samples: with labels in the taxonomy's words, or one's own.
+        count: how many at most for each.
+        seed: of what is mentioned and how.
+        unknown: counts damages whose names the taxonomy does not know, so that they are told as they are.
+    """
     for sample in samples:
+        if unknown is not None:
+            unknown.update(one.name for one in sample.damages if one.name not in (*DAMAGE_NAMES, UNNAMED))
         for caption in captions_of(sample, count, seed=seed):
             yield sample, caption

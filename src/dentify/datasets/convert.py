@@ -112,8 +112,8 @@ def check_output(folder: Path, to: str, *, overwrite: bool, read: Iterable[Path]
         read: files and folders that are read, which must not go.
 
     Raises:
-        OutputError: the folder is there and holds something, and `overwrite` is off; it is or holds what is read; or the format
-            is not written.
+        OutputError: the folder is there and holds something, and `overwrite` is off; it is or holds what is read, or the
+            working folder; or the format is not written.
     """
     if to not in WRITABLE:
         raise OutputError(f"{to!r} is no format that is written; known are {', '.join(WRITABLE)}")
@@ -128,6 +128,8 @@ def check_output(folder: Path, to: str, *, overwrite: bool, read: Iterable[Path]
             raise OutputError(f"{folder}: holds what is read; name another folder")
         if not overwrite:
             raise OutputError(f"{folder}: is there already; --overwrite replaces all of it")
+        if Path.cwd().is_relative_to(folder.resolve()):
+            raise OutputError(f"{folder}: is, or holds, the folder you are in; name another one")
 
 
 def names_in(samples: Iterable[Sample]) -> tuple[str, ...]:

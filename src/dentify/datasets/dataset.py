@@ -78,7 +78,7 @@ class Dataset:
                         kind="listed twice",
                     )
                 seen[key] = raw.where
-                sample = _named(raw, self._labels)
+                sample = _named(raw, self._labels, self._note)
             except DatasetError as error:
                 self.refuse(error)
                 continue
@@ -90,6 +90,10 @@ class Dataset:
         if self._on_invalid is None:
             raise error
         self._on_invalid(error)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def without_splits(self) -> Dataset:
         """The same data set without what `splits.csv` says."""
@@ -253,14 +257,19 @@ def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
     return {row["file"]: (row["split"], row.get("group", "")) for _, row in read_csv(path, settings)}
 
 
-def _named(raw: Sample, labels: LabelMap) -> Sample:
+def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
     """A sample in the words that the map gives, and what follows from them for the photo as a whole.
 
     Raises:
         DatasetError: what it says of the photo contradicts itself.
     """
-    annotations = tuple(_renamed(one, name) for one in raw.annotations if (name := labels.rename(one.name)) is not None)
+    every = [_renamed(one, name) for one in raw.annotations if (name := labels.rename(one.name)) is not None]
+    annotations = tuple(one for one in every if not _says_sound(one.name, labels))
     words = tuple(name for word in raw.labels if (name := labels.rename_photo(word)) is not None)
+    if len(annotations) < len(every):
+        note('annotations such as "undamaged" outline no damage; where a photo has no other, it counts as undamaged')
+        if not words and raw.damage is None and all(one.kind == "part" for one in annotations):
+            words = ("undamaged",)
     facts = [(raw.vehicle, raw.damage)]
     for word in words:
         known = photo_word(word)
@@ -280,10 +289,17 @@ def _named(raw: Sample, labels: LabelMap) -> Sample:
         raw,
         annotations=annotations,
         labels=words,
-        labelled=labels.labelled if labels.labelled is not None else names_of(raw.labelled, labels),
+        labelled=labels.labelled
+        if labels.labelled is not None
+        else frozenset(name for name in names_of(raw.labelled, labels) if not _says_sound(name, labels)),
         vehicle=next(iter(vehicle), None),
         damage=next(iter(damage), None),
     )
+
+
+def _says_sound(name: str, labels: LabelMap) -> bool:
+    """Whether an annotation's name says that there is no damage; not where all words are kept as they are."""
+    return labels.others != "kept" and photo_word(name) == "undamaged"
 
 
 def _renamed(annotation: Annotation, name: str) -> Annotation:

@@ -35,7 +35,7 @@ _HASH_SIDE, _FREQUENCIES = 32, 8
 _THUMB_SIDE, _EVEN_SIGMA, _EVEN_FLOOR = 48, 4.0, 6.0
 _SCALES = (1.0, 1 / (1 - _CROP), 1 / (1 - 2 * _CROP), 1 - _CROP, 1 - 2 * _CROP)
 _SHIFT = 4
-_MOST_PAIRS = 2**22  # of hashes, compared at a time: some 40 MB
+_MOST_PAIRS = 2**18  # of hashes, compared at a time: 2 MB, which stay in a core's cache
 
 Hashes = NDArray[np.uint64]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dentify.datasets.documents import read_json
 from dentify.datasets.pictures import Pictures, is_file, picture_folders
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.decode import read_photo_size
@@ -50,6 +51,27 @@ class Source:
         if self.on_invalid is None:
             raise error
         self.on_invalid(error)
+
+    def documents(self, is_ours: Callable[[object], bool], expected: str) -> Iterator[tuple[Path, Any]]:
+        """The JSON files of a format that has one a picture, each parsed; other JSON may lie in between, and is passed over.
+
+        Args:
+            is_ours: whether a document is of the format.
+            expected: what the one file that was opened should have been, for the message.
+        """
+        for path in self.files:
+            try:
+                document = read_json(path, self.settings)
+                if is_ours(document):
+                    yield path, document
+                elif len(self.files) == 1:
+                    raise DatasetError(f"{path}: not {expected}")
+            except DatasetError as error:
+                self.refuse(error)
+
+    def silent(self) -> Source:
+        """The same labels, of which nothing is refused; for a first look, as what does not hold is told when its turn comes."""
+        return replace(self, on_invalid=lambda error: None)
 
     def pictures(self) -> Pictures:
         """Where its pictures lie."""

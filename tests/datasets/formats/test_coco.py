@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as reference
 
+from broken_json import check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode
@@ -85,17 +86,6 @@ def test_rle_is_read_in_both_its_forms(coco: Write, *, compressed: bool) -> None
     np.testing.assert_array_equal(rle_decode(annotation.rle), mask.astype(bool))
     assert annotation.box_xyxy == (4.0, 3.0, 9.0, 6.0)
     assert annotation.crowd
-
-
-def set_in(*path: str | int, value: object) -> Callable[[dict[str, Any]], None]:
-    """A change: puts a value where the path leads."""
-
-    def change(document: Any) -> None:
-        for key in path[:-1]:
-            document = document[key]
-        document[path[-1]] = value
-
-    return change
 
 
 def rle(size: object, counts: object) -> dict[str, object]:
@@ -247,11 +237,6 @@ def test_an_outline_that_reaches_a_pixel_out_is_rounding_and_is_cut(coco: Write)
 
 
 keys = ["id", "image_id", "category_id", "segmentation", "bbox", "file_name", "width", "height", "labelled", "severity", "name"]
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 @given(
@@ -272,13 +257,7 @@ def test_whatever_stands_in_a_key_gives_samples_or_one_line(
     }
     document[where][0][key] = value
     (folder / "a.json").write_text(json.dumps(document))
-    try:
-        samples = list(read_coco(folder / "a.json"))
-    except DatasetError as error:
-        lines = str(error).splitlines()
-    else:
-        lines = [sample.name for sample in samples if isinstance(sample, Sample)]
-    assert len(lines) == 1
+    check_samples_or_one_line(folder / "a.json", input_format="coco")
 
 
 @pytest.mark.shared_data

@@ -98,6 +98,13 @@ def test_a_tag_labels_the_photo_as_a_whole(cvat: Write) -> None:
     assert (sample.labels, sample.damage, sample.annotations) == (("damaged",), True, ())
 
 
+@pytest.mark.parametrize(
+    "meta", ["<meta><job><labels><label><name>blurred</name><type>tag</type></label></labels></job></meta>", ""]
+)
+def test_what_labels_whole_photos_alone_is_no_type(cvat: Write, meta: str) -> None:
+    assert first_of(cvat(text=document(image('<tag label="blurred"/>'), meta=meta))).labelled == frozenset()
+
+
 def test_pieces_of_one_group_and_label_are_one_thing(cvat: Write) -> None:
     far = '<polygon label="dent" points="12,2;18,2;18,8" group_id="1"/>'
     near = POLYGON.replace("<polygon", '<polygon group_id="1"')

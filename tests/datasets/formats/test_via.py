@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from broken_json import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.errors import DatasetError
 
 Write = Callable[..., Path]
-Change = Callable[[Any], object]
 
 POLYGON = {"name": "polygon", "all_points_x": [2, 8, 8], "all_points_y": [2, 2, 8]}
 RECTANGLE = {"name": "rect", "x": 10, "y": 4, "width": 8, "height": 5}
@@ -51,17 +51,6 @@ VIA_1 = {
         "regions": {"0": region(POLYGON, name="dent"), "3": region(RECTANGLE, name="scratch")},
     }
 }
-
-
-def set_in(*path: str | int, value: object) -> Change:
-    """A change: puts a value where the path leads."""
-
-    def change(document: Any) -> None:
-        for key in path[:-1]:
-            document = document[key]
-        document[path[-1]] = value
-
-    return change
 
 
 @pytest.fixture
@@ -316,16 +305,6 @@ def test_what_is_named_as_vias_but_is_none_is_refused(tmp_path: Path, text: str)
         open_dataset(tmp_path / "via_region_data.json")
 
 
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=5)
-    | st.sampled_from([10**400, 1e308, "\ud800", "\n"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
 fields = st.sampled_from(
     [("a.jpg",)]
     + [("a.jpg", key) for key in ("filename", "regions", "base64_img_data")]
@@ -359,11 +338,4 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
     document = {"a.jpg": {"filename": "a.jpg", "regions": [region(shape, type="dent")], "base64_img_data": ""}}
     set_in(*field, value=value)(document)
     (folder / "a.json").write_text(json.dumps(document))
-    told = ""
-    try:
-        samples = list(open_dataset(folder / "a.json", input_format="via", check_pictures=False))
-    except DatasetError as error:
-        told = str(error)
-    else:
-        assert all(isinstance(sample, Sample) for sample in samples)
-    assert "\n" not in told
+    check_samples_or_one_line(folder / "a.json", input_format="via", check_pictures=False)

@@ -14,6 +14,7 @@ from typing import Any
 from dentify.datasets.formats import (
     aihub,
     coco,
+    createml,
     cvat,
     folders,
     label_studio,
@@ -69,6 +70,7 @@ FORMATS: dict[str, Format] = {
     "vehide": Format("VehiDE JSON", vehide.read, is_json=vehide.is_vehide),
     "aihub": Format("AI Hub JSON", aihub.read, is_json=aihub.is_aihub, one_a_picture=True),
     "labelme": Format("LabelMe JSON", labelme.read, is_json=labelme.is_labelme, one_a_picture=True),
+    "createml": Format("Create ML JSON", createml.read, is_json=createml.is_createml),
     "yolo": Format("YOLO", yolo.read, is_yaml=yolo.is_yolo_yaml, in_folder=yolo.in_folder, write=yolo.write),
     "voc": Format("Pascal VOC", voc.read, xml_roots=("annotation",), one_a_picture=True),
     "masks": Format("mask PNGs", masks.read, in_folder=masks.in_folder, write=masks.write),

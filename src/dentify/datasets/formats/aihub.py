@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dentify.datasets.documents import read_json
 from dentify.datasets.outlines import check_box, check_polygon, is_number, is_side
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import PART_PREFIX, Annotation, Sample, canonical_name
@@ -17,6 +16,7 @@ from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, polygons_to_box
 
+_EXPECTED = "AI Hub's: expected an image as an object and a list of annotations"
 _DEEPEST = 8
 
 
@@ -29,30 +29,19 @@ def is_aihub(document: object) -> bool:
 
 def read(source: Source) -> Iterator[Sample]:
     """Photos and their regions, one by one, by the names of the JSON files."""
-    labelled = frozenset(_words(source))
+    # what is not on a photo, but is named by a file, is absent there and not unknown
+    labelled = frozenset(word for _, document in source.silent().documents(is_aihub, _EXPECTED) for word in _words(document))
     pictures = Pictures([source.images or source.root], source.images or source.root)
-    for path in source.files:
+    for path, document in source.documents(is_aihub, _EXPECTED):
         try:
-            document = read_json(path, source.settings)
-            if not is_aihub(document) and len(source.files) == 1:
-                raise DatasetError(f"{path}: not AI Hub's: expected an image as an object and a list of annotations")
-            if is_aihub(document):  # other JSON may lie in between
-                yield _sample(path, document, labelled, pictures, source)
+            yield _sample(path, document, labelled, pictures, source)
         except DatasetError as error:
             source.refuse(error)
 
 
-def _words(source: Source) -> set[str]:
-    """Every damage and part that the files name: what is not on a photo then is absent, not unknown."""
-    words: set[str] = set()
-    for path in source.files:
-        try:
-            document = read_json(path, source.settings)
-        except DatasetError:
-            continue  # told when its turn comes
-        if is_aihub(document):
-            words.update(word for row in document["annotations"] if isinstance(row, dict) and (word := _word(row)))
-    return words
+def _words(document: Mapping[str, Any]) -> Iterator[str]:
+    """Every damage and part that a file names."""
+    yield from (word for row in document["annotations"] if isinstance(row, dict) and (word := _word(row)))
 
 
 def _word(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""COCO instance annotations: plain, the folders of CarDD's release, Roboflow's exports.
+"""COCO instance annotations: plain, the folders of CarDD's release, Roboflow's exports, VIA's.
 
 Categories are matched by name, never by id: exports number them as they please. Dentify's own keys are read where they are:
 `source`, `group`, `labelled`, `vehicle` and `damage` of an image, `severity`, `original` and `score` of an annotation. Without
@@ -48,11 +48,14 @@ def read(source: Source) -> Iterator[Sample]:
     above = {_text(row.get("supercategory")) for row in document["categories"]}
     # Roboflow's category 0 is the project's name: above all others, and never used
     every = frozenset(name for number, name in categories.items() if number in used or name not in (*above, *_NO_LABELS))
+    crowds = 0
     for index, image in enumerate(document["images"]):
         where = f"{path}: images[{index}] (id {image['id']!r:.40})"
         try:
             name, picture = _picture(image, pictures, where)
-            size_hw = _size_hw(image, where)
+            size_hw = _size_hw(image, where) or source.size_of(picture)
+            if size_hw is None:
+                raise DatasetError(f"{where}: needs width and height; neither the file nor a picture tells them")
             labelled = _labelled(image, categories, every, where)
             vehicle, damage = (_flag(image, key, where) for key in ("vehicle", "damage"))
         except DatasetError as error:
@@ -60,6 +63,7 @@ def read(source: Source) -> Iterator[Sample]:
             continue
         annotations: list[Annotation] = []
         for position, row in rows[image["id"]]:
+            crowds += row.get("iscrowd") in (1, True)
             place = f"{path}: annotations[{position}] (id {row.get('id')!r:.40}, {printable(name)})"
             try:
                 annotations.append(_annotation(row, size_hw, categories, labelled, place))
@@ -79,6 +83,8 @@ def read(source: Source) -> Iterator[Sample]:
             labels=_labels(image.get("labels")),
             where=where,
         )
+    if crowds:  # Datumaro marks every mask so
+        source.on_note(f"{path}: {crowds} annotations are iscrowd, which evaluation passes over")
 
 
 def _checked(document: Any, path: Path) -> dict[str, list[Any]]:
@@ -140,8 +146,10 @@ def _picture(image: Raw, pictures: Pictures, where: str) -> tuple[str, Path]:
     return name, pictures.find(name)
 
 
-def _size_hw(image: Raw, where: str) -> tuple[int, int]:
+def _size_hw(image: Raw, where: str) -> tuple[int, int] | None:
     height, width = image.get("height"), image.get("width")
+    if height == width and height in (None, 0, -1):  # which VIA exports
+        return None
     if not (is_side(height) and is_side(width)):
         raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
     return height, width
@@ -207,6 +215,8 @@ def _outline(segmentation: object, size_hw: tuple[int, int], where: str) -> tupl
     if segmentation is None or segmentation in ([], [[]]):
         return (), None
     if isinstance(segmentation, list):
+        if is_number(segmentation[0]):  # VIA's, one polygon without the list around it
+            segmentation = [segmentation]
         polygons = []
         for index, points in enumerate(segmentation):
             if not isinstance(points, list):
@@ -223,7 +233,7 @@ def _outline(segmentation: object, size_hw: tuple[int, int], where: str) -> tupl
 
 def _box(bbox: object, polygons: tuple[Polygon, ...], rle: Mask | None, size_hw: tuple[int, int], where: str) -> Box:
     """The box as `xyxy`: the file's where it gives one, else the outline's."""
-    if bbox is None and polygons:
+    if bbox in (None, [None] * 4) and polygons:
         return polygons_to_box(polygons)
     if bbox is None and rle is not None:
         box = rle_to_box(rle)

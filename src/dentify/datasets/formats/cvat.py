@@ -48,7 +48,8 @@ def read(source: Source) -> Iterator[Sample]:
             continue
         match element.tag:
             case "label" if element.find("name") is not None and element.find("parent") is None:
-                named.append((element.findtext("name") or "").strip())
+                if element.findtext("type") != "tag":  # those are of whole photos alone
+                    named.append((element.findtext("name") or "").strip())
             case "track":
                 source.on_note(f"{source.path}: tracks are left out: they belong to a video's frames")
                 track = False
@@ -77,7 +78,7 @@ def _used_labels(source: Source) -> set[str]:
     for event, element in iterate_xml(source.path, source.settings):
         root = element if root is None else root
         if event == "end" and element.tag == "image":
-            used.update(str(shape.get("label")) for shape in element if shape.get("label"))
+            used.update(str(shape.get("label")) for shape in element if shape.get("label") and shape.tag != "tag")
             root.clear()
     return used
 

@@ -32,6 +32,7 @@ from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
 _OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
+_CHECK = "check"  # our writer's choice for what to look at first
 
 Result = Mapping[str, Any]
 
@@ -76,7 +77,10 @@ def _sample(
     choices: list[str] = []
     outlined_ids = {_id(result) for result in results if _kind(result) in _OUTLINES} - {None}
     named = {_id(result): _labels(result) for result in results if _kind(result) == ""}
-    chosen = {_id(result): _choices(result) for result in results if _kind(result) == "choices"}
+    chosen: dict[str | None, list[str]] = {}
+    for result in results:
+        if _kind(result) == "choices":
+            chosen.setdefault(_id(result), []).extend(_choices(result))
     for number, result in enumerate(results):
         place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
         value, kind = result.get("value"), _kind(result)
@@ -103,6 +107,7 @@ def _sample(
                 id=_id(result),
                 score=float(score) if is_number(score) and 0 <= score <= 1 and result.get("_predicted") else None,
                 severity=next((level for word in words if (level := severity_word(word))), None),
+                check=_CHECK in words,
             )
             for label in labels
         ]
@@ -370,7 +375,7 @@ def _regions(annotation: Annotation, index: int, size_hw: tuple[int, int], outpu
             choices = {"from_name": "severity", "type": "choices", "value": {**value, "choices": [annotation.severity]}}
             yield {**region, **choices}
         if annotation.check:
-            yield {**region, "from_name": "check", "type": "choices", "value": {**value, "choices": ["check"]}}
+            yield {**region, "from_name": _CHECK, "type": "choices", "value": {**value, "choices": [_CHECK]}}
 
 
 def _configuration(names: Sequence[str], photo_labels: Sequence[str]) -> str:
@@ -382,7 +387,7 @@ def _configuration(names: Sequence[str], photo_labels: Sequence[str]) -> str:
             colour = "#{:02x}{:02x}{:02x}".format(*(part_colour(label) if kind_of(label) == "part" else damage_colour(label)))
             lines.append(f'    <Label value={quoteattr(xml_text(label))} background="{colour}"/>')
         lines.append(f"  </{control}>")
-    choices = (("severity", SEVERITY_LEVELS, True), ("check", ("check",), True), ("photo", photo_labels, False))
+    choices = (("severity", SEVERITY_LEVELS, True), (_CHECK, (_CHECK,), True), ("photo", photo_labels, False))
     for name, options, of_region in choices:
         if options:
             region = ' perRegion="true"' if of_region else ' choice="multiple"'

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from dentify.assessment import Mask
-from dentify.datasets.documents import read_json
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
@@ -28,6 +27,8 @@ from dentify.imaging.decode import decode_label_map
 from dentify.imaging.masks import crop_to_rle, rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
 
+_EXPECTED = "LabelMe: expected an object with imagePath and shapes"
+
 
 def is_labelme(document: object) -> bool:
     """Whether a JSON document is LabelMe's."""
@@ -36,30 +37,20 @@ def is_labelme(document: object) -> bool:
 
 def read(source: Source) -> Iterator[Sample]:
     """Photos and their shapes, one by one, by the names of the JSON files."""
-    labelled = frozenset(_names(source))
+    # what is not on a photo, but is named by a file, is absent there and not unknown
+    labelled = frozenset(name for _, document in source.silent().documents(is_labelme, _EXPECTED) for name in _names(document))
     pictures = Pictures([source.images or source.root], source.images or source.root)
-    for path in source.files:
+    for path, document in source.documents(is_labelme, _EXPECTED):
         try:
-            document = read_json(path, source.settings)
-            if not is_labelme(document) and len(source.files) == 1:
-                raise DatasetError(f"{path}: not LabelMe: expected an object with imagePath and shapes")
-            if is_labelme(document):  # other JSON may lie in between
-                yield _sample(path, document, labelled, pictures, source)
+            yield _sample(path, document, labelled, pictures, source)
         except DatasetError as error:
             source.refuse(error)
 
 
-def _names(source: Source) -> set[str]:
-    """Every label that the files use: what is not on a photo then is absent, not unknown."""
-    names: set[str] = set()
-    for path in source.files:
-        try:
-            document = read_json(path, source.settings)
-        except DatasetError:
-            continue  # told when its turn comes
-        shapes = document["shapes"] if is_labelme(document) else []
-        names.update(one["label"] for one in shapes if isinstance(one, dict) and isinstance(one.get("label"), str))
-    return names - {""}
+def _names(document: Mapping[str, Any]) -> Iterator[str]:
+    """Every label that a file uses."""
+    shapes = (one for one in document["shapes"] if isinstance(one, dict))
+    yield from (label for one in shapes if isinstance(label := one.get("label"), str) and label)
 
 
 def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:

@@ -1,8 +1,9 @@
-"""VGG Image Annotator, versions 1 and 2: projects, and exports as JSON or CSV.
+"""VGG Image Annotator, versions 1 to 3: projects, and exports as JSON or CSV.
 
 Regions come as a list or, from version 1, as a dict; files as a dict by name and size or, from other tools, as a list. Which of
 the annotators' own attributes names the type is told by the label map's `attribute`, else by the likeliest name. A file without a
-value for it has `unnamed` regions. A polyline is read as the outline that it closes to, circles and ellipses become polygons.
+value for it has `unnamed` regions. What our own writer says beside the type is read back. A polyline is read as the outline that
+it closes to, circles and ellipses become polygons.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from dentify.assessment import Box
 from dentify.datasets.documents import read_csv
+from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
 from dentify.datasets.output import Output, outline_polygons
@@ -34,8 +37,10 @@ from dentify.taxonomy import SEVERITY_LEVELS
 _TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category", "name", "object", "object_name", "names")
 _GENERAL_ATTRIBUTES = tuple(name for name in _TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
 _SEVERITY_ATTRIBUTES = ("severity", "level", "grade")
+_OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the type and severity, by our writer
 _CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
 _TICKS = frozenset({"1", "true", "yes", "x"})
+_CHECK, _BETWEEN_LABELS = "yes", ", "
 _UNDEFINED = re.compile(r":\s*undefined\s*(?=[,}])")  # which version 2 writes for what was not filled in
 
 
@@ -46,12 +51,13 @@ class _File:
     name: str
     where: str
     regions: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=list)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     embedded: str = ""
 
 
 def is_via(document: object) -> bool:
     """Whether a JSON document is VIA's: a project, or files with regions."""
-    if isinstance(document, dict) and isinstance(document.get("_via_img_metadata"), dict | list):
+    if is_via3(document) or (isinstance(document, dict) and isinstance(document.get("_via_img_metadata"), dict | list)):
         return True
     rows = _rows(document)
     first = next((row for _, row in rows if isinstance(row, dict)), None)
@@ -65,12 +71,13 @@ def is_via_csv(columns: Sequence[str]) -> bool:
 
 def read(source: Source) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
-    project = source.document if isinstance(source.document, dict) else {}
-    files = _csv_files(source) if source.document is None else _json_files(source)
-    attribute = source.attribute or _type_attribute(attributes for file in files for _, _, attributes in file.regions)
-    options = _options(project, attribute)
+    document = _of_version_2(source)
+    project = document if isinstance(document, dict) else {}
+    files = _csv_files(source) if document is None else _json_files(document, source)
+    choices = _choices(project)
+    attribute = source.attribute or _type_attribute((said for file in files for _, _, said in file.regions), choices)
     used = {word for file in files for _, _, attributes in file.regions for word in _words_of(attributes, attribute)}
-    labelled = frozenset(options or used)
+    labelled = frozenset(choices.get(attribute) or used)
     split = source.split_of(source.path)
     pictures = source.pictures()
     for file in files:
@@ -101,6 +108,7 @@ def read(source: Source) -> Iterator[Sample]:
                     box_xyxy=box,
                     polygons=() if polygon is None else (polygon,),
                     severity=_severity(attributes, attribute),
+                    **_own_facts(attributes, attribute),
                 )
                 for word in _words_of(attributes, attribute)
             ]
@@ -110,9 +118,23 @@ def read(source: Source) -> Iterator[Sample]:
             size_hw=size_hw,
             annotations=tuple(annotations),
             labelled=labelled,
+            source=_text(file.attributes, "source"),
+            group=_text(file.attributes, "group"),
             split=split,
+            labels=tuple(label for label in (_text(file.attributes, "labels") or "").split(_BETWEEN_LABELS) if label),
             where=file.where,
         )
+
+
+def _of_version_2(source: Source) -> Any:
+    """The document as versions 1 and 2 have it; `None` of a CSV."""
+    if not is_via3(source.document):
+        return source.document
+
+    def refuse(place: str, error: DatasetError) -> None:
+        source.refuse(DatasetError(f"{source.path}: {place}: {error}", kind=error.kind))
+
+    return to_version_2(source.document, refuse, lambda text: source.on_note(f"{source.path}: {text}"))
 
 
 def _rows(document: object) -> Iterable[tuple[str, Any]]:
@@ -125,9 +147,9 @@ def _rows(document: object) -> Iterable[tuple[str, Any]]:
     return []
 
 
-def _json_files(source: Source) -> list[_File]:
+def _json_files(document: object, source: Source) -> list[_File]:
     files = []
-    for key, row in _rows(source.document):
+    for key, row in _rows(document):
         where = f"{source.path}: {printable(key)}"
         try:
             files.append(_json_file(row, where, source))
@@ -140,14 +162,13 @@ def _json_file(row: object, where: str, source: Source) -> _File:
     if not isinstance(row, dict) or not isinstance(row.get("filename"), str) or not row["filename"]:
         raise DatasetError(f"{where}: expected an object with filename and regions, got {row!r:.60}")
     regions = row.get("regions") or []
-    if isinstance(regions, dict):
-        regions = list(regions.values())
-    if not isinstance(regions, list):
+    if not isinstance(regions, list | dict):
         raise DatasetError(f"{where}: regions must be a list or an object, got {regions!r:.40}")
-    embedded = row.get("base64_img_data")
+    embedded, said = row.get("base64_img_data"), row.get("file_attributes")
     file = _File(row["filename"], where, embedded=embedded if isinstance(embedded, str) else "")
-    for index, region in enumerate(regions):
-        place = f"{where}: regions[{index}]"
+    file.attributes = said if isinstance(said, dict) else {}
+    for index, region in regions.items() if isinstance(regions, dict) else enumerate(regions):
+        place = f"{where}: regions[{printable(str(index)):.40}]"
         shape = region.get("shape_attributes") if isinstance(region, dict) else None
         attributes = (region.get("region_attributes") or {}) if isinstance(region, dict) else None
         if not isinstance(shape, dict) or not isinstance(attributes, dict):
@@ -168,6 +189,7 @@ def _csv_files(source: Source) -> list[_File]:
         file = files.setdefault(name, _File(name, where))
         try:
             shape, attributes = (_json_cell(row[column], f"{where}: {column}") for column in sorted(_CSV_COLUMNS, reverse=True))
+            file.attributes = _json_cell(row.get("file_attributes") or "", f"{where}: file_attributes")
         except DatasetError as error:
             source.refuse(error)
             continue
@@ -186,26 +208,26 @@ def _json_cell(cell: str, where: str) -> dict[str, Any]:
     return value
 
 
-def _type_attribute(regions: Iterable[Mapping[str, Any]]) -> str:
+def _type_attribute(regions: Iterable[Mapping[str, Any]], choices: Iterable[str]) -> str:
     """The attribute that most likely names the type: one with a telling name, else the one that is filled in most often."""
     filled: Counter[str] = Counter()
     for attributes in regions:
         filled.update(key for key, value in attributes.items() if _words(value) != [UNNAMED])
     for name in _TYPE_ATTRIBUTES:
-        for key in filled:
+        for key in (*filled, *(choices if not filled else ())):
             if key.strip().casefold().replace(" ", "_") == name:
                 return key
-    others = {key: count for key, count in filled.items() if key.casefold() not in _SEVERITY_ATTRIBUTES}
+    beside = (*_SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES)
+    others = {key: count for key, count in filled.items() if key.casefold() not in beside}
     return max(others, key=lambda key: others[key], default="")
 
 
-def _options(project: Mapping[str, Any], attribute: str) -> list[str]:
-    """What a project lets annotators choose from, where it does."""
+def _choices(project: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By attribute of regions: what a project lets annotators choose from, where it does."""
     attributes = project.get("_via_attributes")
     region = attributes.get("region") if isinstance(attributes, dict) else None
-    one = region.get(attribute) if isinstance(region, dict) else None
-    options = one.get("options") if isinstance(one, dict) else None
-    return [str(option) for option in options if str(option)] if isinstance(options, dict) else []
+    given = {key: one.get("options") for key, one in region.items() if isinstance(one, dict)} if isinstance(region, dict) else {}
+    return {key: [str(word) for word in options if str(word)] for key, options in given.items() if isinstance(options, dict)}
 
 
 def _words(value: object) -> list[str]:
@@ -239,6 +261,25 @@ def _severity(attributes: Mapping[str, Any], type_attribute: str) -> str | None:
         if key != type_attribute and key.casefold() in _SEVERITY_ATTRIBUTES and isinstance(value, str):
             return severity_word(value)
     return None
+
+
+def _own_facts(attributes: Mapping[str, Any], type_attribute: str) -> dict[str, Any]:
+    """What our writer says beside type and severity; another's `confidence` may be no number, and says nothing then."""
+    said = {key: text for key in _OWN_ATTRIBUTES if key != type_attribute and (text := _text(attributes, key))}
+    try:
+        score = float(said.get("confidence", "nan"))
+    except ValueError:
+        score = math.nan
+    return {
+        "original": said.get("original"),
+        "score": score if 0 <= score <= 1 else None,
+        "check": said.get("check") == _CHECK,
+    }
+
+
+def _text(attributes: Mapping[str, Any], key: str) -> str | None:
+    value = attributes.get(key)
+    return value if isinstance(value, str) and value else None
 
 
 def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str) -> tuple[Box, Polygon | None]:
@@ -293,24 +334,41 @@ def _embedded(file: _File) -> bytes:
 
 def write(samples: Iterable[Sample], output: Output) -> None:
     """A project of version 2 a split (`via_project.json` without splits) and `images/`, to be opened in `via.html`."""
-    entries: dict[str, dict[str, Any]] = {}
-    for sample in samples:
-        stem = "via_project" if sample.split is None else output.split_name(sample.split, taken=("via_project",))
-        name = output.picture(sample)
-        regions = [region for annotation in sample.annotations for region in _regions(annotation, output)]
-        file_attributes = {key: value for key in ("source", "group") if (value := getattr(sample, key)) is not None}
-        if sample.labels:
-            file_attributes["labels"] = ", ".join(sample.labels)
-        size = output.file_size(f"images/{name}")
-        entry = {"filename": name, "size": size, "regions": regions, "file_attributes": file_attributes}
-        entries.setdefault(stem, {})[f"{name}{size}"] = entry
-        output.lose_all_but(sample, "severity", "score", "check", "original", "labels", "source")
-    for stem, metadata in (entries or {"via_project": {}}).items():
-        output.text(f"{stem}.json", json.dumps(_project(metadata, output), ensure_ascii=False))
+    projects: dict[str, tuple[TextIO, list[str]]] = {}
+    with ExitStack() as stack:
+
+        def open_project(stem: str) -> tuple[TextIO, list[str]]:
+            stream = stack.enter_context(output.stream(f"{stem}.json"))
+            stream.write('{"_via_img_metadata":{')
+            return stream, []
+
+        for sample in samples:
+            stem = "via_project" if sample.split is None else output.split_name(sample.split, taken=("via_project",))
+            if stem not in projects:
+                projects[stem] = open_project(stem)
+            stream, keys = projects[stem]
+            name = output.picture(sample)
+            regions = [region for annotation in sample.annotations for region in _regions(annotation, output)]
+            file_attributes = {key: value for key in ("source", "group") if (value := getattr(sample, key)) is not None}
+            if sample.labels:
+                file_attributes["labels"] = _BETWEEN_LABELS.join(sample.labels)
+            size = output.file_size(f"images/{name}")
+            entry = {"filename": name, "size": size, "regions": regions, "file_attributes": file_attributes}
+            stream.write(",\n" if keys else "\n")
+            stream.write(f"{_json(f'{name}{size}')}:{_json(entry)}")
+            keys.append(f"{name}{size}")
+            output.lose_all_but(sample, "severity", "score", "check", "original", "labels", "source")
+        for stream, keys in projects.values() or [open_project("via_project")]:
+            rest = _project(output) | {"_via_image_id_list": keys}
+            stream.write(f"\n}},{_json(rest).removeprefix('{')}\n")
 
 
-def _project(metadata: Mapping[str, Any], output: Output) -> dict[str, Any]:
-    """Version 2 shows a project only when its settings and attributes are there as well."""
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _project(output: Output) -> dict[str, Any]:
+    """Settings and attributes, without which version 2 shows no project."""
 
     def choice(options: Iterable[str]) -> dict[str, Any]:
         return {"type": "dropdown", "description": "", "options": dict.fromkeys(options, ""), "default_options": {}}
@@ -318,8 +376,8 @@ def _project(metadata: Mapping[str, Any], output: Output) -> dict[str, Any]:
     def text() -> dict[str, Any]:
         return {"type": "text", "description": "", "default_value": ""}
 
-    region = {"type": choice(output.names), "severity": choice(SEVERITY_LEVELS), "original": text()}
-    region |= {"confidence": text(), "check": text()}
+    region = {"type": choice(output.names), "severity": choice(SEVERITY_LEVELS)}
+    region |= {key: text() for key in _OWN_ATTRIBUTES}
     shown = {"region_label": "type", "region_color": "type", "on_image_annotation_editor_placement": "NEAR_REGION"}
     core = {"buffer_size": 18, "filepath": {}, "default_filepath": "images/"}
     return {
@@ -328,10 +386,8 @@ def _project(metadata: Mapping[str, Any], output: Output) -> dict[str, Any]:
             "core": core,
             "project": {"name": "dentify"},
         },
-        "_via_img_metadata": metadata,
         "_via_attributes": {"region": region, "file": {key: text() for key in ("source", "group", "labels")}},
         "_via_data_format_version": "2.0.10",
-        "_via_image_id_list": list(metadata),
     }
 
 
@@ -342,7 +398,7 @@ def _regions(annotation: Annotation, output: Output) -> Iterator[dict[str, Any]]
     if annotation.score is not None:
         attributes["confidence"] = f"{annotation.score:.4f}"
     if annotation.check:
-        attributes["check"] = "yes"
+        attributes["check"] = _CHECK
     if not annotation.has_mask:
         x_min, y_min, x_max, y_max = annotation.box_xyxy
         shape: dict[str, Any] = {"name": "rect", "x": x_min, "y": y_min, "width": x_max - x_min, "height": y_max - y_min}
