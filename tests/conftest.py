@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,17 @@ def shared_data() -> Path:
 def examples() -> Path:
     """The project's own photos (CC0)."""
     return ROOT / "examples"
+
+
+@pytest.fixture
+def no_root() -> Iterator[None]:
+    """Root may do everything, so its tests run as nobody in the current folder."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("needs rights as on Unix")
+    is_root = os.geteuid() == 0
+    if is_root:
+        Path().chmod(0o777)
+        os.seteuid(65534)
+    yield
+    if is_root:
+        os.seteuid(0)

@@ -281,20 +281,6 @@ def test_a_folder_that_cannot_be_made_is_told() -> None:
     assert str(told.value) == "/proc/out: cannot be written: No such file or directory"
 
 
-@pytest.fixture
-def no_root() -> Iterator[None]:
-    """Root may do everything, so its tests run as nobody in the current folder."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("needs rights as on Unix")
-    is_root = os.geteuid() == 0
-    if is_root:
-        Path().chmod(0o777)
-        os.seteuid(65534)
-    yield
-    if is_root:
-        os.seteuid(0)
-
-
 @pytest.mark.usefixtures("no_root")
 def test_a_folder_without_rights_is_told() -> None:
     Path("out").mkdir(mode=0o500)

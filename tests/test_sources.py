@@ -11,7 +11,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import pytest
@@ -113,20 +113,6 @@ def test_an_unreadable_file_says_why_and_the_others_go_on() -> None:
     Path("photos/a.jpg").symlink_to("a.jpg")
     why = os.strerror(40) if sys.platform == "linux" else "Too many levels of symbolic links"
     assert found("photos") == {"a.jpg": f"photos/a.jpg: cannot be read: {why}", "b.jpg": JPEG}
-
-
-@pytest.fixture
-def no_root() -> Iterator[None]:
-    """Root may do everything, so its tests run as nobody in the current folder."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("needs rights as on Unix")
-    is_root = os.geteuid() == 0
-    if is_root:
-        Path().chmod(0o777)
-        os.seteuid(65534)
-    yield
-    if is_root:
-        os.seteuid(0)
 
 
 @pytest.mark.usefixtures("no_root")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
-from dentify.datasets import Annotation, LabelMap, Sample, open_dataset
-from dentify.datasets.convert import WRITABLE, names_in, write_dataset
+from dentify.datasets import Annotation, Sample
+from dentify.datasets.convert import WRITABLE, write_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import polygons_to_mask, rle_decode, rle_encode, rle_to_box
-from dentify.imaging.polygons import polygons_to_box
+from written_samples import HEIGHT, TRIANGLE, WIDTH, annotation, sample, written
 
-WIDTH, HEIGHT = 64, 48
 OUTLINED = tuple(name for name in WRITABLE if name != "masks")  # formats that hold outlines and not pixels
-TRIANGLE = np.array([[2.25, 3.5], [20.5, 4.0], [10.0, 30.75]])
 Polygon = Any
-
-
-def annotation(name: str = "dent", *polygons: Polygon, **facts: Any) -> Annotation:
-    polygons = polygons or (TRIANGLE,)
-    return Annotation(name, polygons_to_box(polygons), polygons, **facts)
 
 
 def masked(mask: Any, name: str = "dent", **facts: Any) -> Annotation:
@@ -42,27 +34,6 @@ def masked(mask: Any, name: str = "dent", **facts: Any) -> Annotation:
     box = rle_to_box(rle)
     assert box is not None
     return Annotation(name, box, rle=rle, **facts)
-
-
-def png(number: int = 0) -> bytes:
-    """A picture like no other."""
-    data = io.BytesIO()
-    Image.new("RGB", (WIDTH, HEIGHT), (number % 256, number // 256, 7)).save(data, "PNG")
-    return data.getvalue()
-
-
-def sample(name: str = "a.png", *annotations: Annotation, number: int = 0, **facts: Any) -> Sample:
-    """A photo on which a dent was looked for, in `train`, that says nothing else."""
-    facts = {"labelled": frozenset({"dent"}), "split": "train", "size_hw": (HEIGHT, WIDTH)} | facts
-    return Sample(facts.pop("image", png(number)), name, annotations=annotations, **facts)
-
-
-def written(samples: Sequence[Sample], to: str, out: Path, **options: Any) -> tuple[Counter[str], list[Sample]]:
-    """What is lost in a format, and what is read back from it, in the source's words and the order of names."""
-    shutil.rmtree(out, ignore_errors=True)
-    lost = write_dataset(samples, out, to, names=options.pop("names", names_in(samples)), **options)
-    back = open_dataset(out, input_format=to, labels=LabelMap(others="kept"))
-    return lost, sorted(back, key=lambda one: one.name)
 
 
 @pytest.fixture(scope="module")
