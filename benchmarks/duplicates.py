@@ -41,7 +41,7 @@ def cut(image: Photo, top: float, bottom: float, left: float, right: float) -> P
     return image[round(height * top) : height - round(height * bottom), round(width * left) : width - round(width * right)]
 
 
-def turned(image: Photo, degrees: float) -> Photo:
+def tilted(image: Photo, degrees: float) -> Photo:
     """The photo turned around its middle, black where nothing of it comes to lie."""
     height, width = image.shape[:2]
     around = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
@@ -58,8 +58,9 @@ COPIES: dict[str, Callable[[Photo], Photo]] = {
     "5 % cropped off one side": lambda image: encoded(cut(image, 0, 0, 0.05, 0)),
     "5 % cropped off two sides": lambda image: encoded(cut(image, 0.05, 0, 0, 0.05)),
     "cropped and mirrored": lambda image: encoded(np.ascontiguousarray(cut(image, 0.05, 0, 0.05, 0)[:, ::-1])),
-    "turned by 2°": lambda image: encoded(turned(image, 2)),
-    "turned by 5°": lambda image: encoded(turned(image, 5)),
+    "tilted by 2°": lambda image: encoded(tilted(image, 2)),
+    "tilted by 5°": lambda image: encoded(tilted(image, 5)),
+    "tilted by 8°": lambda image: encoded(tilted(image, 8)),
     "brighter": lambda image: encoded(np.clip(image * 1.2 + 10, 0, 255).astype(np.uint8)),
 }
 
@@ -96,7 +97,11 @@ def compare(prints: list[Fingerprint], count: int) -> float:
     """Seconds to find the duplicates of so many photos."""
     chance = np.random.default_rng(0)
     made_up = [
-        Fingerprint(str(number), chance.integers(0, 2**63, 6, dtype=np.uint64), chance.integers(0, 256, (48, 48), dtype=np.uint8))
+        Fingerprint(
+            str(number),
+            chance.integers(0, 2**63, prints[0].hashes.shape, dtype=np.uint64),
+            chance.integers(0, 256, (48, 48), dtype=np.uint8),
+        )
         for number in range(count - len(prints))
     ]
     started = time.perf_counter()

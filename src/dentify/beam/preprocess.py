@@ -69,7 +69,7 @@ def preprocess(
         write: `images/…`, or WebDataset shards of `shard_size` pictures.
         shard_size: pictures in a shard.
         drop: leave out near-duplicates, files that are the same alone, or nothing. Near ones take time that grows with the square
-            of their number: 20,000 photos half a minute, on one worker.
+            of their number: 20,000 photos a minute, on one worker.
         pictures_only: leave labels alone.
         input_format: the data set's format; without it the files tell.
         images: folder of its pictures; without it they are looked for where tools put them.
