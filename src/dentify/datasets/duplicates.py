@@ -223,7 +223,7 @@ def _likeness(laid: NDArray[np.uint8], under: NDArray[np.uint8]) -> float:
     return float(max(rows[:, :, : _SHIFT + 1].max(), rows[:, :, -_SHIFT:].max()))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _spectra(thumb: bytes) -> NDArray[np.complex128]:
     """The spectra of a thumbnail at each scale and tilt, ready to be laid over another's."""
     grey = np.frombuffer(thumb, np.uint8).reshape(_THUMB_SIDE, _THUMB_SIDE)

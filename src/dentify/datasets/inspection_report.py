@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from dentify.datasets.inspection import Inspected, Inspection, Problem, Spread
-from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.sample import Annotation, Sample, kind_of
 from dentify.errors import DatasetError, ImageError, MissingExtraError, OutputError, printable
 from dentify.imaging.decode import Photo, decode_photo
 from dentify.imaging.draw import encode_jpeg
@@ -126,7 +126,7 @@ def draw_sample(sample: Sample, *, side: int = _PICTURE_SIDE, settings: Settings
 
 
 def _draw_annotation(canvas: Photo, annotation: Annotation, photo_hw: tuple[int, int]) -> None:
-    colour = _colour(annotation)
+    colour = _colour(annotation.name)
     rims = list(annotation.polygons)
     if annotation.rle is not None and annotation.rle.size == photo_hw:
         outer, holes = rle_to_polygons(annotation.rle)
@@ -140,8 +140,8 @@ def _draw_annotation(canvas: Photo, annotation: Annotation, photo_hw: tuple[int,
     cv2.polylines(canvas, points, True, colour, 1, cv2.LINE_AA, 3)
 
 
-def _colour(annotation: Annotation) -> RGB:
-    return part_colour(annotation.name) if annotation.kind == "part" else damage_colour(annotation.name)
+def _colour(name: str) -> RGB:
+    return part_colour(name) if kind_of(name) == "part" else damage_colour(name)
 
 
 def _head(inspection: Inspection) -> str:
@@ -280,7 +280,8 @@ def _example_rows(inspected: Inspected, settings: Settings) -> Iterator[str]:
     for name in names[:MOST_TYPES]:
         pictures = "".join(_figure(sample, sample.name, settings) for sample in inspected.examples.get(name, []))
         if pictures:
-            yield f"<h2>{_text(name)}</h2><div class=row>{pictures}</div>"
+            colour = "#{:02x}{:02x}{:02x}".format(*_colour(name))  # of its outlines
+            yield f'<h2 class=type style="border-color: {colour}">{_text(name)}</h2><div class=row>{pictures}</div>'
     if len(names) > MOST_TYPES:
         yield f"<p class=note>… and {len(names) - MOST_TYPES} more types, which neither plots nor photos show</p>"
 
@@ -324,6 +325,7 @@ body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200
 h1 {{ font-size: 1.3rem; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
 pre {{ background: #f4f5f7; padding: .8rem; overflow-x: auto; font-size: 13px; }}
+.type {{ border-left: .6rem solid; padding-left: .5rem; }}
 .note {{ color: #6b4e00; }}
 .row {{ display: flex; flex-wrap: wrap; gap: .6rem; }}
 figure {{ margin: 0; max-width: 280px; }}
