@@ -83,7 +83,7 @@ def test_without_a_command_help_is_shown(dentify: Dentify) -> None:
         (["inspect", "data", "--overwrite"], "--overwrite needs -o: standard output keeps nothing"),
         (
             ["inspect", "data", "--input-format", "cocos"],
-            "'cocos' is no format; known are coco, cvat, via, label_studio, vehide,",
+            "'cocos' is no format; known are coco, cvat, via, label_studio, datumaro,",
         ),
         (["inspect", "data", "--workers", "0"], "--workers"),
         (["convert", "data", "out"], "Missing option '--to'"),

@@ -105,6 +105,8 @@ EXPORTS = {
     "datumaro-cvat": Export("cvat", "polygons"),  # the two polygons of damage 3 are joined again by their `group_id`
     "datumaro-cvat_boxes": Export("cvat", "boxes"),
     "datumaro-cvat_masks": Export("cvat", "masks"),
+    "datumaro-own": Export("datumaro", "polygons", splits="train train val"),  # the two of damage 3 share a group
+    "datumaro-own_masks": Export("datumaro", "masks", splits="train train val"),  # and boxes in the same groups
     "datumaro-label_me": Export("voc", "pieces", photos="00 04", splits="train train"),
     "datumaro-voc": Export("voc", "boxes", photos="00 05", splits="train val"),  # polygons are but boxes in the XML
     "datumaro-voc_one_based": Export("voc", "boxes", 1.0, photos="00 05", splits="train val"),  # whole numbers from 1

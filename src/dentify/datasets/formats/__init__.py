@@ -16,6 +16,7 @@ from dentify.datasets.formats import (
     coco,
     createml,
     cvat,
+    datumaro,
     folders,
     label_studio,
     labelme,
@@ -67,6 +68,7 @@ FORMATS: dict[str, Format] = {
     "label_studio": Format(
         "Label Studio JSON", label_studio.read, is_json=label_studio.is_label_studio, write=label_studio.write
     ),
+    "datumaro": Format("Datumaro JSON", datumaro.read, is_json=datumaro.is_datumaro),
     "vehide": Format("VehiDE JSON", vehide.read, is_json=vehide.is_vehide),
     "aihub": Format("AI Hub JSON", aihub.read, is_json=aihub.is_aihub, one_a_picture=True),
     "labelme": Format("LabelMe JSON", labelme.read, is_json=labelme.is_labelme, one_a_picture=True),

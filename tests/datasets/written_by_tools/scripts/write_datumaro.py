@@ -39,6 +39,8 @@ def main() -> None:
     export(boxes(), "voc_one_based", "voc_detection", coordinate_mode="voc-one-based")
     export(masks(), "camvid", "camvid")
     export(masks(), "camvid_indexed", "camvid", apply_colormap=False)
+    export(polygons(), "own", "datumaro")
+    export(masks(name="truth_with_hole.json"), "own_masks", "datumaro")
     with tempfile.TemporaryDirectory() as folder:
         export(by_class(Path(folder)), "imagenet", "imagenet", save_media=True)
         export(by_class(Path(folder)), "imagenet_splits", "imagenet_with_subset_dirs", save_media=True)

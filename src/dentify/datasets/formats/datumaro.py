@@ -1,0 +1,173 @@
+"""Datumaro's own JSON, which CVAT exports, too: a file a split with labels, items and their annotations.
+
+Polygons of one group and label are one thing in several pieces; the box of a group that has an outline says nothing new. Labels
+without a place are of the whole photo. Points, captions, cuboids and lines are left out with a note.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dentify.datasets.labels import severity_word
+from dentify.datasets.outlines import (
+    check_box,
+    check_mask_size,
+    check_points,
+    check_runs,
+    is_int,
+    is_line,
+    is_number,
+    is_side,
+)
+from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.sample import UNNAMED, Annotation, Sample, join_pieces
+from dentify.datasets.source import Source
+from dentify.errors import DatasetError, printable
+from dentify.imaging.masks import rle_to_box
+from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+
+_LEFT_OUT = ("points", "caption", "cuboid_2d", "cuboid_3d", "rotated_bbox", "feature_vector", "hash_key")
+_SUFFIXES = ("", ".jpg", ".jpeg", ".png")  # of pictures that are told by their id alone
+
+Raw = Mapping[str, Any]
+
+
+def is_datumaro(document: object) -> bool:
+    """Whether a JSON document is Datumaro's own."""
+    return isinstance(document, dict) and isinstance(document.get("items"), list) and isinstance(document.get("categories"), dict)
+
+
+def read(source: Source) -> Iterator[Sample]:
+    """Photos and their annotations, one by one, in the order of the file."""
+    if not is_datumaro(source.document):
+        raise DatasetError(f"{source.path}: not Datumaro: expected an object with categories and items")
+    names = _names(source.document["categories"], source)
+    split = source.split_of(source.path) or (source.path.stem if source.path.stem != "default" else None)
+    pictures = source.pictures()
+    for index, item in enumerate(source.document["items"]):
+        try:
+            yield _sample(item, f"{source.path}: items[{index}]", names, split, pictures, source)
+        except DatasetError as error:
+            source.refuse(error)
+
+
+def _names(categories: Raw, source: Source) -> list[str]:
+    label = categories.get("label")
+    rows = label.get("labels") if isinstance(label, dict) else None
+    names = [row.get("name") if isinstance(row, dict) else None for row in rows] if isinstance(rows, list) else []
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or not name:
+            raise DatasetError(f"{source.path}: categories.label.labels[{index}]: needs a name, got {name!r:.40}")
+    return [str(name) for name in names]
+
+
+def _sample(item: object, where: str, names: list[str], split: str | None, pictures: Pictures, source: Source) -> Sample:
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
+        raise DatasetError(f"{where}: needs an id and annotations, got {item!r:.60}")
+    image = item["image"] if isinstance(item.get("image"), dict) else {}
+    given = image.get("path")
+    name = given if isinstance(given, str) and given else item["id"]
+    picture = next((path for suffix in _SUFFIXES if is_file(path := pictures.find(name + suffix))), pictures.find(name))
+    where = f"{where} ({printable(name)})"
+    size_hw = _size_hw(image.get("size"), where) or source.size_of(picture)
+    annotations: list[Annotation] = []
+    groups: list[object] = []
+    labels: list[str] = []
+    rows = item.get("annotations")
+    for index, row in enumerate(rows if isinstance(rows, list) else []):
+        place = f"{where}: annotations[{index}]"
+        try:
+            kind, label = _kind_and_label(row, names, place)
+            if kind == "label":
+                labels.append(label)
+                continue
+            if kind in _LEFT_OUT or (kind == "polyline" and is_line(_points(row, place))):
+                source.on_note(f"{source.path}: annotations of type {kind} are left out")
+                continue
+            annotations.append(_annotation(row, kind, label, size_hw, place, source))
+        except DatasetError as error:
+            source.refuse(error)
+            continue
+        groups.append(row.get("group") or None if is_int(row.get("group")) else None)
+    outlined = {(group, one.name) for one, group in zip(annotations, groups, strict=True) if one.has_mask and group is not None}
+    told = [
+        (one, group) for one, group in zip(annotations, groups, strict=True) if one.has_mask or (group, one.name) not in outlined
+    ]
+    return Sample(
+        image=picture,
+        name=name,
+        size_hw=size_hw,
+        annotations=join_pieces([one for one, _ in told], [group for _, group in told]),
+        labelled=frozenset(names),
+        split=split,
+        labels=tuple(labels),
+        where=where,
+    )
+
+
+def _size_hw(size: object, where: str) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    if not isinstance(size, list) or len(size) != 2 or not (is_side(size[0]) and is_side(size[1])):
+        raise DatasetError(f"{where}: size must be height and width, whole numbers above 0, got {size!r:.40}")
+    return size[0], size[1]
+
+
+def _kind_and_label(row: object, names: list[str], where: str) -> tuple[str, str]:
+    if not isinstance(row, dict) or not isinstance(row.get("type"), str):
+        raise DatasetError(f"{where}: needs a type, got {row!r:.60}")
+    number = row.get("label_id")
+    if number is None:
+        return row["type"], UNNAMED
+    if not is_int(number) or not 0 <= number < len(names):
+        raise DatasetError(f"{where}: label_id {number!r:.40} is none of the file's {len(names)} labels")
+    return row["type"], names[number]
+
+
+def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None, where: str, source: Source) -> Annotation:
+    attributes = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
+    said: dict[str, Any] = {"crowd": attributes.get("is_crowd") is True, "id": row["id"] if is_int(row.get("id")) else None}
+    said["severity"] = severity_word(str(attributes.get("severity") or ""))
+    match kind:
+        case "bbox":
+            bbox = row.get("bbox")
+            if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
+                raise DatasetError(f"{where}: needs a bbox of four numbers, got {bbox!r:.60}")
+            x, y, w, h = (float(value) for value in bbox)
+            return Annotation(label, check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox"), **said)
+        case "mask":
+            rle = row.get("rle")
+            size = _size_hw(rle.get("size"), f"{where}: rle") if isinstance(rle, dict) else None
+            if not isinstance(rle, dict) or size is None or size_hw not in (None, size):
+                raise DatasetError(f"{where}: needs an rle of its photo's size {size_hw}, got one of {size}")
+            check_mask_size(size, where, source.settings)
+            mask = check_runs(rle.get("counts"), size, where)
+            box = rle_to_box(mask)
+            assert box is not None
+            return Annotation(label, box, rle=mask, **said)
+        case "polygon" | "polyline":
+            polygon = _points(row, where)
+            if len(polygon) < 3:
+                raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
+            polygon = check_points(polygon, size_hw, where)
+        case "ellipse":
+            corners = _points(row, where)  # of the box around it
+            radii = np.diff(corners, axis=0) / 2
+            if radii.shape != (1, 2) or not (np.isfinite(radii).all() and radii.min() > 0 and radii.max() < 1e6):
+                raise DatasetError(f"{where}: an ellipse needs the corners of the box around it, got {row.get('points')!r:.60}")
+            (x, y), (radius_x, radius_y) = corners.mean(axis=0).tolist(), radii[0].tolist()
+            polygon = check_points(ellipse_to_polygon((x, y), (radius_x, radius_y)), size_hw, where, reach=math.inf)
+        case _:
+            raise DatasetError(f"{where}: type {kind!r:.40} is none of bbox, ellipse, label, mask, polygon, polyline")
+    return Annotation(label, polygons_to_box([polygon]), (polygon,), **said)
+
+
+def _points(row: Raw, where: str) -> Polygon:
+    points = row.get("points")
+    if not isinstance(points, list) or not all(is_number(value) for value in points) or len(points) % 2:
+        raise DatasetError(f"{where}: points must be numbers x, y, x, y …, got {points!r:.60}")
+    return np.array(points, np.float64).reshape(-1, 2)
