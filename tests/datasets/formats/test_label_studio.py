@@ -269,6 +269,16 @@ def test_a_file_that_is_cut_off_says_where(label_studio: Write) -> None:
         open_dataset(path)
 
 
+def test_a_cell_of_a_csv_that_is_no_json_is_told_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("annotation_id,annotator,id,image,label\n1,1,1,a.jpg,\n2,1,2,b.jpg,[1\n")
+    with pytest.raises(DatasetError, match=r"labels.csv: line 3: a cell is no JSON: '\[1'$"):
+        list(open_dataset(path, check_pictures=False))
+    errors: list[DatasetError] = []
+    (sample,) = open_dataset(path, check_pictures=False, on_invalid=errors.append)
+    assert (sample.name, sample.annotations, len(errors)) == ("a.jpg", (), 1)
+
+
 def test_another_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DatasetError, match=r"a.json: not Label Studio: expected a list of tasks"):

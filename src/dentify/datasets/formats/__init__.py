@@ -66,7 +66,11 @@ FORMATS: dict[str, Format] = {
     "cvat": Format("CVAT for images 1.1", cvat.read, xml_roots=("annotations",), write=cvat.write),
     "via": Format("VGG Image Annotator", via.read, is_json=via.is_via, is_csv=via.is_via_csv, write=via.write),
     "label_studio": Format(
-        "Label Studio JSON", label_studio.read, is_json=label_studio.is_label_studio, write=label_studio.write
+        "Label Studio JSON",
+        label_studio.read,
+        is_json=label_studio.is_label_studio,
+        is_csv=label_studio.is_label_studio_csv,
+        write=label_studio.write,
     ),
     "datumaro": Format("Datumaro JSON", datumaro.read, is_json=datumaro.is_datumaro),
     "vehide": Format("VehiDE JSON", vehide.read, is_json=vehide.is_vehide),

@@ -1,4 +1,4 @@
-"""Label Studio's JSON and JSON-MIN: percent coordinates, brush masks in its own run lengths, choices for whole photos.
+"""Label Studio's JSON, JSON-MIN and CSV: percent coordinates, brush masks in its own run lengths, choices for whole photos.
 
 Where several people labelled a photo, the ground truth is read, else the last annotation that was not cancelled; a photo without
 annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
@@ -6,6 +6,7 @@ annotations keeps its prediction, with its scores. Key points, relations and tex
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.datasets.documents import read_csv
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
@@ -47,17 +49,18 @@ def is_label_studio(document: object) -> bool:
     return "annotation_id" in first or "annotator" in first
 
 
+def is_label_studio_csv(columns: Sequence[str]) -> bool:
+    """Whether a CSV with these columns is Label Studio's: the short form, whose cells are JSON."""
+    return {"annotation_id", "annotator"} <= set(columns)
+
+
 def read(source: Source) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
-    if not isinstance(source.document, list):
-        raise DatasetError(f"{source.path}: not Label Studio: expected a list of tasks")
-    labelled = frozenset(
-        label for task in source.document if isinstance(task, dict) for label in _labels_of(_results(task, None))
-    )
+    tasks = list(_csv_tasks(source)) if source.path.suffix.lower() in (".csv", ".tsv") else _json_tasks(source)
+    labelled = frozenset(label for _, task in tasks if isinstance(task, dict) for label in _labels_of(_results(task, None)))
     split = source.split_of(source.path)
     pictures = source.pictures()
-    for index, task in enumerate(source.document):
-        where = f"{source.path}: [{index}]"
+    for where, task in tasks:
         try:
             if not isinstance(task, dict):
                 raise DatasetError(f"{where}: expected a task, got {task!r:.40}")
@@ -65,6 +68,21 @@ def read(source: Source) -> Iterator[Sample]:
             yield _sample(task, where, labelled, split, pictures, source)
         except DatasetError as error:
             source.refuse(error)
+
+
+def _json_tasks(source: Source) -> list[tuple[str, Any]]:
+    if not isinstance(source.document, list):
+        raise DatasetError(f"{source.path}: not Label Studio: expected a list of tasks")
+    return [(f"{source.path}: [{index}]", task) for index, task in enumerate(source.document)]
+
+
+def _csv_tasks(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, row in read_csv(source.path, source.settings, source.refuse):
+        where = f"{source.path}: line {line}"
+        try:
+            yield where, {key: json.loads(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}
+        except (ValueError, RecursionError):
+            source.refuse(DatasetError(f"{where}: a cell is no JSON: {next(c for c in row.values() if c[:1] in '[{')!r:.60}"))
 
 
 def _sample(

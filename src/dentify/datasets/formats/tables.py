@@ -22,8 +22,8 @@ _OTHERS = ("source", "group", "split", "image_id", "id", "subset", "severity", "
 
 
 def is_table(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns lists pictures; Label Studio's CSV, whose cells are JSON, is none."""
-    return not {"annotation_id", "annotator"} <= set(columns) and _column(columns, _FILES) is not None
+    """Whether a CSV with these columns lists pictures."""
+    return _column(columns, _FILES) is not None
 
 
 def read(source: Source) -> Iterator[Sample]:
