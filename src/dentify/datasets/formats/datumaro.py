@@ -93,20 +93,24 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
             source.refuse(error)
             continue
         groups.append(row.get("group") or None if is_int(row.get("group")) else None)
-    outlined = {(group, one.name) for one, group in zip(annotations, groups, strict=True) if one.has_mask and group is not None}
-    told = [
-        (one, group) for one, group in zip(annotations, groups, strict=True) if one.has_mask or (group, one.name) not in outlined
-    ]
     return Sample(
         image=picture,
         name=name,
         size_hw=size_hw,
-        annotations=join_pieces([one for one, _ in told], [group for _, group in told]),
+        annotations=_things(annotations, groups),
         labelled=frozenset(names),
         split=split,
         labels=tuple(labels),
         where=where,
     )
+
+
+def _things(annotations: list[Annotation], groups: list[object]) -> tuple[Annotation, ...]:
+    """What is annotated: pieces of one group joined, without the boxes around them."""
+    rows = list(zip(annotations, groups, strict=True))
+    outlined = {(group, one.name) for one, group in rows if one.has_mask and group is not None}
+    told = [(one, group) for one, group in rows if one.has_mask or (group, one.name) not in outlined]
+    return join_pieces([one for one, _ in told], [group for _, group in told])
 
 
 def _size_hw(size: object, where: str) -> tuple[int, int] | None:
