@@ -250,6 +250,8 @@ def _reason(error: Exception) -> str:
     """The innermost reason, as one short line."""
     if isinstance(error, BeamIOError) and error.exception_details:
         error = next(iter(error.exception_details.values()))
-    while error.__cause__ is not None or (isinstance(error, OSError) and error.args and isinstance(error.args[0], Exception)):
-        error = error.args[0] if error.args and isinstance(error.args[0], Exception) else error.__cause__  # type: ignore[assignment]
+    inner: object = error
+    while isinstance(inner, Exception):  # in OSErrors of S3's client the reason is the first argument
+        error = inner
+        inner = error.args[0] if error.args and isinstance(error.args[0], Exception) else error.__cause__
     return printable(" ".join(str(getattr(error, "strerror", None) or error).split())[:200]) or type(error).__name__

@@ -242,7 +242,7 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except DentifyError:
         raise
-    except Exception as error:
+    except Exception as error:  # each runner has a class of its own for them; what holds no error of ours is raised as it is
         match = _RUNNER_ERROR.search(str(error))
         if match is None:
             raise

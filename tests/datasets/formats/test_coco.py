@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as reference
 
-from broken_json import check_samples_or_one_line, json_values, set_in
+from broken_labels import check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode

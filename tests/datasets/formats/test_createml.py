@@ -1,4 +1,4 @@
-"""Create ML's files as they are, and as they should not be; what tools wrote is tried in `test_dataset.py`."""
+"""Create ML's files as they are, and as they should not be; what tools wrote is tried in `test_written_by_tools.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from broken_json import Change, check_samples_or_one_line, json_values, set_in
+from broken_labels import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import open_dataset
 from dentify.errors import DatasetError
 

@@ -1,4 +1,4 @@
-"""Datumaro's own JSON as it is, and as it should not be; what Datumaro wrote itself is tried in `test_dataset.py`."""
+"""Datumaro's own JSON as it is, and as it should not be; what Datumaro wrote itself is tried in `test_written_by_tools.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from broken_json import Change, check_samples_or_one_line, json_values, set_in
+from broken_labels import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import Sample, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode

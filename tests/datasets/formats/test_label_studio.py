@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-import broken_json
-from broken_json import Change, check_samples_or_one_line, json_values
+import broken_labels
+from broken_labels import Change, check_samples_or_one_line, json_values
 from dentify.datasets import Sample, open_dataset
 from dentify.datasets.label_studio_rle import pack_rle
 from dentify.errors import DatasetError
@@ -47,7 +47,7 @@ TASK: dict[str, Any] = {
 
 def set_in(*path: str | int, value: object) -> Change:
     """A change: puts a value where the path leads, in the first task."""
-    return broken_json.set_in(0, *path, value=value)
+    return broken_labels.set_in(0, *path, value=value)
 
 
 def results(*regions: dict[str, Any]) -> Change:

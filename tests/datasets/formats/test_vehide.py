@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from broken_json import Change, check_samples_or_one_line, json_values, set_in
+from broken_labels import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, open_dataset
 from dentify.errors import DatasetError
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from broken_json import Change, check_samples_or_one_line, json_values, set_in
+from broken_labels import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.errors import DatasetError
 
@@ -193,6 +193,18 @@ def test_csv_is_read_as_json_is(tmp_path: Path, header: str) -> None:
 def test_a_photo_without_regions_has_one_row_in_a_csv(tmp_path: Path) -> None:
     (sample,) = open_dataset(write_csv(tmp_path / "via.csv", ("a.jpg", "{}", "{}")))
     assert sample.annotations == ()
+
+
+@pytest.mark.parametrize(("cell", "group"), [('{"group":"car 7"}', "car 7"), ("{'caption': 1", None), ("", None)])
+def test_attributes_of_a_file_are_read_where_they_are_ours(tmp_path: Path, cell: str, group: str | None) -> None:
+    path = tmp_path / "via.csv"
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["filename", "file_attributes", "region_shape_attributes", "region_attributes"])
+        writer.writerow(["a.jpg", cell, json.dumps(POLYGON), '{"type":"dent"}'])
+    (sample,) = open_dataset(path)
+    assert (sample.group, [one.name for one in sample.annotations]) == (group, ["dent"])
 
 
 WRONG_ROWS = {

@@ -15,7 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -189,10 +189,11 @@ def _csv_files(source: Source) -> list[_File]:
         file = files.setdefault(name, _File(name, where))
         try:
             shape, attributes = (_json_cell(row[column], f"{where}: {column}") for column in sorted(_CSV_COLUMNS, reverse=True))
-            file.attributes = _json_cell(row.get("file_attributes") or "", f"{where}: file_attributes")
         except DatasetError as error:
             source.refuse(error)
             continue
+        with suppress(DatasetError):  # ours are JSON; another's say nothing here, and may be anything
+            file.attributes = _json_cell(row.get("file_attributes") or "", where)
         if shape:  # a photo without regions has one row with an empty shape
             file.regions.append((where, shape, attributes))
     return list(files.values())

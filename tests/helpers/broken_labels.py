@@ -1,4 +1,4 @@
-"""Documents broken in one place, and what is promised of reading them; shared by the tests of all formats in JSON."""
+"""Label files broken in one place, and what is promised of reading them; shared by the tests of formats."""
 
 from __future__ import annotations
 
