@@ -82,6 +82,26 @@ PARTS: tuple[Part, ...] = (
     Part("tailgate", "tailgate", (188, 189, 34)),
     Part("trunk", "trunk", (219, 219, 141), synonyms=("boot",)),
     Part("wheel", "wheel", (23, 190, 207), synonyms=("tire", "tyre")),
+    Part("front_left_fender", "front left fender", (57, 59, 121), "front_right_fender", ("left_fender", "front_left_wing")),
+    Part("front_right_fender", "front right fender", (99, 121, 57), "front_left_fender", ("right_fender", "front_right_wing")),
+    Part(
+        "rear_left_quarter_panel",
+        "rear left quarter panel",
+        (140, 109, 49),
+        "rear_right_quarter_panel",
+        ("left_quarter_panel", "back_left_quarter_panel", "rear_left_fender", "back_left_fender"),
+    ),
+    Part(
+        "rear_right_quarter_panel",
+        "rear right quarter panel",
+        (132, 60, 57),
+        "rear_left_quarter_panel",
+        ("right_quarter_panel", "back_right_quarter_panel", "rear_right_fender", "back_right_fender"),
+    ),
+    Part("roof", "roof", (123, 65, 115)),
+    Part("grille", "grille", (82, 84, 163), synonyms=("grill", "radiator_grille")),
+    Part("left_rocker_panel", "left rocker panel", (206, 109, 189), "right_rocker_panel", ("left_rocker", "left_sill")),
+    Part("right_rocker_panel", "right rocker panel", (181, 207, 107), "left_rocker_panel", ("right_rocker", "right_sill")),
 )
 
 SEVERITY_LEVELS: tuple[str, ...] = ("minor", "moderate", "severe")
