@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.curation.duplicates import Fingerprint, are_duplicates, find_duplicates, fingerprint
 from dentify.datasets import Sample, open_dataset
-from dentify.datasets.duplicates import Fingerprint, are_duplicates, find_duplicates, fingerprint
 from dentify.imaging.decode import decode_photo
 from dentify.settings import Settings
 

@@ -23,7 +23,6 @@ from dentify.assessor import (
     Assessor,
     confident,
     level_of_photo,
-    map_in_order,
     no_worse_than,
     parts_of_findings,
     presence,
@@ -33,6 +32,7 @@ from dentify.bundle import Bundle
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
 from dentify.errors import DentifyError, ImageError, InputError
 from dentify.imaging.masks import rle_decode
+from dentify.in_order import map_in_order
 from dentify.runtime.instances import Instances, means_over_cells
 from dentify.runtime.labels import softmax
 from dentify.settings import Settings

@@ -40,9 +40,9 @@ from dentify.sinks import (
     ZipSink,
     concerns_one_photo,
     output_stem,
-    write_whole,
 )
 from dentify.summary import Timings
+from dentify.writing import write_whole
 
 TYPES = ("dent", "scratch", "crack")
 SAME = Conditions("b" * 64, AnswerSettings(), "0.1.0")
@@ -357,7 +357,7 @@ def test_a_file_over_the_systems_limit_is_not_left_in_part() -> None:
 import resource, signal, sys
 from pathlib import Path
 from dentify.errors import OutputError
-from dentify.sinks import write_whole
+from dentify.writing import write_whole
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

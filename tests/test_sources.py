@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.errors import ArchiveError, ImageError, InputError
+from dentify.names import clean_name
 from dentify.settings import Settings
-from dentify.sources import SourcePhoto, clean_name, count_known, iter_photos
+from dentify.sources import SourcePhoto, count_known, iter_photos
 
 JPEG = b"\xff\xd8\xff\xe0 a picture, as far as a source can tell"
 

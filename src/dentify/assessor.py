@@ -9,9 +9,7 @@ Gates decide what is told, not what is computed: without a vehicle nothing else 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -20,21 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dentify import __version__
 from dentify import assessment as told
+from dentify.arrays import FloatArray
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
+from dentify.in_order import map_in_order
 from dentify.report import write_report
-from dentify.runtime.instances import FloatArray, Instances, means_over_cells, shared_areas
+from dentify.runtime.instances import Instances, means_over_cells, shared_areas
 from dentify.runtime.labels import calibrated, softmax
 from dentify.runtime.maps import find_damage, find_parts
 from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
 from dentify.taxonomy import damage_word
+from dentify.version import __version__
 
 MIN_SHARE_OF_FINDING = 0.1  # a part that holds less of a finding is not named beside the others
 MIN_SHARE_ON_ONE_PART = (
@@ -60,8 +60,6 @@ class NamedPhoto(Protocol):
 
 PhotoLike = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | DecodedPhoto | NamedPhoto
 AnyPhoto = TypeVar("AnyPhoto", bound=PhotoLike)
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def load(
@@ -179,34 +177,6 @@ class Assessor:
                 raise InputError(f"cannot assess a {type(photo).__name__}; give a path, bytes, a Pillow picture or an array")
         enough_side = max(self.networks.enough_side, MEASURED_SIDE)
         return decode_photo(data, where=where, settings=self.settings, enough_side=enough_side)
-
-
-def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[tuple[Item, Result]]:
-    """`work` of each item on a few threads, lazily and in order; at most `workers + 1` items are taken ahead.
-
-    >>> list(map_in_order(lambda text: text.upper(), ["a", "b", "c"], workers=2))
-    [('a', 'A'), ('b', 'B'), ('c', 'C')]
-    """
-    if workers < 1:
-        raise InputError(f"workers must be 1 or more, got {workers}")
-    return _in_order(work, items, workers)
-
-
-def _in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[tuple[Item, Result]]:
-    pending: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="dentify") as pool:
-        try:
-            for item in items:
-                pending.append((item, pool.submit(work, item)))
-                if len(pending) > workers:
-                    first, future = pending.popleft()
-                    yield first, future.result()
-            while pending:
-                first, future = pending.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in pending:
-                future.cancel()
 
 
 def assess_answers(

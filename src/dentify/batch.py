@@ -16,15 +16,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from time import perf_counter
 
-from dentify import __version__
 from dentify.assessment import AnswerSettings, Assessment
-from dentify.assessor import Assessor, map_in_order
+from dentify.assessor import Assessor
 from dentify.errors import DentifyError, OutputError
 from dentify.imaging.decode import DecodedPhoto, decode_photo
+from dentify.in_order import map_in_order
 from dentify.settings import Settings
 from dentify.sinks import Conditions, Result, Sink, concerns_one_photo
 from dentify.sources import SourcePhoto
 from dentify.summary import Timings
+from dentify.version import __version__
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -41,6 +41,7 @@ from dentify.summary import (
     summary_columns,
     timing_cells,
 )
+from dentify.writing import write_whole, writing
 
 Format = Literal["text", "json", "photo"]
 FORMATS: tuple[Format, ...] = ("text", "json", "photo")
@@ -49,7 +50,6 @@ ERRORS = "errors.jsonl"
 _SUFFIXES: dict[Format, str] = {"json": ".json", "photo": ".photo.jpg", "text": ".txt"}  # in the order of writing
 _LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
 _LONGEST_NAME = 255 - len(".") - len(".photo.jpg") - len(".part")  # bytes: what nearly all file systems take
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -128,46 +128,6 @@ def _shortened(part: str) -> str:
         return part
     mark = "~" + sha256(data).hexdigest()[:8]
     return data[: _LONGEST_NAME - len(mark)].decode(errors="ignore") + mark
-
-
-def write_whole(files: Mapping[Path, bytes]) -> None:
-    """Writes files so that none of them is ever there in part, making the folders they need.
-
-    Raises:
-        OutputError: one of them cannot be written; then none of them is, unless it is the last step, the renaming, that fails.
-    """
-    parts = {path: path.with_name(f".{path.name}.part") for path in files}
-    try:
-        for path, data in files.items():
-            with _writing(path):
-                _make_folder(path.parent)
-                if path.is_dir():
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-                parts[path].write_bytes(data)
-        for path, part in parts.items():
-            with _writing(path):
-                part.replace(path)
-    finally:
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-
-
-def _make_folder(folder: Path) -> None:
-    """Makes a folder and those above it; `mkdir(parents=True)` recurses, and a hostile zip's folders go deeper than that."""
-    if not folder.is_dir():
-        for one in (*reversed(folder.parents), folder):
-            if not one.is_dir():
-                one.mkdir(exist_ok=True)
-
-
-@contextmanager
-def _writing(path: Path | str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = "; make room, then run again" if error.errno in _FULL_DISK else ""
-        raise OutputError(f"{printable(str(path))}: cannot be written: {error.strerror or error}{advice}") from error
 
 
 def concerns_one_photo(error: OutputError) -> bool:
@@ -332,7 +292,7 @@ class FolderSink(_Files):
             )
         if self._folder.exists() and not self._folder.is_dir():
             raise OutputError(f"{printable(str(self._folder))}: is a file, results need a folder or a name that ends in .zip")
-        with _writing(self._folder):
+        with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         for path in (self._summary.path, self._summary.part):
             for row in earlier_rows(path):
@@ -362,7 +322,7 @@ class FolderSink(_Files):
         if self._overwrite:
             return
         paths = {one: self._path(stem, one) for one in self.formats}
-        with _writing(paths[self.formats[0]]):
+        with writing(paths[self.formats[0]]):
             taken = [path for path in paths.values() if os.path.lexists(path)]
             ours = self._resume is not None and "json" in paths and paths["json"].exists()
         if taken and not ours:
@@ -470,7 +430,7 @@ class ZipSink(_Files):
     def __enter__(self) -> Self:
         if self._path.exists() and not self._overwrite:
             raise OutputError(f"{printable(str(self._path))}: is there already; --overwrite replaces it")
-        with _writing(self._path):
+        with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._archive = zipfile.ZipFile(self._part, "w")
         return self
@@ -481,7 +441,7 @@ class ZipSink(_Files):
             if error is None:
                 self._add(SUMMARY, self._summary.getvalue().encode())
                 self._add(ERRORS, self._errors.getvalue().encode())
-                with _writing(self._path):
+                with writing(self._path):
                     self._archive.close()
                     self._part.replace(self._path)
         finally:
@@ -535,7 +495,7 @@ class ZipSink(_Files):
         info.compress_type = zipfile.ZIP_STORED if name.endswith(".jpg") else zipfile.ZIP_DEFLATED
         info.create_system = 3  # Unix, on every system
         info.external_attr = 0o100644 << 16
-        with _writing(self._path):
+        with writing(self._path):
             self._archive.writestr(info, data)
 
 
@@ -548,18 +508,18 @@ class _Part:
         self._stream: TextIO | None = None
 
     def open(self) -> None:
-        with _writing(self.path):
+        with writing(self.path):
             self._stream = self.part.open("w", encoding="utf-8", newline="")
 
     def write(self, line: str) -> None:
         assert self._stream is not None
-        with _writing(self.path):
+        with writing(self.path):
             self._stream.write(line)
             self._stream.flush()
 
     def finish(self) -> None:
         assert self._stream is not None
-        with _writing(self.path):
+        with writing(self.path):
             self._stream.close()
             self.part.replace(self.path)
 

@@ -41,6 +41,7 @@ from typing import BinaryIO
 from dentify.errors import ArchiveError, InputError, printable
 from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream, told_bytes
 from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
+from dentify.names import clean_name
 from dentify.settings import Settings
 
 STANDARD_INPUT = "-"
@@ -117,17 +118,6 @@ def count_known(inputs: Iterable[str | os.PathLike[str]]) -> int | None:
             return None
         count += 1
     return count
-
-
-def clean_name(name: str) -> str:
-    r"""A file name as valid UTF-8, bytes of other encodings as `%E9`.
-
-    >>> clean_name("caf\udce9.jpg"), clean_name("caf\udcc3\udca9.jpg"), clean_name("café.jpg")
-    ('caf%E9.jpg', 'café.jpg', 'café.jpg')
-    """
-    whole = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name)  # halves of a pair, as Windows allows them
-    text = whole.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) & 0xFF:02X}", text)
 
 
 @dataclass(frozen=True)

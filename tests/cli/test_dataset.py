@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dentify.curation.inspection import Inspection
 from dentify.datasets import open_dataset
-from dentify.datasets.inspection import Inspection
 from dentify.testing import Damage, paint_photo
 
 Dentify = Callable[..., Any]

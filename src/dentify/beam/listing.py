@@ -26,8 +26,8 @@ from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError, InputError, printable
 from dentify.imaging.files import told_bytes
 from dentify.imaging.formats import is_picture_name
+from dentify.names import clean_name
 from dentify.settings import Settings
-from dentify.sources import clean_name
 
 _LABEL_SUFFIXES = (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml")
 _WILDCARD = re.compile(r"[*?\[]")

@@ -41,7 +41,7 @@ from dentify.beam.prepare import SUFFIXES, Recipe, prepare_photo
 from dentify.beam.results import RESULTS, Failed, Results, Written, member_json
 from dentify.beam.shards import shard_name, write_shard
 from dentify.beam.summary import Summary
-from dentify.datasets.duplicates import Fingerprint, duplicate_groups, find_duplicates
+from dentify.curation.duplicates import Fingerprint, duplicate_groups, find_duplicates
 from dentify.errors import DatasetError, DentifyError, printable
 from dentify.settings import Settings
 

@@ -15,9 +15,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from dentify.datasets.duplicates import Fingerprint, fingerprint
+from dentify.arrays import Photo
+from dentify.curation.duplicates import Fingerprint, fingerprint
 from dentify.errors import ConfigError
-from dentify.imaging.decode import Photo, decode_photo
+from dentify.imaging.decode import decode_photo
 from dentify.runtime.preprocess import resize
 from dentify.settings import Settings
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dentify import __version__
 from dentify.errors import ConfigError, DentifyError, MissingExtraError
+from dentify.version import __version__
 
 if TYPE_CHECKING:
     from dentify.settings import Settings

@@ -1,4 +1,4 @@
-"""`dentify dataset collect flickr`: photos under chosen licences. In Python: `dentify.datasets.flickr.collect_flickr`."""
+"""`dentify dataset collect flickr`: photos under chosen licences. In Python: `dentify.collecting.flickr.collect_flickr`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def flickr(
       dentify dataset collect flickr --query "car dent" -n 200 cars
       dentify dataset collect flickr --query "parking lot" --licenses cc0,by -n 500 undamaged
     """  # noqa: D301 - click wants the character
-    from dentify.datasets.flickr import ENDPOINT, KEY_PAGE, collect_flickr, parse_licences
+    from dentify.collecting.flickr import ENDPOINT, KEY_PAGE, collect_flickr, parse_licences
 
     try:
         parse_licences(licences)

@@ -116,9 +116,9 @@ def inspect(
     """  # noqa: D301 - click wants the character
     if overwrite and output is None:
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
+    from dentify.curation.inspection import inspect_dataset
+    from dentify.curation.inspection_report import check_folder, inspection_table, write_inspection
     from dentify.datasets import open_dataset, read_label_map
-    from dentify.datasets.inspection import inspect_dataset
-    from dentify.datasets.inspection_report import check_folder, inspection_table, write_inspection
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
@@ -246,8 +246,8 @@ def split(
       dentify dataset split photos --ratios 70,15,15 --seed 0
       dentify dataset split photos --ratios 80,20 --group-by "^(claim[0-9]+)"
     """  # noqa: D301 - click wants the character
+    from dentify.curation.split import check_splits, parse_ratios, split_dataset, split_table, write_splits
     from dentify.datasets.dataset import splits_path
-    from dentify.datasets.split import check_splits, parse_ratios, split_dataset, split_table, write_splits
 
     try:
         shares = parse_ratios(ratios)
@@ -290,7 +290,7 @@ def normalize(
     Example:
       dentify dataset normalize photos
     """  # noqa: D301 - click wants the character
-    from dentify.datasets.normalize import channel_figures
+    from dentify.curation.normalize import channel_figures
 
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
         with progress("measuring", shown=not quiet and sys.stderr.isatty()) as advance:
@@ -323,10 +323,10 @@ def captions(
     Example:
       dentify dataset captions photos -n 3 -o photos/metadata.jsonl
     """  # noqa: D301 - click wants the character
-    from dentify.datasets.captions import iter_captions
+    from dentify.curation.captions import iter_captions
     from dentify.datasets.dataset import photo_key
     from dentify.errors import OutputError
-    from dentify.sinks import write_whole
+    from dentify.writing import write_whole
 
     if overwrite and output is None:
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
@@ -382,8 +382,8 @@ def prelabel(
     to = _format_name(to)
 
     from dentify.assessor import load
+    from dentify.collecting.prelabel import prelabel as draft
     from dentify.datasets.convert import check_output, write_dataset
-    from dentify.datasets.prelabel import prelabel as draft
     from dentify.sources import iter_photos
 
     check_output(Path(out), to, overwrite=overwrite, read=[Path(one) for one in inputs if one != "-"])

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from dentify.datasets.formats import FORMATS
-from dentify.datasets.output import Output, PicturesAs, writing
+from dentify.datasets.output import Output, PicturesAs
 from dentify.datasets.sample import Sample
 from dentify.datasets.source import OnInvalid
 from dentify.errors import DatasetError, OutputError
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
+from dentify.writing import writing
 
 WRITABLE = tuple(name for name, one in FORMATS.items() if one.write is not None)
 """Formats that `write_dataset` takes."""

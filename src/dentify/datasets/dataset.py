@@ -24,8 +24,8 @@ from dentify.datasets.source import OnInvalid, OnNote, Source
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
 from dentify.imaging.formats import is_picture_name
+from dentify.names import clean_name
 from dentify.settings import Settings
-from dentify.sources import clean_name
 from dentify.taxonomy import DAMAGE_NAMES
 
 SPLITS = "splits.csv"

@@ -15,14 +15,14 @@ Source: `RLE` of thi.ng/umbrella's `rle-pack`, which Label Studio uses.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dentify.arrays import BoolArray
 from dentify.errors import ShapeError
 
 _LENGTH_BITS = (3, 4, 8, 16)
 
 
-def unpack_rle(packed: bytes, mask_hw: tuple[int, int]) -> NDArray[np.bool_]:
+def unpack_rle(packed: bytes, mask_hw: tuple[int, int]) -> BoolArray:
     """The `(h, w)` mask of Label Studio's bytes.
 
     Raises:
@@ -61,7 +61,7 @@ def unpack_rle(packed: bytes, mask_hw: tuple[int, int]) -> NDArray[np.bool_]:
     return flat.reshape(height, width, 4)[:, :, 3]
 
 
-def pack_rle(mask: NDArray[np.bool_]) -> list[int]:
+def pack_rle(mask: BoolArray) -> list[int]:
     """A `(h, w)` mask as Label Studio's bytes.
 
     >>> unpack_rle(bytes(pack_rle(np.array([[False, True]]))), (1, 2))

@@ -14,11 +14,12 @@ from typing import Any, Literal, TextIO
 from dentify.datasets.pictures import picture_parts
 from dentify.datasets.sample import Annotation, Sample
 from dentify.datasets.source import split_in
-from dentify.errors import DatasetError, ImageError, OutputError, printable
+from dentify.errors import DatasetError, ImageError, OutputError
 from dentify.imaging.decode import read_photo_size
 from dentify.imaging.formats import START_BYTES, is_picture_name, picture_kind
 from dentify.imaging.polygons import Polygon, box_to_polygon, rle_to_polygons
 from dentify.settings import Settings
+from dentify.writing import writing
 
 PicturesAs = Literal["copy", "link", "none"]
 """What becomes of pictures: copied byte for byte, symbolic links to where they are, or left where they are."""
@@ -255,19 +256,6 @@ def _fit(name: str) -> str:
 
 def _cut(name: str, most_bytes: int) -> str:
     return name.encode()[:most_bytes].decode(errors="ignore")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """What the system says of a file that cannot be written, as one line.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{printable(str(path))}: cannot be written: {error.strerror or error}") from error
 
 
 class JsonList:

@@ -14,7 +14,8 @@ from typing import Literal
 from dentify.assessment import Box, Mask
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.files import read_photo_file
-from dentify.imaging.polygons import Polygon, polygons_to_box
+from dentify.imaging.masks import rle_area
+from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS
 
@@ -87,6 +88,19 @@ class Annotation:
     def kind(self) -> Kind:
         """Damage or part."""
         return kind_of(self.name)
+
+    @property
+    def area(self) -> float:
+        """Pixels of the photo within its outline, within its box where no more is known."""
+        if self.rle is not None:
+            return float(rle_area(self.rle))
+        return sum(polygon_area(polygon) for polygon in self.polygons) or self.box_area
+
+    @property
+    def box_area(self) -> float:
+        """Pixels of the photo within its box."""
+        x_min, y_min, x_max, y_max = self.box_xyxy
+        return (x_max - x_min) * (y_max - y_min)
 
     @property
     def has_mask(self) -> bool:

@@ -16,14 +16,12 @@ from typing import Any, Literal
 import numpy as np
 from hotcoco import Params, StreamingEval
 from hotcoco import mask as coco_mask
-from numpy.typing import NDArray
 
+from dentify.arrays import BoolArray, DoubleArray, IntArray
 from dentify.evaluation.outlines import Rle, Things, area
 from dentify.imaging.boxes import xyxy_to_xywh
 
 IouType = Literal["segm", "bbox"]
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 MAX_DETS = 100
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -58,14 +56,14 @@ class PhotoMatches:
         annotated: how many annotations count, crowds apart.
     """
 
-    scores: FloatArray
+    scores: DoubleArray
     right: BoolArray
     left_out: BoolArray
-    missed: NDArray[np.int64]
+    missed: IntArray
     annotated: int
 
 
-def pairwise_iou(found: Things, annotated: Things, iou_type: IouType) -> FloatArray:
+def pairwise_iou(found: Things, annotated: Things, iou_type: IouType) -> DoubleArray:
     """IoU of each found with each annotated thing, `(D, G)`; with a crowd the share of what was found."""
     if not len(found) or not len(annotated):
         return np.zeros((len(found), len(annotated)))
@@ -76,7 +74,7 @@ def pairwise_iou(found: Things, annotated: Things, iou_type: IouType) -> FloatAr
 
 
 def match_photo(
-    found: Things, annotated: Things, iou_type: IouType, iou_thresholds: FloatArray = IOU_THRESHOLDS, *, max_dets: int = MAX_DETS
+    found: Things, annotated: Things, iou_type: IouType, iou_thresholds: DoubleArray = IOU_THRESHOLDS, *, max_dets: int = MAX_DETS
 ) -> PhotoMatches:
     """Matches one type's findings with its annotations on one photo, most confident first.
 
@@ -181,7 +179,7 @@ class AveragePrecision:
         return results
 
 
-def resampled_precision(matches: Sequence[PhotoMatches | None], weights: NDArray[np.int64]) -> FloatArray:
+def resampled_precision(matches: Sequence[PhotoMatches | None], weights: IntArray) -> DoubleArray:
     """AP of one type at each IoU threshold in each resample, `(B, T)`; NaN where a resample holds no annotation.
 
     Args:
@@ -218,7 +216,7 @@ def resampled_precision(matches: Sequence[PhotoMatches | None], weights: NDArray
     return result
 
 
-def _mean(precision: FloatArray) -> float | None:
+def _mean(precision: DoubleArray) -> float | None:
     counted = precision[precision > -1]  # COCO's mark for "no annotation of this kind"
     return float(counted.mean()) if counted.size else None
 

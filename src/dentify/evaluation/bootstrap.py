@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from dentify.arrays import DoubleArray, IntArray
 
 
-def photo_weights(n_photos: int, resamples: int, seed: int) -> NDArray[np.int64]:
+def photo_weights(n_photos: int, resamples: int, seed: int) -> IntArray:
     """`(resamples, n_photos)`: how often each photo is drawn in each resample, with replacement.
 
     >>> photo_weights(4, 3, seed=0).sum(axis=1).tolist()
@@ -22,7 +21,7 @@ def photo_weights(n_photos: int, resamples: int, seed: int) -> NDArray[np.int64]
     return rng.multinomial(n_photos, np.full(n_photos, 1 / n_photos), size=resamples).astype(np.int64)
 
 
-def interval(values: FloatArray) -> tuple[float, float] | None:
+def interval(values: DoubleArray) -> tuple[float, float] | None:
     """The middle 95 % of resampled figures `(B,)`; NaNs (a resample without any such thing) are left out.
 
     >>> interval(np.linspace(0, 1, 1001))

@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from dentify.arrays import BoolArray, DoubleArray
 
 BINS = 10
 LEAST_IN_BIN = 50
@@ -24,7 +22,7 @@ class Bin:
     count: int
 
 
-def reliability(confidences: FloatArray, right: BoolArray, bins: int = BINS, least: int = LEAST_IN_BIN) -> tuple[Bin, ...]:
+def reliability(confidences: DoubleArray, right: BoolArray, bins: int = BINS, least: int = LEAST_IN_BIN) -> tuple[Bin, ...]:
     """Findings in bins of equal number, least confident first.
 
     Equal number, not equal width: confidences crowd together, and a bin of three findings between 0.9 and 1 would show noise
@@ -68,7 +66,7 @@ def error_by_chance(bins: tuple[Bin, ...]) -> float | None:
     return sum(gaps) / total if total else None
 
 
-def auroc(scores: FloatArray, positive: BoolArray) -> float | None:
+def auroc(scores: DoubleArray, positive: BoolArray) -> float | None:
     """How probable it is that a positive scores above a negative, ties counting half; `None` where one kind is missing.
 
     >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))

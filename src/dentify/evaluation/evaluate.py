@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 import dentify
+from dentify.arrays import DoubleArray, IntArray
 from dentify.assessment import Assessment
-from dentify.assessor import map_in_order
 from dentify.datasets.crops import crops_of
 from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError
@@ -49,6 +48,7 @@ from dentify.evaluation.results import (
 )
 from dentify.evaluation.severity import Judged, confusion, judged_findings, macro_recall, worst_severity
 from dentify.evaluation.tally import NameCounts, Tally, tally_photo
+from dentify.in_order import map_in_order
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
@@ -57,8 +57,9 @@ COMMON_TYPES = ("dent", "scratch", "broken_part")
 
 SCORING_THRESHOLD = 0.01
 
-FloatArray = NDArray[np.float64]
-Weights = NDArray[np.int64]
+Weights = IntArray
+Figure = tuple[float | None, DoubleArray]
+"""A figure of one name, and its resampled values `(B,)`."""
 
 
 class AssessorLike(Protocol):
@@ -247,7 +248,7 @@ def _found(sums: _Sums, taught: list[str], resamples: int, seed: int, *, with_da
     box_aps, mask_aps = sums.box_ap.results(), sums.mask_ap.results()
     weights = photo_weights(len(sums.tallies), resamples, seed)
     names: dict[str, NameResult] = {}
-    figures: dict[str, dict[str, tuple[float | None, FloatArray]]] = {}  # name → figure → value, resampled (B,)
+    figures: dict[str, dict[str, Figure]] = {}  # name → figure → value, resampled (B,)
     for name in sums.names:
         counts = [tally.names.get(name) for tally in sums.tallies]
         labelled = [count for count in counts if count is not None]
@@ -303,9 +304,9 @@ def _name_result(
     )
 
 
-def _figures(result: NameResult, counts: list[NameCounts | None], weights: Weights) -> dict[str, tuple[float | None, FloatArray]]:
+def _figures(result: NameResult, counts: list[NameCounts | None], weights: Weights) -> dict[str, Figure]:
     """Each figure of one name that means are taken of, with its resampled values `(B,)`."""
-    figures: dict[str, tuple[float | None, FloatArray]] = {}
+    figures: dict[str, Figure] = {}
     for kind, value, matches in (
         ("mask", result.mask, [None if count is None else count.mask for count in counts]),
         ("box", result.box, [None if count is None else count.box for count in counts]),
@@ -321,7 +322,7 @@ def _figures(result: NameResult, counts: list[NameCounts | None], weights: Weigh
     return figures
 
 
-def _mean(figures: dict[str, dict[str, tuple[float | None, FloatArray]]], names: list[str], key: str) -> Mean:
+def _mean(figures: dict[str, dict[str, Figure]], names: list[str], key: str) -> Mean:
     """Mean of one figure over names; a resample takes the mean over those that occur in it."""
     having = [name for name in names if key in figures[name] and figures[name][key][0] is not None]
     if not having:
@@ -370,7 +371,7 @@ def _severity_figures(judged: list[Judged], of: int) -> SeverityFigures:
     )
 
 
-def _counting(errors: NDArray[np.int64], resamples: int, seed: int) -> CountingResult:
+def _counting(errors: IntArray, resamples: int, seed: int) -> CountingResult:
     weights = photo_weights(len(errors), resamples, seed)
     resampled = weights @ errors / len(errors)  # (B, 2)
     findings, components = (
@@ -407,5 +408,5 @@ def _precisions(precisions: Precisions) -> AveragePrecisions:
     return AveragePrecisions(**{key: getattr(precisions, key) for key in AveragePrecisions.model_fields})
 
 
-def _or_none(value: FloatArray) -> float | None:
+def _or_none(value: DoubleArray) -> float | None:
     return float(value) if np.isfinite(value) else None

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from hotcoco import mask as coco_mask
-from numpy.typing import NDArray
 
+from dentify.arrays import BoolArray, DoubleArray
 from dentify.assessment import Assessment
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
@@ -38,11 +38,11 @@ class Things:
     """
 
     names: tuple[str, ...]
-    boxes_xyxy: NDArray[np.float64]
+    boxes_xyxy: DoubleArray
     rles: tuple[Rle, ...]
-    outlined: NDArray[np.bool_]
-    scores: NDArray[np.float64]
-    crowd: NDArray[np.bool_]
+    outlined: BoolArray
+    scores: DoubleArray
+    crowd: BoolArray
     severities: tuple[str | None, ...]
 
     def __len__(self) -> int:

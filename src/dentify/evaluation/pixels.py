@@ -8,13 +8,12 @@ nothing: unknown is not absent.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from dentify.arrays import BoolArray, DoubleArray, IntArray
 
 BOTH, PREDICTED, TRUE = range(3)
 
-Counts = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+Counts = IntArray
 
 
 def pixel_iou_counts(pred: BoolArray, truth: BoolArray, known: BoolArray) -> Counts:
@@ -53,7 +52,7 @@ def any_iou_counts(pred: BoolArray, truth: BoolArray, known: BoolArray) -> Count
     return np.array([(told & true).sum(), told.sum(), true.sum()], np.int64)
 
 
-def iou_from_counts(counts: Counts | FloatArray) -> FloatArray:
+def iou_from_counts(counts: Counts | DoubleArray) -> DoubleArray:
     """IoU of counts `(…, 3)`; NaN where nothing is true and nothing predicted.
 
     >>> iou_from_counts(np.array([[1, 2, 2], [0, 0, 0]])).round(3).tolist()
@@ -62,16 +61,16 @@ def iou_from_counts(counts: Counts | FloatArray) -> FloatArray:
     return _share(counts[..., BOTH], counts[..., PREDICTED] + counts[..., TRUE] - counts[..., BOTH])
 
 
-def precision_from_counts(counts: Counts | FloatArray) -> FloatArray:
+def precision_from_counts(counts: Counts | DoubleArray) -> DoubleArray:
     """Of the pixels predicted, those that are true; NaN where none is predicted."""
     return _share(counts[..., BOTH], counts[..., PREDICTED])
 
 
-def recall_from_counts(counts: Counts | FloatArray) -> FloatArray:
+def recall_from_counts(counts: Counts | DoubleArray) -> DoubleArray:
     """Of the true pixels, those predicted; NaN where none is true."""
     return _share(counts[..., BOTH], counts[..., TRUE])
 
 
-def _share(part: NDArray[np.int64] | FloatArray, whole: NDArray[np.int64] | FloatArray) -> FloatArray:
+def _share(part: IntArray | DoubleArray, whole: IntArray | DoubleArray) -> DoubleArray:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(whole > 0, part / whole, np.nan), np.float64)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dentify.arrays import IntArray
 from dentify.datasets.sample import Sample
 from dentify.evaluation.average_precision import pairwise_iou
 from dentify.evaluation.outlines import Things
@@ -46,7 +46,7 @@ def judged_findings(found: Things, annotated: Things) -> list[Judged]:
     return [(level, told.get(g)) for g, level in enumerate(annotated.severities) if level is not None]
 
 
-def confusion(judged: Iterable[Judged], levels: Sequence[str] = SEVERITY_LEVELS) -> NDArray[np.int64]:
+def confusion(judged: Iterable[Judged], levels: Sequence[str] = SEVERITY_LEVELS) -> IntArray:
     """Counts `(L, L + 1)`: annotated level by told level, the last column for none told.
 
     >>> confusion([("minor", "minor"), ("severe", None), ("severe", "moderate")]).tolist()
@@ -58,7 +58,7 @@ def confusion(judged: Iterable[Judged], levels: Sequence[str] = SEVERITY_LEVELS)
     return counts
 
 
-def macro_recall(counts: NDArray[np.int64]) -> float | None:
+def macro_recall(counts: IntArray) -> float | None:
     """Mean recall of the levels that occur; nothing told is a miss. `None` where no level occurs.
 
     >>> macro_recall(np.array([[3, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]]))

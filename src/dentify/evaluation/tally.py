@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dentify.arrays import IntArray
 from dentify.evaluation.average_precision import PhotoMatches, match_photo
 from dentify.evaluation.outlines import Rle, Things, area, intersection, union
 
@@ -27,7 +27,7 @@ class NameCounts:
     """
 
     instances: int
-    pixels: NDArray[np.int64] | None
+    pixels: IntArray | None
     mask: PhotoMatches | None
     box: PhotoMatches
     told: PhotoMatches
@@ -38,7 +38,7 @@ class Tally:
     """One photo. `any_pixels` is `(3,)` of all names together, `None` where an annotation is only a box."""
 
     names: dict[str, NameCounts]
-    any_pixels: NDArray[np.int64] | None
+    any_pixels: IntArray | None
 
     @property
     def outlined_names(self) -> tuple[str, ...]:
@@ -79,5 +79,5 @@ def tally_photo(told: Things, scored: Things, annotated: Things, labelled: Colle
     return Tally(names, _pixels(union([known, intersection(others, truth_any)], size_hw), truth_any))
 
 
-def _pixels(told: Rle, truth: Rle) -> NDArray[np.int64]:
+def _pixels(told: Rle, truth: Rle) -> IntArray:
     return np.array([area(intersection(told, truth)), area(told), area(truth)], np.int64)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dentify.errors import OutputError
 from dentify.evaluation.results import Evaluation
-from dentify.sinks import write_whole
+from dentify.writing import write_whole
 
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]

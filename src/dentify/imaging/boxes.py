@@ -7,14 +7,13 @@ picture's left edge is 0 and its right edge its width.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dentify.arrays import DoubleArray
 from dentify.errors import ShapeError
 
-FloatArray = NDArray[np.float64]
 
-
-def xyxy_to_xywh(boxes_xyxy: ArrayLike) -> FloatArray:
+def xyxy_to_xywh(boxes_xyxy: ArrayLike) -> DoubleArray:
     """`(…, 4)` xywh of `(…, 4)` xyxy.
 
     Raises:

@@ -27,14 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from dentify.arrays import Photo
 from dentify.errors import ImageError, ShapeError
 from dentify.imaging.colour import to_plain_mode, to_srgb
 from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
 from dentify.imaging.files import check_file_bytes, read_photo_file
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
 from dentify.settings import Settings
-
-Photo = NDArray[np.uint8]
 
 _MOST_SCANS = 64  # of a JPEG; cameras and encoders write about 10, and each costs a pass over all pixels
 _START_OF_SCAN = re.compile(rb"\xff\xda")  # finds them in a third of the time of `bytes.count`

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from dentify.arrays import Photo
 from dentify.assessment import Assessment, Box, Finding, FoundPart
 from dentify.imaging.masks import rle_to_crop
 from dentify.settings import Settings
 from dentify.taxonomy import RGB, damage_colour, damage_word, part_colour, part_word
 
-Photo = NDArray[np.uint8]
 PixelBox = tuple[int, int, int, int]
 """Left, top, right, bottom, whole pixels of the drawing."""
 

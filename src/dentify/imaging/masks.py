@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dentify.arrays import BoolArray, IntArray
 from dentify.assessment import Box, Mask
 from dentify.errors import ShapeError
-
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
 
 _CHARACTERS = 7  # of one run at most: 7 × 5 bits hold any run of a mask below 2³⁴ pixels
 _POLYGON_SCALE = 5  # maskApi.c rasterises polygons on a grid five times as fine

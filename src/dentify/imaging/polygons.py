@@ -10,12 +10,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dentify.arrays import BoolArray, DoubleArray
 from dentify.assessment import Mask
 from dentify.imaging.masks import rle_to_box, rle_to_crop
 
-Polygon = NDArray[np.float64]
+Polygon = DoubleArray
 Corner = tuple[int, int]
 
 ROUNDNESS_PX = 0.05
@@ -110,11 +111,11 @@ def _signed_area(polygon: Polygon) -> float:
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
-def _turn(angle: float) -> NDArray[np.float64]:
+def _turn(angle: float) -> DoubleArray:
     return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
-def _edge_loops(mask: NDArray[np.bool_]) -> list[Polygon]:
+def _edge_loops(mask: BoolArray) -> list[Polygon]:
     """The corners of closed ways along the edges of the mask's pixels, mask to the right of the way; the rim is background.
 
     Where two pixels touch at a corner alone, ways turn right, which keeps the two apart.

@@ -17,10 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import DoubleArray, FloatArray, Photo
 from dentify.assessment import Quality, QualityIssue
-
-FloatArray = NDArray[np.float32]
-Photo = NDArray[np.uint8]
 
 MEASURED_SIDE = 512
 
@@ -93,7 +91,7 @@ def measure_quality(image: Photo) -> QualityMeasures:
     )
 
 
-def _share_up_to(grey: NDArray[Any]) -> NDArray[np.float64]:
+def _share_up_to(grey: NDArray[Any]) -> DoubleArray:
     """`(256,)`: share of the pixels that are as dark as each level or darker."""
     counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     return np.cumsum(counts, dtype=np.float64) / grey.size

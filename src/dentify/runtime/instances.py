@@ -8,13 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from dentify.assessment import Mask
 from dentify.errors import ShapeError
 from dentify.imaging.masks import crop_to_rle
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Instances:
         )
 
     @property
-    def area_shares(self) -> NDArray[np.float64]:
+    def area_shares(self) -> DoubleArray:
         """`(N,)`: how much of the photo each covers."""
         cells = [np.count_nonzero(self.cells(index)[2]) for index in range(len(self))]
         return np.array(cells, np.float64) / (self.grid_hw[0] * self.grid_hw[1])
@@ -120,7 +117,7 @@ class Instances:
         return canvas
 
 
-def shared_areas(ones: Instances, others: Instances) -> NDArray[np.float64]:
+def shared_areas(ones: Instances, others: Instances) -> DoubleArray:
     """`(N, M)`: how much of the photo each of N instances covers together with each of M, whose grid may be another."""
     shared = np.zeros((len(ones), len(others)), np.float64)
     if not shared.size:

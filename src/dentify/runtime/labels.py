@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import FloatArray, IntArray
 from dentify.bundle.manifest import GateCalibration, ScoreCalibration
-from dentify.runtime.session import FloatArray
 
 _SMALLEST = 1e-7  # an ensemble's mean of probabilities is kept this far from 0 and 1 before it becomes a logit again
 
@@ -58,7 +58,7 @@ def gate_probability(logits: Sequence[float], weights: Sequence[float], calibrat
     return float(sigmoid(np.asarray(logit / calibration.temperature + calibration.bias)))
 
 
-def calibrated(scores: FloatArray, class_ids: NDArray[np.int64], curves: Sequence[ScoreCalibration | None]) -> FloatArray:
+def calibrated(scores: FloatArray, class_ids: IntArray, curves: Sequence[ScoreCalibration | None]) -> FloatArray:
     """Confidences from raw scores, each by its class's curve.
 
     Args:

@@ -23,8 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import BoolArray, FloatArray, IntArray
 from dentify.bundle.manifest import FEATURES, Grouping, Scorer
-from dentify.runtime.instances import BoolArray, FloatArray, Instances
+from dentify.runtime.instances import Instances
 from dentify.runtime.labels import sigmoid, softmax
 
 _T = TypeVar("_T", bound=np.generic)
@@ -152,7 +153,7 @@ def score_candidates(candidates: list[Candidate], scorer: Scorer | None, num_typ
     return sigmoid(np.asarray(hidden[:, 0], np.float32))
 
 
-def scorer_inputs(features: FloatArray, class_ids: NDArray[np.int64], num_types: int) -> FloatArray:
+def scorer_inputs(features: FloatArray, class_ids: IntArray, num_types: int) -> FloatArray:
     """`(N, len(FEATURES) + num_types)`: features and one 0 or 1 a type."""
     return np.concatenate([features, np.eye(num_types, dtype=np.float32)[class_ids]], axis=1)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import FloatArray
 from dentify.bundle.manifest import GateCalibration, Manifest, Member, Members, Preprocessing, shapes_agree
 from dentify.errors import BundleError
 from dentify.runtime.labels import gate_probability, softmax
 from dentify.runtime.preprocess import crop_to_photo, network_input
-from dentify.runtime.session import FloatArray, Session
+from dentify.runtime.session import Session
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import FloatArray
 from dentify.bundle.manifest import Preprocessing
-from dentify.runtime.session import FloatArray
 
 
 def content_hw(photo_hw: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import FloatArray
 from dentify.errors import BundleError, printable
-
-FloatArray = NDArray[np.float32]
 
 
 class Session:

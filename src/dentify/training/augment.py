@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentify.arrays import DoubleArray
+
 Image = NDArray[Any]  # uint8; OpenCV's own annotations are wider than what it returns
-Matrix = NDArray[np.float64]
+Matrix = DoubleArray
 
 
 def whole_view(photo_hw: tuple[int, int], size: int) -> Matrix:
@@ -36,7 +38,7 @@ def random_view(
     photo_hw: tuple[int, int],
     size: int,
     *,
-    focus_xy: NDArray[np.float64] | None = None,
+    focus_xy: DoubleArray | None = None,
     share: tuple[float, float] = (0.25, 1.2),
     rotate: bool = True,
 ) -> Matrix:
@@ -85,7 +87,7 @@ def is_mirrored(view: Matrix) -> bool:
     return bool(view[0, 0] * view[1, 1] - view[0, 1] * view[1, 0] < 0)
 
 
-def transform_points(points_xy: NDArray[np.float64], view: Matrix) -> NDArray[np.float64]:
+def transform_points(points_xy: DoubleArray, view: Matrix) -> DoubleArray:
     """`(N, 2)` points of the photo as points of the square."""
     return points_xy @ view[:, :2].T + view[:, 2]
 

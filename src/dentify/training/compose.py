@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from dentify.arrays import DoubleArray
 from dentify.datasets import Annotation
 from dentify.training.augment import Image, Matrix, warp
 
@@ -98,6 +98,6 @@ def paste(
 def place_on_vehicle(rng: np.random.Generator, view: Matrix, photo_hw: tuple[int, int]) -> tuple[float, float]:
     """A point of the picture where a photo that shows a whole vehicle likely shows its body: around the middle, rather low."""
     height, width = photo_hw
-    point: NDArray[np.float64] = np.array([rng.uniform(0.2, 0.8) * width, rng.uniform(0.4, 0.75) * height])
+    point: DoubleArray = np.array([rng.uniform(0.2, 0.8) * width, rng.uniform(0.4, 0.75) * height])
     x, y = view[:, :2] @ point + view[:, 2]
     return float(x), float(y)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dentify.arrays import BoolArray, DoubleArray, IntArray
 from dentify.datasets import Annotation, LabelMap, Sample, open_dataset, read_label_map, read_photos
 from dentify.errors import DatasetError
 from dentify.imaging.decode import decode_photo
@@ -181,7 +182,7 @@ class Views(Dataset[dict[str, Tensor]]):
                 _add_damage(drawn, added)
         return picture, drawn
 
-    def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int], size: int) -> NDArray[np.float64]:
+    def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int], size: int) -> DoubleArray:
         boxes = np.array([annotation.box_xyxy for annotation in sample.damages]).reshape(-1, 4)
         focus = (boxes[:, :2] + boxes[:, 2:]) / 2
         box_only = any(not annotation.has_mask for annotation in sample.damages)
@@ -214,9 +215,7 @@ def _add_damage(targets: dict[str, Tensor], added: dict[str, Tensor]) -> None:
     targets["damage"] = torch.tensor(1.0)
 
 
-def draw_targets(
-    sample: Sample, photo_hw: tuple[int, int], view: NDArray[np.float64], size: int, classes: Classes
-) -> dict[str, Tensor]:
+def draw_targets(sample: Sample, photo_hw: tuple[int, int], view: DoubleArray, size: int, classes: Classes) -> dict[str, Tensor]:
     """The truth of every head for one view of a photo.
 
     Args:
@@ -288,7 +287,7 @@ def draw_targets(
 
 
 def _vehicle_label(
-    sample: Sample, view: NDArray[np.float64], photo_hw: tuple[int, int], size: int, most_visible: float, parts_share: float
+    sample: Sample, view: DoubleArray, photo_hw: tuple[int, int], size: int, most_visible: float, parts_share: float
 ) -> float:
     """1, 0 or NaN: a small window of a photo of a whole vehicle may show nothing but street.
 
@@ -315,9 +314,7 @@ def _damage_label(sample: Sample, most_visible: float, *, all_known: bool) -> fl
     return math.nan
 
 
-def _draw_parts(
-    sample: Sample, view: NDArray[np.float64], size: int, classes: Classes, outside: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def _draw_parts(sample: Sample, view: DoubleArray, size: int, classes: Classes, outside: BoolArray) -> NDArray[np.uint8]:
     coarse = size // 4
     background = len(classes.parts)
     if sample.vehicle is False:
@@ -349,7 +346,7 @@ def _draw_centre(mask: NDArray[np.uint8], centres: NDArray[np.uint8], offsets: N
     np.maximum(centres, np.rint(bump * 255).astype(np.uint8), out=centres)
 
 
-def draw_annotation(annotation: Annotation, view: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+def draw_annotation(annotation: Annotation, view: DoubleArray, size: int) -> NDArray[np.uint8]:
     """`(S, S)` uint8 coverage of an annotation's outline, of its box where it has none; see `draw_outline`."""
     if annotation.rle is not None:
         mask = rle_decode(annotation.rle).astype(np.uint8) * 255
@@ -368,7 +365,7 @@ _SHIFT = 4
 _FINER = 4
 
 
-def draw_outline(polygons: tuple[NDArray[np.float64], ...], view: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+def draw_outline(polygons: tuple[DoubleArray, ...], view: DoubleArray, size: int) -> NDArray[np.uint8]:
     """`(S, S)` uint8: how much of each pixel of the square the polygons (photo pixels) cover, 255 for all of it.
 
     OpenCV fills every pixel that an outline touches, which makes a thin scratch twice as wide; so it fills finer ones here, and
@@ -387,18 +384,18 @@ def draw_outline(polygons: tuple[NDArray[np.float64], ...], view: NDArray[np.flo
     return mask
 
 
-def _fixed_point(points: NDArray[np.float64]) -> NDArray[np.int32]:
+def _fixed_point(points: DoubleArray) -> NDArray[np.int32]:
     """Points in OpenCV's fixed-point pixels, whose centres are integers."""
     return np.rint((points - 0.5) * (1 << _SHIFT)).astype(np.int32)
 
 
-def _outside(photo_hw: tuple[int, int], view: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+def _outside(photo_hw: tuple[int, int], view: DoubleArray, size: int) -> BoolArray:
     """`(S, S)`: what lies beyond the photo's edges, where the picture is mirrored and the truth unknown."""
     height, width = photo_hw
     return np.asarray(draw_outline((_box_outline((0, 0, width, height)),), view, size) < 128, np.bool_)
 
 
-def _box_outline(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
+def _box_outline(box: tuple[float, float, float, float]) -> DoubleArray:
     x_min, y_min, x_max, y_max = box
     return np.array([[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]], np.float64)
 
@@ -429,7 +426,7 @@ class MixedBatches:
         return self.steps
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        orders: dict[tuple[int, int], NDArray[np.int64]] = {}
+        orders: dict[tuple[int, int], IntArray] = {}
         for step in range(self.round * self.steps, (self.round + 1) * self.steps):
             batch: list[Draw] = []
             falling = step >= self.decay_from

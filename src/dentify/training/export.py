@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from dentify.arrays import FloatArray
 from dentify.bundle import manifest as m
 from dentify.bundle.write import write_bundle
 from dentify.datasets import Sample
 from dentify.datasets.crops import crops_of
 from dentify.errors import BundleError, ConfigError
 from dentify.imaging.decode import decode_photo
-from dentify.runtime.instances import FloatArray
 from dentify.runtime.labels import gate_probability, sigmoid
 from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize, minimize_scalar
 from scipy.special import logsumexp
 
+from dentify.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from dentify.bundle.manifest import FEATURES, GateCalibration, Grouping, ScoreCalibration, Scorer, SeverityCalibration
 from dentify.datasets import Sample
-from dentify.runtime.instances import BoolArray, FloatArray
 from dentify.runtime.labels import calibrated
 from dentify.runtime.maps import (
     Candidate,
@@ -55,7 +55,7 @@ class Evidence:
     photo: int
     candidates: list[Candidate]
     ious: FloatArray
-    types: NDArray[np.int64]
+    types: IntArray
     instances: tuple[BoolArray, ...]
     known: BoolArray
     probs: FloatArray
@@ -109,7 +109,7 @@ def gather(photo: int, sample: Sample, outputs: Outputs, view: Matrix, names: Se
 
 
 def _ious(
-    candidates: Sequence[Candidate], masks: Sequence[BoolArray], types: NDArray[np.int64], probs: FloatArray, upscale: int
+    candidates: Sequence[Candidate], masks: Sequence[BoolArray], types: IntArray, probs: FloatArray, upscale: int
 ) -> FloatArray:
     """`(N, M)` of candidates and annotated instances, 0 where the types differ; see `Evidence`."""
     ious = np.zeros((len(candidates), len(masks)), np.float32)
@@ -153,7 +153,7 @@ def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, hidde
         schedule.step()
     layers = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
 
-    def rounded(values: torch.Tensor | NDArray[np.float32]) -> list[float]:
+    def rounded(values: torch.Tensor | FloatArray) -> list[float]:
         return [float(f"{value:.6g}") for value in values.tolist()]
 
     return Scorer(
@@ -165,7 +165,7 @@ def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, hidde
     )
 
 
-def _table(evidence: Sequence[Evidence]) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+def _table(evidence: Sequence[Evidence]) -> tuple[FloatArray, IntArray, FloatArray]:
     features = np.stack([candidate.features for photo in evidence for candidate in photo.candidates])
     class_ids = np.array([candidate.class_id for photo in evidence for candidate in photo.candidates])
     best = np.concatenate([photo.ious.max(1, initial=0.0) for photo in evidence])
@@ -181,7 +181,7 @@ class Told:
     evidence: Evidence
     findings: list[Candidate]
     scores: FloatArray
-    class_ids: NDArray[np.int64]
+    class_ids: IntArray
     right: BoolArray
 
 
@@ -237,7 +237,7 @@ def average_precision50(told: Sequence[Told], class_id: int) -> float:
     return float(np.mean([envelope[place] if place < len(envelope) else 0.0 for place in at]))
 
 
-def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> NDArray[np.int64]:
+def pixel_counts(photo: Told, thresholds: FloatArray, upscale: int) -> IntArray:
     """`(C + 1, 2)`: cells that told findings and truth share, and cells of either, for each type and for damage of any.
 
     Types that the source does not label count nothing.
@@ -284,14 +284,14 @@ def fit_curves(told: Sequence[Told], names: Sequence[str], *, least: int = 25, b
     return curves
 
 
-def _curve(scores: FloatArray, right: NDArray[np.float64], least: int, bins: int) -> ScoreCalibration:
+def _curve(scores: FloatArray, right: DoubleArray, least: int, bins: int) -> ScoreCalibration:
     """Bins with at least `least` findings each and, since right ones are rare, about as many right ones each."""
     order = np.argsort(scores, kind="stable")
     scores, right = scores[order].astype(np.float64), right[order]
     weight = np.cumsum(right + 0.02)
     edges = np.searchsorted(weight, np.linspace(0, weight[-1], bins + 1)[1:-1])
     groups = [group for group in np.split(np.arange(len(scores)), np.unique(edges)) if len(group)]
-    merged: list[NDArray[np.int64]] = []
+    merged: list[IntArray] = []
     for group in groups:
         if merged and (len(merged[-1]) < least):
             merged[-1] = np.concatenate([merged[-1], group])
@@ -346,7 +346,7 @@ def choose_thresholds(
     for class_id in [*range(len(names))] * sweeps:
         others = np.asarray(np.delete(passed > places[:, None], class_id, axis=0).any(axis=0))
 
-        def told_of(where: BoolArray, steps: NDArray[np.uint8] = passed[class_id]) -> NDArray[np.int64]:
+        def told_of(where: BoolArray, steps: NDArray[np.uint8] = passed[class_id]) -> IntArray:
             """How many of some cells are told at each threshold of this type."""
             counts = np.bincount(steps[where], minlength=len(THRESHOLDS) + 1)
             return np.asarray(np.cumsum(counts[::-1])[::-1][1:], np.int64)
@@ -384,9 +384,7 @@ def _ladders(told: Sequence[Told], num_types: int) -> tuple[NDArray[np.uint8], B
     return np.concatenate(passed, axis=1), np.concatenate(damaged, axis=1)
 
 
-def fit_gate(
-    logits: NDArray[np.floating], truth: NDArray[np.bool_], weights: NDArray[np.floating] | None = None
-) -> GateCalibration:
+def fit_gate(logits: NDArray[np.floating], truth: BoolArray, weights: NDArray[np.floating] | None = None) -> GateCalibration:
     """Temperature and bias with which yes and no are about equally likely beforehand (Platt's scaling, classes balanced).
 
     Args:
@@ -399,7 +397,7 @@ def fit_gate(
     balanced = _balanced(truth, weights) / 2
     goal = np.where(truth, 0.98, 0.02)
 
-    def loss(parameters: NDArray[np.float64]) -> float:
+    def loss(parameters: DoubleArray) -> float:
         z = logits * np.exp(parameters[0]) + parameters[1]
         return float((balanced * (np.logaddexp(0, z) - goal * z)).sum())
 
@@ -407,7 +405,7 @@ def fit_gate(
     return GateCalibration(temperature=round(float(np.exp(-scale)), 4), bias=round(float(bias), 4))
 
 
-def _balanced(truth: NDArray[np.bool_], weights: NDArray[np.floating] | None) -> NDArray[np.float64]:
+def _balanced(truth: BoolArray, weights: NDArray[np.floating] | None) -> DoubleArray:
     """Weights that sum to 1 for either answer."""
     balanced = np.ones(len(truth)) if weights is None else weights.astype(np.float64)
     return np.asarray(np.where(truth, balanced / balanced[truth].sum(), balanced / balanced[~truth].sum()), np.float64)
@@ -435,7 +433,7 @@ def fit_temperature(logits: Sequence[FloatArray], truth: Sequence[int], *, least
 
 def gate_threshold(
     probabilities: FloatArray,
-    truth: NDArray[np.bool_],
+    truth: BoolArray,
     weights: NDArray[np.floating] | None = None,
     *,
     strictness: float = 0.5,

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dentify.arrays import BoolArray
 from dentify.datasets.documents import read_csv
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
@@ -310,7 +310,7 @@ def _brush(value: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> An
     if not isinstance(packed, list) or not all(is_int(byte) and 0 <= byte <= 255 for byte in packed):
         raise DatasetError(f"{where}: needs rle, a list of bytes, got {packed!r:.40}")
     try:
-        mask: NDArray[np.bool_] = unpack_rle(bytes(packed), size_hw)
+        mask: BoolArray = unpack_rle(bytes(packed), size_hw)
     except ShapeError as error:
         raise DatasetError(f"{where}: {error}") from error
     rle = rle_encode(mask)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dentify.arrays import BoolArray
 from dentify.assessment import Mask
 from dentify.datasets.documents import read_text
 from dentify.datasets.output import Output
@@ -225,7 +226,7 @@ def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, sourc
 
 def _masks_by_word(
     pixels: Pixels, palette: Pixels | None, of_class: str, names: _Names, path: Path
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+) -> Iterator[tuple[str, BoolArray]]:
     """Each word that a mask holds, and where."""
     if of_class and not names.by_index and not names.by_colour:
         grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
@@ -261,7 +262,7 @@ def _masks_by_word(
             yield printable(word), pixels == index
 
 
-def _pieces(mask: NDArray[np.bool_]) -> Iterator[Mask]:
+def _pieces(mask: BoolArray) -> Iterator[Mask]:
     """The connected pieces of a mask, as RLE, from top to bottom."""
     count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     photo_hw = (mask.shape[0], mask.shape[1])

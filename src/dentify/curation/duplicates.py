@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dentify.imaging.decode import Photo
+from dentify.arrays import FloatArray, Photo
 
 HASH_DISTANCE = 12
 """Bits of 63 in which the hashes of candidates may differ."""
@@ -230,7 +230,7 @@ def _spectra(thumb: bytes) -> NDArray[np.complex128]:
     return np.asarray(np.fft.rfft2(np.array([_even(_laid(grey, scale, tilt).astype(np.float32)) for scale, tilt in _LAID])))
 
 
-def _even(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+def _even(grey: FloatArray) -> FloatArray:
     """A thumbnail without its coarse light and contrast, of mean 0 and length 1."""
     grey = np.ascontiguousarray(grey)
     detail = grey - cv2.GaussianBlur(grey, (0, 0), _EVEN_SIGMA)

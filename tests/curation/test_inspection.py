@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from dentify.curation.inspection import EXAMPLES, Inspected, Inspection, Spread, inspect_dataset
 from dentify.datasets import open_dataset
-from dentify.datasets.inspection import EXAMPLES, Inspected, Inspection, Spread, inspect_dataset
 from dentify.errors import DatasetError
 
 Change = Callable[[dict[str, Any]], object]

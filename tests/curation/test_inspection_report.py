@@ -16,9 +16,8 @@ import pytest
 from PIL import Image
 
 from dentify.assessment import Mask
-from dentify.datasets import Annotation, Sample, open_dataset
-from dentify.datasets.inspection import Inspected, Inspection, Problem, SamePhotos, SplitFigures, inspect_dataset
-from dentify.datasets.inspection_report import (
+from dentify.curation.inspection import Inspected, Inspection, Problem, SamePhotos, SplitFigures, inspect_dataset
+from dentify.curation.inspection_report import (
     MOST_LINES,
     MOST_TYPES,
     check_folder,
@@ -27,6 +26,7 @@ from dentify.datasets.inspection_report import (
     inspection_table,
     write_inspection,
 )
+from dentify.datasets import Annotation, Sample, open_dataset
 from dentify.errors import DatasetError, OutputError
 from dentify.imaging.masks import rle_encode
 from dentify.settings import Settings

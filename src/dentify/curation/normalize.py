@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from dentify.assessor import map_in_order
+from dentify.arrays import DoubleArray, Photo
 from dentify.datasets.dataset import decode_picture
 from dentify.datasets.sample import Sample
 from dentify.datasets.source import OnInvalid
 from dentify.errors import DatasetError
-from dentify.imaging.decode import Photo
+from dentify.in_order import map_in_order
 from dentify.settings import Settings
 
 _LEVELS = np.arange(256) / 255
@@ -63,7 +62,7 @@ def channel_figures(
         DatasetError: a picture cannot be read, or no photo is of the split.
     """
     settings = settings or Settings()
-    sums: dict[str | None, NDArray[np.float64]] = {split: np.zeros((2, 3)), None: np.zeros((2, 3))}
+    sums: dict[str | None, DoubleArray] = {split: np.zeros((2, 3)), None: np.zeros((2, 3))}
     photos: Counter[str | None] = Counter()
     splits: set[str | None] = set()
 
@@ -74,7 +73,7 @@ def channel_figures(
             if sample.split == split or splits == {None}:
                 yield sample
 
-    def measure(sample: Sample) -> NDArray[np.float64] | DatasetError:
+    def measure(sample: Sample) -> DoubleArray | DatasetError:
         try:
             return _moments(decode_picture(sample, settings).image)
         except DatasetError as error:
@@ -99,13 +98,13 @@ def channel_figures(
     return ChannelFigures(split=taken or "", photos=photos[taken], mean=_rounded(mean), std=_rounded(std))
 
 
-def _moments(image: Photo) -> NDArray[np.float64]:
+def _moments(image: Photo) -> DoubleArray:
     """`(2, 3)` mean and mean square of the channels, 0 to 1, exact: counted by level."""
     counts = np.stack([np.bincount(image[:, :, channel].ravel(), minlength=256) for channel in range(3)])
     shares = counts / (image.shape[0] * image.shape[1])
     return np.stack([shares @ _LEVELS, shares @ _LEVELS**2])
 
 
-def _rounded(values: NDArray[np.float64]) -> tuple[float, float, float]:
+def _rounded(values: DoubleArray) -> tuple[float, float, float]:
     red, green, blue = (round(float(value), 6) for value in values)
     return red, green, blue

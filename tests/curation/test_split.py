@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from dentify.curation.split import Placed, check_splits, parse_ratios, split_dataset, split_table, write_splits
 from dentify.datasets import Dataset, open_dataset
-from dentify.datasets.split import Placed, check_splits, parse_ratios, split_dataset, split_table, write_splits
 from dentify.errors import ConfigError, DatasetError, OutputError
 
 LABELS = ("dent", "scratch", "broken_part", "glass_shatter")

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
-from dentify.datasets import duplicates as duplicates_module
-from dentify.datasets.duplicates import (
+from dentify.curation import duplicates as duplicates_module
+from dentify.curation.duplicates import (
     Duplicate,
     Fingerprint,
     are_duplicates,

@@ -31,14 +31,14 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
-from dentify import __version__
 from dentify.datasets.photos import LIST_NAME
 from dentify.errors import ConfigError, DatasetError, ImageError, MissingExtraError, OutputError, printable
 from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
-from dentify.sinks import write_whole
+from dentify.version import __version__
+from dentify.writing import write_whole
 
 try:
     import httpx2

@@ -11,18 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from dentify.assessor import map_in_order
+from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
-from dentify.datasets.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.pictures import walk
-from dentify.datasets.sample import Annotation, Kind, Sample
+from dentify.datasets.sample import Kind, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.imaging.masks import rle_area
-from dentify.imaging.polygons import polygon_area
+from dentify.in_order import map_in_order
+from dentify.names import clean_name
 from dentify.settings import Settings
-from dentify.sources import clean_name
 
 NO_SPLIT = "all"
 """What photos without a split are counted under."""
@@ -247,22 +245,12 @@ def _count(sample: Sample, split: str, tallies: dict[str, _Tally]) -> None:
         tally.crowds += annotation.crowd
         tally.splits[split] += 1
         if sample.size_hw is not None:
-            tally.shares.append(annotation_area(annotation) / (sample.size_hw[0] * sample.size_hw[1]))
+            tally.shares.append(annotation.area / (sample.size_hw[0] * sample.size_hw[1]))
     for name in {clean_name(annotation.name) for annotation in sample.annotations}:
         tally = tallies[name]
         tally.photos += 1
         if len(tally.examples) < EXAMPLES or rank < tally.examples[-1][0]:
             tally.examples = sorted([*tally.examples, (rank, sample)], key=lambda item: item[0])[:EXAMPLES]
-
-
-def annotation_area(annotation: Annotation) -> float:
-    """Pixels within an annotation's outline, of its box where no more is known."""
-    if annotation.polygons:
-        return sum(polygon_area(polygon) for polygon in annotation.polygons)
-    if annotation.rle is not None:
-        return float(rle_area(annotation.rle))
-    x_min, y_min, x_max, y_max = annotation.box_xyxy
-    return (x_max - x_min) * (y_max - y_min)
 
 
 def _repeated_outlines(sample: Sample) -> Iterator[DatasetError]:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dentify.curation.captions import captions_of, iter_captions
 from dentify.datasets import Annotation, Sample
-from dentify.datasets.captions import captions_of, iter_captions
 from dentify.imaging.masks import rle_encode
 from dentify.imaging.polygons import box_to_polygon
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS, damage_word, part_word

@@ -17,8 +17,8 @@ from flickr_server import KEY, Answer, FlickrServer, failure, picture
 
 pytest.importorskip("httpx2", reason="needs the extra `data`")
 
+from dentify.collecting.flickr import COLUMNS, Collected, collect_flickr, licence_at, parse_licences
 from dentify.datasets import read_photos
-from dentify.datasets.flickr import COLUMNS, Collected, collect_flickr, licence_at, parse_licences
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.settings import Settings
 

@@ -13,17 +13,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dentify.datasets.inspection import Inspected, Inspection, Problem, Spread
+from dentify.arrays import Photo
+from dentify.curation.inspection import Inspected, Inspection, Problem, Spread
 from dentify.datasets.sample import Annotation, Sample, kind_of
 from dentify.errors import DatasetError, ImageError, MissingExtraError, OutputError, printable
-from dentify.imaging.decode import Photo, decode_photo
+from dentify.imaging.decode import decode_photo
 from dentify.imaging.draw import encode_jpeg
 from dentify.imaging.masks import rle_to_crop
 from dentify.imaging.polygons import box_to_polygon, rle_to_polygons
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
-from dentify.sinks import write_whole
 from dentify.taxonomy import RGB, damage_colour, part_colour
+from dentify.writing import write_whole
 
 MOST_LINES = 20
 """Problems and duplicates that the table tells one by one; the JSON holds all."""

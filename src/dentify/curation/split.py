@@ -17,14 +17,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from dentify.assessor import map_in_order
+from dentify.curation.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, decode_picture, photo_key, splits_path
-from dentify.datasets.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
 from dentify.datasets.sample import Sample
 from dentify.errors import ConfigError, DatasetError, OutputError
+from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
-from dentify.sinks import write_whole
+from dentify.writing import write_whole
 
 SPLIT_NAMES = {2: ("train", "val"), 3: ("train", "val", "test")}
 

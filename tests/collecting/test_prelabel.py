@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from dentify.assessor import Assessor, load
+from dentify.collecting.prelabel import CHECK_BELOW, prelabel
 from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.datasets.convert import write_dataset
-from dentify.datasets.prelabel import CHECK_BELOW, prelabel
 from dentify.errors import DentifyError
 from dentify.imaging.masks import rle_decode
 from dentify.sources import iter_photos

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dentify.assessment import Mask
-from dentify.datasets.inspection import annotation_area
 from dentify.datasets.sample import PART_PREFIX, UNNAMED, Annotation, Sample, canonical_name
 from dentify.imaging.masks import polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
@@ -111,9 +110,9 @@ def _groups(sample: Sample) -> list[_Group]:
     told = [one for one in sample.damages if not one.crowd and one.name != UNNAMED]
     groups = []
     for name in sorted({one.name for one in told}):
-        damages = sorted((one for one in told if one.name == name), key=annotation_area, reverse=True)
+        damages = sorted((one for one in told if one.name == name), key=lambda one: one.area, reverse=True)
         groups.append(_Group(name, tuple(damages)))
-    return sorted(groups, key=lambda group: -annotation_area(group.damages[0]))
+    return sorted(groups, key=lambda group: -group.damages[0].area)
 
 
 def _clause(group: _Group, sample: Sample, chance: random.Random) -> str:
@@ -143,7 +142,7 @@ def _counted(name: str, count: int, adjectives: str = "", *, several: bool = Fal
 def _size_word(annotation: Annotation, sample: Sample) -> str:
     if sample.size_hw is None or not annotation.has_mask:
         return ""
-    share = annotation_area(annotation) / (sample.size_hw[0] * sample.size_hw[1])
+    share = annotation.area / (sample.size_hw[0] * sample.size_hw[1])
     return "tiny" if share < _TINY else "small" if share < _SMALL else "large" if share >= _LARGE else ""
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dentify.curation.normalize import channel_figures
 from dentify.datasets import Sample
-from dentify.datasets.normalize import channel_figures
 from dentify.errors import DatasetError
 
 CHANCE = np.random.default_rng(0)

@@ -1,0 +1,58 @@
+"""Files that are never there in part, and what is said of one that cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dentify.errors import OutputError, printable
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_whole(files: Mapping[Path, bytes]) -> None:
+    """Writes files so that none of them is ever there in part, making the folders they need.
+
+    Raises:
+        OutputError: one of them cannot be written; then none of them is, unless it is the last step, the renaming, that fails.
+    """
+    parts = {path: path.with_name(f".{path.name}.part") for path in files}
+    try:
+        for path, data in files.items():
+            with writing(path):
+                make_folder(path.parent)
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+                parts[path].write_bytes(data)
+        for path, part in parts.items():
+            with writing(path):
+                part.replace(path)
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it; `mkdir(parents=True)` recurses, and a hostile zip's folders go deeper than that."""
+    if not folder.is_dir():
+        for one in (*reversed(folder.parents), folder):
+            if not one.is_dir():
+                one.mkdir(exist_ok=True)
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """What the system says of a file that cannot be written, as one line.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = "; make room, then run again" if error.errno in _FULL_DISK else ""
+        raise OutputError(f"{printable(str(path))}: cannot be written: {error.strerror or error}{advice}") from error
