@@ -9,6 +9,7 @@
     ├── ConfigError        a setting, recipe or taxonomy is wrong
     ├── BundleError        a bundle is incomplete, altered or of another version
     ├── DatasetError       annotations cannot be read
+    ├── TrainingError      a training run cannot go on
     └── MissingExtraError  a room needs an extra that is not installed
 
 Each message is one line: what is wrong, where, and what to do. Anything else that escapes Dentify is a bug.
@@ -58,6 +59,10 @@ class DatasetError(DentifyError):
     def __init__(self, message: str, *, kind: str = "invalid label") -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class TrainingError(DentifyError):
+    """A training run cannot go on: its numbers are none any more."""
 
 
 class MissingExtraError(DentifyError):

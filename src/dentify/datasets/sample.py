@@ -17,7 +17,7 @@ from dentify.imaging.files import read_photo_file
 from dentify.imaging.masks import rle_area
 from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box
 from dentify.settings import Settings
-from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS
+from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS, SEVERITY_LEVELS
 
 Kind = Literal["damage", "part"]
 PART_PREFIX = "part:"
@@ -201,3 +201,9 @@ class Sample:
             return read_photo_file(self.image, where=str(self.image), settings=settings or Settings())
         except ImageError as error:
             raise DatasetError(str(error), kind="broken picture") from error
+
+
+def worst_severity(sample: Sample) -> str | None:
+    """The worst level annotated on a photo; `None` where none is."""
+    levels = [annotation.severity for annotation in sample.damages if annotation.severity is not None]
+    return max(levels, key=SEVERITY_LEVELS.index) if levels else None

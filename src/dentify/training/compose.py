@@ -1,4 +1,4 @@
-"""One picture of several photos: mosaics, and damages pasted onto sound vehicles.
+"""From labelled photos to `Scene`s: a view of one, a mosaic of four, or a sound vehicle with pasted damages.
 
 Photos of damage are mostly close-ups, photos of whole vehicles mostly sound. A network that sees only these learns to tell the
 two views apart, and finds nothing on a whole car with a small dent. So damages are also shown small (mosaics of four views;
@@ -9,44 +9,176 @@ Pérez et al. 2003, "Poisson Image Editing").
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
-from dentify.arrays import DoubleArray
-from dentify.datasets import Annotation
-from dentify.training.augment import Image, Matrix, warp
+from dentify.arrays import DoubleArray, Matrix, Photo
+from dentify.datasets import Annotation, Sample
+from dentify.errors import DatasetError, printable
+from dentify.imaging.decode import decode_photo
+from dentify.imaging.views import Picture, moved_view, warp, whole_view
+from dentify.settings import Settings
+from dentify.training.augment import Augment, degrade, random_view
+from dentify.training.scene import Placed, Scene, Window
 
-MAPS = ("types", "any", "centres", "offsets", "parts", "severity_maps")
+
+@dataclass(frozen=True)
+class Draw:
+    """One showing of a photo.
+
+    Attributes:
+        photos: place of its set of photos in the recipe.
+        photo: place of the photo in the set.
+        number: what seeds its view.
+        size: side of the picture.
+        mosaic: how likely a damaged photo is shown as one of four.
+        paste: how likely a sound vehicle gets damages of other photos.
+    """
+
+    photos: int
+    photo: int
+    number: int
+    size: int
+    mosaic: float = 0.0
+    paste: float = 0.0
 
 
-def mosaic(tiles: Sequence[tuple[Image, Mapping[str, Tensor]]]) -> tuple[Image, dict[str, Tensor]]:
-    """Four views of side S/2 as one of side S, with their truth.
-
-    A type is known where all four know it. What the picture as a whole shows is left unknown: nobody photographs mosaics.
+class Composer:
+    """Makes the training picture of a `Draw`. All chance follows from the seed and the draw's number.
 
     Args:
-        tiles: pictures and targets (see `dentify.training.data.draw_targets`), left to right, top to bottom.
+        sets: the photos of each set of the recipe.
+        augment: how strongly pictures are distorted.
+        seed: of the run.
+        pasteable: types whose outlines may be pasted onto sound vehicles.
+        settings: limits on photos.
     """
-    pictures, targets = zip(*tiles, strict=True)
-    whole = np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])
-    maps = {
-        name: torch.cat([torch.cat([one[name] for one in row], -1) for row in (targets[:2], targets[2:])], -2) for name in MAPS
-    }
-    maps["offsets"] = maps["offsets"] / 2  # they are shares of the side
-    return whole, {
-        **maps,
-        "types_known": torch.stack([one["types_known"] for one in targets]).all(0),
-        "box_only": torch.stack([one["box_only"] for one in targets]).any(),
-        "any_known": torch.stack([one["any_known"] for one in targets]).all(),
-        "vehicle": torch.tensor(1.0 if any(one["vehicle"] == 1 for one in targets) else math.nan),
-        "damage": torch.tensor(math.nan),
-        "severity": torch.tensor(-1),
-    }
+
+    def __init__(
+        self,
+        sets: Sequence[Sequence[Sample]],
+        augment: Augment,
+        *,
+        seed: int,
+        pasteable: Collection[str],
+        settings: Settings | None = None,
+    ) -> None:
+        self.sets = sets
+        self._augment = augment
+        self._seed = seed
+        self._pasteable = frozenset(pasteable)
+        self._settings = settings or Settings()
+        # By place in `sets`: those of whole vehicles without damage, and those with damages to cut out.
+        self._sound = [place for place, photos in enumerate(sets) if photos[0].vehicle and photos[0].damage is False]
+        self._donors = [place for place, photos in enumerate(sets) if any(self._cuttable(photo) for photo in photos)]
+
+    def compose(self, draw: Draw) -> Scene:
+        """The picture of one draw.
+
+        Raises:
+            DatasetError: a photo has another size than its labels say.
+            ImageError: a photo cannot be read.
+        """
+        rng = np.random.default_rng((self._seed, draw.number))
+        sample = self.sets[draw.photos][draw.photo]
+        if draw.photos in self._donors and rng.random() < draw.mosaic:
+            scene = self._mosaic(rng, sample, draw)
+        elif draw.photos in self._sound and self._donors and rng.random() < draw.paste:
+            scene = self._pasted(rng, sample, draw.size)
+        else:
+            image, placed = self._seen(rng, sample, draw.size)
+            scene = Scene(image, (placed,))
+        return Scene(np.asarray(degrade(rng, scene.image, self._augment), np.uint8), scene.photos, scene.pasted)
+
+    def _seen(
+        self, rng: np.random.Generator, sample: Sample, size: int, corner_xy: tuple[int, int] = (0, 0)
+    ) -> tuple[Photo, Placed]:
+        """A random view of a photo, for the square window of a picture that begins at `corner_xy`."""
+        image, hw = decoded(sample, self._settings)
+        view = self._view(rng, sample, hw, size)
+        picture = np.asarray(warp(image, view, (size, size)), np.uint8)
+        window = (corner_xy[0], corner_xy[1], corner_xy[0] + size, corner_xy[1] + size)
+        return picture, Placed.photo(sample, moved_view(view, (-corner_xy[0], -corner_xy[1])), window, hw)
+
+    def _mosaic(self, rng: np.random.Generator, sample: Sample, draw: Draw) -> Scene:
+        """The photo among three others of its set or of sound vehicles, in any order."""
+        shown = [sample]
+        while len(shown) < 4:
+            place = int(rng.choice(self._sound)) if self._sound and rng.random() < 0.35 else draw.photos
+            shown.append(self.sets[place][rng.integers(len(self.sets[place]))])
+        half = draw.size // 2
+        image = np.empty((2 * half, 2 * half, 3), np.uint8)
+        photos = []
+        for tile, place in enumerate(rng.permutation(4)):
+            picture, placed = self._seen(rng, shown[place], half, (tile % 2 * half, tile // 2 * half))
+            left, top, right, bottom = placed.window
+            image[top:bottom, left:right] = picture
+            photos.append(placed)
+        return Scene(image, tuple(photos))
+
+    def _pasted(self, rng: np.random.Generator, sample: Sample, size: int) -> Scene:
+        """A sound vehicle with one to three damages of other photos on it."""
+        image, hw = decoded(sample, self._settings)
+        view = random_view(rng, hw, size, share=(0.5, 1.3), augment=self._augment)
+        picture = warp(image, view, (size, size))
+        window = (0, 0, size, size)
+        pasted = []
+        for _ in range(int(rng.integers(1, 4))):
+            photos = self.sets[int(rng.choice(self._donors))]
+            donor = photos[rng.integers(len(photos))]
+            choice = self._cuttable(donor)
+            if not choice:
+                continue
+            damage = choice[rng.integers(len(choice))]
+            side = size * math.exp(rng.uniform(math.log(0.07), math.log(0.35)))
+            centre_xy = place_on_vehicle(rng, view, hw)
+            photo, donor_hw = decoded(donor, self._settings)
+            done = paste(rng, picture, photo, damage, side=side, centre_xy=centre_xy)
+            if done is not None:
+                picture = done.picture
+                pasted.append(Placed(donor, done.view, window, donor_hw, (damage,)))
+        return Scene(np.asarray(picture, np.uint8), (Placed.photo(sample, view, window, hw),), tuple(pasted))
+
+    def _view(self, rng: np.random.Generator, sample: Sample, hw: tuple[int, int], size: int) -> Matrix:
+        boxes = np.array([annotation.box_xyxy for annotation in sample.damages]).reshape(-1, 4)
+        focus = (boxes[:, :2] + boxes[:, 2:]) / 2
+        box_only = any(not annotation.has_mask for annotation in sample.damages)
+        if sample.damage is False:  # close-ups of sound panels are what a damage gate most lacks
+            share = (0.08, 1.2)
+        elif sample.parts:
+            share = (0.4, 1.3)
+        else:
+            share = (0.2, 1.15)
+        return random_view(rng, hw, size, focus_xy=focus, share=share, rotate=not box_only, augment=self._augment)
+
+    def _cuttable(self, sample: Sample) -> list[Annotation]:
+        """Damages of a photo that can be cut out of it."""
+        return [one for one in sample.damages if one.polygons and one.name in self._pasteable and not one.crowd]
+
+
+def whole_scene(sample: Sample, size: int, settings: Settings | None = None) -> Scene:
+    """A whole photo, stretched to the square as in serving."""
+    image, hw = decoded(sample, settings or Settings())
+    view = whole_view(hw, (size, size))
+    window: Window = (0, 0, size, size)
+    return Scene(np.asarray(warp(image, view, (size, size)), np.uint8), (Placed.photo(sample, view, window, hw),))
+
+
+def decoded(sample: Sample, settings: Settings) -> tuple[Photo, tuple[int, int]]:
+    """A photo's pixels, and their height and width.
+
+    Raises:
+        DatasetError: it has another size than its labels say.
+        ImageError: it cannot be read.
+    """
+    found = decode_photo(sample.read(settings), where=printable(sample.name), settings=settings)
+    if sample.size_hw not in (None, found.photo_hw):
+        height, width = found.photo_hw
+        raise DatasetError(f"{sample.name}: is {width} × {height} pixels, its labels are for {sample.size_hw}, height first")
+    return found.image, found.photo_hw
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +190,12 @@ class Pasted:
         view: from the pixels of the damage's own photo to those of the picture.
     """
 
-    picture: Image
+    picture: Picture
     view: Matrix
 
 
 def paste(
-    rng: np.random.Generator, picture: Image, donor: Image, damage: Annotation, *, side: float, centre_xy: tuple[float, float]
+    rng: np.random.Generator, picture: Picture, donor: Picture, damage: Annotation, *, side: float, centre_xy: tuple[float, float]
 ) -> Pasted | None:
     """Blends one damage of another photo into a picture; `None` where it does not fit in or is too thin to be seen.
 
@@ -90,7 +222,7 @@ def paste(
     x, y, w, h = cv2.boundingRect(region)
     if x < 2 or y < 2 or x + w > size - 2 or y + h > size - 2:
         return None
-    moved = warp(donor, view, size)
+    moved = warp(donor, view, (size, size))
     blended = cv2.seamlessClone(moved, picture, region, (x + w // 2, y + h // 2), cv2.NORMAL_CLONE)
     return Pasted(np.asarray(blended, np.uint8), view)
 

@@ -1,194 +1,373 @@
-"""The training loop: a recipe and a folder of photos in, checkpoints and a log of figures out.
+"""The training loop: a recipe and a folder of photos in, a checkpoint and a journal out.
 
     dentify train recipes/default.yaml --data DIR
+    torchrun --nproc-per-node 2 -m dentify train recipes/default.yaml --data DIR      # several processes, or nodes
 
-The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` (written after every round
-of steps) and `metrics.jsonl` (one line a validation). A run that was killed goes on with `--resume` from the last round, with
-the same photos in the same order.
+The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` and what `journal` writes.
+A run that was killed goes on with `--resume` from its last checkpoint, with the same pictures in the same order.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
-import sys
-import time
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import lightning
-import numpy as np
 import torch
 import yaml
-from lightning.pytorch.callbacks import Callback, WeightAveraging
-from torch import Tensor
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from dentify.errors import ConfigError, DentifyError
-from dentify.training.data import IGNORE, MixedBatches, Views, hold_out, read_source
-from dentify.training.losses import total_loss
-from dentify.training.models import build_model
-from dentify.training.recipe import Recipe
+from dentify.datasets import Sample
+from dentify.errors import ConfigError, DentifyError, TrainingError
+from dentify.fitting.held_out import hold_out
+from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos
+from dentify.training.checkpoints import (
+    Checkpoint,
+    average_weights,
+    averaging,
+    check_fits,
+    read_checkpoint,
+    write_checkpoint,
+)
+from dentify.training.compose import Composer
+from dentify.training.heads import Head
+from dentify.training.journal import Journal
+from dentify.training.optimizers import build_optimizers, freeze, rate_at
+from dentify.training.photos import check_origins, read_photo_set
+from dentify.training.recipe import Phase, Recipe
+from dentify.writing import write_whole
+
+LAST = "last.ckpt"
+Device = Literal["auto", "cpu", "cuda"]
+_VAL_BATCH = 16
 
 
-class Lesson(lightning.LightningModule):
-    """One network, its losses and its schedule, as Lightning wants them."""
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: `step` of `steps` taken, the loss of the last one, and the figures on val where it was a look at these."""
 
-    def __init__(self, recipe: Recipe, root: Path | None) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.network = build_model(recipe, root).to(memory_format=torch.channels_last)
-        self.counts: dict[str, Tensor] = {}
-        self.begin_with: Mapping[str, Tensor] = {}
-        """Weights in place of those of the checkpoint that the run goes on from; none: the checkpoint's own."""
-        self.register_buffer("mean", torch.tensor(self.network.mean).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(self.network.std).view(1, 3, 1, 1) * 255, persistent=False)
-        self.mean: Tensor
-        self.std: Tensor
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(B, S, S, 3) uint8 photos to the network's outputs."""
-        pixels = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-        outputs: dict[str, Tensor] = self.network((pixels - self.mean) / self.std)
-        return outputs
-
-    def on_train_epoch_start(self) -> None:
-        """A round's photos follow from the steps taken: Lightning's own count of epochs is one off after a resumption."""
-        batches = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
-        batches.round = self.global_step // self.recipe.schedule.round
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint is written at the end of a round, before Lightning has counted it as over.
-
-        Resumed as it is, a run would first end that round: with validation, or else with one step more.
-        """
-        progress = checkpoint["loops"]["fit_loop"]
-        for counts in progress["epoch_progress"].values():
-            counts.update(dict.fromkeys(counts, counts["processed"]))
-        batches = progress["epoch_loop.batch_progress"]
-        batches["current"] = dict.fromkeys(batches["current"], 0)
-        batches["is_last_batch"] = False
-        if self.begin_with:
-            checkpoint["state_dict"] = dict(self.begin_with)
-        if (self.begin_with or self.recipe.model.only_labels) and "current_model_state" in checkpoint:
-            # Averages of the weights are what is exported: those are the maps that stay, not the last step's.
-            checkpoint["current_model_state"] = dict(checkpoint["state_dict"])
-
-    def on_train_batch_start(self, batch: dict[str, Tensor], index: int) -> None:
-        """Dropout follows from the step's number, so that a resumed run is the same run."""
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
-
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        """The losses of one batch."""
-        outputs = self(batch["image"])
-        with torch.autocast(self.device.type, enabled=False):
-            loss, each = total_loss(outputs, batch, self.recipe.losses)
-        self.log_dict({f"loss/{name}": value for name, value in each.items()}, on_step=True)
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def on_validation_epoch_start(self) -> None:
-        """Counts begin at zero."""
-        self.counts = {}
-
-    def validation_step(self, batch: dict[str, Tensor], index: int, dataloader_idx: int = 0) -> None:
-        """Counts of pixels and photos, pooled over the whole of val."""
-        outputs = {name: output.float() for name, output in self(batch["image"]).items()}
-        told = outputs["types"] > 0
-        truth = batch["types"] > 127
-        known = batch["types_known"][:, :, None, None]
-        self._add("types/both", (told & truth & known).sum((0, 2, 3)))
-        self._add("types/either", ((told | truth) & known).sum((0, 2, 3)))
-        told_any, truth_any = outputs["any"][:, 0] > 0, batch["any"] > 127
-        any_known = batch["any_known"][:, None, None] & batch["damage"].eq(1)[:, None, None]
-        self._add("any/both", (told_any & truth_any & any_known).sum())
-        self._add("any/either", ((told_any | truth_any) & any_known).sum())
-        parts, told_parts = batch["parts"], outputs["parts"].argmax(1)
-        there = (parts != IGNORE) & batch["vehicle"].ne(0)[:, None, None]
-        ids = torch.arange(outputs["parts"].shape[1] - 1, device=parts.device).view(-1, 1, 1, 1)
-        self._add("parts/both", ((told_parts == ids) & (parts == ids) & there).sum((1, 2, 3)))
-        self._add("parts/either", (((told_parts == ids) | (parts == ids)) & there).sum((1, 2, 3)))
-        for gate in ("vehicle", "damage"):
-            judged = batch["vehicle"].ne(0) if gate == "damage" else torch.ones_like(batch[gate], dtype=torch.bool)
-            for answer in (0, 1):
-                asked = batch[gate].eq(answer) & judged
-                self._add(f"{gate}/{answer}/asked", asked.sum())
-                self._add(f"{gate}/{answer}/right", (asked & (outputs[gate][:, 0].gt(0) == bool(answer))).sum())
-
-    def _add(self, name: str, value: Tensor) -> None:
-        self.counts[name] = self.counts.get(name, torch.zeros_like(value)) + value
-
-    def on_validation_epoch_end(self) -> None:
-        """Ratios of the counts, logged and appended to `metrics.jsonl`."""
-        figures: dict[str, float] = {"step": self.global_step, "time": round(time.time())}
-        types = _ratio(self.counts["types/both"], self.counts["types/either"])
-        figures |= {f"iou/{name}": types[place].item() for place, name in enumerate(self.recipe.classes.damage)}
-        figures["iou/mean"] = types.nanmean().item()
-        figures["iou/any"] = _ratio(self.counts["any/both"], self.counts["any/either"]).item()
-        figures["iou/parts"] = _ratio(self.counts["parts/both"], self.counts["parts/either"]).nanmean().item()
-        for gate in ("vehicle", "damage"):
-            for answer in (0, 1):
-                asked, right = self.counts[f"{gate}/{answer}/asked"], self.counts[f"{gate}/{answer}/right"]
-                figures[f"{gate}/right/{answer}"] = _ratio(right, asked).item()
-        self.log("iou_mean", figures["iou/mean"], prog_bar=True)
-        for name, value in self.trainer.callback_metrics.items():
-            if name.startswith("loss"):
-                figures[name] = float(value)
-        with (Path(self.trainer.default_root_dir) / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({name: round(value, 4) for name, value in figures.items()}) + "\n")
-
-    def configure_optimizers(self) -> Any:
-        """AdamW with warm-up, a constant stretch and a linear decay; the pretrained encoder at a rate of its own."""
-        plan = self.recipe.schedule
-        groups: dict[tuple[bool, bool], list[Tensor]] = {}
-        for name, parameter in self.network.named_parameters():
-            if parameter.requires_grad:
-                groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
-        optimizer = torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "lr": plan.encoder_rate if in_encoder else plan.rate,
-                    "weight_decay": plan.weight_decay if is_matrix else 0.0,
-                }
-                for (in_encoder, is_matrix), parameters in groups.items()
-            ]
-        )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, self.recipe))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+    step: int
+    steps: int
+    loss: float
+    figures: Mapping[str, float] | None = None
 
 
-def rate_at(step: int, recipe: Recipe) -> float:
-    """Share of the full rate at a step.
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    output: Path,
+    resume: bool = False,
+    start: Path | None = None,
+    average_with: Sequence[Path] = (),
+    device: Device = "auto",
+    on_step: Callable[[Progress], object] = lambda progress: None,
+) -> Path:
+    """Trains, and returns the path of the last checkpoint.
 
-    The rate stays constant until the last `decay` share of `steps`; only then it falls, so a longer run can go on from any
-    checkpoint of the constant stretch (Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
-    Durations").
+    Args:
+        recipe: what to train, and how.
+        data: folder that the recipe's paths are relative to.
+        output: the run's folder; made if need be.
+        resume: go on from the run's last checkpoint.
+        start: begin with the weights of this checkpoint, of another run of the same network.
+        average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
+        device: where to train; `auto` takes an accelerator where there is one.
+        on_step: is told of every step.
+
+    Raises:
+        ConfigError: the recipe does not fit the photos or the checkpoint, or there is no checkpoint to go on from.
+        DatasetError: photos or labels cannot be read.
+        OutputError: the run's folder cannot be written.
+        TrainingError: a loss became NaN or infinite.
     """
-    plan = recipe.schedule
-    if step < plan.warmup:
-        return (step + 1) / plan.warmup
-    if step < plan.decay_from:
-        return 1.0
-    return max(0.0, (plan.steps - step) / (plan.steps - plan.decay_from))
+    last = output / LAST
+    _check_beginning(last, resume=resume, start=start, average_with=average_with)
+    every = [read_photo_set(photos, data, "train", recipe.classes) for photos in recipe.data.train]
+    check_origins(recipe, (sample for samples in every for sample in samples))
+    sets = [hold_out(samples, recipe.data.hold_out)[0] for samples in every]
+    judges = [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
+    for photos, samples in zip(recipe.data.train, sets, strict=True):
+        if not samples:
+            raise ConfigError(f"{data / photos.file}: hold_out keeps all its photos from training; lower it, or add photos")
+
+    fabric = _fabric(device)
+    heads = recipe.build_heads()
+    torch.manual_seed(recipe.seed)  # before the first random weight
+    begins_anew = not resume and start is None
+    outputs = {name: head.output for name, head in heads.items()}
+    network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
+    taught = _taught(heads, sets)
+    step, averaged, states = 0, 0, ()
+    average = AveragedModel(network, use_buffers=True)
+    if (origin := last if resume else start) is not None:
+        before = read_checkpoint(origin)
+        check_fits(before, network, heads, origin)
+        taught = {name: sorted({*names, *before.taught.get(name, [])}) for name, names in taught.items()}
+        if resume:
+            step, averaged, states = before.step, before.averaged, before.optimizers
+            network.load_state_dict(before.weights)
+            average.module.load_state_dict(before.average)
+        else:
+            network.load_state_dict(average_weights(before.average, average_with))
+            average.module.load_state_dict(network.state_dict())
+    average.n_averaged.fill_(averaged)
+    network, average = fabric.to_device(network), fabric.to_device(average)
+    keep_memory()
+    if fabric.is_global_zero:
+        document = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+        write_whole({output / "recipe.yaml": document.encode(), output / "data.txt": f"{data.resolve()}\n".encode()})
+
+    run = _Run(recipe, heads, network, average, taught, fabric, last)
+    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
+    judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(output, step=step)) if fabric.is_global_zero else None
+        try:
+            for place, steps in _phases(recipe):
+                if step >= steps.stop:
+                    continue
+                run.enter_phase(place, steps, step=step, states=states)
+                for losses in run.steps(TrainingPictures(composer, heads), sets, range(step, steps.stop)):
+                    if journal is not None:
+                        journal.add_losses(step, losses, rate=run.rate)
+                    step += 1
+                    done = step == recipe.steps
+                    figures = None
+                    if judges and (done or step % recipe.validate_every == 0):
+                        figures = run.validate(judged)
+                        if journal is not None:
+                            journal.add_figures(step, figures)
+                    if journal is not None and (done or step % recipe.checkpoint_every == 0):
+                        run.save(step)
+                        journal.write()
+                    on_step(Progress(step, recipe.steps, losses["loss"], figures))
+                states = ()
+        except KeyboardInterrupt:
+            if journal is not None and run.optimizers:
+                run.save(step)
+            raise
+        except DentifyError as error:
+            raise type(error)(_last_line(error)) from error
+    return last
 
 
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    return part / whole  # 0/0 is NaN: not judged
+def _check_beginning(last: Path, *, resume: bool, start: Path | None, average_with: Sequence[Path]) -> None:
+    if resume and start is not None:
+        raise ConfigError("a run goes on from its own checkpoint, or begins with another run's: give one of --resume and --from")
+    if resume and not last.is_file():
+        raise ConfigError(f"{last}: no checkpoint to resume; leave out --resume to start anew")
+    if average_with and start is None:
+        raise ConfigError("--average-with averages with the checkpoint of --from, in a run of its own; give that, too")
+    if last.exists() and not resume:
+        raise ConfigError(f"{last.parent}: holds a run already; go on with --resume, or give the new one another folder with -o")
 
 
-def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Exponential average of the weights that starts short, so that the random start is soon forgotten."""
+def _fabric(device: Device) -> Fabric:
+    """One process, or those that torchrun started."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    strategy = DDPStrategy(find_unused_parameters=True) if processes * nodes > 1 else "auto"
+    fabric = Fabric(accelerator=device, devices=processes, num_nodes=nodes, strategy=strategy, precision="32-true")
+    fabric.launch()
+    return fabric
 
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current  # batch norm's counters
-        n = int(count)
-        return averaged.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
 
-    return average
+def _taught(heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
+    """Which of its names the photos teach each head by example; none where its loss weighs nothing."""
+    return {
+        name: sorted({shown for samples in sets for sample in samples for shown in head.shown(sample)}) if head.weight else []
+        for name, head in heads.items()
+    }
+
+
+def _phases(recipe: Recipe) -> Iterator[tuple[int, range]]:
+    """Place and steps of each phase."""
+    begin = 0
+    for place, phase in enumerate(recipe.phases):
+        yield place, range(begin, begin + phase.steps)
+        begin += phase.steps
+
+
+class _Run:
+    """A network that learns: its weights, their average, the optimizers and the phase that it is in."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        heads: Mapping[str, Head],
+        network: nn.Module,
+        average: AveragedModel,
+        taught: Mapping[str, list[str]],
+        fabric: Fabric,
+        last: Path,
+    ) -> None:
+        self._recipe = recipe
+        self._heads = heads
+        self._network = network
+        self._average = average
+        self._taught = taught
+        self._fabric = fabric
+        self._last = last
+        self._wrapped: nn.Module = network
+        self._phase: Phase = recipe.phases[0]
+        self._frozen: list[nn.Module] = []
+        self.optimizers: list[torch.optim.Optimizer] = []
+        self.rate = 0.0
+        """Largest rate of the last step."""
+
+    def enter_phase(self, place: int, steps: range, *, step: int, states: Sequence[Mapping[str, Any]]) -> None:
+        """Gets ready for the steps of a phase from `step` on; `states` are the optimizers' in the checkpoint, if there is one."""
+        recipe, parts = self._recipe, self._network.parts()  # type: ignore[operator]
+        phase = recipe.phases[place]
+        if phase.begin == "average" and step == steps.start:
+            self._network.load_state_dict(self._average.module.state_dict())
+        if not self.optimizers:  # those of the last step that was taken
+            self._build_optimizers(place - (place > 0 and step == steps.start))
+            for optimizer, state in zip(self.optimizers, states, strict=False):
+                optimizer.load_state_dict(dict(state))
+        if phase.optimizers is not None and place > 0 and step == steps.start:
+            self._build_optimizers(place)
+        self._frozen = freeze(self._network, parts, phase, place=place)
+        self._phase = phase
+        self._average.multi_avg_fn = averaging(phase.average)
+        # Anew in each phase: what is frozen changes, and processes agree on the rest when a network is wrapped.
+        self._wrapped = self._fabric.setup_module(self._network)
+
+    def _build_optimizers(self, place: int) -> None:
+        """The optimizers that are in force in a phase."""
+        named = next((at for at in range(place, -1, -1) if self._recipe.phases[at].optimizers is not None), None)
+        recipes = self._recipe.optimizers if named is None else self._recipe.phases[named].optimizers
+        assert recipes is not None
+        key = "optimizers" if named is None else f"phases.{named}.optimizers"
+        self._recipes = recipes
+        parts = self._network.parts()  # type: ignore[operator]
+        self.optimizers = build_optimizers(self._network, parts, recipes, key=key)
+
+    def steps(self, pictures: TrainingPictures, sets: Sequence[Sequence[Sample]], steps: range) -> Iterator[dict[str, float]]:
+        """Takes steps, and yields the losses of each."""
+        fabric = self._fabric
+        batches = MixedBatches(sets, self._recipe, steps=steps, rank=fabric.global_rank, processes=fabric.world_size)
+        loader = DataLoader(pictures, batch_sampler=batches, num_workers=self._recipe.data.workers)
+        for step, batch in zip(steps, loader, strict=True):
+            yield self._step(step, fabric.to_device(batch))
+
+    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+        """One batch, in as many parts as the recipe says."""
+        recipe = self._recipe
+        torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout follows from the step, so that a resumed run is the same run
+        self._network.train()
+        for module in self._frozen:
+            module.eval()
+        shares = _shares(batch, recipe.accumulate)
+        told = torch.zeros(len(self._heads) + 1)
+        for place, part in enumerate(shares):
+            is_last = place == len(shares) - 1
+            with nullcontext() if is_last else self._fabric.no_backward_sync(self._wrapped):  # type: ignore[arg-type]
+                losses = self._losses(part)
+                weights = [head.weight for head in self._heads.values()]
+                total = sum((weight * loss for weight, loss in zip(weights, losses, strict=True)), torch.zeros((), device=losses[0].device))
+                self._fabric.backward(total / len(shares))
+            told += torch.stack([total, *losses]).detach().float().cpu() / len(shares)
+        values = dict(zip(("loss", *self._heads), told.tolist(), strict=True))
+        self._refuse_nan(step, values)
+        parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        if not torch.isfinite(norm):
+            raise TrainingError(f"the gradient is {norm.item()} at step {step}; {self._advice()}")
+        self.rate = 0.0
+        for optimizer, optimizer_recipe in zip(self.optimizers, self._recipes, strict=True):
+            rate = optimizer_recipe.rate * rate_at(step, optimizer_recipe.schedule, recipe)
+            self.rate = max(self.rate, rate)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad()
+        self._average.update_parameters(self._network)
+        return values
+
+    def _losses(self, batch: Batch) -> list[Tensor]:
+        """Each head's, in float32."""
+        outputs = self._answers(self._wrapped, batch["image"])
+        return [head.loss(outputs[name], batch[name]) for name, head in self._heads.items()]
+
+    def _answers(self, network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+        """(B, S, S, 3) uint8 photos to float32 logits."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16"):
+            outputs = network(normalised(images, self._network))
+        return {name: output.float() for name, output in outputs.items()}
+
+    def _refuse_nan(self, step: int, losses: Mapping[str, float]) -> None:
+        wrong = [name for name, value in losses.items() if name != "loss" and not abs(value) < float("inf")]
+        if wrong:
+            heads = " and ".join(f"`{name}` ({losses[name]})" for name in wrong)
+            raise TrainingError(f"the loss of {heads} is no number at step {step}; {self._advice()}")
+
+    def _advice(self) -> str:
+        kept = f"{self._last} is from before" if self._last.is_file() else "no checkpoint was written yet"
+        return f"{kept}; try a lower rate, more warmup, or precision: '32'"
+
+    @torch.no_grad()
+    def validate(self, photos: WholePhotos) -> dict[str, float]:
+        """Figures of every head on whole photos, by the averaged weights."""
+        network = self._average.module.eval()
+        counts: dict[str, dict[str, Tensor]] = {name: {} for name in self._heads}
+        for batch in DataLoader(photos, batch_size=_VAL_BATCH, num_workers=self._recipe.data.workers):
+            batch = self._fabric.to_device(batch)
+            outputs = self._answers(network, batch["image"])
+            for name, head in self._heads.items():
+                for key, value in head.counts(outputs[name], batch[name]).items():
+                    counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
+        figures = {}
+        for name, head in self._heads.items():
+            summed = {key: self._fabric.all_reduce(value, reduce_op="sum") for key, value in counts[name].items()}
+            figures |= {f"{name}/{key}": round(value, 4) for key, value in head.figures(summed).items()}
+        return figures
+
+    def save(self, step: int) -> None:
+        """Writes the run's checkpoint."""
+        write_checkpoint(
+            self._last,
+            Checkpoint(
+                step=step,
+                weights=self._network.state_dict(),
+                average=self._average.module.state_dict(),
+                averaged=int(self._average.n_averaged),
+                optimizers=[optimizer.state_dict() for optimizer in self.optimizers],
+                names={name: list(head.names) for name, head in self._heads.items()},
+                taught=dict(self._taught),
+            ),
+        )
+
+
+def normalised(images: Tensor, network: nn.Module) -> Tensor:
+    """(B, S, S, 3) uint8 photos as a network takes them: (B, 3, S, S), less its mean, by its deviation."""
+    mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) * 255 for values in (network.mean, network.std))
+    pixels = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+    return (pixels - mean) / std
+
+
+def _shares(batch: Batch, count: int) -> list[Batch]:
+    """A batch in parts of about as many pictures."""
+    if count == 1:
+        return [batch]
+    size = len(batch["image"])
+    cuts = [round(place * size / count) for place in range(count + 1)]
+
+    def cut(value: Any, part: slice) -> Any:
+        return {key: cut(one, part) for key, one in value.items()} if isinstance(value, dict) else value[part]
+
+    return [cut(batch, slice(*ends)) for ends in zip(cuts, cuts[1:], strict=False) if ends[0] < ends[1]]
 
 
 def keep_memory() -> None:
@@ -206,195 +385,7 @@ def keep_memory() -> None:
     mallopt(trim_threshold, 2**31 - 1)
 
 
-class _Progress(Callback):
-    """One line a round in the log, for runs without a terminal."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        seconds = time.monotonic() - self.started
-        self.started = time.monotonic()
-        losses = {
-            name[5:]: round(float(value), 3) for name, value in trainer.callback_metrics.items() if name.startswith("loss/")
-        }
-        sys.stderr.write(f"step {trainer.global_step}  {seconds:.0f} s a round  {losses}\n")
-        sys.stderr.flush()
-
-
-class _Checkpoints(Callback):
-    """Writes the run's checkpoint after every round; a kill at any moment leaves a whole one."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        part = self.path.with_name(f".{self.path.name}.part")
-        trainer.save_checkpoint(part)
-        part.replace(self.path)
-
-
-def train(
-    recipe: Recipe,
-    *,
-    data: Path,
-    output: Path,
-    resume: Path | None = None,
-    average_with: Sequence[Path] = (),
-    progress: bool = False,
-) -> Path:
-    """Trains, and returns the path of the last checkpoint.
-
-    Args:
-        recipe: what to train, and how.
-        data: folder that the recipe's paths are relative to.
-        output: the run's folder; made if need be.
-        resume: checkpoint to go on from.
-        average_with: other checkpoints of the same network; the run begins with the mean of the weights of all.
-        progress: show a progress bar.
-
-    Raises:
-        ConfigError: the checkpoint to resume is missing or was made by a recipe with another network.
-        DatasetError: photos or labels cannot be read.
-    """
-    if resume is not None and not resume.is_file():
-        raise ConfigError(f"{resume}: no checkpoint to resume; leave out --resume to start anew")
-    if resume is None and recipe.model.only_labels:
-        raise ConfigError(f"recipe {recipe.name}: model.only_labels needs a trained network; say which with --from")
-    last = output / "last.ckpt"
-    if average_with and resume in (None, last):
-        raise ConfigError("--average-with averages with the checkpoint of --from, in a run of its own; give that, too")
-    if last.exists() and resume != last:
-        raise ConfigError(f"{output}: holds a run already; go on with --resume, or give the new one another folder with -o")
-    every = [read_source(source, data, "train", recipe.classes) for source in recipe.data.train]
-    check_origins(recipe, (sample.source or "" for source in every for sample in source))
-    sources = [hold_out(source, recipe.data.hold_out)[0] for source in every]
-    judges = [read_source(source, data, "val", recipe.classes) for source in recipe.data.val]
-    lightning.seed_everything(recipe.seed, verbose=False)  # before the first random weight
-    lesson = Lesson(recipe, data if resume is None else None)
-    steps_taken = 0 if resume is None else _steps_taken(resume, lesson)
-    if resume is not None and average_with:
-        lesson.begin_with = average_weights(_read_checkpoint(resume)["state_dict"], average_with)
-    keep_memory()
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-    (output / "data.txt").write_text(f"{data.resolve()}\n", encoding="utf-8")
-    train_loader = DataLoader(
-        Views(sources, recipe, train=True),
-        batch_sampler=MixedBatches(sources, recipe, first_round=steps_taken // recipe.schedule.round),
-        num_workers=recipe.data.workers,
-        persistent_workers=recipe.data.workers > 0,
-    )
-    val_loader = DataLoader(Views(judges, recipe, train=False), batch_size=16, num_workers=recipe.data.workers)
-    trainer = lightning.Trainer(
-        default_root_dir=output,
-        max_epochs=-1,
-        max_steps=recipe.schedule.steps,
-        # Answers for the photo as a whole must fit what serving computes: single precision; bfloat16 moved some by 3 in logits.
-        precision="32-true" if recipe.model.only_labels else "bf16-mixed",
-        callbacks=[
-            WeightAveraging(avg_fn=moving_average(recipe.schedule.average)),
-            _Progress(),
-            _Checkpoints(last),
-        ],
-        check_val_every_n_epoch=recipe.schedule.validate_every,
-        num_sanity_val_steps=0,
-        gradient_clip_val=5.0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-    val_loaders = val_loader if judges else None
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode")  # frozen stages are, on purpose
-            trainer.fit(lesson, train_loader, val_loaders, ckpt_path=resume, weights_only=True if resume else None)
-    except DentifyError as error:
-        raise type(error)(_last_line(error)) from error
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return last
-
-
 def _last_line(error: DentifyError) -> str:
     """What an error says. Where it was raised in another process, torch puts a traceback before it."""
     text = str(error).strip()
     return text.rpartition("\n")[2].partition(": ")[2] if "\n" in text else text
-
-
-def check_origins(recipe: Recipe, sources: Iterable[str]) -> None:
-    """A bundle names origin and licence of all its photos.
-
-    Raises:
-        ConfigError: the recipe says nothing of one of the sources.
-    """
-    missing = sorted(set(sources) - set(recipe.origins))
-    if missing:
-        raise ConfigError(
-            f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of photos"
-        )
-
-
-def _steps_taken(checkpoint: Path, lesson: Lesson) -> int:
-    """How far a checkpoint is, after checking that it is one of this network."""
-    state = _read_checkpoint(checkpoint)
-    shapes = {name: value.shape for name, value in lesson.state_dict().items()}
-    if shapes != {name: value.shape for name, value in state["state_dict"].items()}:
-        raise ConfigError(f"{checkpoint}: is of another network than the recipe's; resume with the recipe that it came from")
-    return int(state["global_step"])
-
-
-def _read_checkpoint(checkpoint: Path) -> Mapping[str, Any]:
-    """A checkpoint's numbers. Nothing in the file is run: whoever sends one cannot send code."""
-    try:
-        state: Mapping[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        state["state_dict"], state["global_step"]
-    except OSError as error:
-        raise ConfigError(f"{checkpoint}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # torch and pickle raise nearly anything on a file that is none of theirs
-        raise ConfigError(f"{checkpoint}: is no checkpoint of `dentify train`") from error
-    return state
-
-
-def load_lesson(checkpoint: Path) -> Lesson:
-    """The network of a checkpoint, with averaged weights, in evaluation mode.
-
-    Raises:
-        ConfigError: the file is no checkpoint of `train`, or its run's `recipe.yaml` is not beside it.
-    """
-    recipe_file = checkpoint.parent / "recipe.yaml"
-    if not recipe_file.is_file():
-        raise ConfigError(f"{checkpoint}: the run's recipe.yaml must lie beside it")
-    recipe = Recipe.model_validate(yaml.safe_load(recipe_file.read_text(encoding="utf-8")))
-    lesson = Lesson(recipe, None)
-    state = _read_checkpoint(checkpoint)
-    try:
-        lesson.load_state_dict(state["state_dict"])
-    except RuntimeError as error:
-        raise ConfigError(f"{checkpoint}: is of another network than the recipe.yaml beside it") from error
-    return lesson.eval()
-
-
-def average_weights(own: Mapping[str, Tensor], checkpoints: Sequence[Path]) -> dict[str, Tensor]:
-    """The mean of a network's weights and those of other checkpoints of it.
-
-    Runs that went on from one checkpoint in different ways can be averaged: what one learned and what the other would have
-    forgotten are both kept (Wortsman et al. 2022, "Model soups").
-
-    Raises:
-        ConfigError: a file is no checkpoint, or is of another network.
-    """
-    sums = {name: value.double() for name, value in own.items()}
-    for checkpoint in checkpoints:
-        theirs = _read_checkpoint(checkpoint)["state_dict"]
-        if {name: value.shape for name, value in theirs.items()} != {name: value.shape for name, value in own.items()}:
-            raise ConfigError(f"{checkpoint}: is of another network than the checkpoint that it is to be averaged with")
-        sums = {name: value + theirs[name].double() for name, value in sums.items()}
-    return {name: (value / (1 + len(checkpoints))).to(own[name].dtype) for name, value in sums.items()}
-
-
-def parameter_count(lesson: Lesson) -> int:
-    """Trainable numbers of the network."""
-    return int(np.sum([parameter.numel() for parameter in lesson.network.parameters()]))

@@ -2,71 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from dentify.errors import ConfigError
-from dentify.taxonomy import PART_NAMES, SEVERITY_LEVELS
+from dentify.strict import Strict, explain
+from dentify.training.augment import Augment
+from dentify.training.classes import Classes
+from dentify.training.heads import Head, HeadRecipe
+from dentify.training.models import ModelRecipe
+from dentify.training.origin import Origin
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Origin(_Strict):
-    """Where photos or weights come from; a bundle's model card names it."""
-
-    origin: str
-    licence: str
-    used_for: str = "training"
-
-
-class ReviewRecipe(_Strict):
+class ReviewRecipe(Strict):
     """When the bundle asks for a person: see `dentify.bundle.manifest.ReviewRules`."""
 
     sure_from: float = Field(0.6, ge=0, le=1)
     weak_types: tuple[str, ...] = ()
 
 
-class ModelRecipe(_Strict):
-    """Which file of `training/models/` builds the network, and from what."""
-
-    name: Literal["efficientnet_fpn"]
-    encoder: str = Field(description="a timm model that can be built with features_only=True")
-    encoder_weights: str | None = Field(None, description="safetensors of that encoder; null starts from random weights")
-    origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
-    width: int = Field(96, gt=0, description="channels of the decoder at strides 32 to 8")
-    fine_width: int = Field(64, gt=0, description="channels of the decoder at stride 4")
-    frozen_stages: int = Field(
-        0, ge=0, le=8, description="how many of the encoder's first stages, the stem among them, keep their pretrained weights"
-    )
-    drop_path: float = Field(
-        0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
-    )
-    only_labels: bool = Field(
-        False, description="teach only the answers for the photo as a whole, of a network that `--from` brings; its maps stay"
-    )
-
-    @model_validator(mode="after")
-    def _frozen_are_pretrained(self) -> Self:
-        if self.frozen_stages and self.encoder_weights is None:
-            raise ValueError("frozen_stages must be 0 without encoder_weights: random stages would stay random")
-        return self
-
-
-class Classes(_Strict):
-    """What the network is taught, in the order of its channels."""
-
-    damage: tuple[str, ...]
-    parts: tuple[str, ...] = PART_NAMES
-    severity: tuple[str, ...] = SEVERITY_LEVELS
-
-
-class SourceRecipe(_Strict):
+class PhotoSet(Strict):
     """One set of photos: a labelled data set in any format, or photos that share their labels (see `read_photos`)."""
 
     dataset: str | None = Field(
@@ -77,7 +35,7 @@ class SourceRecipe(_Strict):
     images: str | None = Field(None, description="folder of the data set's pictures, where they are not found beside it")
     labels: str | None = Field(None, description="YAML file that says what the data set's labels mean")
     photos: str | None = Field(None, description="a folder with a photos.csv, or such a CSV")
-    per_batch: int = Field(1, ge=1)
+    per_batch: int = Field(1, ge=1, description="photos of this set in every batch")
     repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
     vehicle: bool | None = None
     damage: bool | None = None
@@ -97,62 +55,65 @@ class SourceRecipe(_Strict):
         return self
 
 
-class DataRecipe(_Strict):
-    """What is shown, and at which size."""
+class DataRecipe(Strict):
+    """Which photos there are, and at which size they are served."""
 
-    size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees in training, in pixels")
-    final_size: int | None = Field(
-        None, gt=0, multiple_of=32, description="the same while the rate falls, where that differs: nearer to `serve_size`"
-    )
-    serve_size: int = Field(gt=0, multiple_of=32, description="the same in validation and in the bundle")
-    train: tuple[SourceRecipe, ...] = Field(min_length=1)
-    val: tuple[SourceRecipe, ...] = ()
+    serve_size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees in validation and in use")
+    train: tuple[PhotoSet, ...] = Field(min_length=1)
+    val: tuple[PhotoSet, ...] = ()
     hold_out: float = Field(
         0.08, ge=0, lt=1, description="share of the training photos, by group, that is kept for fitting scores and thresholds"
     )
-    mosaic: float = Field(0.0, ge=0, le=1, description="share of the damaged photos that is shown small, four to a picture")
-    final_mosaic: float | None = Field(
-        None, ge=0, le=1, description="the same while the rate falls, where that differs: nearer to photos as they are"
-    )
-    paste: float = Field(0.0, ge=0, le=1, description="share of the sound vehicles that gets damages of other photos")
     workers: int = Field(2, ge=0, description="processes that read and distort photos")
 
 
-class Schedule(_Strict):
-    """Warm-up, a long stretch at one rate, and a decay: a run can be stopped early by resuming it with fewer `steps`."""
+class Schedule(Strict):
+    """How an optimizer's rate goes on within a run; phases may let it fall besides."""
+
+    kind: Literal["constant", "multistep"] = "constant"
+    warmup: int = Field(0, ge=0, description="steps in which the rate rises")
+    at: tuple[int, ...] = Field((), description="multistep: steps from which on it is multiplied once more")
+    times: float = Field(0.1, gt=0, lt=1, description="multistep: by what")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if (self.kind == "multistep") != bool(self.at):
+            raise ValueError("`at` names the steps of kind multistep, and of no other")
+        if list(self.at) != sorted(set(self.at)):
+            raise ValueError(f"`at` must rise, got {list(self.at)}")
+        return self
+
+
+class OptimizerRecipe(Strict):
+    """AdamW of some of the network's parts."""
+
+    kind: Literal["adamw"] = "adamw"
+    of: tuple[str, ...] = Field(("*",), description='parts: "encoder", "encoder.3", "encoder.3-" (and later ones), or "*": the rest')
+    rate: float = Field(gt=0)
+    weight_decay: float = Field(0.02, ge=0, description="of matrices; biases and norms have none")
+    schedule: Schedule = Schedule()
+
+
+class Phase(Strict):
+    """A stretch of the run. What it does not say stays as at its beginning: all parts are taught, and the rate stays."""
 
     steps: int = Field(gt=0)
-    round: int = Field(100, gt=0)
-    validate_every: int = Field(4, gt=0)
-    warmup: int = Field(200, ge=0)
-    decay: float = Field(0.2, ge=0, le=1)
-    rate: float = Field(gt=0)
-    encoder_rate: float = Field(gt=0)
-    weight_decay: float = Field(0.02, ge=0)
-    average: float = Field(0.998, ge=0, lt=1)
-
-    @property
-    def decay_from(self) -> int:
-        """The first step at which the rate falls."""
-        return round(self.steps * (1 - self.decay))
+    size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees, in pixels")
+    mosaic: float = Field(0.0, ge=0, le=1, description="share of the damaged photos that is shown small, four to a picture")
+    paste: float = Field(0.0, ge=0, le=1, description="share of the sound vehicles that gets damages of other photos")
+    per_batch: tuple[int, ...] | None = Field(None, description="photos of each set in a batch, in place of the sets' own")
+    train: tuple[str, ...] = Field(("*",), description="parts that are taught; others keep weights and statistics")
+    rate: Literal["stays", "falls"] = Field("stays", description="falls: to zero, in a straight line, over this phase")
+    begin: Literal["last", "average"] = Field("last", description="average: with the running average of the phase before")
+    average: float = Field(0.998, ge=0, lt=1, description="decay of the running average of the weights, which is exported")
+    precision: Literal["bf16", "32"] = Field("bf16", description="of the network's forward pass; losses are always in 32")
+    optimizers: tuple[OptimizerRecipe, ...] | None = Field(None, description="new ones from here on; without, those of before go on")
 
 
-class Losses(_Strict):
-    """Weight of each loss; 0 leaves a head out of the teaching."""
-
-    types: float = Field(1.0, ge=0)
-    any: float = Field(0.5, ge=0)
-    boxes: float = Field(0.3, ge=0)
-    centres: float = Field(0.3, ge=0)
-    offsets: float = Field(0.02, ge=0)
-    parts: float = Field(0.7, ge=0)
-    severity_maps: float = Field(0.1, ge=0)
-    vehicle: float = Field(0.15, ge=0)
-    damage: float = Field(0.15, ge=0)
-    severity: float = Field(0.05, ge=0)
+Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """Everything that one training run depends on, beside the photos."""
 
     name: str
@@ -161,18 +122,38 @@ class Recipe(_Strict):
     seed: int = 0
     model: ModelRecipe
     classes: Classes
+    heads: dict[Named, HeadRecipe] = Field(min_length=1, description="what the network answers, by the names of its outputs")
     data: DataRecipe
-    schedule: Schedule
-    losses: Losses = Losses()
+    augment: Augment = Augment()
+    optimizers: tuple[OptimizerRecipe, ...] = Field(min_length=1)
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    accumulate: int = Field(1, ge=1, description="parts that a batch is taken in, one after the other, where memory is short")
+    clip: float = Field(5.0, gt=0, description="largest norm of the gradient")
+    validate_every: int = Field(1000, gt=0, description="steps between looks at `val`")
+    checkpoint_every: int = Field(100, gt=0, description="steps between checkpoints")
     review: ReviewRecipe = ReviewRecipe()
     origins: dict[str, Origin] = Field({}, description="of the photos, by their `source`")
     limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each, for its model card")
 
+    @property
+    def steps(self) -> int:
+        """Of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def build_heads(self) -> dict[str, Head]:
+        """Its heads by name."""
+        return {name: head.build(name, self.classes) for name, head in self.heads.items()}
+
     @model_validator(mode="after")
-    def _weak_are_taught(self) -> Self:
+    def _fitting(self) -> Self:
         strangers = sorted(set(self.review.weak_types) - set(self.classes.damage))
         if strangers:
             raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage")
+        for place, phase in enumerate(self.phases):
+            if phase.per_batch is not None and len(phase.per_batch) != len(self.data.train):
+                raise ValueError(
+                    f"phases.{place}.per_batch names {len(phase.per_batch)} numbers for {len(self.data.train)} sets of photos"
+                )
         return self
 
 
@@ -195,13 +176,13 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error)}") from error
+        raise ConfigError(f"{path}: {explain(error, Recipe)}") from error
 
 
 def _apply(document: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals:
-        raise ConfigError(f"--set {change}: write key=value, as in --set schedule.steps=500")
+        raise ConfigError(f"--set {change}: write key=value, as in --set phases.0.steps=500")
     *parents, last = key.split(".")
     place: Any = document
     try:
@@ -214,18 +195,3 @@ def _apply(document: dict[str, Any], change: str) -> None:
         raise ConfigError(f"--set {change}: `{key}` is no place in this recipe") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {change}: {value!r} is no YAML value") from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        return f"{key}: {problem['msg'].lower()}"
-    model: Any = Recipe
-    for part in problem["loc"][:-1]:
-        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            model = getattr(annotation, "__args__", (annotation,))[0]
-    names = list(getattr(model, "model_fields", {}))
-    close = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
-    return f"unknown key: `{key}`" + (f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(names)}")

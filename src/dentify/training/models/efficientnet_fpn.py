@@ -1,17 +1,7 @@
-"""One encoder with a light feature pyramid and a head for every question: the network of the default bundle.
+"""One encoder with a light feature pyramid: the network of the default bundle.
 
-Everything is answered in one forward pass, and every answer is of the kinds `maps` or `labels`:
-
-| output | shape | meaning |
-| --- | --- | --- |
-| `types` | (B, T, S/2, S/2) | logit of each taught damage type; types overlap, so each is its own yes or no |
-| `any` | (B, 1, S/2, S/2) | logit of damage of whatever type |
-| `centres` | (B, T, S/4, S/4) | logit of being the middle of an instance |
-| `offsets` | (B, 2T, S/4, S/4) | from a pixel to the middle of its instance, (x, y) in shares of S |
-| `parts` | (B, P+1, S/4, S/4) | logits of the parts, background last |
-| `severity_maps` | (B, 3, S/4, S/4) | logits of how bad the damage at this pixel is |
-| `vehicle`, `damage` | (B, 1) | logits of the photo's labels |
-| `severity` | (B, 3) | logits of how bad the photo's damage is |
+Everything is answered in one forward pass. What is asked for at stride 2 is answered by a fine output, at stride 4 by a coarse
+one, and what has no stride by a layer over features pooled from the whole picture.
 
 Feature pyramid: Lin et al. 2017, "Feature Pyramid Networks for Object Detection", with nearest upsampling; what differs is a last
 level at stride 2, which thin scratches need, made cheap by depth-to-space.
@@ -19,14 +9,64 @@ level at stride 2, which thin scratches need, made cheap by depth-to-space.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
-import timm
 import torch
 import torch.nn.functional as F  # noqa: N812
+from pydantic import Field
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dentify.errors import ConfigError
+from dentify.strict import Strict
+from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
+from dentify.training.models.network import RGB
+from dentify.training.origin import Origin
+
+FINE, COARSE = 2, 4
+"""Strides that it answers at, in pixels of the picture."""
+
+
+class EfficientNetFPNRecipe(Strict):
+    """Which encoder, how wide a decoder, and which weights to begin with."""
+
+    name: Literal["efficientnet_fpn"]
+    encoder: str = Field(description="a timm model that can be built with features_only=True")
+    encoder_weights: str | None = Field(None, description="safetensors of that encoder; null starts from random weights")
+    origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
+    width: int = Field(96, gt=0, description="channels of the decoder at strides 32 to 8")
+    fine_width: int = Field(64, gt=0, multiple_of=4, description="channels of the decoder at stride 4")
+    drop_path: float = Field(
+        0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
+    )
+
+    def build(self, outputs: Mapping[str, Output], root: Path | None) -> EfficientNetFPN:
+        """The network.
+
+        Args:
+            outputs: what heads ask of it, by name.
+            root: folder that the path of pretrained weights is relative to; `None` leaves them out (a checkpoint follows).
+
+        Raises:
+            ConfigError: an output has a stride that it does not answer at, or the weights are missing or another encoder's.
+        """
+        for name, output in outputs.items():
+            if output.stride not in (None, FINE, COARSE):
+                raise ConfigError(f"heads.{name}: efficientnet_fpn answers at stride {FINE} or {COARSE}, got {output.stride}")
+        network = EfficientNetFPN(self, outputs)
+        if root is not None and self.encoder_weights is not None:
+            path = root / self.encoder_weights
+            if not path.is_file():
+                raise ConfigError(f"{path}: no such pretrained weights; set model.encoder_weights to null to go without")
+            weights = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+            try:
+                network.encoder.load_state_dict(weights)
+            except RuntimeError as error:
+                raise ConfigError(f"{path}: are not weights of {self.encoder}: {str(error).splitlines()[0]}") from error
+        return network
 
 
 class ConvNormAct(nn.Sequential):
@@ -41,35 +81,20 @@ class ConvNormAct(nn.Sequential):
 
 
 class EfficientNetFPN(nn.Module):
-    """See the module's table. Input: (B, 3, S, S) float RGB, normalised with ImageNet's mean and deviation; S multiple of 32."""
+    """See the module. Input: (B, 3, S, S) float RGB, normalised with ImageNet's mean and deviation; S multiple of 32."""
 
-    mean = (0.485, 0.456, 0.406)
-    std = (0.229, 0.224, 0.225)
+    mean: RGB = (0.485, 0.456, 0.406)
+    std: RGB = (0.229, 0.224, 0.225)
 
-    def __init__(
-        self,
-        *,
-        encoder: str,
-        num_types: int,
-        num_parts: int,
-        num_levels: int,
-        width: int = 96,
-        fine_width: int = 64,
-        frozen_stages: int = 0,
-        drop_path: float = 0.0,
-        only_labels: bool = False,
-    ) -> None:
+    def __init__(self, recipe: EfficientNetFPNRecipe, outputs: Mapping[str, Output]) -> None:
         super().__init__()
-        features: Any = timm.create_model(encoder, features_only=True, pretrained=False, drop_path_rate=drop_path)
+        import timm
+
+        features: Any = timm.create_model(recipe.encoder, features_only=True, pretrained=False, drop_path_rate=recipe.drop_path)
         c2, c4, c8, c16, c32 = features.feature_info.channels()
         speed_up_depthwise(features)
         self.encoder = features
-        self.frozen: list[nn.Module] = []
-        if frozen_stages:
-            self.frozen = [features.conv_stem, features.bn1, *features.blocks[: frozen_stages - 1]]
-        for module in self.frozen:
-            module.requires_grad_(False)
-        self.only_labels = only_labels
+        width, fine_width = recipe.width, recipe.fine_width
         self.lateral32 = ConvNormAct(c32, width, 1)
         self.context = nn.Linear(c32, width)
         self.smooth32 = ConvNormAct(width, width)
@@ -80,50 +105,57 @@ class EfficientNetFPN(nn.Module):
         self.narrow = nn.Conv2d(width, fine_width, 1)
         self.lateral4 = nn.Conv2d(c4, fine_width, 1)
         self.smooth4 = nn.Sequential(ConvNormAct(fine_width, fine_width), ConvNormAct(fine_width, fine_width))
+        self.outputs = {stride: {n: o for n, o in outputs.items() if o.stride == stride} for stride in (FINE, COARSE, None)}
+        fine, coarse, photo = (sum(output.channels for output in self.outputs[stride].values()) for stride in (FINE, COARSE, None))
         # Stride 2: the pyramid's channels folded into pixels, beside the encoder's first features, which still see thin lines.
-        fold = fine_width // 4
-        self.fine = nn.Sequential(ConvNormAct(fold + c2, 32), nn.Conv2d(32, num_types + 1, 1))
-        self.coarse = nn.Conv2d(fine_width, 3 * num_types + num_parts + 1 + num_levels, 1)
-        self.photo = nn.Sequential(nn.Linear(c32 + 2 * width, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 2 + num_levels))
-        if only_labels:
-            self.frozen = [module for module in self.children() if module is not self.photo]
-        self.splits = (num_types, 2 * num_types, num_parts + 1, num_levels)
-        self.num_types = num_types
-        nn.init.constant_(self.fine[-1].bias, -3.0)  # type: ignore[arg-type]  # damage is rare: start from a low prior
-        assert self.coarse.bias is not None
-        nn.init.constant_(self.coarse.bias[:num_types], -4.0)
-        self.train()  # Lightning leaves modes as it finds them
+        self.fine = nn.Sequential(ConvNormAct(fine_width // 4 + c2, 32), nn.Conv2d(32, fine, 1)) if fine else None
+        self.coarse = nn.Conv2d(fine_width, coarse, 1) if coarse else None
+        self.photo: nn.Sequential | None = None
+        if photo:
+            self.photo = nn.Sequential(nn.Linear(c32 + 2 * width, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, photo))
+        for stride, layer in ((FINE, self.fine and self.fine[-1]), (COARSE, self.coarse), (None, self.photo and self.photo[-1])):
+            if layer is not None:
+                _begin_low(layer, self.outputs[stride])
 
-    def train(self, mode: bool = True) -> Self:
-        """Frozen stages stay in evaluation mode: their batch norms keep the statistics that they came with."""
-        super().train(mode)
-        for module in self.frozen:
-            module.eval()
-        return self
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """`encoder.0` is the stem, each further one a stage; then the decoder, and what answers for the whole picture."""
+        stages = [[self.encoder.conv_stem, self.encoder.bn1], *([stage] for stage in self.encoder.blocks)]
+        parts = {f"encoder.{number}": modules for number, modules in enumerate(stages)}
+        apart = {self.encoder, self.photo}
+        parts["decoder"] = [module for module in self.children() if module not in apart]
+        return parts if self.photo is None else {**parts, "photo": [self.photo]}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Normalised photos to the named outputs of the module's table."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.only_labels):
-            f2, f4, f8, f16, f32 = self.encoder(images)
-            pooled = f32.mean((2, 3))
-            p32 = self.smooth32(self.lateral32(f32) + self.context(pooled)[:, :, None, None])
-            p16 = self.smooth16(_double(p32) + self.lateral16(f16))
-            p8 = self.smooth8(_double(p16) + self.lateral8(f8))
+        """Normalised photos to the outputs by name."""
+        f2, f4, f8, f16, f32 = self.encoder(images)
+        pooled = f32.mean((2, 3))
+        p32 = self.smooth32(self.lateral32(f32) + self.context(pooled)[:, :, None, None])
+        p16 = self.smooth16(_double(p32) + self.lateral16(f16))
+        p8 = self.smooth8(_double(p16) + self.lateral8(f8))
+        told: dict[str, Tensor] = {}
+        if self.fine is not None or self.coarse is not None:
             p4 = self.smooth4(_double(self.narrow(p8)) + self.lateral4(f4))
-            fine = self.fine(torch.cat([F.pixel_shuffle(p4, 2), f2], 1))
-            centres, offsets, parts, severity_maps = self.coarse(p4).split(self.splits, 1)
-        labels = self.photo(torch.cat([pooled, p8.amax((2, 3)), p8.mean((2, 3))], 1))
-        return {
-            "types": fine[:, : self.num_types],
-            "any": fine[:, self.num_types :],
-            "centres": centres,
-            "offsets": offsets,
-            "parts": parts,
-            "severity_maps": severity_maps,
-            "vehicle": labels[:, :1],
-            "damage": labels[:, 1:2],
-            "severity": labels[:, 2:],
-        }
+            if self.fine is not None:
+                told |= self._split(FINE, self.fine(torch.cat([F.pixel_shuffle(p4, 2), f2], 1)))
+            if self.coarse is not None:
+                told |= self._split(COARSE, self.coarse(p4))
+        if self.photo is not None:
+            told |= self._split(None, self.photo(torch.cat([pooled, p8.amax((2, 3)), p8.mean((2, 3))], 1)))
+        return told
+
+    def _split(self, stride: int | None, values: Tensor) -> dict[str, Tensor]:
+        outputs = self.outputs[stride]
+        return dict(zip(outputs, values.split([output.channels for output in outputs.values()], 1), strict=True))
+
+
+def _begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:
+    """Answers that are mostly no begin there."""
+    assert isinstance(layer.bias, Tensor)
+    first = 0
+    for output in outputs.values():
+        if output.prior is not None:
+            nn.init.constant_(layer.bias[first : first + output.channels], output.prior)
+        first += output.channels
 
 
 def _double(features: Tensor) -> Tensor:

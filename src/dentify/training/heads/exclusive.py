@@ -1,0 +1,142 @@
+"""Maps of classes of which a cell has one at most: the parts of the vehicle, and how bad a damage is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from dentify.bundle.manifest import Kind
+from dentify.datasets.sample import Sample
+from dentify.strict import Strict
+from dentify.training import losses
+from dentify.training.classes import Classes
+from dentify.training.heads.head import Output, Role, Truth, iou_figures
+from dentify.training.losses import IGNORE
+from dentify.training.scene import Placed, Scene, cells_of
+
+Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary"]
+
+
+class ExclusiveRecipe(Strict):
+    """One map of classes. That of parts has one more, the last: none of them."""
+
+    kind: Literal["exclusive"]
+    of: Literal["parts", "severity"]
+    stride: int = Field(4, ge=1, description="pixels of the picture a cell")
+    weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
+    loss: dict[Loss, float] = Field({"cross_entropy": 1.0, "dice": 1.0}, description="weights of losses by name")
+    class_weights: tuple[float, ...] | None = Field(None, description="of the cross-entropy, one a class, for rare ones")
+
+    def build(self, name: str, classes: Classes) -> Exclusive:
+        """The head."""
+        return Exclusive(name, self, classes.parts if self.of == "parts" else classes.severity)
+
+
+@dataclass(frozen=True)
+class Exclusive:
+    """See `Head`. Truth: `classes` (h, w) uint8, `IGNORE` where unknown."""
+
+    name: str
+    recipe: ExclusiveRecipe
+    names: tuple[str, ...]
+    kind: Kind = "maps"
+    auxiliary: str | None = None
+
+    @property
+    def role(self) -> Role:
+        """Parts, or severity."""
+        return "parts" if self.recipe.of == "parts" else "severity"
+
+    @property
+    def weight(self) -> float:
+        """See `Head`."""
+        return self.recipe.weight
+
+    @property
+    def output(self) -> Output:
+        """A logit a class; parts have one more, for none of them."""
+        return Output(len(self.names) + (self.recipe.of == "parts"), self.recipe.stride)
+
+    def shown(self, sample: Sample) -> Iterable[str]:
+        """The parts that are outlined; the levels that damages are called."""
+        if self.recipe.of == "parts":
+            return {part.name for part in sample.parts} & set(self.names)
+        return {damage.severity for damage in sample.damages if damage.severity in self.names}  # type: ignore[misc]
+
+    def channels(self, taught: tuple[str, ...]) -> list[int]:
+        """One a class, and none of them; one level alone tells nothing."""
+        known = [place for place, name in enumerate(self.names) if name in taught]
+        if self.recipe.of == "parts":
+            return [*known, len(self.names)] if known else []
+        return known if len(known) > 1 else []
+
+    def truth(self, scene: Scene) -> Truth:
+        """See the class."""
+        side = scene.size // self.recipe.stride
+        classes = np.full((side, side), IGNORE, np.uint8)
+        if self.recipe.of == "parts":
+            for placed in scene.photos:
+                classes[cells_of(placed.window, self.recipe.stride)] = self._parts(placed)
+        else:  # a pasted damage was shrunk: how bad it is was judged at another size
+            for placed in scene.photos:
+                for damage in placed.damages:
+                    if damage.annotation.severity in self.names:
+                        window = classes[damage.cells(self.recipe.stride)]
+                        window[damage.at(self.recipe.stride) > 64] = self.names.index(damage.annotation.severity)
+        return {"classes": classes}
+
+    def _parts(self, placed: Placed) -> NDArray[np.uint8]:
+        """Parts on the window of one photo."""
+        stride, none = self.recipe.stride, len(self.names)
+        drawn = np.full(placed.window_hw, none, np.uint8)
+        if placed.sample.vehicle is not False:
+            if not placed.parts:
+                drawn[:] = IGNORE
+            for part in placed.parts:
+                name = part.annotation.name
+                drawn[part.cover > 127] = self.names.index(name) if name in self.names else IGNORE
+            drawn[placed.outside] = IGNORE
+        return drawn[stride // 2 :: stride, stride // 2 :: stride]
+
+    def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """The recipe's losses in sum."""
+        classes = truth["classes"].long()
+        hot, known = losses.one_hot(classes, outputs.shape[1])
+        total = outputs.new_zeros(())
+        for name, weight in self.recipe.loss.items():
+            match name:
+                case "cross_entropy":
+                    value = losses.cross_entropy(outputs, classes, self.recipe.class_weights)
+                case "focal":
+                    value = losses.focal(outputs, classes)
+                case "dice":
+                    value = losses.dice(outputs.softmax(1), hot, known)
+                case "tversky":
+                    value = losses.tversky(outputs.softmax(1), hot, known)
+                case "lovasz":
+                    value = losses.lovasz((hot - outputs.softmax(1)).abs(), hot, known)
+                case "boundary":
+                    value = losses.boundary(outputs.softmax(1), hot, known)
+            total = total + weight * value
+        return total
+
+    def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Pixels of the likeliest class."""
+        classes = truth["classes"].long()
+        hot, known = losses.one_hot(classes, outputs.shape[1])
+        told = losses.one_hot(outputs.argmax(1), outputs.shape[1])[0].bool() & known
+        classes_told, truth_told = told[:, : len(self.names)], hot.bool()[:, : len(self.names)]
+        return {
+            "both": (classes_told & truth_told).sum((0, 2, 3)),
+            "either": (classes_told | truth_told).sum((0, 2, 3)),
+        }
+
+    def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
+        """Pixel IoU."""
+        return iou_figures(counts, self.names)

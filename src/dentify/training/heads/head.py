@@ -1,0 +1,119 @@
+"""`Head`: one output of a network, with its truth, its loss, its counts and what it means in a bundle.
+
+A network is models × heads: the default one answers nine, a gate one. Training, validation and export know no head by name; they
+ask each for what they need. A new kind of head is one file with a config and a class that has these members, and one line in
+`heads/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dentify.bundle.manifest import Kind
+from dentify.datasets.sample import Sample
+from dentify.training.scene import Scene
+
+Role = Literal["vehicle_gate", "damage_gate", "damage", "parts", "severity"]
+Truth = dict[str, NDArray[Any]]
+"""What is true of one scene, as arrays of fixed shape: batches stack them. Unknown is a value of it, or an array beside it."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a head asks of a network.
+
+    Attributes:
+        channels: of the output.
+        stride: pixels of the picture a cell; `None` for one answer a picture.
+        prior: logit that the output shall begin with, where its answer is mostly no.
+    """
+
+    channels: int
+    stride: int | None = None
+    prior: float | None = None
+
+
+class Head(Protocol):
+    """See the module. `outputs` are float32 logits of a batch, `truth` what `truth` made of its scenes, stacked."""
+
+    @property
+    def name(self) -> str:
+        """Of its output, in the network and in the ONNX file."""
+
+    @property
+    def kind(self) -> Kind:
+        """How the runtime decodes it."""
+
+    @property
+    def role(self) -> Role:
+        """Which question of a bundle it answers."""
+
+    @property
+    def auxiliary(self) -> str | None:
+        """What the role's decoder calls it, where it only helps the role's main head; see `AUXILIARY` of the manifest."""
+
+    @property
+    def weight(self) -> float:
+        """Of its loss; 0 leaves it out of the teaching."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it can tell apart: damage types, parts, levels; or the answers of a gate."""
+
+    @property
+    def output(self) -> Output:
+        """What it asks of the network."""
+
+    def shown(self, sample: Sample) -> Iterable[str]:
+        """Which of its names a photo teaches by example. A name that no photo teaches is never told."""
+
+    def channels(self, taught: tuple[str, ...]) -> list[int]:
+        """The channels of the output that are left when it tells these names alone; none where they are too few to tell."""
+
+    def truth(self, scene: Scene) -> Truth:
+        """What is true of a scene."""
+
+    def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """How wrong the outputs are; without its weight."""
+
+    def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Whole numbers that say how right they are, and add over batches and processes."""
+
+    def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
+        """What the counts come to; NaN where nothing was there to be judged."""
+
+
+def iou_counts(told: Tensor, truth: Tensor, known: Tensor) -> dict[str, Tensor]:
+    """Cells that two boolean maps (B, C, H, W) share, and cells of either, for each class, where `known`."""
+    return {"both": (told & truth & known).sum((0, 2, 3)), "either": ((told | truth) & known).sum((0, 2, 3))}
+
+
+def iou_figures(counts: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[str, float]:
+    """The pixel IoU of each class, and their mean over those that occur."""
+    ious = (counts["both"].double() / counts["either"].double()).tolist()  # 0/0 is NaN: not judged
+    figures = dict(zip(names, ious, strict=True))
+    judged = [iou for iou in ious if not np.isnan(iou)]
+    return {"mean": float(np.mean(judged)) if judged else float("nan"), **figures} if len(names) > 1 else {"iou": ious[0]}
+
+
+def known_types(scene: Scene, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Of each type, whether the labels of all photos on the picture say where it is and where it is not.
+
+    A type that one of its photos holds as a crowd, a region that nobody split into instances, is unknown there.
+    """
+    known = np.ones(len(names), np.bool_)
+    for placed in scene.photos:
+        crowds = {annotation.name for annotation in placed.sample.annotations if annotation.crowd}
+        known &= [placed.sample.knows(name) and name not in crowds for name in names]
+    return known
+
+
+def has_boxes_only(scene: Scene) -> bool:
+    """Whether some damage on the picture has no outline."""
+    return any(not damage.has_mask for placed in scene.photos for damage in placed.sample.damages)

@@ -1,0 +1,208 @@
+"""Answers for the photo as a whole: is there a vehicle, is it damaged, how badly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dentify.bundle.manifest import Kind
+from dentify.datasets.sample import Sample, worst_severity
+from dentify.strict import Strict
+from dentify.training import losses
+from dentify.training.classes import Classes
+from dentify.training.heads.head import Output, Role, Truth
+from dentify.training.losses import IGNORE
+from dentify.training.scene import Placed, Scene
+
+ANSWERS = ("no", "yes")
+
+
+class LabelsRecipe(Strict):
+    """A gate's logit of yes, or a logit a level of severity."""
+
+    kind: Literal["labels"]
+    of: Literal["vehicle", "damaged", "severity"]
+    weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
+    smoothing: float = Field(0.02, ge=0, lt=0.5, description="of a gate: share of the labels that is taken for wrong")
+    class_weights: tuple[float, ...] | None = Field(None, description="of severity, one a level, for rare ones")
+
+    def build(self, name: str, classes: Classes) -> Gate | PhotoSeverity:
+        """The head."""
+        return PhotoSeverity(name, self, classes.severity) if self.of == "severity" else Gate(name, self, classes.damage)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """See `Head`. Truth: `answer` () float32, 1, 0, or NaN where unknown; `asked` () bool, whether figures count it."""
+
+    name: str
+    recipe: LabelsRecipe
+    damage: tuple[str, ...]
+    kind: Kind = "labels"
+    auxiliary: str | None = None
+    names: tuple[str, ...] = ANSWERS
+
+    @property
+    def role(self) -> Role:
+        """Which gate it is."""
+        return "vehicle_gate" if self.recipe.of == "vehicle" else "damage_gate"
+
+    @property
+    def weight(self) -> float:
+        """See `Head`."""
+        return self.recipe.weight
+
+    @property
+    def output(self) -> Output:
+        """The logit of yes."""
+        return Output(1)
+
+    def shown(self, sample: Sample) -> Iterable[str]:
+        """The answer that is true of the photo as a whole."""
+        answer = has_vehicle(sample) if self.recipe.of == "vehicle" else is_damaged(sample)
+        return () if answer is None else (ANSWERS[answer],)
+
+    def channels(self, taught: tuple[str, ...]) -> list[int]:
+        """The one; a gate that saw one answer alone never learned what the other looks like."""
+        return [0] if set(taught) == set(ANSWERS) else []
+
+    def truth(self, scene: Scene) -> Truth:
+        """See the class."""
+        answer = self._vehicle(scene) if self.recipe.of == "vehicle" else self._damaged(scene)
+        asked = self.recipe.of == "vehicle" or (scene.whole is not None and scene.whole.sample.vehicle is not False)
+        return {"answer": np.array(answer, np.float32), "asked": np.array(asked)}
+
+    def _vehicle(self, scene: Scene) -> float:
+        """A mosaic holds a vehicle where one of its photos does; where none surely does, who knows."""
+        answers = [window_shows_vehicle(placed) for placed in scene.photos]
+        if scene.whole is not None:
+            return answers[0]
+        return 1.0 if 1.0 in answers else math.nan
+
+    def _damaged(self, scene: Scene) -> float:
+        """Nobody photographs mosaics: whether one counts as damaged is not asked."""
+        if scene.whole is None:
+            return math.nan
+        return 1.0 if scene.pasted else window_shows_damage(scene.whole, self.damage)
+
+    def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """Cross-entropy, smoothed for the labels' own errors."""
+        return losses.yes_or_no(outputs[:, 0], truth["answer"], smoothing=self.recipe.smoothing)
+
+    def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Photos of either answer, and those that got it."""
+        counts = {}
+        for value, answer in enumerate(ANSWERS):
+            asked = truth["asked"] & (truth["answer"] == value)
+            counts |= {f"{answer}/asked": asked.sum(), f"{answer}/right": (asked & ((outputs[:, 0] > 0) == bool(value))).sum()}
+        return counts
+
+    def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
+        """Shares of the photos that are answered rightly."""
+        return {answer: (counts[f"{answer}/right"].double() / counts[f"{answer}/asked"].double()).item() for answer in ANSWERS}
+
+
+@dataclass(frozen=True)
+class PhotoSeverity:
+    """See `Head`. Truth: `level` () int64, the worst damage that is seen; `IGNORE` where nobody said."""
+
+    name: str
+    recipe: LabelsRecipe
+    names: tuple[str, ...]
+    kind: Kind = "labels"
+    role: Role = "severity"
+    auxiliary: str | None = None
+
+    @property
+    def weight(self) -> float:
+        """See `Head`."""
+        return self.recipe.weight
+
+    @property
+    def output(self) -> Output:
+        """A logit a level."""
+        return Output(len(self.names))
+
+    def shown(self, sample: Sample) -> Iterable[str]:
+        """The level of its worst damage."""
+        worst = worst_severity(sample)
+        return (worst,) if worst in self.names else ()
+
+    def channels(self, taught: tuple[str, ...]) -> list[int]:
+        """One a level; one alone tells nothing."""
+        known = [place for place, name in enumerate(self.names) if name in taught]
+        return known if len(known) > 1 else []
+
+    def truth(self, scene: Scene) -> Truth:
+        """The worst of the damages of which more than half is seen; of mosaics it is not asked."""
+        levels = [
+            self.names.index(damage.annotation.severity)
+            for damage in (scene.whole.damages if scene.whole is not None else ())
+            if damage.annotation.severity in self.names and damage.visible > 0.5 * damage.whole
+        ]
+        return {"level": np.array(max(levels, default=IGNORE), np.int64)}
+
+    def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """Weighted cross-entropy."""
+        return losses.cross_entropy(outputs, truth["level"], self.recipe.class_weights)
+
+    def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Photos of each level, and those that are told it."""
+        own = truth["level"][:, None] == torch.arange(len(self.names), device=outputs.device)
+        right = own & (outputs.argmax(1) == truth["level"])[:, None]
+        return {"asked": own.sum(0), "right": right.sum(0)}
+
+    def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
+        """Recall of each level, and their mean over those that occur."""
+        recalls = counts["right"].double() / counts["asked"].double()
+        return {"mean": recalls.nanmean().item(), **dict(zip(self.names, recalls.tolist(), strict=True))}
+
+
+def has_vehicle(sample: Sample) -> bool | None:
+    """Whether a photo shows a vehicle; `None` where nobody said."""
+    return True if sample.damages or sample.parts else sample.vehicle
+
+
+def is_damaged(sample: Sample) -> bool | None:
+    """Whether its vehicle is damaged. Photos without a vehicle never come to this question."""
+    return None if sample.vehicle is False else True if sample.damages else sample.damage
+
+
+def window_shows_vehicle(placed: Placed) -> float:
+    """1, 0 or NaN: a small window of a photo of a whole vehicle may show nothing but street.
+
+    It shows the vehicle, though, where a damage or parts fill it, and most likely in the middle of a photo of a sound vehicle.
+    """
+    sample = placed.sample
+    if sample.vehicle is False:
+        return 0.0
+    if not (sample.vehicle or sample.damages or sample.parts):
+        return math.nan
+    height, width = placed.photo_hw
+    left, top, right, bottom = placed.window
+    shown = (right - left) * (bottom - top) / (placed.zoom * height * width)
+    middle = np.array([(left + right) / 2, (top + bottom) / 2])
+    x, y = np.linalg.solve(placed.view[:, :2], middle - placed.view[:, 2]) / (width, height)
+    in_the_middle = sample.damage is False and 0.25 < x < 0.75 and 0.4 < y < 0.75
+    return 1.0 if shown > 0.4 or placed.most_visible > 0.5 or placed.part_share > 0.5 or in_the_middle else math.nan
+
+
+def window_shows_damage(placed: Placed, names: tuple[str, ...]) -> float:
+    """1, 0 or NaN: a sliver of a damage decides nothing, and what was not searched for every type is not sound."""
+    sample = placed.sample
+    if sample.damage is False:
+        return 0.0
+    if not sample.damages:
+        return math.nan
+    if placed.most_visible >= 0.4:
+        return 1.0
+    crowds = {damage.name for damage in sample.damages if damage.crowd}
+    searched = all(sample.knows(name) and name not in crowds for name in names)
+    return 0.0 if placed.most_visible == 0.0 and searched else math.nan

@@ -1,0 +1,136 @@
+"""Maps of damage types, which overlap: each its own yes or no. And of damage of whatever type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+
+from dentify.bundle.manifest import Kind
+from dentify.datasets.sample import Sample
+from dentify.strict import Strict
+from dentify.training import losses
+from dentify.training.classes import Classes
+from dentify.training.heads.head import Output, Role, Truth, has_boxes_only, iou_counts, iou_figures, known_types
+from dentify.training.scene import Scene
+
+Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "boxes"]
+
+LEAST_KNOWN = 0.6
+"""Share of the types that must be known for damage of any type to be: where a source leaves out the small types only, unlabelled
+damage is rare enough to teach "nothing here"."""
+RARE = -3.0
+"""Logit that maps of damage begin with: it is rare."""
+
+_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "cross_entropy": losses.binary_cross_entropy,
+    "focal": losses.binary_focal,
+    "dice": lambda logits, truth, known: losses.dice(logits.sigmoid(), truth, known),
+    "tversky": lambda logits, truth, known: losses.tversky(logits.sigmoid(), truth, known),
+    "lovasz": lambda logits, truth, known: losses.lovasz(losses.hinge_errors(logits, truth), truth, known),
+    "boundary": lambda logits, truth, known: losses.boundary(logits.sigmoid(), truth, known),
+}
+
+
+class OverlappingRecipe(Strict):
+    """A map a damage type, or one of damage of any type."""
+
+    kind: Literal["overlapping"]
+    of: Literal["damage", "any_damage"]
+    stride: int = Field(2, ge=1, description="pixels of the picture a cell")
+    weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
+    loss: dict[Loss, float] = Field({"cross_entropy": 4.0, "dice": 1.0}, description="weights of losses by name")
+
+    def build(self, name: str, classes: Classes) -> Overlapping:
+        """The head."""
+        return Overlapping(name, self, classes.damage)
+
+
+@dataclass(frozen=True)
+class Overlapping:
+    """See `Head`. Truth: `cover` (C, h, w) uint8, 255 for a cell that is damaged so all over; `known` (C, 1, 1) whether it is
+    outlined or known to be absent; `boxed` (C,) whether its damages have boxes only, which are then in `cover`."""
+
+    name: str
+    recipe: OverlappingRecipe
+    damage: tuple[str, ...]
+    kind: Kind = "maps"
+    role: Role = "damage"
+
+    @property
+    def auxiliary(self) -> str | None:
+        """Damage of any type helps to find the types."""
+        return "any" if self.recipe.of == "any_damage" else None
+
+    @property
+    def weight(self) -> float:
+        """See `Head`."""
+        return self.recipe.weight
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The types; `any` for damage of whatever type."""
+        return self.damage if self.auxiliary is None else ("any",)
+
+    @property
+    def output(self) -> Output:
+        """A logit a type."""
+        return Output(len(self.names), self.recipe.stride, RARE)
+
+    def shown(self, sample: Sample) -> Iterable[str]:
+        """The types that are annotated."""
+        if self.auxiliary is None:
+            return {damage.name for damage in sample.damages} & set(self.damage)
+        return {"any"} if sample.damages else ()
+
+    def channels(self, taught: tuple[str, ...]) -> list[int]:
+        """One a type."""
+        return [self.names.index(name) for name in self.names if name in taught]
+
+    def truth(self, scene: Scene) -> Truth:
+        """See the class."""
+        side = scene.size // self.recipe.stride
+        cover = np.zeros((len(self.names), side, side), np.uint8)
+        for damage in scene.damages:
+            if self.auxiliary is not None:
+                channel = 0
+            elif damage.annotation.name in self.damage:
+                channel = self.damage.index(damage.annotation.name)
+            else:
+                continue
+            window = cover[(channel, *damage.cells(self.recipe.stride))]
+            np.maximum(window, damage.at(self.recipe.stride), out=window)
+        known = known_types(scene, self.damage)
+        box_only = has_boxes_only(scene)
+        if self.auxiliary is not None:
+            return {"cover": cover, "known": np.reshape(_any_known(scene, self.damage), (1, 1, 1))}
+        return {"cover": cover, "known": (known & (not box_only))[:, None, None], "boxed": known & box_only}
+
+    def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """The recipe's losses in sum."""
+        cover = truth["cover"].float() / 255
+        total = outputs.new_zeros(())
+        for name, weight in self.recipe.loss.items():
+            if name == "boxes":
+                total = total + weight * losses.boxes(outputs, cover, truth["boxed"])
+            else:
+                total = total + weight * _LOSSES[name](outputs, cover, truth["known"])
+        return total
+
+    def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Pixels at a probability of a half."""
+        return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
+
+    def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
+        """Pixel IoU."""
+        return iou_figures(counts, self.names)
+
+
+def _any_known(scene: Scene, damage: tuple[str, ...]) -> bool:
+    """Whether what is not damaged is known: on each photo of the picture most types are, and all damages have outlines."""
+    alone = (Scene(scene.image, (placed,)) for placed in scene.photos)
+    return all(known_types(one, damage).sum() >= LEAST_KNOWN * len(damage) and not has_boxes_only(one) for one in alone)

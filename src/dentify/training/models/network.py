@@ -1,0 +1,30 @@
+"""`Network`: what training and export need of an architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import Tensor, nn
+
+RGB = tuple[float, float, float]
+
+
+class Network(Protocol):
+    """A module that answers the heads of a recipe. It is an `nn.Module` beside this.
+
+    Attributes:
+        mean: of the RGB photos that it takes, scaled to 0..1.
+        std: likewise.
+    """
+
+    mean: RGB
+    std: RGB
+
+    def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
+        """(B, 3, S, S) normalised photos to logits by the names of heads; what is exported."""
+        ...
+
+    def parts(self) -> Mapping[str, list[nn.Module]]:
+        """Its modules by name, from the picture to the answers, for freezing and optimizers: `encoder.0`, `decoder`, `photo`."""
+        ...

@@ -1,0 +1,110 @@
+"""Which parts of a network learn, with which optimizer and at which rate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dentify.errors import ConfigError
+from dentify.strict import nearest
+from dentify.training.recipe import OptimizerRecipe, Phase, Recipe, Schedule
+
+Parts = Mapping[str, list[nn.Module]]
+
+
+def parts_named(parts: Parts, patterns: Sequence[str], *, key: str) -> set[str]:
+    """The names of a network's parts that patterns name.
+
+    `encoder` is all that begins so, `encoder.3` one, `encoder.3-` that one and all later ones, `*` everything.
+
+    Args:
+        parts: of a network, in its order.
+        patterns: of the recipe.
+        key: the recipe's key, for messages.
+
+    Raises:
+        ConfigError: a pattern names nothing.
+
+    >>> parts = {name: [] for name in ("encoder.0", "encoder.1", "encoder.2", "decoder", "photo")}
+    >>> sorted(parts_named(parts, ["encoder.1-", "photo"], key="phases.0.train"))
+    ['encoder.1', 'encoder.2', 'photo']
+    """
+    named: set[str] = set()
+    for pattern in patterns:
+        later = re.fullmatch(r"(.+)\.(\d+)-", pattern)
+        if pattern == "*":
+            found = set(parts)
+        elif later is not None:
+            numbered = {name: re.fullmatch(re.escape(later[1]) + r"\.(\d+)", name) for name in parts}
+            found = {name for name, match in numbered.items() if match is not None and int(match[1]) >= int(later[2])}
+        else:
+            found = {name for name in parts if name == pattern or name.startswith(f"{pattern}.")}
+        if not found:
+            known = dict.fromkeys(name.partition(".")[0] for name in parts)
+            raise ConfigError(f"{key}: the network has no part `{pattern}`{nearest(pattern, known)}; it has {', '.join(parts)}")
+        named |= found
+    return named
+
+
+def freeze(network: nn.Module, parts: Parts, phase: Phase, *, place: int) -> list[nn.Module]:
+    """Lets the parts of a phase learn and no others, and returns the others: they stay in evaluation mode, too.
+
+    A batch norm that is not taught keeps the statistics that it came with.
+    """
+    taught = parts_named(parts, phase.train, key=f"phases.{place}.train")
+    network.requires_grad_(True)
+    frozen = [module for name, modules in parts.items() if name not in taught for module in modules]
+    for module in frozen:
+        module.requires_grad_(False)
+    return frozen
+
+
+def build_optimizers(
+    network: nn.Module, parts: Parts, recipes: Sequence[OptimizerRecipe], *, key: str
+) -> list[torch.optim.Optimizer]:
+    """One optimizer a recipe, each over the parts that it names and that none before it took.
+
+    Raises:
+        ConfigError: a part is named by none, or a pattern names nothing.
+    """
+    left = dict(parts)
+    optimizers: list[torch.optim.Optimizer] = []
+    for place, recipe in enumerate(recipes):
+        named = parts_named(left if recipe.of == ("*",) else parts, recipe.of, key=f"{key}.{place}.of")
+        groups: dict[bool, list[Tensor]] = {}
+        mine = {id(parameter) for name in named if name in left for module in left[name] for parameter in module.parameters()}
+        for parameter in network.parameters():
+            if id(parameter) in mine:
+                groups.setdefault(parameter.ndim > 1, []).append(parameter)
+        left = {name: modules for name, modules in left.items() if name not in named}
+        optimizers.append(
+            torch.optim.AdamW(
+                [
+                    {"params": parameters, "lr": recipe.rate, "weight_decay": recipe.weight_decay if is_matrix else 0.0}
+                    for is_matrix, parameters in groups.items()
+                ]
+            )
+        )
+    if left:
+        raise ConfigError(f"{key}: no optimizer takes {', '.join(left)}; the last may be `of: ['*']`")
+    return optimizers
+
+
+def rate_at(step: int, schedule: Schedule, recipe: Recipe) -> float:
+    """Share of an optimizer's full rate at a step of the run.
+
+    A rate that stays constant and falls in a last phase only lets a longer run go on from any checkpoint before it (Hägele et
+    al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations").
+    """
+    rate = min(1.0, (step + 1) / schedule.warmup) if schedule.warmup else 1.0
+    if schedule.kind == "multistep":
+        rate *= schedule.times ** sum(step >= at for at in schedule.at)
+    begin = 0
+    for phase in recipe.phases:
+        if phase.rate == "falls" and begin <= step < begin + phase.steps:
+            rate *= (begin + phase.steps - step) / phase.steps
+        begin += phase.steps
+    return rate

@@ -1,0 +1,63 @@
+"""The photos of a recipe, as `Sample`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
+from dentify.errors import ConfigError, DatasetError
+from dentify.training.classes import Classes
+from dentify.training.recipe import PhotoSet, Recipe
+
+
+def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -> list[Sample]:
+    """The photos of one set; without a `source` of their own they have the file's name.
+
+    Of a folder those of `split` are taken, and those that have none; a label file is taken whole.
+
+    Args:
+        photos: of the recipe.
+        root: folder that its paths are relative to.
+        split: `train` or `val`.
+        classes: what the recipe teaches.
+
+    Raises:
+        DatasetError: a file is missing, a label is neither one of the recipe's classes nor mapped to one, or nothing is left.
+    """
+    if photos.dataset is not None:
+        own = (*classes.damage, *classes.parts)
+        labels = read_label_map(root / photos.labels, own=own) if photos.labels else LabelMap(others="refused")
+        labels = replace(labels, labels={name: name for name in own} | dict(labels.labels))
+        path = root / photos.dataset
+        dataset = open_dataset(
+            path,
+            images=root / photos.images if photos.images else None,
+            split=None if path.is_dir() else split,
+            labels=labels,
+        )
+        dataset.check_labels()
+        samples = [sample for sample in dataset if sample.split in (None, split)]
+    else:
+        assert photos.photos is not None
+        assert photos.vehicle is not None
+        samples = list(read_photos(root / photos.photos, vehicle=photos.vehicle, damage=photos.damage, split=split))
+    unnamed = Path(photos.file).stem
+    samples = [replace(sample, source=sample.source or unnamed) for sample in samples if sample.source not in photos.leave_out]
+    if not samples:
+        raise DatasetError(f"{root / photos.file}: no photo of split `{split}`")
+    return samples
+
+
+def check_origins(recipe: Recipe, samples: Iterable[Sample]) -> None:
+    """A bundle names origin and licence of all its photos.
+
+    Raises:
+        ConfigError: the recipe says nothing of a source of theirs.
+    """
+    missing = sorted({sample.source or "" for sample in samples} - set(recipe.origins))
+    if missing:
+        raise ConfigError(
+            f"recipe {recipe.name}: `origins` says nothing of {', '.join(missing)}; a bundle names origin and licence of photos"
+        )
