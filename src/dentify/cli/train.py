@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dentify.cli import Debug
+from dentify.cli.progress import progress
+
+if TYPE_CHECKING:
+    from dentify.training import Progress
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 def train(
@@ -18,41 +31,73 @@ def train(
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="The run's folder. [default: runs/NAME of the recipe]")
     ] = None,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe, as schedule.steps=500.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe, as phases.0.steps=500.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     start: Annotated[
-        Path | None, typer.Option("--from", metavar="CKPT", help="Go on from this checkpoint, in a run of its own.")
+        Path | None, typer.Option("--from", metavar="CKPT", help="Begin with the weights of another run's checkpoint.")
     ] = None,
     average_with: Annotated[
         list[Path] | None,
         typer.Option(metavar="CKPT", help="With --from: begin with the mean of its weights and this checkpoint's; repeatable."),
     ] = None,
+    show: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Train nothing: write a page of the first N training pictures, their truth drawn on, to -o."
+        ),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to train; auto takes an accelerator where there is one.")] = Device.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
 ) -> None:
     """Train a network by a recipe; stop it at any time and go on with --resume.
 
+    The run's folder holds last.ckpt, losses.csv, figures.csv, run.png (a plot of both, drawn anew as it goes) and a TensorBoard
+    log. Several processes, on one machine or more: torchrun --nproc-per-node 2 -m dentify train ...
+
     \b
     Examples:
       dentify train recipes/default.yaml --data photos
-      dentify train recipes/default.yaml --data photos --set schedule.steps=2000 --resume
+      dentify train recipes/default.yaml --data photos --set phases.0.steps=2000 --resume
+      dentify train recipes/default.yaml --data photos --show 16 -o page.png
     """  # noqa: D301 - click wants the character
     if resume and start is not None:
-        raise typer.BadParameter("--resume goes on from the run's own checkpoint, --from from another: give one of them")
+        raise typer.BadParameter("--resume goes on from the run's own checkpoint, --from begins with another's: give one of them")
+    if show is not None and output is None:
+        raise typer.BadParameter("--show needs -o: the picture file to write")
     from dentify.training import read_recipe
     from dentify.training import train as run
 
     plan = read_recipe(recipe, tuple(changes or ()))
-    folder = output or Path("runs") / plan.name
-    checkpoint = run(
-        plan,
-        data=data,
-        output=folder,
-        resume=folder / "last.ckpt" if resume else start,
-        average_with=average_with or (),
-        progress=not quiet and sys.stderr.isatty(),
-    )
+    if show is not None:
+        assert output is not None
+        from dentify.training.show import show_pictures
+
+        print(show_pictures(plan, data=data, output=output, count=show))
+        return
+    with ExitStack() as stack:
+        bar: list[tuple[object, object]] = []
+
+        def on_step(done: Progress) -> None:
+            if not bar:  # only now it is known from which step on
+                bar.append(stack.enter_context(progress("training", done.steps - done.step + 1, unit="steps", quiet=quiet)))
+            advance, say = bar[0]
+            advance()  # type: ignore[operator]
+            if done.figures is not None and not quiet:
+                told = {name: value for name, value in done.figures.items() if name.endswith(("/mean", "/iou", "/yes", "/no"))}
+                say(f"step {done.step}: {', '.join(f'{name} {value:.3f}' for name, value in told.items())}")  # type: ignore[operator]
+
+        checkpoint = run(
+            plan,
+            data=data,
+            output=output or Path("runs") / plan.name,
+            resume=resume,
+            start=start,
+            average_with=average_with or (),
+            device=device.value,
+            on_step=on_step,
+        )
     print(checkpoint)
 
 
@@ -68,9 +113,12 @@ def export(
     ] = None,
     version: Annotated[str, typer.Option(help="The bundle's version.")] = "1.0.0",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
 ) -> None:
     """Make a bundle of a checkpoint: ONNX, compared with torch on real photos; thresholds and calibration from held-out ones.
+
+    What no training photo showed is left out: the bundle does not judge it.
 
     \b
     Example:
@@ -78,4 +126,14 @@ def export(
     """  # noqa: D301 - click wants the character
     from dentify.training import export_bundle
 
-    print(export_bundle(checkpoint, output, average_with=average_with or (), data=data, version=version, overwrite=overwrite))
+    with progress("fitting", quiet=quiet) as (advance, _):
+        done = export_bundle(
+            checkpoint,
+            output,
+            average_with=average_with or (),
+            data=data,
+            version=version,
+            overwrite=overwrite,
+            on_photo=lambda sample: advance(),
+        )
+    print(done)
