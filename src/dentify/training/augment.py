@@ -73,7 +73,9 @@ def random_view(
         centre = rng.uniform(0, 1, 2)
     low = np.minimum((window_w / 2, window_h / 2), 0.5)
     centre = np.clip(centre, low, 1 - low)
-    angle = math.radians(augment.strength * rng.uniform(-12, 12)) if rotate and rng.random() < augment.often(augment.turn) else 0.0
+    angle = (
+        math.radians(augment.strength * rng.uniform(-12, 12)) if rotate and rng.random() < augment.often(augment.turn) else 0.0
+    )
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     # photo pixels -> unit square around the window's centre -> turned -> square
     to_window = np.array([[1 / (width * window_w), 0.0], [0.0, 1 / (height * window_h)]])

@@ -61,7 +61,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 os.fsync(file.fileno())
             part.replace(path)
     except RuntimeError as error:  # how torch tells of a disk that fills while it writes
-        raise OutputError(f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, then go on with --resume") from error
+        raise OutputError(
+            f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, then go on with --resume"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 

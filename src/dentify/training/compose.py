@@ -108,7 +108,7 @@ class Composer:
         shown = [sample]
         while len(shown) < 4:
             place = int(rng.choice(self._sound)) if self._sound and rng.random() < 0.35 else draw.photos
-            shown.append(self.sets[place][rng.integers(len(self.sets[place]))])
+            shown.append(self.sets[place][int(rng.integers(len(self.sets[place])))])
         half = draw.size // 2
         image = np.empty((2 * half, 2 * half, 3), np.uint8)
         photos = []
@@ -128,7 +128,7 @@ class Composer:
         pasted = []
         for _ in range(int(rng.integers(1, 4))):
             photos = self.sets[int(rng.choice(self._donors))]
-            donor = photos[rng.integers(len(photos))]
+            donor = photos[int(rng.integers(len(photos)))]
             choice = self._cuttable(donor)
             if not choice:
                 continue

@@ -26,14 +26,14 @@ from dentify.bundle.open import Bundle
 from dentify.bundle.write import check_target, write_bundle
 from dentify.datasets.sample import Sample
 from dentify.errors import BundleError, ConfigError, DatasetError
-from dentify.fitting.fit import GROUPING, Fitted, fit_bundle
+from dentify.fitting.fit import GROUPING, fit_bundle
 from dentify.fitting.held_out import hold_out
 from dentify.imaging.decode import decode_photo
 from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
-from dentify.training.checkpoints import Checkpoint, average_weights, check_fits, read_checkpoint
+from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
 from dentify.training.heads import Head
 from dentify.training.photos import check_origins, read_photo_set
 from dentify.training.recipe import Recipe
@@ -137,7 +137,9 @@ def export_bundle(
     parity = check_parity(exported, session, (_input(sample, preprocessing) for sample in shown), kept)
     files = {NETWORK_FILE: onnx}
     bundle = Bundle(manifest, hashlib.sha256(manifest.to_json().encode()).hexdigest(), files, str(output))
-    return write_bundle(output, complete(bundle, held_out, parity, seed=recipe.seed, on_photo=on_photo), files, overwrite=overwrite)
+    return write_bundle(
+        output, complete(bundle, held_out, parity, seed=recipe.seed, on_photo=on_photo), files, overwrite=overwrite
+    )
 
 
 def read_run_recipe(checkpoint: Path) -> Recipe:
@@ -282,7 +284,8 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
             if photos[name]
         ),
         weights=tuple(
-            m.WeightOrigin(name=name, origin=origin.origin, licence=origin.licence) for name, origin in recipe.model.origins.items()
+            m.WeightOrigin(name=name, origin=origin.origin, licence=origin.licence)
+            for name, origin in recipe.model.origins.items()
         ),
         limits=recipe.limits,
     )
@@ -292,17 +295,17 @@ def complete(
     bundle: Bundle, held_out: Sequence[Sample], parity: Parity, *, seed: int, on_photo: Callable[[Sample], None]
 ) -> m.Manifest:
     """A bundle's manifest with what is fitted to held-out photos, and what was measured."""
+    manifest, figures, notes = bundle.manifest, {}, ()
     try:
-        fitted: Fitted | None = fit_bundle(bundle, held_out, seed=seed, on_photo=on_photo)
-    except DatasetError as error:  # nothing among them can be fitted to: the bundle's own figures stay as they began
-        fitted, notes = None, (str(error),)
+        fitted = fit_bundle(bundle, held_out, seed=seed, on_photo=on_photo)
+    except DatasetError as error:  # nothing among them can be fitted to: thresholds stay as they began
+        notes = (str(error),)
     else:
-        notes = fitted.notes
-    metrics: dict[str, m.Metric] = {} if fitted is None or not fitted.figures else {"held_out": dict(fitted.figures)}
+        manifest, figures, notes = fitted.manifest, fitted.figures, fitted.notes
+    metrics: dict[str, m.Metric] = {"held_out": dict(figures)} if figures else {}
     metrics["parity"] = {
         "photos": float(parity.photos),
         "largest_difference": parity.largest_difference,
         "least_mask_iou": parity.least_iou,
     }
-    manifest = bundle.manifest if fitted is None else fitted.manifest
     return manifest.model_copy(update={"metrics": metrics, "notes": (*manifest.notes, *notes)})

@@ -38,7 +38,7 @@ class Journal:
         self._folder = folder
         self._losses = _Table(folder / LOSSES, step)
         self._figures = _Table(folder / FIGURES, step + 1)
-        self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step)  # type: ignore[no-untyped-call]
+        self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def __enter__(self) -> Self:
         return self

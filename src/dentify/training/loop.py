@@ -15,13 +15,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import yaml
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
@@ -107,7 +108,8 @@ def train(
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
     taught = _taught(heads, sets)
-    step, averaged, states = 0, 0, ()
+    step, averaged = 0, 0
+    states: Sequence[Mapping[str, Any]] = ()
     average = AveragedModel(network, use_buffers=True)
     if (origin := last if resume else start) is not None:
         before = read_checkpoint(origin)
@@ -121,7 +123,8 @@ def train(
             network.load_state_dict(average_weights(before.average, average_with))
             average.module.load_state_dict(network.state_dict())
     average.n_averaged.fill_(averaged)
-    network, average = fabric.to_device(network), fabric.to_device(average)
+    network.to(fabric.device)
+    average.to(fabric.device)
     keep_memory()
     if fabric.is_global_zero:
         document = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
@@ -276,7 +279,10 @@ class _Run:
             with nullcontext() if is_last else self._fabric.no_backward_sync(self._wrapped):  # type: ignore[arg-type]
                 losses = self._losses(part)
                 weights = [head.weight for head in self._heads.values()]
-                total = sum((weight * loss for weight, loss in zip(weights, losses, strict=True)), torch.zeros((), device=losses[0].device))
+                total = sum(
+                    (weight * loss for weight, loss in zip(weights, losses, strict=True)),
+                    torch.zeros((), device=losses[0].device),
+                )
                 self._fabric.backward(total / len(shares))
             told += torch.stack([total, *losses]).detach().float().cpu() / len(shares)
         values = dict(zip(("loss", *self._heads), told.tolist(), strict=True))
@@ -328,11 +334,15 @@ class _Run:
             for name, head in self._heads.items():
                 for key, value in head.counts(outputs[name], batch[name]).items():
                     counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
-        figures = {}
+        figures: dict[str, float] = {}
         for name, head in self._heads.items():
-            summed = {key: self._fabric.all_reduce(value, reduce_op="sum") for key, value in counts[name].items()}
+            summed = {key: self._over_all(value) for key, value in counts[name].items()}
             figures |= {f"{name}/{key}": round(value, 4) for key, value in head.figures(summed).items()}
         return figures
+
+    def _over_all(self, counts: Tensor) -> Tensor:
+        """Counts of all processes together."""
+        return cast("Tensor", self._fabric.all_reduce(counts, reduce_op="sum"))
 
     def save(self, step: int) -> None:
         """Writes the run's checkpoint."""
@@ -367,7 +377,7 @@ def _shares(batch: Batch, count: int) -> list[Batch]:
     def cut(value: Any, part: slice) -> Any:
         return {key: cut(one, part) for key, one in value.items()} if isinstance(value, dict) else value[part]
 
-    return [cut(batch, slice(*ends)) for ends in zip(cuts, cuts[1:], strict=False) if ends[0] < ends[1]]
+    return [cut(batch, slice(*ends)) for ends in pairwise(cuts) if ends[0] < ends[1]]
 
 
 def keep_memory() -> None:

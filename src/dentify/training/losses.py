@@ -20,6 +20,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.distributed import nn as differentiable
 
+from dentify.arrays import BoolArray, FloatArray
+
 IGNORE = 255
 """Class index of pixels of which the class is unknown."""
 
@@ -27,7 +29,7 @@ IGNORE = 255
 def summed(value: Tensor) -> Tensor:
     """A sum over this process's share of the batch, as the sum over all of it."""
     if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-        total: Tensor = differentiable.functional.all_reduce(value)
+        total: Tensor = differentiable.functional.all_reduce(value)  # type: ignore[no-untyped-call]
         return total
     return value
 
@@ -168,14 +170,14 @@ def boundary(probs: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         truth: 0 or 1; between them it counts as the nearer.
         known: as above.
 
-    Source: Kervadec et al. 2019, "Boundary loss for highly unbalanced segmentation", distances as shares of the map's longer side.
+    Source: Kervadec et al. 2019, "Boundary loss for highly unbalanced segmentation"; distances are shares of the longer side.
     """
     distance = torch.from_numpy(_signed_distance(truth.detach().cpu().numpy() > 0.5)).to(probs)
     weight = known.expand_as(probs).float() * (truth > 0.5).any(dim=3).any(dim=2)[:, :, None, None]
     return share((probs * distance * weight).sum(), weight.sum())
 
 
-def _signed_distance(truth: np.ndarray) -> np.ndarray:
+def _signed_distance(truth: BoolArray) -> FloatArray:
     """Distance of each cell to the nearest one of the other kind, negative within, as a share of the map's longer side."""
     from scipy.ndimage import distance_transform_edt
 
@@ -183,7 +185,8 @@ def _signed_distance(truth: np.ndarray) -> np.ndarray:
     for photo, place in np.argwhere(truth.any((2, 3))):
         inside = truth[photo, place]
         distance[photo, place] = distance_transform_edt(~inside) - distance_transform_edt(inside)
-    return distance / max(truth.shape[2:])
+    distance /= max(truth.shape[2:])
+    return distance
 
 
 def boxes(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:

@@ -88,7 +88,9 @@ class OptimizerRecipe(Strict):
     """AdamW of some of the network's parts."""
 
     kind: Literal["adamw"] = "adamw"
-    of: tuple[str, ...] = Field(("*",), description='parts: "encoder", "encoder.3", "encoder.3-" (and later ones), or "*": the rest')
+    of: tuple[str, ...] = Field(
+        ("*",), description='parts: "encoder", "encoder.3", "encoder.3-" (and later ones), or "*": the rest'
+    )
     rate: float = Field(gt=0)
     weight_decay: float = Field(0.02, ge=0, description="of matrices; biases and norms have none")
     schedule: Schedule = Schedule()
@@ -107,7 +109,9 @@ class Phase(Strict):
     begin: Literal["last", "average"] = Field("last", description="average: with the running average of the phase before")
     average: float = Field(0.998, ge=0, lt=1, description="decay of the running average of the weights, which is exported")
     precision: Literal["bf16", "32"] = Field("bf16", description="of the network's forward pass; losses are always in 32")
-    optimizers: tuple[OptimizerRecipe, ...] | None = Field(None, description="new ones from here on; without, those of before go on")
+    optimizers: tuple[OptimizerRecipe, ...] | None = Field(
+        None, description="new ones from here on; without, those of before go on"
+    )
 
 
 Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

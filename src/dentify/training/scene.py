@@ -144,8 +144,7 @@ class Placed:
         """How much is seen of the damage of which most is: its share, or more than 1 where it fills over 1 % of the window."""
         height, width = self.window_hw
         shares = [
-            max(min(1.0, damage.visible / damage.whole), damage.visible / (0.01 * height * width))
-            for damage in self.damages
+            max(min(1.0, damage.visible / damage.whole), damage.visible / (0.01 * height * width)) for damage in self.damages
         ]
         return max(shares, default=0.0)
 
@@ -171,7 +170,7 @@ class Scene:
     @property
     def size(self) -> int:
         """Side of the picture in pixels."""
-        return self.image.shape[0]
+        return int(self.image.shape[0])
 
     @property
     def whole(self) -> Placed | None:

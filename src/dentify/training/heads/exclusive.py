@@ -67,7 +67,7 @@ class Exclusive:
         """The parts that are outlined; the levels that damages are called."""
         if self.recipe.of == "parts":
             return {part.name for part in sample.parts} & set(self.names)
-        return {damage.severity for damage in sample.damages if damage.severity in self.names}  # type: ignore[misc]
+        return {damage.severity for damage in sample.damages if damage.severity in self.names}
 
     def channels(self, taught: tuple[str, ...]) -> list[int]:
         """One a class, and none of them; one level alone tells nothing."""

@@ -98,7 +98,7 @@ class Gate:
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Photos of either answer, and those that got it."""
-        counts = {}
+        counts: dict[str, Tensor] = {}
         for value, answer in enumerate(ANSWERS):
             asked = truth["asked"] & (truth["answer"] == value)
             counts |= {f"{answer}/asked": asked.sum(), f"{answer}/right": (asked & ((outputs[:, 0] > 0) == bool(value))).sum()}

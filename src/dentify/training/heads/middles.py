@@ -74,8 +74,10 @@ class _Middles:
 
 @dataclass(frozen=True)
 class Centres(_Middles):
-    """See `Head`. Truth: `heat` (C, h, w) uint8, a bump around each middle, 255 at the cell that counts as a hit; `known`
-    (C, 1, 1)."""
+    """See `Head`.
+
+    Truth: `heat` (C, h, w) uint8, a bump around each middle, 255 at the cell that counts as a hit; `known` (C, 1, 1).
+    """
 
     @property
     def output(self) -> Output:
@@ -94,7 +96,10 @@ class Centres(_Middles):
             y, x = _instance_cells(cover)
             middle_x, middle_y = x.mean(), y.mean()
             sigma = float(np.clip(0.12 * math.sqrt(len(x)), 1.0, 6.0))
-            rows, columns = (np.exp(-((np.arange(n) - m) ** 2) / (2 * sigma**2)) for n, m in zip(cover.shape, (middle_y, middle_x), strict=True))
+            rows, columns = (
+                np.exp(-((np.arange(n) - m) ** 2) / (2 * sigma**2))
+                for n, m in zip(cover.shape, (middle_y, middle_x), strict=True)
+            )
             bump = columns[None] * rows[:, None]
             bump[round(middle_y), round(middle_x)] = 1.0  # the cell that counts as a hit
             window = heat[(channel, *damage.cells(self.recipe.stride))]
@@ -118,8 +123,11 @@ class Centres(_Middles):
 
 @dataclass(frozen=True)
 class Offsets(_Middles):
-    """See `Head`. Truth: `offsets` (2C, h, w) float16, x and y from a cell to the middle of its instance in shares of the
-    picture's side; NaN off the instances."""
+    """See `Head`.
+
+    Truth: `offsets` (2C, h, w) float16, x and y from a cell to the middle of its instance in shares of the picture's side; NaN
+    off the instances.
+    """
 
     @property
     def output(self) -> Output:
@@ -159,4 +167,6 @@ class Offsets(_Middles):
 def _instance_cells(cover: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows and columns of the cells of an instance; of the fullest, where it fills none."""
     y, x = np.nonzero(cover > 100)
-    return (y, x) if len(x) else np.nonzero(cover == cover.max())
+    if not len(x):
+        y, x = np.nonzero(cover == cover.max())
+    return y, x

@@ -52,8 +52,11 @@ class OverlappingRecipe(Strict):
 
 @dataclass(frozen=True)
 class Overlapping:
-    """See `Head`. Truth: `cover` (C, h, w) uint8, 255 for a cell that is damaged so all over; `known` (C, 1, 1) whether it is
-    outlined or known to be absent; `boxed` (C,) whether its damages have boxes only, which are then in `cover`."""
+    """See `Head`.
+
+    Truth: `cover` (C, h, w) uint8, 255 for a cell that is damaged so all over; `known` (C, 1, 1) whether the type is outlined or
+    known to be absent; `boxed` (C,) whether its damages have boxes only, which are then in `cover`.
+    """
 
     name: str
     recipe: OverlappingRecipe

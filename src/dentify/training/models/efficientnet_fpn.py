@@ -106,7 +106,9 @@ class EfficientNetFPN(nn.Module):
         self.lateral4 = nn.Conv2d(c4, fine_width, 1)
         self.smooth4 = nn.Sequential(ConvNormAct(fine_width, fine_width), ConvNormAct(fine_width, fine_width))
         self.outputs = {stride: {n: o for n, o in outputs.items() if o.stride == stride} for stride in (FINE, COARSE, None)}
-        fine, coarse, photo = (sum(output.channels for output in self.outputs[stride].values()) for stride in (FINE, COARSE, None))
+        fine, coarse, photo = (
+            sum(output.channels for output in self.outputs[stride].values()) for stride in (FINE, COARSE, None)
+        )
         # Stride 2: the pyramid's channels folded into pixels, beside the encoder's first features, which still see thin lines.
         self.fine = nn.Sequential(ConvNormAct(fine_width // 4 + c2, 32), nn.Conv2d(32, fine, 1)) if fine else None
         self.coarse = nn.Conv2d(fine_width, coarse, 1) if coarse else None
@@ -145,7 +147,7 @@ class EfficientNetFPN(nn.Module):
 
     def _split(self, stride: int | None, values: Tensor) -> dict[str, Tensor]:
         outputs = self.outputs[stride]
-        return dict(zip(outputs, values.split([output.channels for output in outputs.values()], 1), strict=True))
+        return dict(zip(outputs, torch.split(values, [output.channels for output in outputs.values()], 1), strict=True))
 
 
 def _begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:
