@@ -1,279 +1,402 @@
-"""Training end to end on a handful of painted photos: it learns, stops, goes on, and becomes a bundle."""
+"""Whole runs of a toy network: what they leave, that they can be stopped anywhere, and what ends them."""
 
 from __future__ import annotations
 
-import json
-import shutil
+import csv
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
 import yaml
+from torch import Tensor, nn
 
-import dentify
-from dentify.errors import ConfigError, DatasetError, ImageError
-from dentify.training import export_bundle, read_recipe, train
-from dentify.training.loop import Lesson, average_weights, moving_average, rate_at
+import toy_bench
+from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
+from dentify.training import Progress, train
+from dentify.training.checkpoints import read_checkpoint
+from dentify.training.loop import normalised
 from dentify.training.recipe import Recipe
+from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 
-# Lightning and torch warn of things that tests do on purpose: few workers, few batches, folders that exist.
-pytestmark = pytest.mark.filterwarnings("ignore")
-
-LEVELS = ("minor", "moderate", "severe")
-
-
-@pytest.fixture(scope="session")
-def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos with blue dents and green hail marks, parts, and grey ones without anything, with their labels."""
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    images, annotations = [], []
-    names = {"dent": 1, "hail_mark": 2, "hood": 3}
-    for number in range(24):
-        picture = rng.integers(90, 130, (64, 64, 3)).astype(np.uint8)
-        x, y = (int(value) for value in rng.integers(4, 36, 2))
-        kind = ("dent", "hail_mark", "hood")[number % 3]
-        colour = {"dent": (255, 0, 0), "hail_mark": (0, 255, 0), "hood": (0, 0, 255)}[kind]
-        picture[y : y + 20, x : x + 20] = colour
-        cv2.imwrite(str(root / f"{number}.png"), picture)
-        labelled = ["hood"] if kind == "hood" else ["dent", "hail_mark"]
-        images.append(
-            {"id": number, "file_name": f"{number}.png", "width": 64, "height": 64, "labelled": labelled, "source": "painted"}
-        )
-        outline = [[x, y, x + 20, y, x + 20, y + 20, x, y + 20]]
-        annotations.append(
-            {"id": number, "image_id": number, "category_id": names[kind], "bbox": [x, y, 20, 20], "area": 400, "iscrowd": 0}
-            | {"segmentation": outline, "severity": LEVELS[number % 2]}
-        )
-    document = {"images": images, "annotations": annotations, "categories": [{"id": i, "name": n} for n, i in names.items()]}
-    (root / "train.json").write_text(json.dumps(document))
-    (root / "val.json").write_text(json.dumps(document))
-    rows = ["file,source,split"]
-    for number in range(8):
-        cv2.imwrite(str(root / f"grey{number}.png"), rng.integers(90, 130, (64, 64, 3)).astype(np.uint8))
-        rows.append(f"grey{number}.png,{'street' if number % 2 else 'garage'},{'train' if number < 6 else 'val'}")
-    (root / "photos.csv").write_text("\n".join(rows) + "\n")
-    return root
+GATE = {"vehicle": {"kind": "labels", "of": "vehicle"}}
+PHASE = {"size": toy_bench.SIDE, "precision": "32"}
 
 
-@pytest.fixture(scope="session")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    document = {
-        "name": "tiny",
-        "description": "A tiny network for tests.",
-        "model": {"name": "efficientnet_fpn", "encoder": "tf_efficientnet_b0", "width": 8, "fine_width": 8},
-        "classes": {"damage": ["dent", "hail_mark"], "parts": ["hood"]},
-        "data": {
-            "size": 64,
-            "serve_size": 64,
-            "workers": 0,
-            "hold_out": 0.3,
-            "mosaic": 0.3,
-            "paste": 0.5,
-            "train": [
-                {"coco": "train.json", "images": ".", "per_batch": 3},
-                {"photos": "photos.csv", "per_batch": 1, "vehicle": True, "damage": False},
-                {"photos": "photos.csv", "per_batch": 1, "vehicle": False, "damage": False, "leave_out": ["garage"]},
-            ],
-            "val": [{"coco": "val.json", "images": "."}],
-        },
-        "schedule": {"steps": 8, "round": 4, "validate_every": 1, "warmup": 2, "rate": 0.01, "encoder_rate": 0.001},
-        "origins": {name: {"origin": "painted by a test", "licence": "CC0 1.0"} for name in ("painted", "street", "garage")},
+class Stopped(Exception):
+    """Something that ends a run without warning."""
+
+
+def stop_at(step: int, error: BaseException | None = None) -> Callable[[Progress], None]:
+    def on_step(progress: Progress) -> None:
+        if progress.step == step:
+            raise error or Stopped
+
+    return on_step
+
+
+def rows(run: Path, name: str = "losses.csv") -> list[dict[str, str]]:
+    with (run / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def curve(run: Path) -> list[float]:
+    return [float(row["loss"]) for row in rows(run)]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two states hold the same numbers, bit for bit."""
+    if isinstance(one, Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+# What a run leaves
+
+
+def test_a_run_leaves_checkpoint_recipe_losses_figures_and_a_plot(run: Path, painted: Path) -> None:
+    assert {"last.ckpt", "recipe.yaml", "data.txt", "losses.csv", "figures.csv", "run.png", "tensorboard"} == {
+        path.name for path in run.iterdir()
     }
-    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(yaml.safe_dump(document))
-    return read_recipe(path)
+    assert (run / "data.txt").read_text().strip() == str(painted.resolve())
+    assert read_checkpoint(run / "last.ckpt").step == 10
+    assert [row["step"] for row in rows(run)] == [str(step) for step in range(10)]
+    assert [row["step"] for row in rows(run, "figures.csv")] == ["5", "10"]
 
 
-@pytest.fixture(scope="session")
-def run(painted: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one whole run."""
-    folder = tmp_path_factory.mktemp("run")
-    train(recipe, data=painted, output=folder)
-    return folder
+def test_the_recipe_beside_a_run_is_the_recipe(painted: Path, tmp_path: Path) -> None:
+    small = {"name": "efficientnet_fpn", "encoder": "tf_efficientnet_b0", "width": 8, "fine_width": 8}
+    recipe = Recipe.model_validate(toy_bench.toy_document(model=small, phases=[{"steps": 1, **PHASE}]))
+    train(recipe, data=painted, output=tmp_path / "run")
+    assert Recipe.model_validate(yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())) == recipe
 
 
-def test_a_run_leaves_checkpoint_recipe_and_figures(run: Path, recipe: Recipe) -> None:
-    assert Recipe.model_validate(yaml.safe_load((run / "recipe.yaml").read_text())) == recipe
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [4, 8]
-    assert {"iou/dent", "iou/mean", "iou/any", "iou/parts", "damage/right/1", "loss"} <= set(lines[0])
-    assert torch.load(run / "last.ckpt", weights_only=False)["global_step"] == 8
+def test_every_step_is_told_with_its_loss_and_looks_at_val_with_their_figures(painted: Path, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    train(toy_recipe(), data=painted, output=tmp_path, on_step=told.append)
+    assert [(one.step, one.steps) for one in told] == [(step, 10) for step in range(1, 11)]
+    assert [one.step for one in told if one.figures is not None] == [5, 10]
+    assert [one.loss for one in told] == pytest.approx(curve(tmp_path), rel=1e-6)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(
-    painted: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    schedule = recipe.schedule.model_copy(update={"steps": 12, "validate_every": 2})
-    long = recipe.model_copy(update={"schedule": schedule})
-    path = tmp_path / "long.yaml"
-    path.write_text(yaml.safe_dump(long.model_dump(mode="json")))
-    killed = tmp_path / "killed" / "last.ckpt"
-    command = [sys.executable, "-m", "dentify", "train", str(path), "--data", str(painted), "-o", str(killed.parent)]
+def test_the_loss_is_the_heads_in_sum_by_their_weights(run: Path) -> None:
+    weights = {name: head.weight for name, head in toy_recipe().build_heads().items()}
+    for row in rows(run):
+        assert float(row["loss"]) == pytest.approx(sum(weight * float(row[name]) for name, weight in weights.items()), rel=1e-5)
+
+
+def test_a_network_learns_what_the_photos_show(painted: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(phases=[{"steps": 60, "size": toy_bench.SIDE, "precision": "32"}], validate_every=60)
+    train(recipe, data=painted, output=tmp_path)
+    types = [float(row["types"]) for row in rows(tmp_path)]
+    assert np.mean(types[-10:]) < 0.8 * np.mean(types[:10])
+
+
+class Seer(ToyNetwork):
+    """Knows the painted colours from the start: blue is a dent."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        told = super().forward(images)
+        colours = nn.functional.avg_pool2d(images * 0.25 + 0.5, 2)
+        dent = 20 * (colours[:, 2:] - colours[:, :1]) - 6
+        return told | {"types": torch.cat([dent, dent * 0 - 9], 1) + 0 * told["types"]}
+
+
+class SeerRecipe(ToyRecipe):
+    """Builds it."""
+
+    def build(self, outputs: Any, root: Path | None) -> Seer:
+        return Seer(self, outputs)
+
+
+def test_figures_are_of_the_photos_of_val(painted: Path, tmp_path: Path) -> None:
+    train(toy_recipe(model=SeerRecipe()), data=painted, output=tmp_path)
+    (_, last) = rows(tmp_path, "figures.csv")
+    assert float(last["types/dent"]) > 0.8  # cells at the edges of a dent are half damaged
+    assert float(last["types/hail_mark"]) == 0
+    assert float(last["types/mean"]) == pytest.approx(float(last["types/dent"]) / 2, abs=1e-4)
+
+
+def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> None:
+    """One step at a rate that ruins the weights; their average still holds nine tenths of the good ones."""
+    heads = {"types": {"kind": "overlapping", "of": "damage"}}
+    kept = toy_recipe(heads=heads, phases=[{"steps": 3, **PHASE, "average": 0.5}])
+    train(kept, data=painted, output=tmp_path / "run")
+    state = read_checkpoint(tmp_path / "run" / "last.ckpt")
+    assert not same(dict(state.weights), dict(state.average))
+    assert state.averaged == 3
+
+
+# Stopping and going on
+
+
+@pytest.mark.parametrize("step", [1, 3, 5, 6, 7, 9], ids=lambda step: f"at {step}")
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(painted: Path, tmp_path: Path, run: Path, step: int) -> None:
+    """Checkpoints are written every second step; the phase changes at the sixth."""
+    recipe = toy_recipe()
+    with pytest.raises(Stopped):
+        train(recipe, data=painted, output=tmp_path, on_step=stop_at(step))
+    if step > 1:
+        assert read_checkpoint(tmp_path / "last.ckpt").step == step - step % 2
+        train(recipe, data=painted, output=tmp_path, resume=True)
+        for name in ("losses.csv", "figures.csv"):
+            assert (tmp_path / name).read_bytes() == (run / name).read_bytes()
+        assert same(vars(read_checkpoint(tmp_path / "last.ckpt")), vars(read_checkpoint(run / "last.ckpt")))
+
+
+def test_chance_in_the_network_follows_from_the_step(painted: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(model=ToyRecipe(dropout=0.5))
+    train(recipe, data=painted, output=tmp_path / "whole")
+    with pytest.raises(Stopped):
+        train(recipe, data=painted, output=tmp_path / "run", on_step=stop_at(5))
+    train(recipe, data=painted, output=tmp_path / "run", resume=True)
+    assert curve(tmp_path / "run") == curve(tmp_path / "whole")
+
+
+def test_a_run_that_was_killed_goes_on(painted: Path, tmp_path: Path, run: Path) -> None:
+    command = [sys.executable, toy_bench.__file__, str(painted), str(tmp_path / "run")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not killed.is_file():
+    while not (tmp_path / "run" / "last.ckpt").is_file():
         assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
     process.wait()
-    taken = torch.load(killed, weights_only=False)["global_step"]
-    assert 4 <= taken < 12
-    capsys.readouterr()
-    train(long, data=painted, output=killed.parent, resume=killed)
-    assert [int(line.split()[1]) for line in capsys.readouterr().err.splitlines() if line.startswith("step")] == [
-        step for step in (8, 12) if step > taken
-    ]
+    train(toy_recipe(), data=painted, output=tmp_path / "run", resume=True)
+    assert curve(tmp_path / "run") == pytest.approx(curve(run), rel=1e-6)
+
+
+def test_ctrl_c_leaves_a_checkpoint_of_the_last_step(painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_recipe(), data=painted, output=tmp_path, on_step=stop_at(5, KeyboardInterrupt()))
+    assert read_checkpoint(tmp_path / "last.ckpt").step == 5
+    assert len(rows(tmp_path)) == 5
+
+
+def test_a_longer_recipe_goes_on_from_a_finished_run(painted: Path, tmp_path: Path) -> None:
+    short = toy_recipe(phases=[{"steps": 4, **PHASE}])
+    long = toy_recipe(phases=[{"steps": 6, **PHASE}])
+    train(short, data=painted, output=tmp_path / "run")
+    train(long, data=painted, output=tmp_path / "run", resume=True)
     train(long, data=painted, output=tmp_path / "whole")
-    in_one, in_two = (torch.load(tmp_path / name / "last.ckpt", weights_only=False) for name in ("whole", "killed"))
-    assert in_one["global_step"] == in_two["global_step"] == 12
-    for name, value in in_one["state_dict"].items():
-        assert torch.allclose(value.float(), in_two["state_dict"][name].float(), rtol=1e-3, atol=1e-5), name
+    assert curve(tmp_path / "run") == curve(tmp_path / "whole")
 
 
-def test_labels_are_taught_alone_and_averaged_with_what_was(
-    run: Path, painted: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    in_bfloat16 = []
-    step = Lesson.training_step
-
-    def watched(lesson: Lesson, batch: dict[str, torch.Tensor], index: int) -> torch.Tensor:
-        in_bfloat16.append(torch.is_autocast_enabled("cpu"))
-        return step(lesson, batch, index)
-
-    monkeypatch.setattr(Lesson, "training_step", watched)
-    schedule = recipe.schedule.model_copy(update={"steps": 12})
-    model = recipe.model.model_copy(update={"only_labels": True})
-    taught = tmp_path / "labels"
-    train(recipe.model_copy(update={"schedule": schedule, "model": model}), data=painted, output=taught, resume=run / "last.ckpt")
-    before, after = (torch.load(folder / "last.ckpt", weights_only=True)["state_dict"] for folder in (run, taught))
-    changed = {name for name, value in before.items() if not torch.allclose(value.float(), after[name].float(), atol=1e-6)}
-    assert changed
-    assert all(name.startswith("network.photo.") for name in changed)
-    assert in_bfloat16
-    assert not any(in_bfloat16)  # what serves computes in single precision
-
-    averaged = average_weights(before, [taught / "last.ckpt"])
-    for name in changed:
-        assert torch.allclose(averaged[name], (before[name] + after[name]) / 2, atol=1e-6)
-    wider = recipe.model_copy(update={"model": recipe.model.model_copy(update={"width": 16})})
-    with pytest.raises(ConfigError, match="is of another network than the checkpoint that it is to be averaged with"):
-        average_weights(Lesson(wider, None).state_dict(), [taught / "last.ckpt"])
+# Phases, parts, batches
 
 
-def test_a_run_begins_with_the_mean_of_several(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
-    def longer(**changes: object) -> Recipe:
-        schedule = recipe.schedule.model_copy(update={"steps": 12})
-        return recipe.model_copy(update={"schedule": schedule, "model": recipe.model.model_copy(update=changes)})
+def test_parts_that_a_phase_does_not_teach_keep_their_weights(painted: Path, tmp_path: Path) -> None:
+    phases = [{"steps": 2, **PHASE}, {"steps": 2, **PHASE, "train": ["encoder.1-", "answers"]}]
+    recipe = toy_recipe(phases=phases)
+    with pytest.raises(Stopped):
+        train(recipe, data=painted, output=tmp_path, on_step=stop_at(2))
+    before = read_checkpoint(tmp_path / "last.ckpt").weights
+    train(recipe, data=painted, output=tmp_path, resume=True)
+    after = read_checkpoint(tmp_path / "last.ckpt").weights
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"body", "answers"}
 
-    other, labels = tmp_path / "other", tmp_path / "labels"
-    train(longer(), data=painted, output=other, resume=run / "last.ckpt")
-    train(
-        longer(only_labels=True),
-        data=painted,
-        output=labels,
-        resume=run / "last.ckpt",
-        average_with=[other / "last.ckpt"],
+
+def test_a_phase_may_begin_with_the_average(painted: Path, tmp_path: Path) -> None:
+    phases = [{"steps": 2, **PHASE}, {"steps": 2, **PHASE, "train": ["answers"], "begin": "average"}]
+    recipe = toy_recipe(phases=phases)
+    with pytest.raises(Stopped):
+        train(recipe, data=painted, output=tmp_path, on_step=stop_at(2))
+    before = read_checkpoint(tmp_path / "last.ckpt")
+    train(recipe, data=painted, output=tmp_path, resume=True)
+    after = read_checkpoint(tmp_path / "last.ckpt")
+    assert not torch.equal(before.weights["stem.0.weight"], before.average["stem.0.weight"])
+    assert torch.equal(after.weights["stem.0.weight"], before.average["stem.0.weight"])
+    assert torch.allclose(after.average["stem.0.weight"], before.average["stem.0.weight"])
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["in one go", "stopped in between"])
+def test_a_phase_may_bring_optimizers_of_its_own(painted: Path, tmp_path: Path, stopped: bool) -> None:
+    still = [{"kind": "adamw", "rate": 1e-12, "weight_decay": 0}]
+    phases = [{"steps": 2, **PHASE}, {"steps": 2, **PHASE, "optimizers": still}, {"steps": 2, **PHASE}]
+    recipe = toy_recipe(phases=phases, checkpoint_every=1)
+    if stopped:
+        with pytest.raises(Stopped):
+            train(recipe, data=painted, output=tmp_path, on_step=stop_at(5))
+    train(recipe, data=painted, output=tmp_path, resume=stopped)
+    assert [float(row["rate"]) for row in rows(tmp_path)] == [0.004, 0.004, *[1e-12] * 4]  # in force until others come
+
+
+def test_a_batch_in_parts_teaches_what_it_teaches_whole(painted: Path, tmp_path: Path) -> None:
+    """Of a loss that is a mean over pictures of which all are known."""
+    photos = [
+        {"photos": "photos.csv", "per_batch": 2, "vehicle": True, "damage": False},
+        {"photos": "photos.csv", "per_batch": 2, "vehicle": False, "damage": False},
+    ]
+    data = toy_bench.toy_document()["data"] | {"train": photos, "hold_out": 0.0}
+    augment = {"strength": 0}
+    curves = []
+    for accumulate in (1, 2, 4):
+        recipe = toy_recipe(heads=GATE, data=data, accumulate=accumulate, augment=augment)
+        folder = tmp_path / str(accumulate)
+        composed = [p for p in recipe.phases if p.mosaic == 0]
+        recipe = recipe.model_copy(update={"phases": tuple(composed)})
+        train(recipe, data=painted, output=folder)
+        curves.append(curve(folder))
+    known = [float(row["vehicle"]) for row in rows(tmp_path / "1")]
+    assert len(known) == 4
+    assert curves[1] == pytest.approx(curves[0], rel=0.05)
+    assert curves[2] == pytest.approx(curves[0], rel=0.05)
+
+
+def test_two_processes_follow_the_curve_of_one(painted: Path, tmp_path: Path, run: Path) -> None:
+    """Their batches are shares of the one batch, and every loss is a quotient of sums over all of it."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [*torchrun, toy_bench.__file__, str(painted), str(tmp_path / "two")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
-    one, two, mean = (torch.load(folder / "last.ckpt", weights_only=True)["state_dict"] for folder in (run, other, labels))
-    maps = [name for name in one if not name.startswith("network.photo.") and one[name].is_floating_point()]
-    assert any(not torch.allclose(one[name], two[name], atol=1e-4) for name in maps)
-    for name in maps:
-        assert torch.allclose(mean[name], (one[name] + two[name]) / 2, atol=1e-5), name
-    with pytest.raises(ConfigError, match="--average-with averages with the checkpoint of --from"):
-        train(longer(), data=painted, output=tmp_path / "anew", average_with=[other / "last.ckpt"])
-    assert not (tmp_path / "anew").exists()
+    assert done.returncode == 0, done.stderr[-2000:]
+    for step, (one, two) in enumerate(zip(rows(run), rows(tmp_path / "two"), strict=True)):
+        for name in one:
+            assert float(two[name]) == pytest.approx(float(one[name]), rel=1e-3, abs=1e-5), (step, name)
+    for one, two in zip(rows(run, "figures.csv"), rows(tmp_path / "two", "figures.csv"), strict=True):
+        assert {k: v for k, v in one.items() if v == ""} == {k: v for k, v in two.items() if v == ""}
+        for name in (name for name, value in one.items() if value):
+            assert float(two[name]) == pytest.approx(float(one[name]), abs=2e-3), name
 
 
-def test_an_exported_run_assesses_photos(run: Path, painted: Path, tmp_path: Path) -> None:
-    bundle = export_bundle(run / "last.ckpt", tmp_path / "bundle")
-    assessor = dentify.load(bundle)
-    answer = assessor.assess(painted / "0.png", gates=False)
-    assert answer.bundle.name == "tiny"
-    assert set(answer.not_judged) >= {"crack", "tire_flat"}
-    manifest = assessor.bundle.manifest
-    assert manifest.metrics["parity"]["largest_difference"] < 1e-3  # type: ignore[index, operator, call-overload]
-    assert {source.name for source in manifest.data} == {"painted", "street", "garage"}
+def test_pictures_are_normalised_as_the_network_says() -> None:
+    images = torch.full((1, 2, 2, 3), 51, dtype=torch.uint8)
+    assert torch.allclose(normalised(images, toy_recipe().model.build({}, None)), torch.tensor((0.2 - 0.5) / 0.25))
 
 
-def test_a_photo_source_without_origin_is_not_exported(run: Path, painted: Path, tmp_path: Path) -> None:
-    nameless = tmp_path / "run"
-    nameless.mkdir()
-    document = yaml.safe_load((run / "recipe.yaml").read_text()) | {"origins": {}}
-    (nameless / "recipe.yaml").write_text(yaml.safe_dump(document))
-    (nameless / "last.ckpt").write_bytes((run / "last.ckpt").read_bytes())
-    with pytest.raises(ConfigError, match="`origins` says nothing of garage, painted, street"):
-        export_bundle(nameless / "last.ckpt", tmp_path / "bundle", data=painted)
-    assert not (tmp_path / "bundle").exists()
+# Beginning with another run's weights
 
 
-def test_resuming_needs_a_checkpoint(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+def test_a_run_begins_with_the_averaged_weights_of_another(run: Path, painted: Path, tmp_path: Path) -> None:
+    still = [{"kind": "adamw", "rate": 1e-12, "weight_decay": 0}]
+    recipe = toy_recipe(optimizers=still, phases=[{"steps": 1, **PHASE}])
+    train(recipe, data=painted, output=tmp_path, start=run / "last.ckpt")
+    theirs, ours = read_checkpoint(run / "last.ckpt"), read_checkpoint(tmp_path / "last.ckpt")
+    assert ours.step == 1
+    assert all(torch.allclose(ours.weights[name], value, atol=1e-6) for name, value in theirs.average.items())
+
+
+def test_a_run_begins_with_the_mean_of_several(run: Path, painted: Path, tmp_path: Path) -> None:
+    train(toy_recipe(seed=1), data=painted, output=tmp_path / "other")
+    still = [{"kind": "adamw", "rate": 1e-12, "weight_decay": 0}]
+    recipe = toy_recipe(optimizers=still, phases=[{"steps": 1, **PHASE}])
+    other = tmp_path / "other" / "last.ckpt"
+    train(recipe, data=painted, output=tmp_path / "mean", start=run / "last.ckpt", average_with=[other])
+    one, two, mean = (read_checkpoint(path).average for path in (run / "last.ckpt", other, tmp_path / "mean" / "last.ckpt"))
+    assert any(not torch.allclose(one[name], two[name]) for name in one)
+    assert all(torch.allclose(mean[name], (one[name] + two[name]) / 2, atol=1e-6) for name in one)
+
+
+def test_what_an_earlier_run_taught_stays_taught(run: Path, painted: Path, tmp_path: Path) -> None:
+    data = toy_bench.toy_document()["data"]
+    recipe = toy_recipe(data=data | {"train": data["train"][1:]}, phases=[{"steps": 1, **PHASE}])
+    train(recipe, data=painted, output=tmp_path / "alone")
+    train(recipe, data=painted, output=tmp_path / "after", start=run / "last.ckpt")
+    alone, after = (read_checkpoint(tmp_path / name / "last.ckpt").taught for name in ("alone", "after"))
+    assert alone["types"] == []
+    assert after["types"] == ["dent", "hail_mark"]
+
+
+# What is refused
+
+
+def test_resuming_needs_a_checkpoint(painted: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no checkpoint to resume; leave out --resume to start anew"):
-        train(recipe, data=painted, output=tmp_path, resume=tmp_path / "last.ckpt")
+        train(toy_recipe(), data=painted, output=tmp_path, resume=True)
 
 
-def test_labels_alone_are_not_taught_to_a_random_network(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
-    model = recipe.model.model_copy(update={"only_labels": True})
-    with pytest.raises(ConfigError, match="only_labels needs a trained network; say which with --from"):
-        train(recipe.model_copy(update={"model": model}), data=painted, output=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path, recipe: Recipe) -> None:
+def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path) -> None:
     before = (run / "recipe.yaml").read_bytes()
     with pytest.raises(ConfigError, match="holds a run already; go on with --resume, or give the new one another folder with -o"):
-        train(recipe.model_copy(update={"seed": 1}), data=painted, output=run)
+        train(toy_recipe(seed=1), data=painted, output=run)
     assert (run / "recipe.yaml").read_bytes() == before
 
 
-def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, recipe: Recipe, tmp_path: Path) -> None:
-    wider = recipe.model_copy(update={"model": recipe.model.model_copy(update={"width": 16})})
-    with pytest.raises(ConfigError, match="is of another network than the recipe's"):
-        train(wider, data=painted, output=tmp_path, resume=run / "last.ckpt")
-    assert not list(tmp_path.iterdir())
+def test_averaging_needs_a_run_to_begin_with(run: Path, painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--average-with averages with the checkpoint of --from"):
+        train(toy_recipe(), data=painted, output=tmp_path / "run", average_with=[run / "last.ckpt"])
+    assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x05\x06" + bytes(18)])
-def test_what_is_no_checkpoint_is_one_line(run: Path, tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "recipe.yaml").write_bytes((run / "recipe.yaml").read_bytes())
-    (tmp_path / "last.ckpt").write_bytes(content)
-    with pytest.raises(ConfigError, match="is no checkpoint of `dentify train`"):
-        export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle", data=run)
+def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is of another network than the recipe's: `\S+` is \(\d.*\), the recipe's \(16"):
+        train(toy_recipe(model=ToyRecipe(width=16)), data=painted, output=tmp_path / "run", start=run / "last.ckpt")
+    assert not (tmp_path / "run").exists()
 
 
-def test_sources_without_origin_are_told_before_training(painted: Path, recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"classes": {"damage": ["hail_mark", "dent"], "parts": ["hood"]}}, "tells dent, hail_mark, the recipe's hail_mark, dent"),
+        ({"heads": {"types": {"kind": "overlapping", "of": "damage"}}}, "its head `any` tells any, the recipe's nothing"),
+    ],
+    ids=["the same classes in another order", "fewer heads"],
+)
+def test_a_checkpoint_of_another_recipe_is_refused(
+    run: Path, painted: Path, tmp_path: Path, keys: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(toy_recipe(**keys), data=painted, output=tmp_path / "run", start=run / "last.ckpt")
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_names_head_and_step(painted: Path, tmp_path: Path) -> None:
+    heads = {"types": {"kind": "overlapping", "of": "damage", "loss": {"cross_entropy": float("inf")}}, **GATE}
+    recipe = toy_recipe(heads=GATE | {"types": {"kind": "overlapping", "of": "damage"}})
+    broken = recipe.heads["types"].model_copy(update={"loss": heads["types"]["loss"]})
+    recipe = recipe.model_copy(update={"heads": recipe.heads | {"types": broken}})
+    with pytest.raises(TrainingError, match=r"the loss of `types` \((inf|nan)\) is no number at step 0; no checkpoint was written"):
+        train(recipe, data=painted, output=tmp_path)
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_run_that_explodes_keeps_its_last_good_checkpoint(painted: Path, tmp_path: Path) -> None:
+    ruinous = [{"kind": "adamw", "rate": 1e25, "weight_decay": 0}]
+    recipe = toy_recipe(phases=[{"steps": 2, **PHASE}, {"steps": 4, **PHASE, "optimizers": ruinous}])
+    with pytest.raises(TrainingError, match=r"at step [345]; \S+last.ckpt is from before; try a lower rate"):
+        train(recipe, data=painted, output=tmp_path)
+    assert all(torch.isfinite(value).all() for value in read_checkpoint(tmp_path / "last.ckpt").average.values())
+
+
+def test_photos_without_an_origin_are_told_before_training(painted: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`origins` says nothing of garage, painted, street"):
-        train(recipe.model_copy(update={"origins": {}}), data=painted, output=tmp_path)
+        train(toy_recipe(origins={}), data=painted, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
-def test_missing_photos_are_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_set_of_which_nothing_is_left_to_train_on_is_told(painted: Path, tmp_path: Path) -> None:
+    data = toy_bench.toy_document()["data"] | {"hold_out": 0.999}
+    with pytest.raises(ConfigError, match="hold_out keeps all its photos from training; lower it, or add photos"):
+        train(toy_recipe(data=data), data=painted, output=tmp_path / "run")
+
+
+def test_missing_photos_are_told_before_training(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
-        train(recipe, data=tmp_path, output=tmp_path / "run")
+        train(toy_recipe(), data=tmp_path, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_photo_is_one_line_in_whatever_process(painted: Path, recipe: Recipe, tmp_path: Path, workers: int) -> None:
-    copy = tmp_path / "photos"
-    shutil.copytree(painted, copy)
-    for photo in copy.glob("*.png"):
+def test_a_broken_photo_is_one_line_in_whatever_process(tmp_path: Path, workers: int) -> None:
+    photos = toy_bench.paint_photos(tmp_path / "photos")
+    for photo in photos.glob("*.png"):
         photo.write_bytes(photo.read_bytes()[:-60])
-    broken = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
+    data = toy_bench.toy_document()["data"] | {"workers": workers}
     with pytest.raises(ImageError, match=r"^\w+\.png: this PNG is [^\n]*$"):
-        train(broken, data=copy, output=tmp_path / "run")
-
-
-def test_the_rate_warms_up_stays_and_falls(recipe: Recipe) -> None:
-    plan = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": 100, "warmup": 10, "decay": 0.2})})
-    assert [round(rate_at(step, plan), 2) for step in (0, 9, 10, 79, 90, 100)] == [0.1, 1.0, 1.0, 1.0, 0.5, 0.0]
-
-
-def test_the_average_forgets_the_start_quickly() -> None:
-    average = moving_average(0.999)
-    value = torch.zeros(1)
-    for step in range(50):
-        value = average(value, torch.ones(1), step)
-    assert value > 0.99
+        train(toy_recipe(data=data), data=photos, output=tmp_path / "run")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +19,12 @@ from typing import Any, Self
 import matplotlib.figure
 import numpy as np
 
+from dentify.errors import DentifyError
 from dentify.writing import write_whole, writing
 
 LOSSES, FIGURES, PLOT = "losses.csv", "figures.csv", "run.png"
 _SHOWN = 12  # figures that a plot can hold and be read
+_PLOT_S = 60.0  # between two drawings of the plot
 _SMOOTH = 50  # steps, or a fiftieth of the run
 
 
@@ -38,14 +42,20 @@ class Journal:
         self._folder = folder
         self._losses = _Table(folder / LOSSES, step)
         self._figures = _Table(folder / FIGURES, step + 1)
+        self._drawn = -math.inf
         self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.write()
-        self._board.close()
+        try:
+            self.write(plot=True)
+        except DentifyError:
+            if error is None:  # on a disk that is full, what was wrong first is told
+                raise
+        finally:
+            self._board.close()
 
     def add_losses(self, step: int, losses: Mapping[str, float], *, rate: float) -> None:
         """The losses of a step: `loss` in all, and each head's without its weight."""
@@ -60,8 +70,8 @@ class Journal:
         for name, value in figures.items():
             self._board.add_scalar(f"val/{name}", value, step)
 
-    def write(self) -> None:
-        """Brings the files up to date, and draws the plot anew.
+    def write(self, *, plot: bool = False) -> None:
+        """Brings the files up to date; draws the plot anew where the last one is older than a minute, or when asked to.
 
         Raises:
             OutputError: they cannot be written.
@@ -69,10 +79,11 @@ class Journal:
         self._losses.write()
         self._figures.write()
         self._board.flush()
-        if self._losses.rows:
+        if self._losses.rows and (plot or time.monotonic() - self._drawn > _PLOT_S):
             picture = io.BytesIO()
             run_plot(self._losses.rows, self._figures.rows).savefig(picture, format="png", dpi=110)
             write_whole({self._folder / PLOT: picture.getvalue()})
+            self._drawn = time.monotonic()
 
 
 class _Table:

@@ -1,0 +1,27 @@
+"""Painted photos and toy runs, shared by the tests of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra `train`")
+pytest.importorskip("lightning_fabric", reason="needs the extra `train`")
+
+from dentify.training.loop import train
+from toy_bench import paint_photos, toy_recipe
+
+
+@pytest.fixture(scope="session")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos with blue dents, green hail marks and red hoods, and grey ones without anything, with their labels."""
+    return paint_photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="session")
+def run(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one whole toy run."""
+    folder = tmp_path_factory.mktemp("run")
+    train(toy_recipe(), data=painted, output=folder)
+    return folder
