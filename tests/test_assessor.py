@@ -34,7 +34,7 @@ from dentify.errors import DentifyError, ImageError, InputError
 from dentify.imaging.masks import rle_decode
 from dentify.in_order import map_in_order
 from dentify.runtime.instances import Instances, means_over_cells
-from dentify.runtime.labels import softmax
+from dentify.runtime.probabilities import softmax
 from dentify.settings import Settings
 from dentify.sources import iter_photos
 from dentify.testing import Damage, paint_photo, tiny_bundle

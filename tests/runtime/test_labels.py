@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dentify.runtime.labels import calibrated, gate_probability, sigmoid, softmax
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.bundle.manifest import GateCalibration, ScoreCalibration
-from dentify.runtime.labels import calibrated, gate_probability, sigmoid, softmax
 
 LOGITS = st.floats(-1e4, 1e4)
 

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-
-from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.runtime.maps import (
     choose,
     connected_components,
@@ -19,6 +14,11 @@ from dentify.runtime.maps import (
     spread,
     thin_out,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 
 PLAIN = Grouping(levels=(0.5,), radii=(0,), min_cells=1)
 

@@ -25,8 +25,8 @@ from dentify.datasets import Sample
 from dentify.datasets.crops import crops_of
 from dentify.errors import BundleError, ConfigError
 from dentify.imaging.decode import decode_photo
-from dentify.runtime.labels import gate_probability, sigmoid
 from dentify.runtime.preprocess import network_input
+from dentify.runtime.probabilities import gate_probability, sigmoid
 from dentify.runtime.session import Session
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
@@ -254,7 +254,7 @@ def fit_all(
         cuts[gate] = gate_threshold(probabilities, answers, weights, strictness=STRICTNESS[gate])
 
     def let_through(photo: Evidence) -> bool:
-        return all(gate_probability([photo.gates[gate]], [1.0], calibrations[gate]) >= cuts[gate] for gate in calibrations)
+        return all(gate_probability(photo.gates[gate], calibrations[gate]) >= cuts[gate] for gate in calibrations)
 
     # What a gate holds back is never told, so scorer, confidences and thresholds need not guard against it.
     taught = [photo for photo in evidence if let_through(photo)]

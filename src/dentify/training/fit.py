@@ -20,16 +20,10 @@ from scipy.special import logsumexp
 from dentify.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from dentify.bundle.manifest import FEATURES, GateCalibration, Grouping, ScoreCalibration, Scorer, SeverityCalibration
 from dentify.datasets import Sample
-from dentify.runtime.labels import calibrated
-from dentify.runtime.maps import (
-    Candidate,
-    choose,
-    damage_probabilities,
-    find_candidates,
-    refine,
-    score_candidates,
-    scorer_inputs,
-)
+from dentify.runtime.candidates import Candidate, damage_probabilities, find_candidates
+from dentify.runtime.choosing import choose, score_candidates, scorer_inputs
+from dentify.runtime.damage_maps import refine
+from dentify.runtime.probabilities import calibrated
 from dentify.training.augment import Matrix
 from dentify.training.data import draw_annotation
 
