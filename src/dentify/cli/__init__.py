@@ -112,7 +112,8 @@ def load_assessor(bundle: str, *, settings: Settings, device: Device, quiet: boo
     from dentify.assessor import load
 
     with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", RuntimeWarning)
         assessor = load(bundle, settings=settings, device=device.value)
     for warning in () if quiet else warned:
         print(f"note: {warning.message}", file=sys.stderr)
