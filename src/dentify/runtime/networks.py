@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import Manifest, Member, Members, Preprocessing, shapes_agree
+from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, shapes_agree
 from dentify.errors import BundleError
 from dentify.runtime.preprocess import crop_to_photo, network_input
 from dentify.runtime.probabilities import log_of_mean, logit_of_mean
@@ -75,7 +75,7 @@ class Networks:
                 )
         on_cuda = [session.on_cuda for session in self._sessions.values()]
         if device == "cuda" and not all(on_cuda):
-            warnings.warn(cpu_instead(), RuntimeWarning, stacklevel=2)
+            warnings.warn(cpu_instead(), RuntimeWarning, stacklevel=4)  # where the user called `load`
         self.device: Literal["cpu", "cuda"] = "cuda" if on_cuda and all(on_cuda) else "cpu"
         """What the networks run on."""
         sides = [max(manifest.network_of(file).preprocessing.size_hw) for file in self._sessions]
@@ -117,18 +117,21 @@ class Networks:
             logits = [float(values[0]) for values in labels(members)]
             return logit_of_mean(logits, weights_of(members)) if members else None
 
+        def of_kind(kind: Kind, members: Members) -> Members:
+            return tuple(member for member in members if member.kind == kind)
+
         roles = self._manifest.roles
-        severity_maps = tuple(member for member in roles.severity if member.kind == "maps")
-        severity_labels = tuple(member for member in roles.severity if member.kind == "labels")
+        damage_maps = of_kind("maps", roles.damage)
+        auxiliary = {key: maps(damage_maps, key) for key in (damage_maps[0].auxiliary if damage_maps else ())}
+        severity_labels = of_kind("labels", roles.severity)
         levels = labels(severity_labels)
-        auxiliary = {key: maps(roles.damage, key) for key in (roles.damage[0].auxiliary if roles.damage else ())}
         return Answers(
             vehicle=gate(roles.vehicle_gate),
             damaged=gate(roles.damage_gate),
-            types=maps(roles.damage),
+            types=maps(damage_maps),
             auxiliary={key: value for key, value in auxiliary.items() if value is not None},
-            parts=maps(roles.parts),
-            severity=maps(severity_maps),
+            parts=maps(of_kind("maps", roles.parts)),
+            severity=maps(of_kind("maps", roles.severity)),
             photo_severity=log_of_mean(levels, weights_of(severity_labels)) if levels else None,
         )
 
