@@ -280,11 +280,21 @@ def test_gates_are_calibrated_by_temperature_and_bias(folder: Path, tmp_path: Pa
     assert told.damage == Presence(present=False, confidence=0.731)  # sigmoid(2 / 0.5 - 5) = 0.269
 
 
-def test_severity_of_the_photo_is_calibrated(folder: Path, tmp_path: Path) -> None:
+def test_severity_is_calibrated_of_photos_and_of_findings(folder: Path, tmp_path: Path) -> None:
     bundle = with_manifest(folder, tmp_path, calibration={"severity": {"temperature": 2.0}}).bundle
-    told = tell(look(damaged=9.0, photo_severity=np.float32([4, 0, 0])), bundle)
-    assert told.severity is not None
-    assert told.severity.confidence == pytest.approx(np.exp(2) / (np.exp(2) + 2), abs=1e-3)
+    minor = np.float32([4, 0, 0])
+    (finding,) = tell(
+        look(damage=instances((0.9, 0, (0, 0, 4, 4))), severity_maps=np.tile(minor[:, None, None], (1, 16, 16))), bundle
+    ).findings
+    for severity in (tell(look(damaged=9.0, photo_severity=minor), bundle).severity, finding.severity):
+        assert severity is not None
+        assert severity.confidence == pytest.approx(np.exp(4 / 2) / (np.exp(4 / 2) + 2), abs=1e-3)
+
+
+def test_a_finding_just_sure_enough_wants_no_look(assessor: Assessor) -> None:
+    """The tiny bundle is sure from 0.7 on."""
+    seen = [look(damage=instances((score, 0, (0, 0, 4, 4)))) for score in (0.7, 0.69)]
+    assert [codes(tell(each, assessor.bundle)) for each in seen] == [[], [("low_confidence", 1)]]
 
 
 # Thresholds and settings
@@ -370,6 +380,7 @@ YES, NO, HARDLY = (
         pytest.param({"vehicle": HARDLY}, ["low_confidence"], id="hardly a vehicle"),
         pytest.param({"vehicle": Presence(present=True, confidence=0.6)}, [], id="just sure enough of the vehicle"),
         pytest.param({"damage": HARDLY}, ["low_confidence", "stages_disagree"], id="hardly damaged, and nothing to show"),
+        pytest.param({"damage": Presence(present=False, confidence=0.6)}, [], id="just sure enough of no damage"),
         pytest.param({"damage": YES}, ["stages_disagree"], id="damaged without findings"),
         pytest.param({"damage": YES, "judges_findings": False}, [], id="damaged, findings not looked for"),
         pytest.param({"strongest": ("dent", 0.9)}, ["stages_disagree"], id="undamaged with a sure finding"),
