@@ -17,7 +17,7 @@ import dentify
 from dentify.assessor import confident
 from dentify.datasets import Sample, open_dataset
 from dentify.evaluation import found_counts, mean_count_error
-from dentify.runtime.maps import connected_components, find_damage
+from dentify.runtime.damage_maps import connected_components, find_damage
 
 LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import threading
-import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import dentify
-from dentify.assessment import Assessment, Finding, Presence, Quality
+from dentify.assessment import Assessment, Finding, Photo, Presence, Quality
 from dentify.assessor import (
     Assessor,
     confident,
@@ -27,6 +29,7 @@ from dentify.assessor import (
     parts_of_findings,
     presence,
     review_reasons,
+    tell,
 )
 from dentify.bundle import Bundle
 from dentify.bundle.manifest import ReviewRules, ScoreCalibration
@@ -34,7 +37,8 @@ from dentify.errors import DentifyError, ImageError, InputError
 from dentify.imaging.masks import rle_decode
 from dentify.in_order import map_in_order
 from dentify.runtime.instances import Instances, means_over_cells
-from dentify.runtime.labels import softmax
+from dentify.runtime.look import Look
+from dentify.runtime.probabilities import softmax
 from dentify.settings import Settings
 from dentify.sources import iter_photos
 from dentify.testing import Damage, paint_photo, tiny_bundle
@@ -203,6 +207,33 @@ def test_whole_photo_labels_may_judge_severity(folder: Path, tmp_path: Path, ass
     assert assessment.findings[0].severity is None
 
 
+def test_one_look_can_be_told_in_several_ways(assessor: Assessor) -> None:
+    photo = paint_photo(body=None, damages=[DENT])
+    look = assessor.look(photo, name="a.png")
+    assert assessor.tell(look) == assessor.assess(photo, name="a.png")
+    assert assessor.tell(look, gates=False) == assessor.assess(photo, name="a.png", gates=False)
+    assert assessor.tell(look, score_threshold=0.9).settings.score_threshold == 0.9
+
+
+def test_a_look_is_neither_calibrated_nor_cut(folder: Path, tmp_path: Path, assessor: Assessor) -> None:
+    calibration = {
+        "vehicle": {"temperature": 3.0, "bias": -1.0},
+        "findings": {"dent": {"x": [0, 1], "y": [0, 0.1]}},
+        "severity": {"temperature": 2.0},
+    }
+    thresholds = {"findings": dict.fromkeys(("dent", "scratch", "broken_part"), 1.0), "parts": 1.0}
+    other = with_manifest(folder, tmp_path, calibration=calibration, thresholds=thresholds).look(ON_HOOD)
+    look = assessor.look(ON_HOOD)
+    assert look.vehicle == other.vehicle == pytest.approx(6, abs=1e-2)
+    assert look.damage is not None
+    assert other.damage is not None
+    assert look.damage.scores.tolist() == other.damage.scores.tolist()
+    assert look.parts is not None
+    assert other.parts is not None
+    assert look.parts.scores.tolist() == other.parts.scores.tolist()
+    np.testing.assert_array_equal(look.severity_maps, other.severity_maps)
+
+
 def test_a_finding_is_no_worse_than_its_photo() -> None:
     """Severe by itself, on a photo that is minor or moderate as a whole."""
     levels = np.float32([[0.1, 0.3, 0.6]])
@@ -210,6 +241,60 @@ def test_a_finding_is_no_worse_than_its_photo() -> None:
     np.testing.assert_allclose(no_worse_than(np.float32([0.0, 0.0, 1.0]), levels), levels, atol=1e-6)
     surely_apart = no_worse_than(np.float32([1.0, 0.0, 0.0]), np.float32([[0.0, 0.0, 1.0]]))
     assert surely_apart.tolist() == [[0.0, 0.0, 1.0]]  # and not 0/0
+
+
+# What is told of a look
+
+
+def look(**seen: Any) -> Look:
+    """A look at a photo of 160 × 160 pixels on which just this was seen."""
+    return Look(photo=Photo(name="a.jpg", sha256="0" * 64, width=160, height=160), quality=Quality(usable=True), **seen)
+
+
+def test_a_severe_finding_on_a_photo_that_is_minor_is_told_as_minor(assessor: Assessor) -> None:
+    severe_everywhere = np.zeros((3, 16, 16), np.float32)
+    severe_everywhere[2] = 3
+    seen = look(damage=instances((0.9, 0, (0, 0, 4, 4))), severity_maps=severe_everywhere)
+    (alone,) = tell(seen, assessor.bundle).findings
+    (beside,) = tell(replace(seen, photo_severity=np.float32([9, 0, -9])), assessor.bundle).findings
+    assert alone.severity is not None
+    assert beside.severity is not None
+    assert (alone.severity.level, beside.severity.level) == ("severe", "minor")
+
+
+def test_findings_parts_and_gates_are_told_from_the_threshold_on(assessor: Assessor) -> None:
+    box = (0, 0, 4, 4)
+    seen = look(vehicle=0.0, damaged=0.0, damage=instances((0.75, 0, box)), parts=instances((0.75, 0, box)))
+    told = tell(seen, assessor.bundle, score_threshold=0.75)
+    assert told.vehicle == told.damage == Presence(present=True, confidence=0.5)  # the bundle's own threshold
+    assert [finding.confidence for finding in told.findings] == [0.75]
+    assert [part.confidence for part in told.parts] == [0.75]
+    stricter = tell(seen, assessor.bundle, score_threshold=0.76)
+    assert (stricter.findings, stricter.parts) == ((), ())
+
+
+def test_gates_are_calibrated_by_temperature_and_bias(folder: Path, tmp_path: Path) -> None:
+    calibration = {"vehicle": {"temperature": 2.0, "bias": 1.0}, "damage": {"temperature": 0.5, "bias": -5.0}}
+    told = tell(look(vehicle=-4.0, damaged=2.0), with_manifest(folder, tmp_path, calibration=calibration).bundle, gates=False)
+    assert told.vehicle == Presence(present=False, confidence=0.731)  # sigmoid(-4 / 2 + 1) = 0.269
+    assert told.damage == Presence(present=False, confidence=0.731)  # sigmoid(2 / 0.5 - 5) = 0.269
+
+
+def test_severity_is_calibrated_of_photos_and_of_findings(folder: Path, tmp_path: Path) -> None:
+    bundle = with_manifest(folder, tmp_path, calibration={"severity": {"temperature": 2.0}}).bundle
+    minor = np.float32([4, 0, 0])
+    (finding,) = tell(
+        look(damage=instances((0.9, 0, (0, 0, 4, 4))), severity_maps=np.tile(minor[:, None, None], (1, 16, 16))), bundle
+    ).findings
+    for severity in (tell(look(damaged=9.0, photo_severity=minor), bundle).severity, finding.severity):
+        assert severity is not None
+        assert severity.confidence == pytest.approx(np.exp(4 / 2) / (np.exp(4 / 2) + 2), abs=1e-3)
+
+
+def test_a_finding_just_sure_enough_wants_no_look(assessor: Assessor) -> None:
+    """The tiny bundle is sure from 0.7 on."""
+    seen = [look(damage=instances((score, 0, (0, 0, 4, 4)))) for score in (0.7, 0.69)]
+    assert [codes(tell(each, assessor.bundle)) for each in seen] == [[], [("low_confidence", 1)]]
 
 
 # Thresholds and settings
@@ -293,10 +378,13 @@ YES, NO, HARDLY = (
         pytest.param({"vehicle": None, "damage": None}, [], id="not judged is no reason"),
         pytest.param({"quality": Quality(usable=False, issues=("too_dark", "blurred"))}, ["poor_quality"], id="poor photo"),
         pytest.param({"vehicle": HARDLY}, ["low_confidence"], id="hardly a vehicle"),
+        pytest.param({"vehicle": Presence(present=True, confidence=0.6)}, [], id="just sure enough of the vehicle"),
         pytest.param({"damage": HARDLY}, ["low_confidence", "stages_disagree"], id="hardly damaged, and nothing to show"),
+        pytest.param({"damage": Presence(present=False, confidence=0.6)}, [], id="just sure enough of no damage"),
         pytest.param({"damage": YES}, ["stages_disagree"], id="damaged without findings"),
         pytest.param({"damage": YES, "judges_findings": False}, [], id="damaged, findings not looked for"),
         pytest.param({"strongest": ("dent", 0.9)}, ["stages_disagree"], id="undamaged with a sure finding"),
+        pytest.param({"strongest": ("dent", 0.6)}, ["stages_disagree"], id="undamaged with a finding just sure enough"),
         pytest.param({"strongest": ("dent", 0.5)}, [], id="undamaged with a doubtful finding"),
         pytest.param({"vehicle": NO, "damage": YES, "strongest": ("dent", 0.9)}, ["stages_disagree"], id="no vehicle but damage"),
         pytest.param({"vehicle": NO, "damage": NO, "strongest": ("dent", 0.9)}, [], id="no vehicle, and the damage gate agrees"),
@@ -387,6 +475,11 @@ def test_calibration_can_reorder_findings_and_thresholds_are_on_confidences() ->
     assert found.class_ids.tolist() == [1, 0]
     np.testing.assert_allclose(found.scores, [0.8, 0.45], atol=1e-6)
     assert found.corners_xy[:, 0].tolist() == [4, 0]
+
+
+def test_a_finding_is_told_from_its_threshold_on() -> None:
+    found = instances((0.75, 0, (0, 0, 2, 2)))
+    assert [len(confident(found, [None], [threshold])) for threshold in (0.75, 0.76)] == [1, 0]
 
 
 def test_severity_of_a_finding_is_the_mean_over_its_cells() -> None:
@@ -516,6 +609,33 @@ def test_an_opened_bundle_can_be_loaded(folder: Path) -> None:
     assert dentify.load(Bundle.open(folder), threads=1).assess(ON_HOOD).findings
 
 
+# Devices
+
+
+def test_a_gpu_that_is_not_there_is_one_warning_and_the_cpu_answers(
+    folder: Path, assessor: Assessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.warns(RuntimeWarning, match="^there is no CUDA here: pip install onnxruntime-gpu; the CPU is used$") as warned:
+        without = dentify.load(folder, threads=1, device="cuda")
+    assert len(warned) == 1
+    assert without.networks.device == "cpu"
+    assert without.assess(ON_HOOD).to_json() == assessor.assess(ON_HOOD).to_json()
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_who_does_not_insist_on_a_gpu_is_told_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dentify.load(folder, threads=1, device=device).networks.device == "cpu"
+
+
+def test_other_devices_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"^device must be auto, cpu or cuda, got 'tpu'$"):
+        dentify.load(folder, device="tpu")  # type: ignore[arg-type]
+
+
 # Many photos
 
 
@@ -570,22 +690,42 @@ def test_one_assessor_serves_many_threads(assessor: Assessor) -> None:
         assert [answer.to_json() for answer in pool.map(assessor.assess, photos)] == expected
 
 
+class Meeting:
+    """A photo whose reading ends only when that of another has begun."""
+
+    def __init__(self, name: str, barrier: threading.Barrier) -> None:
+        self.name = self.where = name
+        self.barrier = barrier
+
+    def read(self) -> bytes:
+        self.barrier.wait(timeout=10)
+        return png(ON_HOOD)
+
+
+def test_many_are_worked_on_at_once(assessor: Assessor) -> None:
+    """One after the other, the first would wait for the second for ever."""
+    barrier = threading.Barrier(2)
+    results = assessor.assess_many([Meeting("a.png", barrier), Meeting("b.png", barrier)], workers=2)
+    assert [result.photo.name for _, result in results if isinstance(result, Assessment)] == ["a.png", "b.png"]
+
+
 @pytest.mark.parametrize("workers", [1, 3])
-def test_work_overlaps_but_never_more_than_asked(workers: int) -> None:
+def test_as_many_are_in_work_as_asked_and_never_more(workers: int) -> None:
     lock, running, most = threading.Lock(), 0, 0
+    barrier = threading.Barrier(workers)  # nobody goes on before so many are in work
 
     def work(item: int) -> int:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.005)
+        barrier.wait(timeout=10)
         with lock:
             running -= 1
         return item * 2
 
     assert list(map_in_order(work, range(12), workers=workers)) == [(item, item * 2) for item in range(12)]
-    assert most <= workers
+    assert most == workers
 
 
 def test_a_bug_in_the_work_is_not_swallowed() -> None:

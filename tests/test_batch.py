@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_a_bug_costs_one_photo_and_asks_to_be_reported(assessor: Assessor) -> No
     outcomes = all_outcomes(assessor, photo("a.png", KeyError("gone\nwrong")), photo("b.png", encoded()))
     assert outcomes[0].message == "photos/a.png: a fault of Dentify's own, please report it (KeyError: 'gone\\nwrong')"
     assert outcomes[1].error is None
+
+
+def test_photos_are_worked_on_at_once(assessor: Assessor) -> None:
+    """One after the other, the first would wait for the second for ever."""
+    barrier = threading.Barrier(2)
+
+    def read() -> bytes:
+        barrier.wait(timeout=10)
+        return encoded()
+
+    outcomes = all_outcomes(assessor, *(SourcePhoto(name, name, read) for name in ("a.png", "b.png")), workers=2)
+    assert [outcome.error for outcome in outcomes] == [None, None]
 
 
 def test_only_a_few_photos_are_taken_ahead(assessor: Assessor) -> None:

@@ -1,6 +1,7 @@
 """From a photo to its `Assessment`: the stages in order, each a plain function from arrays and numbers to a piece of the answer.
 
-decode → quality → networks → vehicle? → damaged? → findings → parts of each → severity → review → report
+A *look* is what was seen: decode → quality → networks, decoded by kind. *Telling* is what is said of it: vehicle? → damaged? →
+findings → parts of each → severity → review → report. One look can be told in several ways; only telling calibrates and decides.
 
 Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings are, and
 `gates=False` tells everything and still says what the gates think.
@@ -12,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from PIL import Image
 
 from dentify import assessment as told
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import ReviewRules, ScoreCalibration
+from dentify.bundle.manifest import GateCalibration, ReviewRules, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
@@ -28,10 +29,12 @@ from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
 from dentify.report import write_report
+from dentify.runtime.decoders import damage_instances, part_instances
 from dentify.runtime.instances import Instances, means_over_cells, shared_areas
-from dentify.runtime.labels import calibrated, softmax
-from dentify.runtime.maps import find_damage, find_parts
-from dentify.runtime.networks import Answers, Networks
+from dentify.runtime.look import Look
+from dentify.runtime.networks import Networks
+from dentify.runtime.probabilities import calibrated, gate_probability, softmax
+from dentify.runtime.session import Device
 from dentify.settings import Settings
 from dentify.taxonomy import damage_word
 from dentify.version import __version__
@@ -63,7 +66,11 @@ AnyPhoto = TypeVar("AnyPhoto", bound=PhotoLike)
 
 
 def load(
-    bundle: str | os.PathLike[str] | Bundle = DEFAULT, *, settings: Settings | None = None, threads: int | None = None
+    bundle: str | os.PathLike[str] | Bundle = DEFAULT,
+    *,
+    settings: Settings | None = None,
+    threads: int | None = None,
+    device: Device = "auto",
 ) -> Assessor:
     """Open a bundle, ready to assess photos.
 
@@ -71,14 +78,15 @@ def load(
         bundle: a folder, a zip, an opened `Bundle`, or `"default"` for the one that comes with Dentify.
         settings: limits; the defaults where not given.
         threads: threads of a network's run; all processors that this process may use where not given.
+        device: `"auto"` uses a GPU where `onnxruntime-gpu` can, `"cpu"` never, and `"cuda"` warns where it cannot.
 
     Raises:
         BundleError: the bundle is missing, altered, hostile or too new.
+        InputError: `device` is none of the three.
     """
     settings = settings or Settings()
-    return Assessor(
-        bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, settings=settings), settings=settings, threads=threads
-    )
+    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, settings=settings)
+    return Assessor(opened, settings=settings, threads=threads, device=device)
 
 
 class Assessor:
@@ -88,12 +96,17 @@ class Assessor:
         bundle: what to assess with.
         settings: limits; the defaults where not given.
         threads: threads of a network's run; all processors that this process may use where not given.
+        device: `"auto"` uses a GPU where `onnxruntime-gpu` can, `"cpu"` never, and `"cuda"` warns where it cannot.
     """
 
-    def __init__(self, bundle: Bundle, *, settings: Settings | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, *, settings: Settings | None = None, threads: int | None = None, device: Device = "auto"
+    ) -> None:
+        if device not in get_args(Device):
+            raise InputError(f"device must be auto, cpu or cuda, got {printable(str(device))!r}")
         self.bundle = bundle
         self.settings = settings or Settings()
-        self.networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where)
+        self.networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device)
 
     def assess(
         self, photo: PhotoLike, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
@@ -111,20 +124,43 @@ class Assessor:
             InputError: `score_threshold` is not within 0 and 1, or `photo` is nothing that can be assessed.
             ImageError: the photo cannot be read, or is over a limit.
         """
-        if score_threshold is not None and not 0 <= score_threshold <= 1:
-            raise InputError(f"score_threshold must be between 0 and 1, got {score_threshold}")
+        _answer_settings(score_threshold, gates=gates)  # a wrong one is told before the work
+        return self.tell(self.look(photo, name=name), score_threshold=score_threshold, gates=gates)
+
+    def look(self, photo: PhotoLike, *, name: str | None = None) -> Look:
+        """What the networks see on a photo, before anything is decided: to be told, in one way or several.
+
+        Args:
+            photo: as in `assess`.
+            name: as in `assess`.
+
+        Raises:
+            InputError: `photo` is nothing that can be assessed.
+            ImageError: the photo cannot be read, or is over a limit.
+        """
         decoded = self.decode(photo, name=name)
-        quality = judge_quality(decoded.image, decoded.photo_hw)
         answers = self.networks.ask(decoded.image)
-        settings = told.AnswerSettings(score_threshold=score_threshold, gates=gates)
-        identity = told.Photo(
-            name=_name_of(photo, name),
-            sha256=decoded.sha256,
-            width=decoded.photo_hw[1],
-            height=decoded.photo_hw[0],
-            captured_at=decoded.captured_at,
+        return Look(
+            photo=told.Photo(
+                name=_name_of(photo, name),
+                sha256=decoded.sha256,
+                width=decoded.photo_hw[1],
+                height=decoded.photo_hw[0],
+                captured_at=decoded.captured_at,
+            ),
+            quality=judge_quality(decoded.image, decoded.photo_hw),
+            notes=decoded.notes,
+            vehicle=answers.vehicle,
+            damaged=answers.damaged,
+            damage=damage_instances(answers, self.bundle.manifest, decoded.photo_hw),
+            parts=part_instances(answers, self.bundle.manifest, decoded.photo_hw),
+            severity_maps=answers.severity,
+            photo_severity=answers.photo_severity,
         )
-        return assess_answers(answers, self.bundle, photo=identity, quality=quality, settings=settings, notes=decoded.notes)
+
+    def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
+        """What is said of a look; see `assess`."""
+        return tell(look, self.bundle, score_threshold=score_threshold, gates=gates)
 
     def assess_many(
         self, photos: Iterable[AnyPhoto], *, workers: int = 2, score_threshold: float | None = None, gates: bool = True
@@ -179,43 +215,43 @@ class Assessor:
         return decode_photo(data, where=where, settings=self.settings, enough_side=enough_side)
 
 
-def assess_answers(
-    answers: Answers,
-    bundle: Bundle,
-    *,
-    photo: told.Photo,
-    quality: told.Quality,
-    settings: told.AnswerSettings,
-    notes: Sequence[str] = (),
-) -> told.Assessment:
-    """All stages after the networks: what they said as an assessment."""
-    manifest = bundle.manifest
-    thresholds, rules = manifest.thresholds, manifest.review
-    photo_hw = (photo.height, photo.width)
-    vehicle = presence(answers.vehicle, thresholds.vehicle)
-    damage = presence(answers.damaged, thresholds.damage)
+def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
+    """All stages after the networks: what was seen, calibrated and held against thresholds, as an assessment.
 
-    nothing = Instances.empty(photo_hw, (1, 1))
+    Args:
+        look: with this bundle.
+        bundle: whose calibration, thresholds and names count.
+        score_threshold: as in `Assessor.assess`.
+        gates: as in `Assessor.assess`.
+
+    Raises:
+        InputError: `score_threshold` is not within 0 and 1.
+    """
+    settings = _answer_settings(score_threshold, gates=gates)
+    photo, quality, manifest = look.photo, look.quality, bundle.manifest
+    thresholds, calibration = manifest.thresholds, manifest.calibration
+    vehicle = presence(_gate(look.vehicle, calibration.vehicle), thresholds.vehicle)
+    damage = presence(_gate(look.damaged, calibration.damage), thresholds.damage)
+
+    nothing = Instances.empty((photo.height, photo.width), (1, 1))
     found, parts_seen = nothing, nothing
-    if answers.types is not None:
-        candidates = find_damage(answers.types, answers.auxiliary, manifest.grouping, photo_hw)
-        curves = [manifest.calibration.findings.get(name) for name in manifest.classes.damage]
+    if look.damage is not None:
+        curves = [calibration.findings.get(name) for name in manifest.classes.damage]
         own = [thresholds.findings[name] for name in manifest.classes.damage]
-        one = settings.score_threshold
-        found = confident(candidates, curves, own if one is None else [one] * len(own))
-    if answers.parts is not None:
-        parts_seen = find_parts(answers.parts, manifest.grouping, photo_hw)
-        least = thresholds.parts if settings.score_threshold is None else settings.score_threshold
-        parts_seen = parts_seen.select(parts_seen.scores >= least)
+        found = confident(look.damage, curves, own if score_threshold is None else [score_threshold] * len(own))
+    if look.parts is not None:
+        least = thresholds.parts if score_threshold is None else score_threshold
+        parts_seen = look.parts.select(look.parts.scores >= least)
 
-    no_vehicle = settings.gates and vehicle is not None and not vehicle.present
-    no_damage = settings.gates and damage is not None and not damage.present
+    no_vehicle = gates and vehicle is not None and not vehicle.present
+    no_damage = gates and damage is not None and not damage.present
     findings: tuple[told.Finding, ...] = ()
     severity = None
     if not (no_vehicle or no_damage):
-        temperature = manifest.calibration.severity.temperature
-        levels = None if answers.severity is None else means_over_cells(found, softmax(answers.severity / temperature, axis=0))
-        whole = answers.photo_severity
+        temperature = calibration.severity.temperature
+        maps, logits = look.severity_maps, look.photo_severity
+        levels = None if maps is None else means_over_cells(found, softmax(maps / temperature, axis=0))
+        whole = None if logits is None else softmax(logits / temperature)
         if levels is not None and whole is not None:
             levels = no_worse_than(whole, levels)
         findings = tell_findings(
@@ -236,9 +272,9 @@ def assess_answers(
         damage=damage,
         findings=findings,
         strongest=strongest,
-        rules=rules,
-        judges_findings=answers.types is not None,
-        gates=settings.gates,
+        rules=manifest.review,
+        judges_findings=look.damage is not None,
+        gates=gates,
     )
     review = told.Review(needed=bool(reasons), reasons=reasons)
     damage = None if no_vehicle else damage
@@ -252,7 +288,7 @@ def assess_answers(
         severity=severity,
         review=review,
         not_judged=manifest.not_judged,
-        notes=notes,
+        notes=look.notes,
     )
     return told.Assessment(
         photo=photo,
@@ -266,10 +302,20 @@ def assess_answers(
         review=review,
         not_judged=manifest.not_judged,
         report=report,
-        notes=tuple(notes),
+        notes=look.notes,
         settings=settings,
         dentify_version=__version__,
     )
+
+
+def _answer_settings(score_threshold: float | None, *, gates: bool) -> told.AnswerSettings:
+    if score_threshold is not None and not 0 <= score_threshold <= 1:
+        raise InputError(f"score_threshold must be between 0 and 1, got {score_threshold}")
+    return told.AnswerSettings(score_threshold=score_threshold, gates=gates)
+
+
+def _gate(logit: float | None, calibration: GateCalibration) -> float | None:
+    return None if logit is None else gate_probability(logit, calibration)
 
 
 def presence(probability: float | None, threshold: float) -> told.Presence | None:

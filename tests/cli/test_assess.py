@@ -375,3 +375,16 @@ def test_a_setting_from_the_environment_counts(
     monkeypatch.setenv("DENTIFY_MAX_PIXELS", "1000")
     result = dentify("assess", paint("a.png"), "--bundle", bundle)
     assert result.stderr.startswith("error: a.png: 192 × 128 pixels are over the limit")
+
+
+def test_a_gpu_that_is_not_there_is_one_note(
+    dentify: Dentify, bundle: Path, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    arguments = ("assess", paint("a.png", "dent"), "--bundle", bundle, "--format", "json")
+    insisting, auto = dentify(*arguments, "--device", "cuda"), dentify(*arguments)
+    assert insisting.stderr.splitlines()[0] == "note: there is no CUDA here: pip install onnxruntime-gpu; the CPU is used"
+    assert insisting.stderr.splitlines()[1:] == auto.stderr.splitlines()
+    assert insisting.stdout == auto.stdout
+    assert dentify(*arguments, "--device", "cuda", "--quiet").stderr == ""
+    assert "is not one of" in dentify(*arguments, "--device", "tpu").stderr

@@ -24,6 +24,7 @@ from dentify.assessment import (
 from dentify.datasets import Annotation, Sample
 from dentify.evaluation.outlines import Things
 from dentify.imaging.masks import mask_to_box, rle_encode
+from dentify.runtime.look import Look
 
 Mask = NDArray[np.bool_]
 SIZE_HW = (40, 60)
@@ -104,13 +105,17 @@ class Scripted:
 
     def __init__(self, answers: Mapping[str, Assessment]) -> None:
         self.answers = answers
-        self.asked: list[tuple[str | None, float | None, bool]] = []
+        self.seen: list[str] = []
+        self.told: list[tuple[str, float | None, bool]] = []
 
-    def assess(
-        self, photo: bytes, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
-    ) -> Assessment:
-        self.asked.append((name, score_threshold, gates))
+    def look(self, photo: bytes, *, name: str | None = None) -> Look:
+        self.seen.append(name or "")
         answer = self.answers[name or ""]
+        return Look(photo=answer.photo, quality=answer.quality)
+
+    def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> Assessment:
+        self.told.append((look.photo.name, score_threshold, gates))
+        answer = self.answers[look.photo.name]
         kept = tuple(finding for finding in answer.findings if finding.confidence >= (score_threshold or 0.3))
         return answer.model_copy(update={"findings": kept})
 

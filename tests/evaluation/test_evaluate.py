@@ -72,12 +72,13 @@ def test_given_a_threshold_everything_is_taken_from_that_pass(run: Callable[...,
     assert pytest.approx(51 / 101) == told_only.damage.names["dent"].mask.AP50
 
 
-def test_annotated_photos_are_assessed_twice_and_others_once(
+def test_photos_are_looked_at_once_and_annotated_ones_told_twice(
     two_photos: tuple[list[Sample], list[Assessment]], scripted: Make, make_assessment: Make
 ) -> None:
     assessor = scripted([*two_photos[1], make_assessment("c")])
     evaluate(assessor, [*two_photos[0], Sample(b"", "c", vehicle=True, damage=False)], taught=TAUGHT, resamples=2)
-    assert assessor.asked == [
+    assert assessor.seen == ["a", "b", "c"]
+    assert assessor.told == [
         ("a", None, True),
         ("a", 0.01, False),
         ("b", None, True),

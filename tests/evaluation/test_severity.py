@@ -34,3 +34,17 @@ def test_each_annotation_takes_the_finding_that_lies_best_on_it_whatever_its_typ
     found = replace(found, severities=("moderate", "severe", "minor"))
     assert judged_findings(found, truth) == [("minor", "moderate"), ("severe", None)]
     assert judged_findings(make_things([]), truth) == [("minor", None), ("severe", None)]
+
+
+@pytest.mark.parametrize(
+    ("height", "told"),
+    [
+        pytest.param(4, None, id="an IoU of 0.4 is another damage"),
+        pytest.param(5, "moderate", id="of 0.5 the same"),
+        pytest.param(6, "moderate", id="of 0.6, too"),
+    ],
+)
+def test_a_finding_lies_on_an_annotation_from_an_iou_of_a_half_on(make_things: Make, height: int, told: str | None) -> None:
+    truth = replace(make_things([("dent", 1.0, (0, 0, 10, 10))]), severities=("minor",))
+    found = replace(make_things([("dent", 0.9, (0, 0, 10, height))]), severities=("moderate",))
+    assert judged_findings(found, truth) == [("minor", told)]

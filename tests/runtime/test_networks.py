@@ -11,6 +11,7 @@ import pytest
 from dentify.bundle import Manifest
 from dentify.errors import BundleError
 from dentify.runtime.networks import Networks
+from dentify.runtime.probabilities import sigmoid
 from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_manifest, tiny_onnx
 
 DENT = paint_photo(damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5))])
@@ -27,8 +28,8 @@ def roles(**changes: Any) -> dict[str, Any]:
 
 def test_every_role_is_answered() -> None:
     answers = networks().ask(DENT)
-    assert answers.vehicle == pytest.approx(1 / (1 + np.exp(-6)), abs=1e-4)
-    assert answers.damaged == pytest.approx(1 / (1 + np.exp(-6)), abs=1e-4)
+    assert answers.vehicle == pytest.approx(6, abs=1e-2)
+    assert answers.damaged == pytest.approx(6, abs=1e-2)
     assert answers.types is not None
     assert answers.types.shape == (len(TYPES), 64, 64)
     assert (answers.types[0] > 0).sum() == 16 * 16
@@ -47,6 +48,24 @@ def test_auxiliary_maps_come_by_their_keys() -> None:
     member = {"file": "tiny.onnx", "output": "types", "kind": "maps", "auxiliary": {"centres": "severity"}}
     answers = networks(roles=roles(damage=[member])).ask(DENT)
     assert {key: values.shape for key, values in answers.auxiliary.items()} == {"centres": (3, 64, 64)}
+
+
+def test_calibration_is_no_business_of_theirs() -> None:
+    calibration = {gate: {"temperature": 3.0, "bias": 1.0} for gate in ("vehicle", "damage")}
+    plain, other = networks().ask(DENT), networks(calibration=calibration).ask(DENT)
+    assert (plain.vehicle, plain.damaged) == (other.vehicle, other.damaged)
+
+
+def test_gates_of_an_ensemble_are_one_logit() -> None:
+    """One member is sure of yes, the other of no: together they are in between."""
+    members = [{"file": "tiny.onnx", "output": output, "kind": "labels"} for output in ("vehicle", "damaged")]
+    undamaged = paint_photo()
+    yes, no = (networks().ask(undamaged).vehicle, networks().ask(undamaged).damaged)
+    assert yes is not None
+    assert no is not None
+    both = networks(roles=roles(vehicle_gate=members)).ask(undamaged).vehicle
+    assert both is not None
+    assert sigmoid(np.array(both)) == pytest.approx(sigmoid(np.array([yes, no])).mean(), abs=1e-6)
 
 
 def test_an_ensemble_is_a_weighted_mean_of_logits() -> None:

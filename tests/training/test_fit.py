@@ -9,7 +9,7 @@ import pytest
 
 from dentify.bundle.manifest import Grouping
 from dentify.datasets import Annotation, Sample
-from dentify.runtime.labels import sigmoid
+from dentify.runtime.probabilities import sigmoid
 from dentify.training.augment import whole_view
 from dentify.training.fit import (
     Evidence,

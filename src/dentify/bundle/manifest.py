@@ -170,11 +170,11 @@ FEATURES = (
     "others",
     "photo_any",
 )
-"""What a `Scorer` is told of a candidate (`dentify.runtime.maps`), in this order, before one 0 or 1 a type."""
+"""What a `Scorer` is told of a candidate (`dentify.runtime.candidates`), in this order, before one 0 or 1 a type."""
 
 
 class Scorer(_Strict):
-    """A small fully connected network (ReLU in between) that scores candidate findings; see `dentify.runtime.maps`.
+    """A small fully connected network (ReLU in between) that scores candidate findings; see `dentify.runtime.choosing`.
 
     `weights[i]` is `(out, in)`, `biases[i]` is `(out,)`; inputs are normalised by `mean` and `std`; one output at the end.
     """
@@ -200,7 +200,7 @@ class Scorer(_Strict):
 
 
 class Grouping(_Strict):
-    """How maps become instances: see `dentify.runtime.maps`."""
+    """How maps become instances: see `dentify.runtime.candidates`."""
 
     levels: tuple[Probability, ...] = Field(
         (0.5,), min_length=1, description="probabilities above which cells are grouped, rising"

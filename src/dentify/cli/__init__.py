@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
+from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,7 @@ from dentify.errors import ConfigError, DentifyError, MissingExtraError
 from dentify.version import __version__
 
 if TYPE_CHECKING:
+    from dentify.assessor import Assessor
     from dentify.settings import Settings
 
 # command: module, its Typer app or function, and the extra that it may need
@@ -34,6 +37,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 _DEBUG = "dentify.debug"
+
+
+class Device(StrEnum):
+    """What networks run on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 class Commands(TyperGroup):
@@ -96,6 +107,19 @@ def read_settings() -> Settings:
         raise typer.BadParameter(str(error)) from error
 
 
+def load_assessor(bundle: str, *, settings: Settings, device: Device, quiet: bool = False) -> Assessor:
+    """`dentify.load`; what it warns of is a line each on standard error."""
+    from dentify.assessor import load
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", RuntimeWarning)
+        assessor = load(bundle, settings=settings, device=device.value)
+    for warning in () if quiet else warned:
+        print(f"note: {warning.message}", file=sys.stderr)
+    return assessor
+
+
 def _is_foreign(error: ModuleNotFoundError) -> bool:
     """Whether it is a package of someone else's that is not there."""
     return (error.name or "").partition(".")[0] not in ("", "dentify")
@@ -151,6 +175,9 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
+OnDevice = Annotated[
+    Device, typer.Option("--device", help="What the networks run on; auto: a GPU where onnxruntime-gpu finds one.")
+]
 Debug = Annotated[bool, typer.Option("--debug", callback=_set_debug, is_eager=True, help="Show where an error comes from.")]
 
 app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from dentify.cli import Debug, read_settings
+from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
 from dentify.errors import printable
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def assess(
         typer.Option(min=0.01, max=1.0, help="Tell findings and parts from this confidence on. [default: the bundle's own]"),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
+    device: OnDevice = Device.AUTO,
     no_gates: Annotated[
         bool, typer.Option("--no-gates", help="Tell findings even where no vehicle or no damage is recognised.")
     ] = False,
@@ -68,14 +69,13 @@ def assess(
     into_zip = output is not None and output.lower().endswith(".zip") and not Path(output).is_dir()
     _check_usage(paths, output, chosen, into_zip=into_zip, resume=resume, overwrite=overwrite)
 
-    from dentify.assessor import load
     from dentify.batch import assess_photos, conditions
     from dentify.sinks import FolderSink, StreamSink, ZipSink
     from dentify.sources import count_known, iter_photos
 
     settings = read_settings()
     known = count_known(paths)
-    assessor = load(bundle, settings=settings)
+    assessor = load_assessor(bundle, settings=settings, device=device, quiet=quiet)
     types = assessor.bundle.manifest.taxonomy.damage_types
     sink: Sink
     if output is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from dentify.cli import Debug, read_settings
+from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
 from dentify.errors import DatasetError, printable
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of close-ups and bootstrap.")] = 0,
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap behind the intervals.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
+    device: OnDevice = Device.AUTO,
     output_format: Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")] = Format.TABLE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there already.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -82,8 +83,8 @@ def evaluate(
 ) -> None:
     """Judge a bundle on labelled photos: AP, pixel IoU, gates, severity, number of findings, calibration.
 
-    Everything is judged as users get it, but AP, which is taken from a second look at annotated photos: down to a confidence of
-    0.01 and without gates. With --score-threshold or --no-gates all figures are taken from one look with these.
+    Everything is judged as users get it, but AP, which is taken from all that was seen on annotated photos: down to a confidence
+    of 0.01 and without gates. With --score-threshold or --no-gates all figures are taken from what these tell.
 
     \b
     Examples:
@@ -97,7 +98,6 @@ def evaluate(
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
 
     from dentify import evaluation
-    from dentify.assessor import load
     from dentify.evaluation.write import check_folder
 
     if output is not None:
@@ -105,7 +105,7 @@ def evaluate(
 
         check_folder(output, overwrite=overwrite)
     settings = read_settings()
-    assessor = load(bundle, settings=settings)
+    assessor = load_assessor(bundle, settings=settings, device=device)
     manifest = assessor.bundle.manifest
     one_look = score_threshold is not None or no_gates
     with _progress(read_data(inputs, images, labels, settings), shown=not quiet and sys.stderr.isatty()) as samples:

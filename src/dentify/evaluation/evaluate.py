@@ -44,11 +44,12 @@ from dentify.evaluation.results import (
     ReliabilityBin,
     SeverityFigures,
     SeverityResult,
-    Told,
+    ToldFigures,
 )
 from dentify.evaluation.severity import Judged, confusion, judged_findings, macro_recall, worst_severity
 from dentify.evaluation.tally import NameCounts, Tally, tally_photo
 from dentify.in_order import map_in_order
+from dentify.runtime.look import Look
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
@@ -65,15 +66,17 @@ Figure = tuple[float | None, DoubleArray]
 class AssessorLike(Protocol):
     """What `evaluate` needs of an assessor."""
 
-    def assess(
-        self, photo: bytes, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
-    ) -> Assessment:
-        """The answer for one photo."""
+    def look(self, photo: bytes, *, name: str | None = None) -> Look:
+        """What is seen on one photo."""
+        ...
+
+    def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> Assessment:
+        """What is said of it."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class _Answers:
+class _Assessed:
     """What an assessor said of one sample, its picture dropped."""
 
     sample: Sample
@@ -131,8 +134,8 @@ def evaluate(
         parts: parts that it was taught; Dentify's without it.
         score_threshold: from which confidence on findings are told; the bundle's own thresholds without it.
         gates: whether photos are turned away as no vehicle or not damaged.
-        scoring_threshold: AP is taken from a second pass over annotated photos, down to this confidence and without gates; `None`
-            takes it from what is told.
+        scoring_threshold: AP is taken from what annotated photos tell down to this confidence and without gates; `None` takes it
+            from what is told.
         alike: how to make photos alike before.
         crops: close-ups to cut from each photo of an undamaged vehicle, judged beside it.
         seed: of bootstrap and crops.
@@ -150,8 +153,8 @@ def evaluate(
     making = alike or Alike()
     limits = settings or Settings()
 
-    def answer(sample: Sample) -> _Answers:
-        return _answer(assessor, sample, told_pass, scored_pass, making, crops, seed, limits)
+    def assess(sample: Sample) -> _Assessed:
+        return _assess(assessor, sample, told_pass, scored_pass, making, crops, seed, limits)
 
     damage = _Sums(tuple(dict.fromkeys([*DAMAGE_NAMES, *(taught or ())])))
     part = _Sums(tuple(dict.fromkeys([*PART_NAMES, *(parts or ())])))
@@ -161,10 +164,10 @@ def evaluate(
     count_errors: list[list[int]] = []
     unknown: set[str] = set()
     first: Assessment | None = None
-    for _, answers in map_in_order(answer, samples, workers=workers):
-        sample, told, scored = answers.sample, answers.told, answers.scored
+    for _, assessed in map_in_order(assess, samples, workers=workers):
+        sample, told, scored = assessed.sample, assessed.told, assessed.scored
         first = first or told
-        rows += answers.gates
+        rows += assessed.gates
         if scored is None:
             continue
         unknown |= {annotation.name for annotation in sample.annotations} - set(damage.names) - set(part.names)
@@ -206,26 +209,30 @@ def evaluate(
     )
 
 
-def _answer(
+def _assess(
     assessor: AssessorLike, sample: Sample, told: Pass, scored: Pass, alike: Alike, crops: int, seed: int, settings: Settings
-) -> _Answers:
-    def assess(shown: Sample, how: Pass) -> Assessment:
-        return assessor.assess(shown.read(settings), name=shown.name, score_threshold=how.score_threshold, gates=how.gates)
+) -> _Assessed:
+    def look_at(shown: Sample) -> Look:
+        return assessor.look(shown.read(settings), name=shown.name)
+
+    def tell(look: Look, how: Pass) -> Assessment:
+        return assessor.tell(look, score_threshold=how.score_threshold, gates=how.gates)
 
     shown = made_alike(sample, alike, settings)
-    answer = assess(shown, told)
+    look = look_at(shown)
+    answer = tell(look, told)
     size_hw = (answer.photo.height, answer.photo.width)
     check_size(shown, size_hw)
     scoring = None
     if sample.labelled:
-        scoring = answer if scored == told else assess(shown, scored)
+        scoring = answer if scored == told else tell(look, scored)
     kind = photo_kind(sample)
     rows = [gate_row(answer, kind, sample.source)] if kind else []
     if kind == "undamaged" and crops:
         close_ups = (made_alike(crop, alike, settings) for crop in crops_of(sample, crops, seed=seed, settings=settings))
-        rows += [gate_row(assess(close_up, told), "undamaged_crops", sample.source) for close_up in close_ups]
+        rows += [gate_row(tell(look_at(close_up), told), "undamaged_crops", sample.source) for close_up in close_ups]
     kept = Sample(b"", shown.name, size_hw, shown.annotations, shown.labelled, source=shown.source)
-    return _Answers(kept, answer, scoring, tuple(rows))
+    return _Assessed(kept, answer, scoring, tuple(rows))
 
 
 def _photos(rows: list[GateRow], damage: _Sums, part: _Sums) -> Photos:
@@ -292,7 +299,7 @@ def _name_result(
             recall=_or_none(recall_from_counts(pooled)),
             photos=len(pixels),
         ),
-        told=Told(
+        told=ToldFigures(
             right=right,
             wrong=wrong,
             missed=missed,

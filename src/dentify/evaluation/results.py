@@ -92,7 +92,7 @@ class PixelFigures(_Result):
     photos: int
 
 
-class Told(_Result):
+class ToldFigures(_Result):
     """Findings as a user gets them: right when the type is and the mask's IoU with a free annotation is at least 0.5."""
 
     right: int
@@ -112,7 +112,7 @@ class NameResult(_Result):
     mask: AveragePrecisions | None
     box: AveragePrecisions
     pixels: PixelFigures
-    told: Told
+    told: ToldFigures
     curve: tuple[float, ...]
     """Precision at IoU 0.5 (of masks, or of boxes where there are none) at the recalls 0, 0.01, …, 1."""
 

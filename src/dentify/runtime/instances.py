@@ -160,3 +160,23 @@ def sampled(maps: NDArray[Any], grid_hw: tuple[int, int], rows: slice, columns: 
         for window, size, source in zip((rows, columns), grid_hw, maps.shape[1:], strict=True)
     )
     return maps[:, y[:, None], x]
+
+
+def instances_of_crops(
+    found: list[tuple[float, tuple[int, int, int, BoolArray]]], grid_hw: tuple[int, int], photo_hw: tuple[int, int]
+) -> Instances:
+    """Scored crops on a grid, in the order given, as instances with boxes in pixels of the photo."""
+    if not found:
+        return Instances.empty(photo_hw, grid_hw)
+    corners = np.array([[x, y] for _, (_, x, y, _) in found], np.int64)
+    sizes = np.array([mask.shape[::-1] for _, (_, _, _, mask) in found], np.int64)
+    scale = np.array([photo_hw[1] / grid_hw[1], photo_hw[0] / grid_hw[0]])
+    return Instances(
+        boxes_xyxy=np.concatenate([corners * scale, (corners + sizes) * scale], 1).astype(np.float32),
+        scores=np.array([score for score, _ in found], np.float32),
+        class_ids=np.array([class_id for _, (class_id, *_) in found], np.int64),
+        masks=tuple(mask for _, (*_, mask) in found),
+        corners_xy=corners,
+        grid_hw=grid_hw,
+        photo_hw=photo_hw,
+    )

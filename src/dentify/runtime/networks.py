@@ -1,35 +1,37 @@
-"""A bundle's networks, run on one photo: what they say for each role, members averaged, cropped to the photo."""
+"""A bundle's networks, run on one photo: what they say for each role, members averaged, cropped to the photo, uncalibrated."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import GateCalibration, Manifest, Member, Members, Preprocessing, shapes_agree
+from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, shapes_agree
 from dentify.errors import BundleError
-from dentify.runtime.labels import gate_probability, softmax
 from dentify.runtime.preprocess import crop_to_photo, network_input
-from dentify.runtime.session import Session
+from dentify.runtime.probabilities import log_of_mean, logit_of_mean
+from dentify.runtime.session import Device, Session, cpu_instead
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the networks say of one photo; `None` where the bundle has no such role.
+    """What the networks say of one photo, uncalibrated; `None` where the bundle has no such role.
 
     Maps lie on a grid that covers the photo evenly; the roles' grids may differ.
 
     Attributes:
-        vehicle: calibrated probability that a vehicle is shown.
-        damaged: calibrated probability that it is damaged.
+        vehicle: logit that a vehicle is shown.
+        damaged: logit that it is damaged.
         types: `(C, h, w)` logits of the damage types.
         auxiliary: further maps `(c, h, w)` of the damage role, by the manifest's keys.
         parts: `(P + 1, h, w)` logits of the parts, the last: none of them.
         severity: `(L, h, w)` logits of the severity levels.
-        photo_severity: `(L,)` probabilities of the whole photo's severity.
+        photo_severity: `(L,)` logits of the whole photo's severity.
     """
 
     vehicle: float | None
@@ -49,9 +51,12 @@ class Networks:
         files: the verified bytes of its files.
         threads: threads for one run of one network; `None` takes as many as this process may use processors.
         where: what error messages call the bundle.
+        device: what they run on; where `"cuda"` is not to be had, a warning says so and the CPU is used.
     """
 
-    def __init__(self, manifest: Manifest, files: Mapping[str, bytes], *, threads: int | None, where: str) -> None:
+    def __init__(
+        self, manifest: Manifest, files: Mapping[str, bytes], *, threads: int | None, where: str, device: Device = "auto"
+    ) -> None:
         self._manifest = manifest
         self._where = where
         self._sessions: dict[str, Session] = {}
@@ -66,7 +71,13 @@ class Networks:
                     output_names=list(outputs),
                     threads=threads,
                     where=f"{where}/{network.file}",
+                    device=device,
                 )
+        on_cuda = [session.on_cuda for session in self._sessions.values()]
+        if device == "cuda" and not all(on_cuda):
+            warnings.warn(cpu_instead(), RuntimeWarning, stacklevel=4)  # where the user called `load`
+        self.device: Literal["cpu", "cuda"] = "cuda" if on_cuda and all(on_cuda) else "cpu"
+        """What the networks run on."""
         sides = [max(manifest.network_of(file).preprocessing.size_hw) for file in self._sessions]
         self.enough_side = max(sides, default=1)
         """Pixels that a photo's shorter side needs so that no network sees it enlarged."""
@@ -86,6 +97,9 @@ class Networks:
             outputs[file] = session.run(inputs[preprocessing])
         self._check(outputs)
 
+        def weights_of(members: Members) -> list[float]:
+            return [member.weight for member in members]
+
         def labels(members: Members) -> list[FloatArray]:
             return [outputs[member.file][member.output].reshape(-1) for member in members]
 
@@ -99,23 +113,26 @@ class Networks:
                 found.append(values)
             return self._mean(found, members)
 
-        def gate(members: Members, calibration: GateCalibration) -> float | None:
+        def gate(members: Members) -> float | None:
             logits = [float(values[0]) for values in labels(members)]
-            return gate_probability(logits, [member.weight for member in members], calibration) if members else None
+            return logit_of_mean(logits, weights_of(members)) if members else None
 
-        roles, calibration = self._manifest.roles, self._manifest.calibration
-        severity_maps = tuple(member for member in roles.severity if member.kind == "maps")
-        severity_labels = tuple(member for member in roles.severity if member.kind == "labels")
-        levels = [softmax(logits / calibration.severity.temperature) for logits in labels(severity_labels)]
-        auxiliary = {key: maps(roles.damage, key) for key in (roles.damage[0].auxiliary if roles.damage else ())}
+        def of_kind(kind: Kind, members: Members) -> Members:
+            return tuple(member for member in members if member.kind == kind)
+
+        roles = self._manifest.roles
+        damage_maps = of_kind("maps", roles.damage)
+        auxiliary = {key: maps(damage_maps, key) for key in (damage_maps[0].auxiliary if damage_maps else ())}
+        severity_labels = of_kind("labels", roles.severity)
+        levels = labels(severity_labels)
         return Answers(
-            vehicle=gate(roles.vehicle_gate, calibration.vehicle),
-            damaged=gate(roles.damage_gate, calibration.damage),
-            types=maps(roles.damage),
+            vehicle=gate(roles.vehicle_gate),
+            damaged=gate(roles.damage_gate),
+            types=maps(damage_maps),
             auxiliary={key: value for key, value in auxiliary.items() if value is not None},
-            parts=maps(roles.parts),
-            severity=maps(severity_maps),
-            photo_severity=self._mean(levels, severity_labels),
+            parts=maps(of_kind("maps", roles.parts)),
+            severity=maps(of_kind("maps", roles.severity)),
+            photo_severity=log_of_mean(levels, weights_of(severity_labels)) if levels else None,
         )
 
     def _check(self, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:

@@ -1,16 +1,25 @@
-"""One ONNX network, opened from bytes that were verified before and run on the CPU."""
+"""One ONNX network, opened from bytes that were verified before and run on the CPU or, where there is CUDA, on a GPU."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import redirect_stdout
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray
 from dentify.errors import BundleError, printable
+
+Device = Literal["auto", "cpu", "cuda"]
+"""What networks run on. `auto`: CUDA where ONNX Runtime has it, and the CPU otherwise."""
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+# The same photo gives the same answer, and nearly the CPU's: whole single precision, algorithms chosen by rule and not by a race.
+_CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
 class Session:
@@ -22,13 +31,21 @@ class Session:
         output_names: the outputs that are wanted; the others are not computed where that saves work.
         threads: threads for one run; `None` takes as many as this process may use processors.
         where: what error messages call the file.
+        device: what to run it on.
 
     Raises:
         BundleError: ONNX Runtime cannot open it.
     """
 
     def __init__(
-        self, model: bytes, *, input_name: str, output_names: Sequence[str], threads: int | None = None, where: str
+        self,
+        model: bytes,
+        *,
+        input_name: str,
+        output_names: Sequence[str],
+        threads: int | None = None,
+        where: str,
+        device: Device = "cpu",
     ) -> None:
         import onnxruntime  # 0.1 s and 60 MB: only who opens a bundle pays for it
 
@@ -44,10 +61,12 @@ class Session:
         options.add_session_config_entry("session.load_model_format", "ONNX")
         # Waiting threads sleep between runs instead of burning the processors that decode the next photo.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        session = None if device == "cpu" or not _offers_cuda() else _open_on_cuda(model, options)
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = session or onnxruntime.InferenceSession(model, options, providers=[_CPU])
         except Exception as error:  # its exceptions share no base below this one
             raise BundleError(f"{where}: ONNX Runtime {onnxruntime.__version__} cannot open it ({_first_line(error)})") from error
+        self.on_cuda = session is not None
         self._input_name = input_name
         self._output_names = list(output_names)
         self._where = where
@@ -71,6 +90,37 @@ class Session:
             if not np.isfinite(output).all():
                 raise BundleError(f"{self._where}: output {name!r} holds values that are no numbers; the network is broken")
         return {name: output.astype(np.float32, copy=False) for name, output in zip(self._output_names, outputs, strict=True)}
+
+
+def cpu_instead() -> str:
+    """Why the CPU is used where a GPU was asked for, and what to do about it."""
+    if not _offers_cuda():
+        return "there is no CUDA here: pip install onnxruntime-gpu; the CPU is used"
+    return 'CUDA does not start without a driver, CUDA and cuDNN: pip install "onnxruntime-gpu[cuda,cudnn]"; the CPU is used'
+
+
+def _offers_cuda() -> bool:
+    import onnxruntime
+
+    return _CUDA in onnxruntime.get_available_providers()
+
+
+def _open_on_cuda(model: bytes, options: Any) -> Any | None:
+    """The network on a GPU; `None` where none can be used, as without a driver or memory. It says nothing of its own."""
+    import onnxruntime
+
+    if hasattr(onnxruntime, "preload_dlls"):  # finds CUDA and cuDNN where pip has put them, and prints what is missing
+        with redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()
+    onnxruntime.set_default_logger_severity(4)  # or it tells at length which library does not load
+    try:
+        # Its own way back to the CPU prints into the results.
+        session = onnxruntime.InferenceSession(model, options, providers=[(_CUDA, _CUDA_OPTIONS), _CPU], enable_fallback=0)
+    except Exception:
+        return None
+    finally:
+        onnxruntime.set_default_logger_severity(2)  # as it is from the start
+    return session if _CUDA in session.get_providers() else None
 
 
 def usable_processors() -> int:

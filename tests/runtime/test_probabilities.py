@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.bundle.manifest import GateCalibration, ScoreCalibration
-from dentify.runtime.labels import calibrated, gate_probability, sigmoid, softmax
+from dentify.runtime.probabilities import calibrated, gate_probability, log_of_mean, logit_of_mean, sigmoid, softmax
 
 LOGITS = st.floats(-1e4, 1e4)
 
@@ -28,18 +28,32 @@ def test_softmax_of_maps_is_along_the_channels() -> None:
     np.testing.assert_allclose(softmax(np.zeros((4, 2, 3))), np.full((4, 2, 3), 0.25))
 
 
-def test_one_members_gate_is_its_logit_by_temperature_and_bias() -> None:
-    assert gate_probability([3.0], [1.0], GateCalibration(temperature=2.0, bias=-0.5)) == pytest.approx(1 / (1 + np.exp(-1.0)))
+def test_a_gates_probability_is_its_logit_by_temperature_and_bias() -> None:
+    assert gate_probability(3.0, GateCalibration(temperature=2.0, bias=-0.5)) == pytest.approx(1 / (1 + np.exp(-1.0)))
+
+
+def test_one_member_speaks_for_itself() -> None:
+    levels = np.float32([3.5, -200.0])
+    assert logit_of_mean([-200.0], [2.0]) == -200.0
+    assert log_of_mean([levels], [2.0]) is levels
 
 
 def test_several_members_probabilities_are_averaged_by_weight() -> None:
-    probability = gate_probability([np.log(0.9 / 0.1), np.log(0.5 / 0.5)], [3.0, 1.0], GateCalibration())
-    assert probability == pytest.approx(0.8, abs=1e-6)
+    logit = logit_of_mean([np.log(0.9 / 0.1), np.log(0.5 / 0.5)], [3.0, 1.0])
+    assert sigmoid(np.array(logit)) == pytest.approx(0.8, abs=1e-6)
+    logits = log_of_mean([np.log(np.float32([0.9, 0.1])), np.float32([0, 0])], [3.0, 1.0])
+    np.testing.assert_allclose(softmax(logits), [0.8, 0.2], atol=1e-6)
 
 
 @given(st.lists(LOGITS, min_size=1, max_size=4), st.floats(0.1, 10), st.floats(-5, 5))
 def test_a_gate_is_always_a_probability(logits: list[float], temperature: float, bias: float) -> None:
-    assert 0 <= gate_probability(logits, [1.0] * len(logits), GateCalibration(temperature=temperature, bias=bias)) <= 1
+    logit = logit_of_mean(logits, [1.0] * len(logits))
+    assert 0 <= gate_probability(logit, GateCalibration(temperature=temperature, bias=bias)) <= 1
+
+
+@given(st.lists(st.tuples(LOGITS, LOGITS, LOGITS), min_size=2, max_size=4))
+def test_an_ensembles_levels_are_finite(logits: list[tuple[float, float, float]]) -> None:
+    assert np.isfinite(log_of_mean([np.float32(each) for each in logits], [1.0] * len(logits))).all()
 
 
 def test_curves_are_straight_between_points_and_flat_outside() -> None:

@@ -33,28 +33,50 @@ def softmax(logits: NDArray[np.floating], axis: int = 0) -> FloatArray:
     return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True), np.float32)
 
 
-def gate_probability(logits: Sequence[float], weights: Sequence[float], calibration: GateCalibration) -> float:
-    """Calibrated probability that a gate's question is answered with yes.
-
-    The members' probabilities are averaged; their mean's logit is divided by the temperature and shifted by the bias. With one
-    member that is `sigmoid(logit / temperature + bias)`.
+def logit_of_mean(logits: Sequence[float], weights: Sequence[float]) -> float:
+    """What an ensemble says to a yes-or-no question: the logit of its members' mean probability; one member's own logit.
 
     Args:
         logits: one a member.
         weights: one a member, in any scale.
-        calibration: fitted on the mean.
 
-    >>> round(gate_probability([2.0], [1.0], GateCalibration(temperature=2.0, bias=0.5)), 3)
-    0.818
-    >>> gate_probability([50.0, -50.0], [1.0, 1.0], GateCalibration())
-    0.5
+    >>> round(logit_of_mean([50.0, 0.0], [1.0, 1.0]), 3)  # of (1 + 0.5) / 2
+    1.099
+    >>> logit_of_mean([50.0], [1.0])
+    50.0
     """
     if len(logits) == 1:
-        logit = float(logits[0])
-    else:
-        mean = float(np.average(sigmoid(np.asarray(logits, np.float64)), weights=weights))
-        mean = min(max(mean, _SMALLEST), 1 - _SMALLEST)
-        logit = float(np.log(mean / (1 - mean)))
+        return float(logits[0])
+    mean = float(np.average(sigmoid(np.asarray(logits, np.float64)), weights=weights))
+    mean = min(max(mean, _SMALLEST), 1 - _SMALLEST)
+    return float(np.log(mean / (1 - mean)))
+
+
+def log_of_mean(logits: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    """What an ensemble says of several levels: the logarithm of its members' mean probabilities; one member's own logits.
+
+    Args:
+        logits: `(L,)` a member.
+        weights: one a member, in any scale.
+
+    Returns:
+        `(L,)` float32, logits of the mean.
+
+    >>> softmax(log_of_mean([np.float32([50, 0]), np.float32([0, 0])], [1.0, 1.0])).round(3).tolist()
+    [0.75, 0.25]
+    """
+    if len(logits) == 1:
+        return logits[0]
+    mean = np.average(np.stack([softmax(each) for each in logits]), axis=0, weights=weights)
+    return np.log(np.maximum(mean, _SMALLEST)).astype(np.float32)
+
+
+def gate_probability(logit: float, calibration: GateCalibration) -> float:
+    """Calibrated probability that a gate's question is answered with yes: `sigmoid(logit / temperature + bias)`.
+
+    >>> round(gate_probability(2.0, GateCalibration(temperature=2.0, bias=0.5)), 3)
+    0.818
+    """
     return float(sigmoid(np.asarray(logit / calibration.temperature + calibration.bias)))
 
 
