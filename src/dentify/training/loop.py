@@ -161,6 +161,9 @@ def train(
             raise
         except DentifyError as error:
             raise type(error)(_last_line(error)) from error
+    if fabric.world_size > 1:
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
     return last
 
 
@@ -180,7 +183,7 @@ def _fabric(device: Device) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    strategy = DDPStrategy(find_unused_parameters=True) if processes * nodes > 1 else "auto"
+    strategy = DDPStrategy() if processes * nodes > 1 else "auto"
     fabric = Fabric(accelerator=device, devices=processes, num_nodes=nodes, strategy=strategy, precision="32-true")
     fabric.launch()
     return fabric

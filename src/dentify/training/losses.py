@@ -13,12 +13,12 @@ functions serve them through `one_hot`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from torch.distributed import nn as differentiable
 
 from dentify.arrays import BoolArray, FloatArray
 
@@ -29,9 +29,25 @@ IGNORE = 255
 def summed(value: Tensor) -> Tensor:
     """A sum over this process's share of the batch, as the sum over all of it."""
     if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-        total: Tensor = differentiable.functional.all_reduce(value)  # type: ignore[no-untyped-call]
+        total: Tensor = _OverAll.apply(value)
         return total
     return value
+
+
+class _OverAll(torch.autograd.Function):
+    """The sum of all processes' values; the gradient of each is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 def share(part: Tensor, whole: Tensor) -> Tensor:

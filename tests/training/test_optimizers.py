@@ -1,0 +1,105 @@
+"""Parts of a network by name, what is frozen, and rates over the steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from dentify.errors import ConfigError
+from dentify.training.optimizers import build_optimizers, freeze, parts_named, rate_at
+from dentify.training.recipe import OptimizerRecipe, Phase, Schedule
+from toy_bench import toy_recipe
+
+
+def network() -> tuple[nn.Module, dict[str, list[nn.Module]]]:
+    stem, body, answers = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2)
+    return nn.Sequential(stem, body, answers), {"encoder.0": [stem], "encoder.1": [body], "answers": [answers]}
+
+
+NAMES = {name: [] for name in ("encoder.0", "encoder.1", "encoder.2", "encoder.10", "decoder", "photo")}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["*"], set(NAMES)),
+        (["encoder"], {"encoder.0", "encoder.1", "encoder.2", "encoder.10"}),
+        (["encoder.1"], {"encoder.1"}),
+        (["encoder.2-"], {"encoder.2", "encoder.10"}),
+        (["photo", "encoder.0"], {"photo", "encoder.0"}),
+    ],
+    ids=["all", "a prefix", "one, and not those that begin alike", "it and later ones, by number", "several"],
+)
+def test_patterns_name_parts(patterns: list[str], expected: set[str]) -> None:
+    assert parts_named(NAMES, patterns, key="phases.0.train") == expected
+
+
+def test_a_pattern_that_names_nothing_says_what_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"phases\.0\.train: the network has no part `decodr`; did you mean `decoder`\?"):
+        parts_named(NAMES, ["decodr"], key="phases.0.train")
+    with pytest.raises(ConfigError, match=r"no part `encoder\.11-`.*it has encoder\.0, encoder\.1"):
+        parts_named(NAMES, ["encoder.11-"], key="phases.0.train")
+
+
+def test_what_is_not_taught_is_frozen() -> None:
+    whole, parts = network()
+    frozen = freeze(whole, parts, Phase(steps=1, size=32, train=("answers",)), place=0)
+    assert frozen == [*parts["encoder.0"], *parts["encoder.1"]]
+    assert [parameter.requires_grad for parameter in whole.parameters()] == [False] * 4 + [True] * 2
+
+
+def test_what_was_frozen_can_be_taught_again() -> None:
+    whole, parts = network()
+    freeze(whole, parts, Phase(steps=1, size=32, train=("answers",)), place=0)
+    assert freeze(whole, parts, Phase(steps=1, size=32), place=1) == []
+    assert all(parameter.requires_grad for parameter in whole.parameters())
+
+
+def optimizers(*recipes: dict[str, Any]) -> list[torch.optim.Optimizer]:
+    whole, parts = network()
+    return build_optimizers(whole, parts, [OptimizerRecipe(rate=0.1, **recipe) for recipe in recipes], key="optimizers")
+
+
+def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay() -> None:
+    first, second = optimizers({"of": ("encoder",), "weight_decay": 0.5}, {"weight_decay": 0.25})
+    sizes = [[(group["weight_decay"], [p.ndim for p in group["params"]]) for group in one.param_groups] for one in (first, second)]
+    assert sizes == [[(0.5, [4]), (0.0, [1, 1, 1])], [(0.25, [2]), (0.0, [1])]]
+
+
+def test_a_part_that_no_optimizer_takes_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"optimizers: no optimizer takes encoder\.0, encoder\.1; the last may be `of: \['\*'\]`"):
+        optimizers({"of": ("answers",)})
+
+
+def rates(steps: range, schedule: Schedule, phases: list[dict[str, Any]]) -> list[float]:
+    recipe = toy_recipe(phases=[{"size": 32, **phase} for phase in phases])
+    return [round(rate_at(step, schedule, recipe), 4) for step in steps]
+
+
+def test_a_rate_warms_up_stays_and_falls() -> None:
+    falling = [{"steps": 6}, {"steps": 4, "rate": "falls"}]
+    told = rates(range(10), Schedule(warmup=4), falling)
+    assert told == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
+
+
+def test_a_rate_may_fall_in_steps() -> None:
+    multistep = Schedule(kind="multistep", at=(2, 4), times=0.1)
+    assert rates(range(6), multistep, [{"steps": 6}]) == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
+
+
+def test_a_phase_after_a_fall_begins_at_the_full_rate() -> None:
+    phases = [{"steps": 2, "rate": "falls"}, {"steps": 2}]
+    assert rates(range(4), Schedule(), phases) == [1.0, 0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [({"at": (3,)}, "of kind multistep"), ({"kind": "multistep"}, "of kind multistep"), ({"kind": "multistep", "at": (4, 2)}, "must rise")],
+    ids=["steps without the kind", "the kind without steps", "steps that do not rise"],
+)
+def test_a_schedule_that_cannot_be_is_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Schedule(**keys)
