@@ -62,11 +62,14 @@ def _questions(manifest: Manifest) -> list[str]:
     answers = (
         (roles.vehicle_gate, "whether there is a vehicle"),
         (roles.damage_gate, "whether it is damaged"),
-        (roles.damage, f"damage, by type: {', '.join(classes.damage)}"),
-        (roles.parts, f"parts of the vehicle: {', '.join(classes.parts)}"),
-        (roles.severity, f"severity: {', '.join(classes.severity)}"),
+        (roles.damage, "damage, by type"),
+        (roles.parts, "parts of the vehicle"),
+        (roles.severity, "severity"),
     )
-    return [f"- {text}" for members, text in answers if members]
+    names = {"damage, by type": classes.damage, "parts of the vehicle": classes.parts, "severity": classes.severity}
+    judged = [f"- {text}: {', '.join(names[text])}" if text in names else f"- {text}" for members, text in answers if members]
+    never = [text for members, text in answers if not members]
+    return [*judged, f"- Not judged, and told as such: {', '.join(never)}."] if never else judged
 
 
 def _failures(manifest: Manifest) -> list[str]:
