@@ -96,7 +96,7 @@ def test_a_newer_schema(edited: Edit) -> None:
 def test_an_unknown_key(edited: Edit) -> None:
     refuse(
         edited(lambda d: d["thresholds"].update(vehicel=0.5)),
-        "unknown key 'thresholds.vehicel', the closest valid one is 'vehicle'",
+        "unknown key `thresholds.vehicel`; did you mean `vehicle`?",
     )
 
 

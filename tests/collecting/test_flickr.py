@@ -154,7 +154,7 @@ def test_a_photo_under_another_licence_is_not_fetched_even_if_flickr_offers_it(f
 @pytest.mark.parametrize(
     ("licences", "message"),
     [
-        ("by-as", r"^'by-as' is no licence of Flickr's; did you mean by-sa or by-.*\?$"),
+        ("by-as", r"^'by-as' is no licence of Flickr's; did you mean `by-sa` or `by-.*\?$"),
         ("gpl", r"^'gpl' is no licence of Flickr's; give some of cc, free, by, by-sa, "),
         ("", r"^'' is no licence of Flickr's; give some of cc, "),
         ("by,\x1b[2J", r"^'\\\\x1b\[2J' is no licence"),

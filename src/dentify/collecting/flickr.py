@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -37,6 +36,7 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
+from dentify.strict import nearest
 from dentify.version import __version__
 from dentify.writing import write_whole
 
@@ -220,9 +220,8 @@ def parse_licences(text: str) -> frozenset[str]:
             chosen.add(name)
         else:
             known = (*LICENCE_GROUPS, *LICENCE_NAMES)
-            near = get_close_matches(name, known, 3)
-            advice = f"did you mean {' or '.join(near)}?" if near else f"give some of {', '.join(known)}"
-            raise ConfigError(f"{printable(word)!r} is no licence of Flickr's; {advice}")
+            advice = nearest(name, known, most=3) or f"; give some of {', '.join(known)}"
+            raise ConfigError(f"{printable(word)!r} is no licence of Flickr's{advice}")
     return frozenset(chosen)
 
 
