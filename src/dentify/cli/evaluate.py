@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from dentify.cli import Debug, read_settings
+from dentify.cli.progress import counted, progress
 from dentify.errors import DatasetError, printable
 
 if TYPE_CHECKING:
@@ -108,10 +107,10 @@ def evaluate(
     assessor = load(bundle, settings=settings)
     manifest = assessor.bundle.manifest
     one_look = score_threshold is not None or no_gates
-    with _progress(read_data(inputs, images, labels, settings), shown=not quiet and sys.stderr.isatty()) as samples:
+    with progress("assessing", quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            samples,
+            counted(read_data(inputs, images, labels, settings), advance),
             taught=manifest.taxonomy.taught,
             parts=manifest.classes.parts,
             score_threshold=score_threshold,
@@ -202,17 +201,3 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
         else:
             vehicle, damage = PHOTO_LABELS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)
-
-
-@contextmanager
-def _progress(samples: Iterator[Sample], *, shown: bool) -> Iterator[Iterator[Sample]]:
-    """The samples, counted on a terminal's standard error as they are taken."""
-    if not shown:
-        yield samples
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed} photos"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
-        yield iter(progress.track(samples, total=None, description="assessing"))
