@@ -187,13 +187,9 @@ class StreamSink:
         else:
             text = assessment.report
         self._first = False
-        try:
+        with writing("standard output"):
             self._stream.write(text + "\n")
             self._stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(f"standard output: cannot be written: {error.strerror or error}") from error
 
 
 class _Files:

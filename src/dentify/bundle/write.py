@@ -13,6 +13,7 @@ from dentify.bundle.card import model_card
 from dentify.bundle.manifest import MANIFEST_NAME, BundleFile, Manifest, parse_manifest
 from dentify.bundle.open import verified
 from dentify.errors import OutputError
+from dentify.writing import writing
 
 CARD_NAME = "MODEL_CARD.md"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bundle makes the same zip
@@ -49,14 +50,12 @@ def write_bundle(
             raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
         if not _is_bundle(target):
             raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
             fresh = Path(scratch) / "new"
             _write_zip(fresh, contents) if target.suffix == ".zip" else _write_folder(fresh, contents)
             _put(fresh, target, Path(scratch) / "old")
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
 
 
