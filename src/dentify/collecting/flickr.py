@@ -36,6 +36,7 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
+from dentify.spreadsheets import safe_cell
 from dentify.strict import nearest
 from dentify.version import __version__
 from dentify.writing import write_whole
@@ -78,7 +79,6 @@ _BAD_KEY_CODE = "100"
 _MOST_REDIRECTS = 5
 _MOST_ANSWER_BYTES = 16 * 2**20  # of the API; 500 photos are about 1 MB
 
-_FORMULA_STARTS = ("=", "+", "-", "@")
 _LONGEST_CELL = 10_000  # characters; Python's CSV reader takes 131,072
 
 _SUFFIXES: dict[Kind, str] = {
@@ -501,8 +501,7 @@ def _cell(text: str) -> str:
     >>> _cell("Dent\n in  door"), _cell("=HYPERLINK(1)")
     ('Dent in door', "'=HYPERLINK(1)")
     """
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()[:_LONGEST_CELL]
-    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+    return safe_cell(re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()[:_LONGEST_CELL])
 
 
 def _read_list(out: Path) -> tuple[list[str], list[Row]]:
