@@ -9,10 +9,12 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from dentify.archives import open_archive
 from dentify.bundle.card import model_card
 from dentify.bundle.manifest import MANIFEST_NAME, BundleFile, Manifest, parse_manifest
 from dentify.bundle.open import verified
-from dentify.errors import OutputError
+from dentify.errors import ArchiveError, OutputError
+from dentify.settings import Settings
 from dentify.writing import writing
 
 CARD_NAME = "MODEL_CARD.md"
@@ -64,10 +66,10 @@ def _is_bundle(path: Path) -> bool:
     if path.is_dir() and not path.is_symlink():
         return (path / MANIFEST_NAME).is_file()
     try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.rpartition("/")[2] == MANIFEST_NAME for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile, ValueError):
+        names = open_archive(path, Settings()).namelist()
+    except ArchiveError:
         return False
+    return any(name.rpartition("/")[2] == MANIFEST_NAME for name in names)
 
 
 def _put(fresh: Path, target: Path, old: Path) -> None:
