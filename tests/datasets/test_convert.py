@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_nothing_and_is_one_line(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(output_module.shutil, "copyfile", full)
     samples = [sample(path.name, annotation(), image=path) for path in pictures]
-    with pytest.raises(OutputError, match=r"2\.png: cannot be written: No space left on device$"):
+    with pytest.raises(OutputError, match=r"2\.png: cannot be written: No space left on device; make room, then run again$"):
         write_dataset(samples, tmp_path / "out", to, names=("dent",))
     assert {path.name for path in tmp_path.iterdir()} == {"0.png", "1.png", "2.png"}
 
