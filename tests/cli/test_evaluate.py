@@ -113,7 +113,7 @@ def test_a_threshold_or_no_gates_makes_it_one_look(dentify: Dentify, bundle: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["photos.csv"], "'photos.csv' has no outlines to judge by; say undamaged= or no_vehicle="),
+        (["photos.csv"], "'photos.csv' has no outlines to judge by; say damaged=, undamaged= or no_vehicle="),
         (["undamaged="], "names no CSV or folder"),
         (["damage/val.json", "--stretch", "320"], "--stretch '320' is no size; give WxH in pixels"),
         (["damage/val.json", "--overwrite"], "--overwrite needs -o"),

@@ -264,7 +264,7 @@ class ReviewRules(Strict):
     weak_types: Names = ()
 
 
-class DataSource(Strict):
+class DataOrigin(Strict):
     """Photos that the bundle was taught or measured with."""
 
     name: Name
@@ -274,7 +274,7 @@ class DataSource(Strict):
     used_for: str
 
 
-class WeightSource(Strict):
+class WeightOrigin(Strict):
     """Weights that training started from."""
 
     name: Name
@@ -300,8 +300,8 @@ class Manifest(Strict):
     calibration: Calibration = Calibration()
     review: ReviewRules = ReviewRules()
     metrics: dict[str, Metric] = Field({})
-    data: tuple[DataSource, ...] = ()
-    weights: tuple[WeightSource, ...] = ()
+    data: tuple[DataOrigin, ...] = ()
+    weights: tuple[WeightOrigin, ...] = ()
     limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each")
     notes: tuple[str, ...] = ()
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from dentify.datasets import Sample
     from dentify.settings import Settings
 
-PHOTO_LABELS: dict[str, tuple[bool, bool | None]] = {"undamaged": (True, False), "no_vehicle": (False, None)}
-"""What a name before `=` says of photos: is there a vehicle, is it damaged."""
-
 
 class Format(StrEnum):
     """What goes to standard output."""
@@ -43,8 +40,8 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="Labelled data sets in any format: label files or folders; undamaged=PATH and no_vehicle=PATH for a CSV (column "
-            "`file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV.",
+            help="Labelled data sets in any format: label files or folders; damaged=PATH, undamaged=PATH and no_vehicle=PATH "
+            "for a CSV (column `file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV.",
         ),
     ],
     output: Annotated[
@@ -140,12 +137,15 @@ def parse_data(text: str) -> Data:
     >>> parse_data("damage/val.json") == Data("", Path("damage/val.json"), None)
     True
     """
+    from dentify.datasets.sample import PHOTO_WORDS
+
     label, equals, rest = text.partition("=")
-    if not equals or label not in PHOTO_LABELS:
+    if not equals or label not in PHOTO_WORDS:
         label, rest = "", text
     if Path(rest).suffix.lower() == ".csv" and not label and not _is_via(Path(rest)):
-        labels = " or ".join(f"{one}=" for one in PHOTO_LABELS)
-        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {labels} before a list of photos")
+        *words, last = [f"{word}=" for word in PHOTO_WORDS]
+        told = f"{', '.join(words)} or {last}"
+        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {told} before a list of photos")
     if not rest:
         raise typer.BadParameter(f"{text!r} names no CSV or folder of photos")
     path, colon, split = rest.rpartition(":")
@@ -184,6 +184,7 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, or has no photo of the split.
     """
     from dentify.datasets import open_dataset, read_label_map, read_photos
+    from dentify.datasets.sample import PHOTO_WORDS
 
     label_map = read_label_map(labels, settings) if labels is not None else None
     for one in data:
@@ -199,5 +200,5 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
             if not found:
                 raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
         else:
-            vehicle, damage = PHOTO_LABELS[one.label]
+            vehicle, damage = PHOTO_WORDS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)

@@ -10,8 +10,8 @@ import numpy as np
 
 from dentify.arrays import DoubleArray, Photo
 from dentify.datasets.dataset import decode_picture
+from dentify.datasets.label_set import OnInvalid
 from dentify.datasets.sample import Sample
-from dentify.datasets.source import OnInvalid
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings

@@ -15,18 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from dentify.datasets.documents import read_yaml
-from dentify.datasets.sample import canonical_name
+from dentify.datasets.sample import PHOTO_WORDS, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.settings import Settings
 from dentify.strict import nearest
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
-
-PHOTO_WORDS: dict[str, tuple[bool, bool | None]] = {
-    "damaged": (True, True),
-    "undamaged": (True, False),
-    "no_vehicle": (False, None),
-}
-"""What Dentify's words for a whole photo say: is there a vehicle, is it damaged."""
 
 _PHOTO_SYNONYMS: dict[str, tuple[str, ...]] = {
     "damaged": ("damage", "defect", "defected", "dameged"),

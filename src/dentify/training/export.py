@@ -349,10 +349,10 @@ def describe(
             },
         },
         data=tuple(
-            m.DataSource(name=name, origin=origin.origin, licence=origin.licence, photos=photos[name], used_for=origin.used_for)
+            m.DataOrigin(name=name, origin=origin.origin, licence=origin.licence, photos=photos[name], used_for=origin.used_for)
             for name, origin in recipe.origins.items()
             if photos[name]
         ),
-        weights=tuple(m.WeightSource(name=name, origin=o.origin, licence=o.licence) for name, o in recipe.model.origins.items()),
+        weights=tuple(m.WeightOrigin(name=name, origin=o.origin, licence=o.licence) for name, o in recipe.model.origins.items()),
         limits=recipe.limits,
     )
