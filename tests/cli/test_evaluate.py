@@ -88,6 +88,15 @@ def test_the_table_goes_to_stdout_and_files_to_the_folder(dentify: Dentify, bund
     assert Path("out/metrics.json").read_bytes() == before
 
 
+def test_damaged_photos_without_outlines_are_judged_by_the_gates_alone(dentify: Dentify, bundle: Path, data: Path) -> None:
+    result = dentify("evaluate", bundle, "damaged=damage", "--resamples", "20", "--format", "json")
+    assert result.exit_code == 0, result.output
+    evaluation = Evaluation.model_validate_json(result.stdout)
+    assert set(evaluation.gates.kinds) == {"damaged"}
+    assert evaluation.gates.kinds["damaged"].damage.share == 1.0
+    assert evaluation.damage is None
+
+
 def test_photos_made_alike_and_close_ups_are_judged(dentify: Dentify, bundle: Path, data: Path) -> None:
     how = ("--stretch", "128x128", "--jpeg", "95", "--crops", "3", "--resamples", "20", "--format", "json")
     result = dentify("evaluate", bundle, "damage/val.json", "undamaged=sound", *how)
