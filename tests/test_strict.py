@@ -66,6 +66,9 @@ class Plan(Strict):
         return text
 
 
+ENDLESS: list[object] = []  # as `&a [*a]` in YAML
+ENDLESS.append(ENDLESS)
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown key": ({"titel": "x"}, "unknown key `titel`; did you mean `title`?"),
     "a misspelt key is told before the one that it leaves out": (
@@ -87,9 +90,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "what a model checks": ({"schedule": {"rate": 99, "steps": 2}}, "schedule: rate and steps lead too far"),
     "what a field checks": ({"text": "x"}, "text: must be empty"),
     "a long value is cut": (
-        {"title": ["x" * 100]},
-        f'title: input should be a valid string, got ["{"x" * 58}…',
+        {"schedule": {"rate": "x" * 100}},
+        f'schedule.rate: input should be a valid number, unable to parse string as a number, got "{"x" * 59}…',
     ),
+    "a list that holds itself": ({"title": ENDLESS}, "title: input should be a valid string, got a list"),
     "a name that would reach a terminal": ({"\x1b[2J\n": 1}, r"unknown key `\x1b[2J\n`; known are "),
     # unions by a tag
     "a key of a union's member": (
@@ -178,6 +182,12 @@ def test_what_is_wrong_is_one_line(changes: dict[str, Any], message: str) -> Non
     assert told.startswith(message)
     if not message.endswith(" "):
         assert told.removeprefix(message) in ("", " (and 1 more)", " (and 2 more)")
+
+
+def test_what_is_no_mapping_at_all_is_told_without_a_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Words.model_validate([])
+    assert explain(caught.value, Words) == "input should be a valid dictionary or instance of Words, got a list"
 
 
 def test_a_strict_model_does_not_change() -> None:

@@ -64,17 +64,17 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
         return f"unknown key `{where}`{advice}"
     if kind == "missing":
         return f"`{where}` is missing"
-    if kind == "union_tag_not_found":
+    if kind == "union_tag_not_found" and _values(places):
         return f"`{_path([*keys, _tag_key(places)])}` is missing; it is {_alternatives(places)}"
-    if kind == "union_tag_invalid":
+    if kind == "union_tag_invalid" and _values(places):
         where, given = _path([*keys, _tag_key(places)]), problem["ctx"]["tag"]
         return f"{where}: input should be {_alternatives(places)}, got {_told(given)}{nearest(given, _values(places))}"
+    at = f"{where}: " if where else ""
     if kind == "value_error":
-        message = problem["msg"].removeprefix("Value error, ")
-        return f"{where}: {message}" if where else str(message)
+        return at + str(problem["msg"].removeprefix("Value error, "))
     message = problem["msg"][:1].lower() + problem["msg"][1:]
     near = nearest(given, _values(places)) if kind == "literal_error" and isinstance(given, str) else ""
-    return f"{where}: {message}, got {_told(given)}{near}"
+    return f"{at}{message}, got {_told(given)}{near}"
 
 
 def _is_stranger(problem: Any, model: type[BaseModel]) -> bool:
@@ -88,7 +88,10 @@ def _known_keys(model: type[BaseModel], location: Iterable[int | str]) -> list[s
 
 
 def _told(value: object) -> str:
-    told = json.dumps(value, default=repr, ensure_ascii=False)
+    """A value as a document has it; not the inside of a list or mapping, which YAML's aliases may make endless."""
+    if not isinstance(value, str | int | float | None):
+        return f"a {type(value).__name__}"
+    told = json.dumps(value, ensure_ascii=False)
     return told if len(told) <= _LONGEST_VALUE else f"{told[:_LONGEST_VALUE]}…"
 
 
