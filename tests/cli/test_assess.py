@@ -271,7 +271,7 @@ def link(archive: zipfile.ZipFile) -> None:
             "x.zip: is a zip within a zip, which is not opened; unpack it first",
             1,
         ),
-        (link, "link.jpg: is a symbolic link, which is not followed; put the photo itself into the zip", 1),
+        (link, "link.jpg: is a symbolic link, which is not followed; put the file itself into the zip", 1),
     ],
     ids=["traversal", "bomb", "nested", "link"],
 )
