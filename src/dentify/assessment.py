@@ -11,7 +11,9 @@ import json
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dentify.strict import Strict
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
 
@@ -23,11 +25,7 @@ SeverityLevel = Literal["minor", "moderate", "severe"]
 ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Photo(_Part):
+class Photo(Strict):
     """The photo that was assessed. `width` and `height` are those of the full photo, upright."""
 
     name: str
@@ -37,7 +35,7 @@ class Photo(_Part):
     captured_at: datetime | None = Field(None, description="when it was taken, from EXIF, without a guess at the time zone")
 
 
-class BundleIdentity(_Part):
+class BundleIdentity(Strict):
     """Which bundle answered. `sha256` is that of its manifest, which holds the hashes of all its files."""
 
     name: str
@@ -45,28 +43,28 @@ class BundleIdentity(_Part):
     sha256: str
 
 
-class Quality(_Part):
+class Quality(Strict):
     """Whether the photo can be trusted to show damage."""
 
     usable: bool
     issues: tuple[QualityIssue, ...] = ()
 
 
-class Presence(_Part):
+class Presence(Strict):
     """The answer of a gate: is there a vehicle, is it damaged. `confidence` is that of the answer given."""
 
     present: bool
     confidence: Confidence
 
 
-class Mask(_Part):
+class Mask(Strict):
     """COCO's compressed run-length encoding. `size` is `(height, width)` of the upright photo."""
 
     size: tuple[int, int]
     counts: str
 
 
-class PartOfFinding(_Part):
+class PartOfFinding(Strict):
     """A part on which a finding lies."""
 
     name: str
@@ -75,14 +73,14 @@ class PartOfFinding(_Part):
     share_of_part: Share = Field(description="of the part's visible pixels, those in the finding")
 
 
-class Severity(_Part):
+class Severity(Strict):
     """How bad it is."""
 
     level: SeverityLevel
     confidence: Confidence
 
 
-class Finding(_Part):
+class Finding(Strict):
     """One damage. `box` is `(x_min, y_min, x_max, y_max)` in pixels of the upright photo."""
 
     id: int = Field(ge=1)
@@ -95,7 +93,7 @@ class Finding(_Part):
     severity: Severity | None
 
 
-class FoundPart(_Part):
+class FoundPart(Strict):
     """One part of the vehicle that is visible in the photo."""
 
     name: str
@@ -104,7 +102,7 @@ class FoundPart(_Part):
     mask: Mask | None
 
 
-class ReviewReason(_Part):
+class ReviewReason(Strict):
     """One reason why a person should look, about one finding or (`null`) about the photo."""
 
     code: ReviewCode
@@ -112,21 +110,21 @@ class ReviewReason(_Part):
     text: str
 
 
-class Review(_Part):
+class Review(Strict):
     """Whether a person should look, and at what."""
 
     needed: bool
     reasons: tuple[ReviewReason, ...] = ()
 
 
-class AnswerSettings(_Part):
+class AnswerSettings(Strict):
     """What the answer depends on beside photo and bundle."""
 
     score_threshold: float | None = Field(None, description="null: the bundle's own thresholds, one a type")
     gates: bool = True
 
 
-class Assessment(_Part):
+class Assessment(Strict):
     """What Dentify says about one photo."""
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION

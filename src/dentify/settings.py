@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from dentify.errors import ConfigError
+from dentify.errors import ConfigError, printable
+from dentify.strict import Strict, explain, nearest
 
 ENVIRONMENT_PREFIX = "DENTIFY_"
 
 
-class Settings(BaseModel):
+class Settings(Strict):
     """Limits that keep hostile input from taking the machine, and defaults that a user may change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_file_bytes: int = Field(64 * 2**20, gt=0, description="largest photo file that is read, in bytes")
     max_pixels: int = Field(100_000_000, gt=0, description="largest photo that is decoded, width × height")
@@ -48,12 +46,10 @@ class Settings(BaseModel):
         names = {ENVIRONMENT_PREFIX + name.upper(): name for name in cls.model_fields}
         for key in given:
             if key.startswith(ENVIRONMENT_PREFIX) and key not in names:
-                near = get_close_matches(key, names, 1)
-                raise ConfigError(f"{key}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+                raise ConfigError(f"{printable(key)}: no such setting{nearest(key, names)}")
         values = {name: given[key] for key, name in names.items() if key in given}
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ENVIRONMENT_PREFIX + str(first["loc"][0]).upper()
-            raise ConfigError(f"{key}={first['input']!r}: {first['msg'].lower()}") from error
+            name, _, problem = explain(error, cls).partition(":")
+            raise ConfigError(f"{ENVIRONMENT_PREFIX}{name.upper()}:{problem}") from error

@@ -30,13 +30,13 @@ from typing import Literal, Protocol, Self, TextIO
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
+from dentify.spreadsheets import safe_path_cell
 from dentify.summary import (
     SUMMARY,
     TIMING_COLUMNS,
     Timings,
     csv_line,
     earlier_rows,
-    safe_cell,
     summary_cells,
     summary_columns,
     timing_cells,
@@ -187,13 +187,9 @@ class StreamSink:
         else:
             text = assessment.report
         self._first = False
-        try:
+        with writing("standard output"):
             self._stream.write(text + "\n")
             self._stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(f"standard output: cannot be written: {error.strerror or error}") from error
 
 
 class _Files:
@@ -366,7 +362,7 @@ class FolderSink(_Files):
 
     def keep(self, assessment: Assessment) -> None:
         """Writes the row of a photo whose files stay as they are, with the timings of the run that wrote them, where known."""
-        self._add_row(assessment, self._timings.get(safe_cell(assessment.photo.name), ("",) * len(TIMING_COLUMNS)))
+        self._add_row(assessment, self._timings.get(safe_path_cell(assessment.photo.name), ("",) * len(TIMING_COLUMNS)))
 
     def discard(self, name: str) -> None:
         """Removes an earlier answer and the files beside it; what is no answer stays."""

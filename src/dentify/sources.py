@@ -13,33 +13,27 @@ Which files count:
 - Names are posix paths relative to the folder or zip that was given, to the part of a glob before its first wildcard, or the
   file's own name where the file itself was given. Bytes that are not UTF-8 are told as `%E9`.
 
-Archives are hostile until shown otherwise. Nothing is ever unpacked to disk. An archive is refused as a whole when an entry
-points outside it, when entries overlap, or when it breaks a limit of `Settings`. An entry that is encrypted, damaged, a link, a
-zip itself or there twice is an error of that entry alone.
+Archives are hostile until shown otherwise: see `dentify.archives`. An archive that is refused as a whole is one photo that fails;
+an entry that is encrypted, damaged, a link, a zip itself or there twice is an error of that entry alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import glob
-import io
 import os
 import re
 import stat
-import struct
 import sys
-import weakref
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from zipfile import ZipFile, ZipInfo
 
+from dentify.archives import ARCHIVE_STARTS, checked_entries, entry_problem, entry_start, open_archive, read_entry
 from dentify.errors import ArchiveError, InputError, printable
-from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream, told_bytes
+from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream
 from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
 from dentify.names import clean_name
 from dentify.settings import Settings
@@ -47,24 +41,6 @@ from dentify.settings import Settings
 STANDARD_INPUT = "-"
 
 _WILDCARD = re.compile(r"[*?\[]")
-_DRIVE = re.compile(r"[A-Za-z]:")
-_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is that of an empty zip
-_CHUNK_BYTES = 2**20
-_DIRECTORY_BYTES_PER_ENTRY = 512  # of a zip's list of entries: 46, the name, and what archivers add for times and rights
-_ENTRY_HEADER_BYTES = 30  # at least, before an entry's own bytes
-_SMALL_ENTRY_BYTES = 2**20  # an all-black mask of that size may well shrink 1000 times; it is no bomb
-_ENCRYPTED_FLAGS = 0x0001 | 0x0040 | 0x2000
-_UTF8_FLAG = 0x0800
-_BROKEN_ZIP = (
-    zipfile.BadZipFile,
-    NotImplementedError,
-    UnicodeError,
-    struct.error,
-    ValueError,
-    OverflowError,
-    EOFError,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -321,27 +297,14 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def _is_zip(path: str) -> bool:
-    return path.lower().endswith(".zip") or _first_bytes(path).startswith(_ZIP_STARTS)
-
-
-class _BoundedReader(io.BufferedReader):
-    """A file that refuses to be read in one huge piece, as `zipfile` does with a zip's list of entries."""
-
-    def __init__(self, path: str, limit: int) -> None:
-        super().__init__(io.FileIO(path))
-        self._limit = limit
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._limit:
-            raise ArchiveError("its list of entries is too long; split it, or raise DENTIFY_MAX_ARCHIVE_FILES")
-        return super().read(size)
+    return path.lower().endswith(".zip") or _first_bytes(path).startswith(ARCHIVE_STARTS)
 
 
 def _from_zip(path: str, rules: _Rules) -> Iterator[SourcePhoto]:
     where = _told(path)
     try:
-        archive = _open_zip(path, rules.settings)
-        entries = _checked_entries(archive, rules.settings)
+        archive = open_archive(path, rules.settings)
+        entries = checked_entries(archive, rules.settings)
     except ArchiveError as error:
         yield _failing(PurePath(path).name, where, str(error), ArchiveError)
         return
@@ -351,115 +314,16 @@ def _from_zip(path: str, rules: _Rules) -> Iterator[SourcePhoto]:
         if any(part.startswith(".") or part == "__MACOSX" for part in name.split("/")):
             rules.skip(at)
             continue
-        problem = _entry_problem(info) or ("is in the zip twice; only the first is assessed" if name in seen else "")
+        problem = entry_problem(info) or ("is in the zip twice; only the first is assessed" if name in seen else "")
         seen.add(name)
         if problem:
             yield _failing(name, at, problem, ArchiveError)
-        elif is_picture_name(name) or _entry_starts_like_picture(archive, info):
+        elif is_picture_name(name) or is_picture_start(entry_start(archive, info, START_BYTES)):
             yield SourcePhoto(clean_name(name), at, partial(_read_entry, archive, info, at, rules.settings))
         else:
             rules.skip(at)
 
 
-def _open_zip(path: str, settings: Settings) -> zipfile.ZipFile:
-    """The archive with its list of entries read. Its file closes when nothing refers to the archive any more."""
-    stream: BinaryIO | None = None
-    try:
-        stream = _BoundedReader(path, settings.max_archive_files * _DIRECTORY_BYTES_PER_ENTRY)
-        archive = zipfile.ZipFile(stream)
-    except OSError as error:
-        _close(stream)
-        raise ArchiveError(f"cannot be read: {_reason(error)}") from error
-    except _BROKEN_ZIP as error:
-        _close(stream)
-        raise ArchiveError("not a whole zip archive; download or make it again") from error
-    except ArchiveError:
-        _close(stream)
-        raise
-    weakref.finalize(archive, stream.close)
-    return archive
-
-
-def _close(stream: BinaryIO | None) -> None:
-    if stream is not None:
-        stream.close()
-
-
-def _checked_entries(archive: zipfile.ZipFile, settings: Settings) -> list[tuple[str, zipfile.ZipInfo]]:
-    """`(name, entry)` of every file in an archive within its limits, sorted by name.
-
-    Raises:
-        ArchiveError: the archive as a whole is hostile or over a limit; the message lacks the archive's name.
-    """
-    infos = archive.infolist()
-    if len(infos) > settings.max_archive_files:
-        raise ArchiveError(
-            f"holds {len(infos)} entries, over the limit of {settings.max_archive_files}; "
-            "split it, or raise DENTIFY_MAX_ARCHIVE_FILES"
-        )
-    total = sum(info.file_size for info in infos)
-    if total > settings.max_archive_bytes:
-        raise ArchiveError(
-            f"unpacks to {told_bytes(total)}, over the limit of {told_bytes(settings.max_archive_bytes)}; "
-            "split it, or raise DENTIFY_MAX_ARCHIVE_BYTES"
-        )
-    entries = [(_entry_name(info), info) for info in infos]
-    for name, info in entries:
-        if info.file_size > max(_SMALL_ENTRY_BYTES, settings.max_archive_ratio * info.compress_size):
-            raise ArchiveError(
-                f"refused as a zip bomb: {_told(name)} unpacks to more than {settings.max_archive_ratio:g} times its size"
-            )
-        if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
-            raise ArchiveError(f"refused: its entry {_told(name)} points outside the archive")
-    by_offset = sorted(infos, key=lambda info: info.header_offset)
-    ends = [info.header_offset + _ENTRY_HEADER_BYTES + info.compress_size for info in by_offset]
-    starts = [info.header_offset for info in by_offset[1:]] + [archive.start_dir]
-    if any(end > start for end, start in zip(ends, starts, strict=False)):
-        raise ArchiveError("refused as a zip bomb: its entries overlap")
-    files = [(name, info) for name, info in entries if not name.endswith("/")]
-    clean = [("/".join(part for part in name.split("/") if part not in ("", ".")), info) for name, info in files]
-    return sorted(((name, info) for name, info in clean if name), key=lambda entry: entry[0])
-
-
-def _entry_name(info: zipfile.ZipInfo) -> str:
-    """An entry's name, `/` between its parts. Finder writes UTF-8 without saying so, which `zipfile` takes for code page 437."""
-    name = info.filename
-    if not info.flag_bits & _UTF8_FLAG:
-        with contextlib.suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return name.replace("\\", "/")
-
-
-def _entry_problem(info: zipfile.ZipInfo) -> str:
-    """Why an entry cannot be a photo; empty when it may be one."""
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return "is a symbolic link, which is not followed; put the photo itself into the zip"
-    if kind not in (0, stat.S_IFREG):
-        return "is not a regular file"
-    if info.flag_bits & _ENCRYPTED_FLAGS:
-        return "is encrypted; unpack it with its password first"
-    if info.filename.lower().endswith(".zip"):
-        return "is a zip within a zip, which is not opened; unpack it first"
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # bzip2 and LZMA inflate without a bound in Python's zipfile
-        return "is compressed by a method other than deflate; unpack it first"
-    return ""
-
-
-def _entry_starts_like_picture(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
-    try:
-        with archive.open(info) as stream:
-            return is_picture_start(stream.read(START_BYTES))
-    except (*_BROKEN_ZIP, OSError, RuntimeError):
-        return False
-
-
-def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, settings: Settings) -> bytes:
-    """One entry's bytes, inflated in bounded pieces: in one, an entry whose header lies about its size would fill memory."""
+def _read_entry(archive: ZipFile, info: ZipInfo, where: str, settings: Settings) -> bytes:
     check_file_bytes(info.file_size, where=where, settings=settings)
-    try:
-        with archive.open(info) as stream:
-            return b"".join(iter(partial(stream.read, _CHUNK_BYTES), b""))
-    except (*_BROKEN_ZIP, OSError, RuntimeError) as error:
-        raise ArchiveError(f"{where}: is damaged in the zip; download or make the zip again") from error
+    return read_entry(archive, info, where=where)

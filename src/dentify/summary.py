@@ -10,10 +10,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from dentify.assessment import Assessment
+from dentify.spreadsheets import safe_cell, safe_path_cell
 
 SUMMARY = "summary.csv"
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,16 @@ TIMING_COLUMNS = tuple(column.name for column in fields(Timings))
 
 def summary_columns(damage_types: Sequence[str], *, timings: bool = True) -> tuple[str, ...]:
     """The header: one column of counts a type; the last ones are those of `Timings`."""
-    start = ("name", "vehicle", "damage", "findings", *damage_types, "severity", "review_needed", "quality_issues")
+    start = (
+        "name",
+        "vehicle",
+        "damage",
+        "findings",
+        *map(safe_cell, damage_types),
+        "severity",
+        "review_needed",
+        "quality_issues",
+    )
     return start + TIMING_COLUMNS if timings else start
 
 
@@ -39,7 +47,7 @@ def summary_cells(assessment: Assessment, damage_types: Sequence[str]) -> list[s
     found = [finding.type for finding in assessment.findings]
     counts = ["" if name in assessment.not_judged else str(found.count(name)) for name in damage_types]
     return [
-        safe_cell(assessment.photo.name),
+        safe_path_cell(assessment.photo.name),
         "" if assessment.vehicle is None else _told(assessment.vehicle.present),
         "" if assessment.damage is None else _told(assessment.damage.present),
         str(len(found)),
@@ -58,15 +66,6 @@ def timing_cells(timings: Timings) -> list[str]:
     """The rest of a row; empty is *not known*."""
     values = (timings.read_ms, timings.assess_ms, timings.draw_ms)
     return ["" if value is None else f"{value:.1f}" for value in values]
-
-
-def safe_cell(name: str) -> str:
-    """A relative path that no spreadsheet takes for a formula.
-
-    >>> safe_cell("a/b.jpg"), safe_cell("=HYPERLINK(1).jpg")
-    ('a/b.jpg', './=HYPERLINK(1).jpg')
-    """
-    return f"./{name}" if name.startswith(_FORMULA_STARTS) else name
 
 
 def csv_line(cells: Sequence[str]) -> str:

@@ -50,9 +50,12 @@ def writing(path: Path | str) -> Iterator[None]:
 
     Raises:
         OutputError: it cannot be written.
+        BrokenPipeError: as it came: nobody reads what is written any more.
     """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         advice = "; make room, then run again" if error.errno in _FULL_DISK else ""
         raise OutputError(f"{printable(str(path))}: cannot be written: {error.strerror or error}{advice}") from error

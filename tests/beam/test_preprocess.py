@@ -248,7 +248,7 @@ def test_all_photos_failing_is_no_failure_of_the_run(photo: Photo, tmp_path: Pat
     ("options", "message"),
     [
         ({"runner": "NoSuchRunner"}, "no such runner"),
-        ({"beam_options": ["--direct_num_wokers=2"]}, "did you mean --direct_num_workers"),
+        ({"beam_options": ["--direct_num_wokers=2"]}, "did you mean `--direct_num_workers`"),
     ],
 )
 def test_wrong_options_of_beam_are_told(options: dict[str, Any], message: str, photo: Photo, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_licences_and_sizes_are_chosen(flickr: Server, collect_flickr: Dentify) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--query", "car", "-n", "1", "--licenses", "by-as", "out"], "'by-as' is no licence of Flickr's; did you mean by-sa"),
+        (["--query", "car", "-n", "1", "--licenses", "by-as", "out"], "'by-as' is no licence of Flickr's; did you mean `by-sa`"),
         (["--query", " ", "-n", "1", "out"], "--query is empty: say what to look for"),
         (["--query", "car", "-n", "0", "out"], "Invalid value for '-n'"),
         (["--query", "car", "out"], "Missing option '-n'"),

@@ -228,7 +228,7 @@ def test_convert_lists_all_labels_that_a_map_leaves_out(dentify: Dentify) -> Non
     result = dentify("dataset", "convert", "data", "out", "--to", "coco", "--labels", "map.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "error: data: 2 labels that are not mapped: dnt (2×, nearest dent), scrtch (1×, nearest scratch or crack);"
+        "error: data: 2 labels that are not mapped: dnt (2×; did you mean `dent`?), scrtch (1×; did you mean `scratch`?);"
         " say in --labels what each becomes, or null to leave it out\n"
     )
     assert files(".") == before
@@ -402,7 +402,7 @@ def test_captions_need_every_word_of_a_map(dentify: Dentify) -> None:
     Path("map.yaml").write_text("labels: {}")
     result = dentify("dataset", "captions", "data", "--labels", "map.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "1 label that is not mapped: scrtch (1×, nearest scratch or crack); say" in result.stderr
+    assert "1 label that is not mapped: scrtch (1×; did you mean `scratch`?); say" in result.stderr
 
 
 # --- prelabel ------------------------------------------------------------------------------------------------------------

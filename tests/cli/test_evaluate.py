@@ -88,6 +88,15 @@ def test_the_table_goes_to_stdout_and_files_to_the_folder(dentify: Dentify, bund
     assert Path("out/metrics.json").read_bytes() == before
 
 
+def test_damaged_photos_without_outlines_are_judged_by_the_gates_alone(dentify: Dentify, bundle: Path, data: Path) -> None:
+    result = dentify("evaluate", bundle, "damaged=damage", "--resamples", "20", "--format", "json")
+    assert result.exit_code == 0, result.output
+    evaluation = Evaluation.model_validate_json(result.stdout)
+    assert set(evaluation.gates.kinds) == {"damaged"}
+    assert evaluation.gates.kinds["damaged"].damage.share == 1.0
+    assert evaluation.damage is None
+
+
 def test_photos_made_alike_and_close_ups_are_judged(dentify: Dentify, bundle: Path, data: Path) -> None:
     how = ("--stretch", "128x128", "--jpeg", "95", "--crops", "3", "--resamples", "20", "--format", "json")
     result = dentify("evaluate", bundle, "damage/val.json", "undamaged=sound", *how)
@@ -113,7 +122,7 @@ def test_a_threshold_or_no_gates_makes_it_one_look(dentify: Dentify, bundle: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["photos.csv"], "'photos.csv' has no outlines to judge by; say undamaged= or no_vehicle="),
+        (["photos.csv"], "'photos.csv' has no outlines to judge by; say damaged=, undamaged= or no_vehicle="),
         (["undamaged="], "names no CSV or folder"),
         (["damage/val.json", "--stretch", "320"], "--stretch '320' is no size; give WxH in pixels"),
         (["damage/val.json", "--overwrite"], "--overwrite needs -o"),

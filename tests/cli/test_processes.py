@@ -131,7 +131,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(bundle: Path, paint: Pai
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == "error: standard output: cannot be written: No space left on device\n"
+    assert done.stderr == "error: standard output: cannot be written: No space left on device; make room, then run again\n"
 
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_whole_results(start: Start, bundle: Path, many: Path) -> None:

@@ -66,19 +66,22 @@ def test_labelled_may_be_nothing_at_all(written: Written) -> None:
 
 BOMB = f"- &a [x, x]\n{''.join(f'  - &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}"
 WRONG = {
-    "a key that is none": ("label: {a: dent}", r"labels.yaml: no such key: 'label'; did you mean labels\?"),
+    "a key that is none": ("label: {a: dent}", r"labels.yaml: no such key: 'label'; did you mean `labels`\?"),
     "a key like no other": ("colour: red", "no such key: 'colour'; known are labels, labelled, attribute"),
-    "a target with a slip": ("labels: {a: scrach}", r"labels: a: 'scrach' is no name of the taxonomy, nearest scratch"),
+    "a target with a slip": (
+        "labels: {a: scrach}",
+        r"labels: a: 'scrach' is no name of the taxonomy, .*; did you mean `scratch` or `crack`\?",
+    ),
     "a target that is nowhere near": (
         "labels: {a: zebra}",
-        r"labels: a: 'zebra' is no name of the taxonomy; its damage types are dent, scratch,",
+        r"labels: a: 'zebra' is no name of the taxonomy, whose damage types are dent, scratch,",
     ),
     "a target that is a number": ("labels: {a: 3}", r"labels: a: 3 is no name of the taxonomy"),
     "a target that is a bomb": (f"labels:\n  a:\n  {BOMB}", r"labels: a: a list is no name of the taxonomy"),
     "a list of words": ("labels: [dent]", r"labels must be words and what they mean, as `cizik: scratch`"),
     "no, which YAML takes for false": ("labels: {no: undamaged}", r'labels: False is no word; put words such as "no"'),
     "labelled is one word": ("labelled: dent", "labelled must be a list of names"),
-    "labelled with a slip": ("labelled: [dint]", r"labelled: 'dint' is no name of the taxonomy, nearest dent"),
+    "labelled with a slip": ("labelled: [dint]", r"labelled: 'dint' is no name of the taxonomy, .*; did you mean `dent`\?"),
     "attribute is a list": ("attribute: [type]", "attribute must be the name of one, got a list"),
     "no mapping": ("- dent", "expected keys and values, got a list"),
     "cut off": ("labels: {a: dent", "broken YAML: "),
@@ -99,8 +102,8 @@ def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
     with pytest.raises(DatasetError) as caught:
         check_words(words, LabelMap({"airbag": None}, others="refused"), "photos")
     assert str(caught.value) == (
-        "photos: 3 labels that are not mapped: (empty) (1×), bumper (3×, nearest back_bumper or front_bumper),"
-        " scrtch (40×, nearest scratch or crack); say in --labels what each becomes, or null to leave it out"
+        "photos: 3 labels that are not mapped: (empty) (1×), bumper (3×; did you mean `back_bumper` or `front_bumper`?),"
+        " scrtch (40×; did you mean `scratch`?); say in --labels what each becomes, or null to leave it out"
     )
 
 

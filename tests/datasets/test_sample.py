@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dentify.datasets import Annotation, Sample, canonical_name, kind_of
+from dentify.datasets.sample import PHOTO_WORDS, photo_kind, worst_severity
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
 
@@ -44,3 +45,18 @@ def test_names_of_the_taxonomy_stay_and_others_are_found_by_synonym() -> None:
 def test_the_picture_is_read_from_bytes_or_path(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"picture")
     assert Sample(tmp_path / "a.jpg", "a.jpg").read() == Sample(b"picture", "a.jpg").read() == b"picture"
+
+
+def test_what_is_known_of_a_photo_as_a_whole() -> None:
+    for word, (vehicle, damage) in PHOTO_WORDS.items():
+        assert photo_kind(Sample(b"", "a", vehicle=vehicle, damage=damage)) == word
+    assert photo_kind(Sample(b"", "a", vehicle=True)) == "vehicle"
+    assert photo_kind(Sample(b"", "a")) is None
+
+
+def test_a_photo_is_as_bad_as_its_worst_damage() -> None:
+    box = (0.0, 0.0, 1.0, 1.0)
+    levels = [Annotation("dent", box, severity=level) for level in ("minor", "severe", None)]
+    assert worst_severity(Sample(b"", "a", annotations=tuple(levels))) == "severe"
+    assert worst_severity(Sample(b"", "a", annotations=tuple(levels[2:]))) is None
+    assert worst_severity(Sample(b"", "a", annotations=(Annotation("hood", box, severity="minor"),))) is None

@@ -7,18 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dentify.assessment import Assessment
-from dentify.datasets import Sample
-from dentify.evaluation.gates import gate_row, gates_result, photo_kind
+from dentify.evaluation.gates import gate_row, gates_result
 
 Assess = Callable[..., Assessment]
-
-
-def test_what_is_known_of_a_photo_as_a_whole() -> None:
-    assert photo_kind(Sample(b"", "a", vehicle=True, damage=True)) == "damaged"
-    assert photo_kind(Sample(b"", "a", vehicle=True, damage=False)) == "undamaged"
-    assert photo_kind(Sample(b"", "a", vehicle=False)) == "no_vehicle"
-    assert photo_kind(Sample(b"", "a", vehicle=True)) == "vehicle"
-    assert photo_kind(Sample(b"", "a")) is None
 
 
 def test_a_photo_turned_away_counts_as_not_flagged(make_assessment: Assess) -> None:

@@ -7,17 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from dentify.datasets import Sample
 from dentify.evaluation.outlines import Things
-from dentify.evaluation.severity import confusion, judged_findings, macro_recall, worst_severity
+from dentify.evaluation.severity import confusion, judged_findings, macro_recall
 
 Make = Callable[..., Things]
-
-
-def test_a_photo_is_as_bad_as_its_worst_damage(make_sample: Callable[..., Sample]) -> None:
-    damages = [("dent", (0, 0, 5, 5), "minor"), ("dent", (9, 9, 15, 15), "severe"), ("scratch", (20, 20, 30, 30))]
-    assert worst_severity(make_sample("a", damages, labelled=["dent", "scratch"])) == "severe"
-    assert worst_severity(make_sample("a", damages[2:], labelled=["scratch"])) is None
 
 
 def test_always_saying_minor_is_chance_and_saying_nothing_is_a_miss() -> None:

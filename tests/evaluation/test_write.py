@@ -75,6 +75,13 @@ def test_the_csv_holds_a_row_a_type_and_part(evaluation: Evaluation) -> None:
     assert rows[1]["mask_AP"] == ""
 
 
+def test_a_type_of_ones_own_is_no_formula_for_a_spreadsheet(make_sample: Make, make_assessment: Make, scripted: Make) -> None:
+    sample = make_sample("a", [("=1+1", (0, 0, 10, 10))], labelled=["=1+1"])
+    result = evaluate(scripted([make_assessment("a")]), [sample], taught=("=1+1",), data=[], resamples=2)
+    (row,) = csv.DictReader(io.StringIO(names_csv(result)))
+    assert row["name"] == "'=1+1"
+
+
 def test_plots_are_figures_that_name_what_they_show(evaluation: Evaluation) -> None:
     assert evaluation.damage is not None
     reliability = reliability_plot(evaluation)

@@ -69,6 +69,7 @@ class FlickrServer:
         before_picture: is called with the path of each picture that is asked for.
         calls: forms of the API calls that came, without the key.
         fetched: paths that the picture host was asked for.
+        delivered: those of them whose answers were taken to their end.
     """
 
     def __init__(self) -> None:
@@ -80,6 +81,7 @@ class FlickrServer:
         self.before_picture: Callable[[str], object] = lambda path: None
         self.calls: list[dict[str, str]] = []
         self.fetched: list[str] = []
+        self.delivered: list[str] = []
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"flickr": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
@@ -190,6 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(self.flickr.picture_at(self.path))
+        self.flickr.delivered.append(self.path)
 
     def _answer(self, answer: Answer) -> None:
         self.send_response(answer.status)

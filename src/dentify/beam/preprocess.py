@@ -15,7 +15,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +24,7 @@ from dentify.beam.summary import Summary
 from dentify.datasets.labels import LabelMap
 from dentify.errors import ConfigError, DentifyError, InputError, MissingExtraError, OutputError, printable
 from dentify.settings import Settings
+from dentify.strict import nearest
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -150,10 +150,8 @@ def _options(runner: str, beam_options: Sequence[str]) -> PipelineOptions:
     if runner == LOCAL:
         known = PipelineOptions([]).get_all_options()
         for key in given.keys() - known.keys():
-            near = get_close_matches(key, known, 1)
-            raise ConfigError(
-                f"--{printable(key)}: no option of preprocess or Beam" + (f"; did you mean --{near[0]}?" if near else "")
-            )
+            advice = nearest(f"--{key}", [f"--{one}" for one in known])
+            raise ConfigError(f"--{printable(key)}: no option of preprocess or Beam{advice}")
     return options
 
 

@@ -7,16 +7,16 @@ keys are refused, so that a bundle can never ask for something that this Dentify
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from typing_extensions import TypeAliasType
 
 from dentify.assessment import SeverityLevel
 from dentify.errors import BundleError
+from dentify.strict import Strict, explain
 
 SCHEMA_VERSION = "1.0"
 MANIFEST_NAME = "bundle.json"
@@ -41,11 +41,7 @@ DECODED_KINDS: dict[str, tuple[Kind, ...]] = {
 FILE_SUFFIXES = (".onnx", ".json", ".txt", ".md")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BundleFile(_Strict):
+class BundleFile(Strict):
     """A file of the bundle, which lies beside `bundle.json`."""
 
     name: FileName
@@ -59,7 +55,7 @@ class BundleFile(_Strict):
         return self
 
 
-class Taxonomy(_Strict):
+class Taxonomy(Strict):
     """What the bundle can name. Damage types that are not `taught` are told as not judged."""
 
     damage_types: Names
@@ -75,7 +71,7 @@ class Taxonomy(_Strict):
         return self
 
 
-class Preprocessing(_Strict):
+class Preprocessing(Strict):
     """How an upright sRGB photo becomes a network's input: see `dentify.runtime.preprocess`.
 
     `mean` and `std` are of RGB scaled to 0..1. `stretch` fills `size_hw` without keeping the photo's proportions; `letterbox`
@@ -90,7 +86,7 @@ class Preprocessing(_Strict):
     layout: Literal["NCHW"] = "NCHW"
 
 
-class Network(_Strict):
+class Network(Strict):
     """An ONNX file, the name of its one input and what it takes there."""
 
     file: FileName
@@ -98,7 +94,7 @@ class Network(_Strict):
     preprocessing: Preprocessing
 
 
-class Member(_Strict):
+class Member(Strict):
     """One output that answers a role's question; several members of a role are an ensemble, weighted by `weight`.
 
     `auxiliary` names further outputs that the role's decoder reads beside the main one, such as centres and offsets.
@@ -108,13 +104,13 @@ class Member(_Strict):
     output: Name
     kind: Kind
     weight: float = Field(1.0, gt=0)
-    auxiliary: dict[str, Name] = {}
+    auxiliary: dict[str, Name] = Field({})
 
 
 Members = tuple[Member, ...]
 
 
-class Roles(_Strict):
+class Roles(Strict):
     """The questions that a bundle answers; a role without members is *not judged*."""
 
     vehicle_gate: Members = ()
@@ -125,7 +121,7 @@ class Roles(_Strict):
     report: Members = ()
 
 
-class Classes(_Strict):
+class Classes(Strict):
     """Class names in the order of the networks' channels. `parts` maps have one more channel, the last: none of them."""
 
     damage: Names = ()
@@ -133,12 +129,12 @@ class Classes(_Strict):
     severity: tuple[SeverityLevel, ...] = ()
 
 
-class Thresholds(_Strict):
+class Thresholds(Strict):
     """From which calibrated confidence on something is told. `findings` has one a type, `parts` is for the list of parts."""
 
     vehicle: Probability = 0.5
     damage: Probability = 0.5
-    findings: dict[str, Probability] = {}
+    findings: dict[str, Probability] = Field({})
     parts: Probability = 0.5
 
 
@@ -173,7 +169,7 @@ FEATURES = (
 """What a `Scorer` is told of a candidate (`dentify.runtime.candidates`), in this order, before one 0 or 1 a type."""
 
 
-class Scorer(_Strict):
+class Scorer(Strict):
     """A small fully connected network (ReLU in between) that scores candidate findings; see `dentify.runtime.choosing`.
 
     `weights[i]` is `(out, in)`, `biases[i]` is `(out,)`; inputs are normalised by `mean` and `std`; one output at the end.
@@ -199,7 +195,7 @@ class Scorer(_Strict):
         return self
 
 
-class Grouping(_Strict):
+class Grouping(Strict):
     """How maps become instances: see `dentify.runtime.candidates`."""
 
     levels: tuple[Probability, ...] = Field(
@@ -222,14 +218,14 @@ class Grouping(_Strict):
         return self
 
 
-class GateCalibration(_Strict):
+class GateCalibration(Strict):
     """Probability = sigmoid(logit / `temperature` + `bias`)."""
 
     temperature: float = Field(1.0, gt=0)
     bias: float = 0.0
 
 
-class ScoreCalibration(_Strict):
+class ScoreCalibration(Strict):
     """Confidence as a piecewise linear function of the score: `y` at `x`, straight in between, flat outside."""
 
     x: tuple[Probability, ...]
@@ -246,29 +242,29 @@ class ScoreCalibration(_Strict):
         return self
 
 
-class SeverityCalibration(_Strict):
+class SeverityCalibration(Strict):
     """Probabilities = softmax(logits / `temperature`)."""
 
     temperature: float = Field(1.0, gt=0)
 
 
-class Calibration(_Strict):
+class Calibration(Strict):
     """From logits and scores to confidences. A type without an entry in `findings` keeps its score."""
 
     vehicle: GateCalibration = GateCalibration()
     damage: GateCalibration = GateCalibration()
-    findings: dict[str, ScoreCalibration] = {}
+    findings: dict[str, ScoreCalibration] = Field({})
     severity: SeverityCalibration = SeverityCalibration()
 
 
-class ReviewRules(_Strict):
+class ReviewRules(Strict):
     """When a person should look: at what is told with a confidence below `sure_from`, and at types that are known badly."""
 
     sure_from: Probability = 0.6
     weak_types: Names = ()
 
 
-class DataSource(_Strict):
+class DataOrigin(Strict):
     """Photos that the bundle was taught or measured with."""
 
     name: Name
@@ -278,7 +274,7 @@ class DataSource(_Strict):
     used_for: str
 
 
-class WeightSource(_Strict):
+class WeightOrigin(Strict):
     """Weights that training started from."""
 
     name: Name
@@ -286,7 +282,7 @@ class WeightSource(_Strict):
     licence: Name
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """All of `bundle.json`."""
 
     schema_version: str = Field(SCHEMA_VERSION, pattern=r"^1\.\d+$")
@@ -303,9 +299,9 @@ class Manifest(_Strict):
     grouping: Grouping = Grouping()
     calibration: Calibration = Calibration()
     review: ReviewRules = ReviewRules()
-    metrics: dict[str, Metric] = {}
-    data: tuple[DataSource, ...] = ()
-    weights: tuple[WeightSource, ...] = ()
+    metrics: dict[str, Metric] = Field({})
+    data: tuple[DataOrigin, ...] = ()
+    weights: tuple[WeightOrigin, ...] = ()
     limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each")
     notes: tuple[str, ...] = ()
 
@@ -429,51 +425,6 @@ def shapes_agree(shape: tuple[int | None, ...], expected: tuple[int | None, ...]
     (True, False)
     """
     return len(shape) == len(expected) and all(a is None or b is None or a == b for a, b in zip(shape, expected, strict=True))
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing wrong in a document, as one plain line with the closest valid key for an unknown one.
-
-    Args:
-        error: what `model` raised.
-        model: the outermost model, from which valid keys are looked up.
-    """
-    problems = error.errors(include_url=False, include_context=False)
-    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")  # a misspelt key also shows as a missing one
-    location = first["loc"]
-    where = _path(location)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(location[-1]), _keys_at(model, location[:-1]), n=1, cutoff=0.0)
-        return f"unknown key {where!r}, the closest valid one is {close[0]!r}{more}" if close else f"unknown key {where!r}{more}"
-    if first["type"] == "missing":
-        return f"{where!r} is missing{more}"
-    if first["type"] == "value_error":
-        message = first["msg"].removeprefix("Value error, ")
-        return f"{where}: {message}{more}" if where else f"{message}{more}"
-    message = first["msg"][:1].lower() + first["msg"][1:]
-    given = json.dumps(first["input"], default=repr, ensure_ascii=False)
-    return f"{where}: {message}, got {given if len(given) <= 60 else given[:60] + '…'}{more}"
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in location).lstrip(".")
-
-
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Valid keys of the (sub-)model that a location in a document leads to; positions and free keys lead no deeper."""
-    for key in location:
-        field = model.model_fields.get(str(key))
-        if field is not None:
-            model = next(_models_in(field.annotation), model)
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
 
 
 def _without_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

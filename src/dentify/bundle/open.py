@@ -9,28 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from dentify.archives import checked_entries, entry_problem, open_archive, read_entry
 from dentify.assessment import BundleIdentity
 from dentify.bundle.manifest import MANIFEST_NAME, Manifest, parse_manifest, shapes_agree
 from dentify.bundle.onnx_bytes import OnnxFacts, inspect_onnx
-from dentify.errors import BundleError, printable
+from dentify.errors import ArchiveError, BundleError, printable
 from dentify.settings import Settings
 
 DEFAULT = "default"
 UNLISTED_ALLOWED = frozenset({"README", "README.md", "README.txt", "MODEL_CARD.md"})
 _MAX_FILES = 1000
 _MAX_MANIFEST_BYTES = 4 * 2**20
-
-# What reading files and hostile zips can raise: encryption and unknown compression are RuntimeErrors.
-_UNREADABLE = (OSError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
 Read = Callable[[str], bytes]
 
@@ -76,22 +71,18 @@ class Bundle:
     def _read(cls, path: str | os.PathLike[str], settings: Settings) -> Self:
         location = Path(__file__).with_name(DEFAULT) if path == DEFAULT else Path(path)
         where = DEFAULT if path == DEFAULT else str(location)
-        with ExitStack() as stack:
-            try:
-                if location.is_dir():
-                    sizes, read = _folder(location, where)
-                elif location.is_file():
-                    _check_total(location.stat().st_size, where, settings)  # its list of entries is read whole
-                    sizes, read = _zip(stack.enter_context(zipfile.ZipFile(location)), where, settings)
-                elif path == DEFAULT:
-                    raise BundleError("this copy of Dentify came without its default bundle; name another one's folder")
-                else:
-                    raise BundleError(f"{where}: no such bundle")
-                manifest_bytes, files = _read_all(sizes, read, where, settings)
-            except zipfile.BadZipFile as error:
-                raise BundleError(f"{where}: not a bundle (neither a folder nor a readable zip)") from error
-            except _UNREADABLE as error:
-                raise BundleError(f"{where}: cannot be read ({error})") from error
+        try:
+            if location.is_dir():
+                sizes, read = _folder(location, where)
+            elif location.is_file():
+                sizes, read = _zip(location, where, settings)
+            elif path == DEFAULT:
+                raise BundleError("this copy of Dentify came without its default bundle; name another one's folder")
+            else:
+                raise BundleError(f"{where}: no such bundle")
+            manifest_bytes, files = _read_all(sizes, read, where, settings)
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name
+            raise BundleError(f"{where}: cannot be read ({error})") from error
         manifest = parse_manifest(manifest_bytes, where=f"{where}/{MANIFEST_NAME}")
         return cls(manifest, hashlib.sha256(manifest_bytes).hexdigest(), verified(manifest, files, where=where), where)
 
@@ -206,30 +197,30 @@ def _folder(folder: Path, where: str) -> tuple[dict[str, int], Read]:
     return sizes, read
 
 
-def _zip(archive: zipfile.ZipFile, where: str, settings: Settings) -> tuple[dict[str, int], Read]:
+def _zip(location: Path, where: str, settings: Settings) -> tuple[dict[str, int], Read]:
     """Sizes of the files in a zip and how to read one; at its root, or all in one folder as file managers pack them."""
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    try:
+        archive = open_archive(location, settings)
+        entries = checked_entries(archive, settings)
+    except ArchiveError as error:
+        raise BundleError(f"{where}: not a bundle: {error}") from error
     if len(entries) > _MAX_FILES:
         raise BundleError(f"{where}: not a bundle (more than {_MAX_FILES:,} files in it)")
-    top = next((name.rpartition("/")[0] for name in archive.namelist() if name.rpartition("/")[2] == MANIFEST_NAME), "")
+    top = next((name.rpartition("/")[0] for name, _ in entries if name.rpartition("/")[2] == MANIFEST_NAME), "")
     prefix = f"{top}/" if top and "/" not in top else ""
     found: dict[str, zipfile.ZipInfo] = {}
-    for entry in entries:
-        name = entry.filename.removeprefix(prefix)
-        if not entry.filename.startswith(prefix) or "/" in name or "\\" in name or name in found:
-            raise BundleError(f"{where}/{entry.filename}: a bundle holds plain files in one folder only, each once")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise BundleError(f"{where}/{name}: is a symbolic link; a bundle holds plain files only")
-        if entry.flag_bits & 0x1:
-            raise BundleError(f"{where}/{name}: is encrypted; pack the bundle without a password")
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # bzip2 and LZMA inflate without a bound
-            raise BundleError(f"{where}/{name}: is compressed by a method other than deflate; pack the bundle anew")
-        if entry.file_size > settings.max_archive_ratio * max(entry.compress_size, 1000):
-            raise BundleError(f"{where}/{name}: unpacks to over {settings.max_archive_ratio:g} times its size; not opened")
+    for path, entry in entries:
+        name = path.removeprefix(prefix)
+        if not path.startswith(prefix) or "/" in name or name in found:
+            raise BundleError(f"{where}/{path}: a bundle holds plain files in one folder only, each once")
+        if problem := entry_problem(entry):
+            raise BundleError(f"{where}/{name}: {problem}")
         found[name] = entry
 
     def read(name: str) -> bytes:
-        with archive.open(found[name]) as file:
-            return file.read(found[name].file_size + 1)
+        try:
+            return read_entry(archive, found[name], where=f"{where}/{name}")
+        except ArchiveError as error:
+            raise BundleError(str(error)) from error
 
     return {name: entry.file_size for name, entry in found.items()}, read

@@ -9,10 +9,13 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from dentify.archives import open_archive
 from dentify.bundle.card import model_card
 from dentify.bundle.manifest import MANIFEST_NAME, BundleFile, Manifest, parse_manifest
 from dentify.bundle.open import verified
-from dentify.errors import OutputError
+from dentify.errors import ArchiveError, OutputError
+from dentify.settings import Settings
+from dentify.writing import writing
 
 CARD_NAME = "MODEL_CARD.md"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bundle makes the same zip
@@ -49,14 +52,12 @@ def write_bundle(
             raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
         if not _is_bundle(target):
             raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
             fresh = Path(scratch) / "new"
             _write_zip(fresh, contents) if target.suffix == ".zip" else _write_folder(fresh, contents)
             _put(fresh, target, Path(scratch) / "old")
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
 
 
@@ -65,10 +66,10 @@ def _is_bundle(path: Path) -> bool:
     if path.is_dir() and not path.is_symlink():
         return (path / MANIFEST_NAME).is_file()
     try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.rpartition("/")[2] == MANIFEST_NAME for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile, ValueError):
+        names = open_archive(path, Settings()).namelist()
+    except ArchiveError:
         return False
+    return any(name.rpartition("/")[2] == MANIFEST_NAME for name in names)
 
 
 def _put(fresh: Path, target: Path, old: Path) -> None:

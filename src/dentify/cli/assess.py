@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
+from dentify.cli.progress import progress
 from dentify.errors import printable
 
 if TYPE_CHECKING:
@@ -92,9 +91,9 @@ def assess(
         nonlocal skipped
         skipped += 1
 
-    bar = not quiet and sys.stderr.isatty() and not (output is None and sys.stdout.isatty())
+    no_bar = quiet or (output is None and sys.stdout.isatty())  # reports on the same terminal would run into it
     try:
-        with sink, _progress(known, shown=bar) as (advance, say):
+        with sink, progress("assessing", known, quiet=no_bar) as (advance, say):
             photos = iter_photos(paths, settings=settings, output=output, on_skip=skip)
             for outcome in assess_photos(
                 photos, assessor, sink, workers=workers, score_threshold=score_threshold, gates=not no_gates
@@ -154,26 +153,6 @@ def _check_usage(
         raise typer.BadParameter("--resume needs json among the formats: it tells what is done already")
     if into_zip and any(Path(path).is_file() and Path(output).exists() and Path(output).samefile(path) for path in paths):
         raise typer.BadParameter("-o names one of the inputs: choose another name")
-
-
-@contextmanager
-def _progress(total: int | None, *, shown: bool) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """`(advance, say)`: counts one photo, prints a line above the bar. Without a bar, lines simply go to standard error."""
-    if not shown:
-        yield lambda: None, lambda line: print(line, file=sys.stderr)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    count = MofNCompleteColumn() if total is not None else TextColumn("{task.completed}")
-    columns = (BarColumn(), count, TextColumn("photos"), TimeElapsedColumn())
-    with Progress(*columns, console=console, redirect_stdout=False, transient=True) as progress:
-        task = progress.add_task("assessing", total=total)
-        yield (
-            lambda: progress.advance(task),
-            lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True),
-        )
 
 
 def _print_traceback(error: Exception) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
+from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
@@ -80,7 +79,7 @@ def flickr(
     settings = read_settings()
     fetched = earlier = passed_over = 0
     try:
-        with _progress(count, shown=not quiet and sys.stderr.isatty()) as (advance, say):
+        with progress("collecting", count, quiet=quiet) as (advance, say):
             note = (lambda line: None) if quiet else say
             for one in collect_flickr(
                 query,
@@ -110,22 +109,3 @@ def flickr(
         print(f"{printable(str(out))}: {fetched} fetched, {earlier} there before, {passed_over} passed over", file=sys.stderr)
         if fetched + earlier < count:
             print(f"the search has no more: {fetched + earlier} of {count} photos", file=sys.stderr)
-
-
-@contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """`(advance, say)`: counts one photo, prints a line above the bar. Without a bar, lines simply go to standard error."""
-    if not shown:
-        yield lambda: None, lambda line: print(line, file=sys.stderr)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("photos"), TimeElapsedColumn())
-    with Progress(*columns, console=console, redirect_stdout=False, transient=True) as progress:
-        task = progress.add_task("collecting", total=total)
-        yield (
-            lambda: progress.advance(task),
-            lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True),
-        )

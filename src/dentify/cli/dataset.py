@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
 from dentify.cli.preprocess import CONTEXT, preprocess
+from dentify.cli.progress import counted, progress
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def inspect(
         on_invalid=problems.append,
         settings=settings,
     )
-    with progress("inspecting", shown=not quiet and sys.stderr.isatty()) as advance:
+    with progress("inspecting", quiet=quiet) as (advance, _):
         inspected = inspect_dataset(
             dataset, problems, pictures=not no_pictures, workers=workers, settings=settings, on_photo=advance
         )
@@ -144,21 +145,6 @@ def inspect(
         write_inspection(inspected, output, overwrite=overwrite, settings=settings)
     if problems and not inspection.photos:
         raise typer.Exit(1)
-
-
-@contextmanager
-def progress(what: str, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Counts photos on a terminal's standard error; the function that it gives is called after each."""
-    if not shown:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed} photos"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda: bar.advance(task)
 
 
 @app.command()
@@ -199,9 +185,9 @@ def convert(
         if labels is not None:
             dataset.check_labels()
         names = names_in(dataset)
-        with progress("converting", shown=not quiet and sys.stderr.isatty()) as advance:
+        with progress("converting", quiet=quiet) as (advance, _):
             lost = write_dataset(
-                _counted(dataset, advance),
+                counted(dataset, advance),
                 out,
                 to,
                 names=names,
@@ -255,7 +241,7 @@ def split(
         raise typer.BadParameter(f"--ratios {error}") from error
     check_splits(splits_path(path), overwrite=overwrite)
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
-        with progress("splitting", shown=not quiet and sys.stderr.isatty()) as advance:
+        with progress("splitting", quiet=quiet) as (advance, _):
             try:
                 placed = split_dataset(
                     dataset,
@@ -293,7 +279,7 @@ def normalize(
     from dentify.curation.normalize import channel_figures
 
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
-        with progress("measuring", shown=not quiet and sys.stderr.isatty()) as advance:
+        with progress("measuring", quiet=quiet) as (advance, _):
             figures = channel_figures(
                 dataset, split, workers=workers, on_invalid=dataset.refuse, settings=settings, on_photo=advance
             )
@@ -384,7 +370,7 @@ def prelabel(
     from dentify.assessor import load
     from dentify.collecting.prelabel import prelabel as draft
     from dentify.datasets.convert import check_output, write_dataset
-    from dentify.sources import iter_photos
+    from dentify.sources import count_known, iter_photos
 
     check_output(Path(out), to, overwrite=overwrite, read=[Path(one) for one in inputs if one != "-"])
     settings = read_settings()
@@ -393,11 +379,12 @@ def prelabel(
     names = (*taxonomy.taught, *(assessor.bundle.manifest.classes.parts if parts else ()))
     failed: list[str] = []
 
-    def tell(error: DentifyError) -> None:
-        failed.append(str(error))
-        print(f"error: {error}", file=sys.stderr)
+    with progress("drafting", count_known(inputs), quiet=quiet) as (advance, say):
 
-    with progress("drafting", shown=not quiet and sys.stderr.isatty()) as advance:
+        def tell(error: DentifyError) -> None:
+            failed.append(str(error))
+            say(f"error: {error}")
+
         samples = draft(
             iter_photos(inputs, settings=settings, output=out),
             assessor,
@@ -454,9 +441,3 @@ def _opened(
         print(f"skipped: {message}", file=sys.stderr)
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr)
-
-
-def _counted(samples: Iterable[Sample], advance: Callable[[], None]) -> Iterator[Sample]:
-    for sample in samples:
-        yield sample
-        advance()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -13,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
+from dentify.cli.progress import counted, progress
 from dentify.errors import DatasetError, printable
 
 if TYPE_CHECKING:
     from dentify.datasets import Sample
     from dentify.settings import Settings
-
-PHOTO_LABELS: dict[str, tuple[bool, bool | None]] = {"undamaged": (True, False), "no_vehicle": (False, None)}
-"""What a name before `=` says of photos: is there a vehicle, is it damaged."""
 
 
 class Format(StrEnum):
@@ -44,8 +40,8 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="Labelled data sets in any format: label files or folders; undamaged=PATH and no_vehicle=PATH for a CSV (column "
-            "`file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV.",
+            help="Labelled data sets in any format: label files or folders; damaged=PATH, undamaged=PATH and no_vehicle=PATH "
+            "for a CSV (column `file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV.",
         ),
     ],
     output: Annotated[
@@ -108,10 +104,10 @@ def evaluate(
     assessor = load_assessor(bundle, settings=settings, device=device)
     manifest = assessor.bundle.manifest
     one_look = score_threshold is not None or no_gates
-    with _progress(read_data(inputs, images, labels, settings), shown=not quiet and sys.stderr.isatty()) as samples:
+    with progress("assessing", quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            samples,
+            counted(read_data(inputs, images, labels, settings), advance),
             taught=manifest.taxonomy.taught,
             parts=manifest.classes.parts,
             score_threshold=score_threshold,
@@ -141,12 +137,15 @@ def parse_data(text: str) -> Data:
     >>> parse_data("damage/val.json") == Data("", Path("damage/val.json"), None)
     True
     """
+    from dentify.datasets.sample import PHOTO_WORDS
+
     label, equals, rest = text.partition("=")
-    if not equals or label not in PHOTO_LABELS:
+    if not equals or label not in PHOTO_WORDS:
         label, rest = "", text
     if Path(rest).suffix.lower() == ".csv" and not label and not _is_via(Path(rest)):
-        labels = " or ".join(f"{one}=" for one in PHOTO_LABELS)
-        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {labels} before a list of photos")
+        *words, last = [f"{word}=" for word in PHOTO_WORDS]
+        told = f"{', '.join(words)} or {last}"
+        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {told} before a list of photos")
     if not rest:
         raise typer.BadParameter(f"{text!r} names no CSV or folder of photos")
     path, colon, split = rest.rpartition(":")
@@ -185,6 +184,7 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, or has no photo of the split.
     """
     from dentify.datasets import open_dataset, read_label_map, read_photos
+    from dentify.datasets.sample import PHOTO_WORDS
 
     label_map = read_label_map(labels, settings) if labels is not None else None
     for one in data:
@@ -200,19 +200,5 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
             if not found:
                 raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
         else:
-            vehicle, damage = PHOTO_LABELS[one.label]
+            vehicle, damage = PHOTO_WORDS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)
-
-
-@contextmanager
-def _progress(samples: Iterator[Sample], *, shown: bool) -> Iterator[Iterator[Sample]]:
-    """The samples, counted on a terminal's standard error as they are taken."""
-    if not shown:
-        yield samples
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed} photos"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
-        yield iter(progress.track(samples, total=None, description="assessing"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
+from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def preprocess(
     from dentify.datasets.labels import read_label_map
 
     label_map = None if labels is None else read_label_map(labels, settings)
-    with _progress(shown=not quiet and sys.stderr.isatty()) as progress:
+    with _watching(quiet=quiet or not sys.stderr.isatty()) as watch:
         try:
             summary = run(
                 source,
@@ -129,7 +130,7 @@ def preprocess(
                 threads=threads,
                 overwrite=overwrite,
                 settings=settings,
-                on_start=progress.start,
+                on_start=watch.start,
             )
         except ConfigError as error:
             raise typer.BadParameter(str(error)) from error
@@ -171,17 +172,17 @@ def told(summary: Summary) -> str:
     return ", ".join(parts)
 
 
-class _Progress:
-    """A bar that grows with the pictures in the staging folder; with `shown` unset, or elsewhere, there is none."""
+class _Watch:
+    """Shows how the pictures in the staging folder grow in number, in a thread of its own."""
 
-    def __init__(self, *, shown: bool) -> None:
-        self._shown = shown
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, total: int, folder: str) -> None:
         """Starts to look at the folder, where it is one here."""
-        if self._shown and "://" not in folder:
+        if not self._quiet and "://" not in folder:
             self._thread = threading.Thread(target=self._show, args=(total, Path(folder)), daemon=True)
             self._thread.start()
 
@@ -192,23 +193,19 @@ class _Progress:
             self._thread.join()
 
     def _show(self, total: int, folder: Path) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("photos"), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
-            task = progress.add_task("preprocessing", total=total)
+        with progress("preprocessing", total, quiet=self._quiet) as (advance, _):
             seen = 0
             while not self._done.wait(0.5):
-                if folder.is_dir():
-                    seen = max(seen, sum(1 for _ in folder.iterdir()))
-                progress.update(task, completed=seen)
+                there = sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+                for _ in range(there - seen):
+                    advance()
+                seen = max(seen, there)
 
 
 @contextmanager
-def _progress(*, shown: bool) -> Iterator[_Progress]:
-    progress = _Progress(shown=shown)
+def _watching(*, quiet: bool) -> Iterator[_Watch]:
+    watch = _Watch(quiet=quiet)
     try:
-        yield progress
+        yield watch
     finally:
-        progress.stop()
+        watch.stop()

@@ -18,12 +18,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
+from dentify.spreadsheets import safe_cell
+from dentify.strict import nearest
 from dentify.version import __version__
 from dentify.writing import write_whole
 
@@ -78,7 +80,6 @@ _BAD_KEY_CODE = "100"
 _MOST_REDIRECTS = 5
 _MOST_ANSWER_BYTES = 16 * 2**20  # of the API; 500 photos are about 1 MB
 
-_FORMULA_STARTS = ("=", "+", "-", "@")
 _LONGEST_CELL = 10_000  # characters; Python's CSV reader takes 131,072
 
 _SUFFIXES: dict[Kind, str] = {
@@ -135,6 +136,7 @@ def collect_flickr(
     settings: Settings | None = None,
     on_wait: Callable[[str], object] = lambda line: None,
     sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Collected]:
     """Fetches photos that Flickr finds for a query, until `out` holds `count` of them or the search has no more.
 
@@ -153,6 +155,7 @@ def collect_flickr(
         settings: the limits; `Settings()` when left out.
         on_wait: is told in a line why and how long a request that failed waits for its next try.
         sleep: waits so many seconds.
+        clock: tells seconds, which the least time between requests is counted by.
 
     Raises:
         ConfigError: the key is missing, or a licence has no such name.
@@ -176,7 +179,9 @@ def collect_flickr(
         return
     known = {row["photo_id"] for row in rows}
     found_any = bool(earlier)
-    with _Flickr(_unicode(api_key.strip()), endpoint=endpoint, pause_s=pause_s, on_wait=on_wait, sleep=sleep) as flickr:
+    with _Flickr(
+        _unicode(api_key.strip()), endpoint=endpoint, pause_s=pause_s, on_wait=on_wait, sleep=sleep, clock=clock
+    ) as flickr:
         allowed = {number: licence for number, licence in flickr.licences().items() if licence.name in chosen}
         if not allowed:
             raise DatasetError(f"Flickr lists none of these licences: {', '.join(sorted(chosen))}")
@@ -220,9 +225,8 @@ def parse_licences(text: str) -> frozenset[str]:
             chosen.add(name)
         else:
             known = (*LICENCE_GROUPS, *LICENCE_NAMES)
-            near = get_close_matches(name, known, 3)
-            advice = f"did you mean {' or '.join(near)}?" if near else f"give some of {', '.join(known)}"
-            raise ConfigError(f"{printable(word)!r} is no licence of Flickr's; {advice}")
+            advice = nearest(name, known, most=3) or f"; give some of {', '.join(known)}"
+            raise ConfigError(f"{printable(word)!r} is no licence of Flickr's{advice}")
     return frozenset(chosen)
 
 
@@ -277,6 +281,7 @@ class _Flickr:
         pause_s: float,
         on_wait: Callable[[str], object],
         sleep: Callable[[float], object],
+        clock: Callable[[], float],
     ) -> None:
         self._api_key = api_key
         address = _address(endpoint)
@@ -286,7 +291,8 @@ class _Flickr:
         self._pause_s = pause_s
         self._on_wait = on_wait
         self._sleep = sleep
-        self._next_at = 0.0  # of the monotonic clock
+        self._clock = clock
+        self._next_at = -math.inf  # of the clock
         agent = f"dentify/{__version__} (collects photos for data sets)"
         self._client = httpx2.Client(timeout=_TIMEOUT_S, headers={"User-Agent": agent})
 
@@ -427,9 +433,9 @@ class _Flickr:
         """
         waits_s = iter(_WAITS_S)
         while True:
-            if (left_s := self._next_at - time.monotonic()) > 0:
+            if (left_s := self._next_at - self._clock()) > 0:
                 self._sleep(left_s)
-            self._next_at = time.monotonic() + self._pause_s
+            self._next_at = self._clock() + self._pause_s
             try:
                 return ask()
             except _BusyError as busy:
@@ -502,8 +508,7 @@ def _cell(text: str) -> str:
     >>> _cell("Dent\n in  door"), _cell("=HYPERLINK(1)")
     ('Dent in door', "'=HYPERLINK(1)")
     """
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()[:_LONGEST_CELL]
-    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+    return safe_cell(re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()[:_LONGEST_CELL])
 
 
 def _read_list(out: Path) -> tuple[list[str], list[Row]]:

@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
@@ -21,6 +20,7 @@ from dentify.imaging.formats import is_picture_name
 from dentify.in_order import map_in_order
 from dentify.names import clean_name
 from dentify.settings import Settings
+from dentify.strict import Strict
 
 NO_SPLIT = "all"
 """What photos without a split are counted under."""
@@ -28,11 +28,7 @@ EXAMPLES = 6
 """Photos a type that an inspection keeps for the page."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Spread(_Strict):
+class Spread(Strict):
     """Smallest, middle and largest of many values."""
 
     min: float
@@ -40,7 +36,7 @@ class Spread(_Strict):
     max: float
 
 
-class SplitFigures(_Strict):
+class SplitFigures(Strict):
     """Photos of a split, how many of them hold annotations or a label of the whole photo, and how many annotations."""
 
     photos: int
@@ -48,7 +44,7 @@ class SplitFigures(_Strict):
     annotations: int
 
 
-class TypeFigures(_Strict):
+class TypeFigures(Strict):
     """One word of the source.
 
     Attributes:
@@ -71,7 +67,7 @@ class TypeFigures(_Strict):
     splits: dict[str, int]
 
 
-class PhotoFigures(_Strict):
+class PhotoFigures(Strict):
     """Sizes of the photos whose size is known, in pixels, and their shapes."""
 
     width: Spread
@@ -81,14 +77,14 @@ class PhotoFigures(_Strict):
     square: int
 
 
-class Problem(_Strict):
+class Problem(Strict):
     """One thing that does not hold: sorted by `kind`, told in a line."""
 
     kind: str
     message: str
 
 
-class SamePhotos(_Strict):
+class SamePhotos(Strict):
     """Two photos that are one: the same file, or near-duplicates."""
 
     first: str
@@ -102,7 +98,7 @@ class SamePhotos(_Strict):
         return self.splits[0] != self.splits[1]
 
 
-class Inspection(_Strict):
+class Inspection(Strict):
     """What `dentify dataset inspect` tells; JSON by `model_dump_json`."""
 
     path: str

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from dentify.arrays import DoubleArray, Photo
 from dentify.datasets.dataset import decode_picture
+from dentify.datasets.label_set import OnInvalid
 from dentify.datasets.sample import Sample
-from dentify.datasets.source import OnInvalid
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
+from dentify.strict import Strict
 
 _LEVELS = np.arange(256) / 255
 
 
-class ChannelFigures(BaseModel):
+class ChannelFigures(Strict):
     """Red, green and blue, 0 to 1.
 
     Attributes:
@@ -28,8 +28,6 @@ class ChannelFigures(BaseModel):
         photos: how many.
         mean, std: over the pixels of all photos, where each photo weighs the same, whatever its size.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     split: str
     photos: int

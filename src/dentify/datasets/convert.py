@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from dentify.datasets.formats import FORMATS
+from dentify.datasets.label_set import OnInvalid
 from dentify.datasets.output import Output, PicturesAs
 from dentify.datasets.sample import Sample
-from dentify.datasets.source import OnInvalid
 from dentify.errors import DatasetError, OutputError
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
-from dentify.datasets.labels import PHOTO_WORDS, LabelMap, check_words, names_of, photo_word, severity_word
+from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
+from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
 from dentify.datasets.pictures import is_file, walk
-from dentify.datasets.sample import Annotation, Sample, canonical_name
-from dentify.datasets.source import OnInvalid, OnNote, Source
+from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
 from dentify.imaging.formats import is_picture_name
@@ -45,7 +45,7 @@ class Dataset:
         self,
         path: Path,
         format_name: str,
-        sources: tuple[Source, ...],
+        label_sets: tuple[LabelSet, ...],
         *,
         labels: LabelMap,
         check_pictures: bool,
@@ -56,7 +56,7 @@ class Dataset:
         self.path = path
         self.format = format_name
         self.notes = notes
-        self.sources = sources
+        self.sources = label_sets
         self._labels = labels
         self._check_pictures = check_pictures
         self._on_invalid = on_invalid
@@ -119,14 +119,14 @@ class Dataset:
 
     def _raw(self) -> Iterator[Sample]:
         read = FORMATS[self.format].read
-        sources, self.sources = self.sources, tuple(replace(source, document=None) for source in self.sources)
-        for source in sources:
+        label_sets, self.sources = self.sources, tuple(replace(label_set, document=None) for label_set in self.sources)
+        for label_set in label_sets:
             try:
-                if source.document is None and source.path.suffix.lower() == ".json" and not source.files:
-                    source = replace(source, document=read_json(source.path, self._settings))
-                yield from read(source)
-            except DatasetError as error:  # the rest of this source cannot be read; the others may
-                source.refuse(error)
+                if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
+                    label_set = replace(label_set, document=read_json(label_set.path, self._settings))
+                yield from read(label_set)
+            except DatasetError as error:  # the rest of this label set cannot be read; the others may
+                label_set.refuse(error)
 
 
 def open_dataset(
@@ -176,9 +176,9 @@ def open_dataset(
 
     name, found = _recognise(path, input_format, settings, note, refuse)
     labels = labels or LabelMap()
-    sources = tuple(
+    label_sets = tuple(
         replace(
-            source,
+            label_set,
             images=Path(images) if images is not None else None,
             split=split,
             attribute=labels.attribute,
@@ -186,10 +186,17 @@ def open_dataset(
             on_note=note,
             settings=settings,
         )
-        for source in found
+        for label_set in found
     )
     return Dataset(
-        path, name, sources, labels=labels, check_pictures=check_pictures, on_invalid=on_invalid, notes=notes, settings=settings
+        path,
+        name,
+        label_sets,
+        labels=labels,
+        check_pictures=check_pictures,
+        on_invalid=on_invalid,
+        notes=notes,
+        settings=settings,
     )
 
 
@@ -308,23 +315,23 @@ def _renamed(annotation: Annotation, name: str) -> Annotation:
     return replace(annotation, name=name, original=annotation.original or annotation.name)
 
 
-def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote, refuse: OnInvalid) -> tuple[str, list[Source]]:
+def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote, refuse: OnInvalid) -> tuple[str, list[LabelSet]]:
     """The format of a file or folder, and what there is to read."""
     if path.is_file():
-        name, source = _recognise_file(path, wanted, settings)
-        return name, [source]
+        name, label_set = _recognise_file(path, wanted, settings)
+        return name, [label_set]
     if not path.is_dir():
         raise DatasetError(f"{path}: no such file or folder")
     files = list(walk(path))
-    found: dict[str, list[Source]] = {}
+    found: dict[str, list[LabelSet]] = {}
     faults: list[DatasetError] = []
 
     def keep(fault: DatasetError) -> None:
         faults.append(fault)
         refuse(fault)
 
-    for name, source in _in_folder(path, files, wanted, settings, keep):
-        found.setdefault(name, []).append(source)
+    for name, label_set in _in_folder(path, files, wanted, settings, keep):
+        found.setdefault(name, []).append(label_set)
     if not found and faults:
         raise faults[0]
     if not found:
@@ -332,18 +339,18 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
     name = min(found, key=list(FORMATS).index)
     for other in found:
         if other != name:
-            places = ", ".join(str(source.path) for source in found[other][:3])
+            places = ", ".join(str(label_set.path) for label_set in found[other][:3])
             note(f"also found: {FORMATS[other].title} ({places}); --input-format {other} reads it")
     return name, found[name]
 
 
-def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple[str, Source]:
-    source = Source(path, path.parent)
+def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple[str, LabelSet]:
+    label_set = LabelSet(path, path.parent)
     suffix = path.suffix.lower()
     if suffix == ".json":
         document = read_json(path, settings)
         name = wanted or _format_of_json(document)
-        source = replace(source, document=document)  # for the first reading, which then need not parse it again
+        label_set = replace(label_set, document=document)  # for the first reading, which then need not parse it again
         if name is None:
             raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
     else:
@@ -351,7 +358,7 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         if name is None:
             advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
             raise DatasetError(f"{path}: no annotation format that is known; {advice}")
-    return name, replace(source, files=(path,)) if FORMATS[name].one_a_picture else source
+    return name, replace(label_set, files=(path,)) if FORMATS[name].one_a_picture else label_set
 
 
 def _format_of_json(document: object) -> str | None:
@@ -375,7 +382,7 @@ def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
 
 def _in_folder(
     root: Path, files: list[Path], wanted: str | None, settings: Settings, refuse: OnInvalid
-) -> Iterator[tuple[str, Source]]:
+) -> Iterator[tuple[str, LabelSet]]:
     """Everything below a folder that holds labels, by format."""
     one_a_picture: dict[str, list[Path]] = {}
     unread: list[tuple[Path, DatasetError]] = []
@@ -402,7 +409,7 @@ def _in_folder(
             one_a_picture.setdefault(name, []).append(path)
         else:
             by_file.add(name)
-            yield name, Source(path, root, document=document if single_json else None)
+            yield name, LabelSet(path, root, document=document if single_json else None)
     for path, fault in reversed(unread):
         alike = next((paths for paths in one_a_picture.values() if paths[0].suffix.lower() == path.suffix.lower()), None)
         if alike is None:
@@ -410,11 +417,11 @@ def _in_folder(
         else:  # told when its turn comes
             alike.insert(0, path)
     for name, paths in one_a_picture.items():
-        yield name, Source(root, root, files=tuple(paths))
+        yield name, LabelSet(root, root, files=tuple(paths))
     for name, one in FORMATS.items():
         if one.in_folder is not None and wanted in (None, name) and name not in by_file:
-            for source in one.in_folder(root, files):
-                yield name, source
+            for label_set in one.in_folder(root, files):
+                yield name, label_set
 
 
 def _nothing_found(files: list[Path], wanted: str | None) -> str:

@@ -11,22 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from dentify.datasets.documents import read_yaml
-from dentify.datasets.sample import canonical_name
+from dentify.datasets.sample import PHOTO_WORDS, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.settings import Settings
+from dentify.strict import nearest
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
-
-PHOTO_WORDS: dict[str, tuple[bool, bool | None]] = {
-    "damaged": (True, True),
-    "undamaged": (True, False),
-    "no_vehicle": (False, None),
-}
-"""What Dentify's words for a whole photo say: is there a vehicle, is it damaged."""
 
 _PHOTO_SYNONYMS: dict[str, tuple[str, ...]] = {
     "damaged": ("damage", "defect", "defected", "dameged"),
@@ -89,8 +82,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
     document = read_yaml(path, settings or Settings())
     for key in document:
         if key not in _KEYS:
-            near = get_close_matches(str(key), _KEYS, 1)
-            advice = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(_KEYS)}"
+            advice = nearest(str(key), _KEYS) or f"; known are {', '.join(_KEYS)}"
             raise DatasetError(f"{path}: no such key: {printable(repr(key))}{advice}")
     labels = document.get("labels") or {}
     if not isinstance(labels, dict):
@@ -169,8 +161,7 @@ def _known(word: str) -> str | None:
 
 
 def _nearest(word: str) -> str:
-    near = get_close_matches(word.casefold(), (*DAMAGE_NAMES, *PART_NAMES, *PHOTO_WORDS), 2, 0.5)
-    return f", nearest {' or '.join(near)}" if near else ""
+    return nearest(word.casefold(), (*DAMAGE_NAMES, *PART_NAMES, *PHOTO_WORDS), most=2)
 
 
 def _target(name: object, where: str, own: Collection[str]) -> str | None:
@@ -182,7 +173,7 @@ def _target(name: object, where: str, own: Collection[str]) -> str | None:
     if known is None:
         near = _nearest(name) if isinstance(name, str) else ""
         raise DatasetError(
-            f"{where}: {_told(name)} is no name of the taxonomy{near}; its damage types are {', '.join(DAMAGE_NAMES)}"
+            f"{where}: {_told(name)} is no name of the taxonomy, whose damage types are {', '.join(DAMAGE_NAMES)}{near}"
         )
     return known
 

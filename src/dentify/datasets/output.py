@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from dentify.datasets.label_set import split_in
 from dentify.datasets.pictures import picture_parts
 from dentify.datasets.sample import Annotation, Sample
-from dentify.datasets.source import split_in
 from dentify.errors import DatasetError, ImageError, OutputError
 from dentify.imaging.decode import read_photo_size
 from dentify.imaging.formats import START_BYTES, is_picture_name, picture_kind

@@ -24,6 +24,12 @@ PART_PREFIX = "part:"
 """Before the name of a part that the taxonomy does not know, by readers that can tell it from a damage."""
 UNNAMED = "unnamed"
 """What is called an annotation to which nobody gave a type: files that label one thing alone often name none."""
+PHOTO_WORDS: dict[str, tuple[bool, bool | None]] = {
+    "damaged": (True, True),
+    "undamaged": (True, False),
+    "no_vehicle": (False, None),
+}
+"""What Dentify's words for a whole photo say: is there a vehicle, is it damaged."""
 
 _PARTS = frozenset(PART_NAMES)
 
@@ -201,6 +207,19 @@ class Sample:
             return read_photo_file(self.image, where=str(self.image), settings=settings or Settings())
         except ImageError as error:
             raise DatasetError(str(error), kind="broken picture") from error
+
+
+def photo_kind(sample: Sample) -> str | None:
+    """What is known of a photo as a whole: one of `PHOTO_WORDS`, `vehicle` where nobody said whether it is damaged, or nothing.
+
+    >>> photo_kind(Sample(b"", "a.jpg", vehicle=True, damage=False)), photo_kind(Sample(b"", "b.jpg", vehicle=False))
+    ('undamaged', 'no_vehicle')
+    """
+    if sample.vehicle is False:
+        return "no_vehicle"
+    if sample.damage is not None:
+        return "damaged" if sample.damage else "undamaged"
+    return "vehicle" if sample.vehicle else None
 
 
 def worst_severity(sample: Sample) -> str | None:

@@ -18,14 +18,14 @@ import dentify
 from dentify.arrays import DoubleArray, IntArray
 from dentify.assessment import Assessment
 from dentify.datasets.crops import crops_of
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import Sample, photo_kind, worst_severity
 from dentify.errors import DatasetError
 from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import interval, photo_weights
 from dentify.evaluation.calibration import auroc, error_by_chance, expected_calibration_error, reliability
 from dentify.evaluation.counting import annotated_counts, component_counts, count_error, found_counts
-from dentify.evaluation.gates import GateRow, gate_row, gates_result, photo_kind
+from dentify.evaluation.gates import GateRow, gate_row, gates_result
 from dentify.evaluation.outlines import Things, annotated_things, check_size, found_things
 from dentify.evaluation.pixels import iou_from_counts, precision_from_counts, recall_from_counts
 from dentify.evaluation.results import (
@@ -46,7 +46,7 @@ from dentify.evaluation.results import (
     SeverityResult,
     ToldFigures,
 )
-from dentify.evaluation.severity import Judged, confusion, judged_findings, macro_recall, worst_severity
+from dentify.evaluation.severity import Judged, confusion, judged_findings, macro_recall
 from dentify.evaluation.tally import NameCounts, Tally, tally_photo
 from dentify.in_order import map_in_order
 from dentify.runtime.look import Look

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from dentify.assessment import Assessment, Presence
-from dentify.datasets.sample import Sample
 from dentify.evaluation.bootstrap import wilson
 from dentify.evaluation.calibration import auroc
 from dentify.evaluation.results import GateResult, GatesResult, Share
@@ -28,19 +27,6 @@ class GateRow:
     vehicle_present: bool | None
     damage_present: bool | None
     findings: int
-
-
-def photo_kind(sample: Sample) -> str | None:
-    """What is known of a photo as a whole; `None` where nothing is.
-
-    >>> photo_kind(Sample(b"", "a.jpg", vehicle=True, damage=False)), photo_kind(Sample(b"", "b.jpg", vehicle=False))
-    ('undamaged', 'no_vehicle')
-    """
-    if sample.vehicle is False:
-        return "no_vehicle"
-    if sample.damage is not None:
-        return "damaged" if sample.damage else "undamaged"
-    return "vehicle" if sample.vehicle else None
 
 
 def gate_row(assessment: Assessment, kind: str, source: str | None) -> GateRow:

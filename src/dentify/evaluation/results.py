@@ -8,27 +8,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from dentify.assessment import BundleIdentity
+from dentify.strict import Strict
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
 
 Interval = tuple[float, float] | None
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Pass(_Result):
+class Pass(Strict):
     """How photos were assessed for some figures. `score_threshold: null` means the bundle's own thresholds."""
 
     score_threshold: float | None
     gates: bool
 
 
-class EvaluationSettings(_Result):
+class EvaluationSettings(Strict):
     """What the figures depend on beside bundle and photos.
 
     `told` is what a user gets; AP wants findings down to low confidence and no gate in the way, so it is taken from `scored`.
@@ -43,7 +38,7 @@ class EvaluationSettings(_Result):
     resamples: int
 
 
-class Photos(_Result):
+class Photos(Strict):
     """Photos assessed, by what is known of them. `annotated` ones have outlines or boxes of damage, `parts` ones of parts."""
 
     annotated: int
@@ -55,7 +50,7 @@ class Photos(_Result):
     undamaged_crops: int
 
 
-class Share(_Result):
+class Share(Strict):
     """`count` of `of`, with Wilson's 95 % interval."""
 
     count: int
@@ -64,7 +59,7 @@ class Share(_Result):
     interval: Interval
 
 
-class Mean(_Result):
+class Mean(Strict):
     """A figure over photos with its bootstrap 95 % interval; `over` names what it is the mean of."""
 
     value: float | None
@@ -72,7 +67,7 @@ class Mean(_Result):
     over: tuple[str, ...]
 
 
-class AveragePrecisions(_Result):
+class AveragePrecisions(Strict):
     """COCO's AP at 100 detections. Sizes are CarDD's: 128² and 256² pixels."""
 
     AP: float | None
@@ -83,7 +78,7 @@ class AveragePrecisions(_Result):
     AP_large: float | None
 
 
-class PixelFigures(_Result):
+class PixelFigures(Strict):
     """Pixels pooled over the photos that label the type."""
 
     iou: float | None
@@ -92,7 +87,7 @@ class PixelFigures(_Result):
     photos: int
 
 
-class ToldFigures(_Result):
+class ToldFigures(Strict):
     """Findings as a user gets them: right when the type is and the mask's IoU with a free annotation is at least 0.5."""
 
     right: int
@@ -103,7 +98,7 @@ class ToldFigures(_Result):
     f1: float | None
 
 
-class NameResult(_Result):
+class NameResult(Strict):
     """All figures of one damage type or part."""
 
     taught: bool
@@ -117,7 +112,7 @@ class NameResult(_Result):
     """Precision at IoU 0.5 (of masks, or of boxes where there are none) at the recalls 0, 0.01, …, 1."""
 
 
-class AnyDamage(_Result):
+class AnyDamage(Strict):
     """Damage of whatever type against the rest, pixels pooled over photos."""
 
     iou: Mean
@@ -126,7 +121,7 @@ class AnyDamage(_Result):
     photos: int
 
 
-class Found(_Result):
+class Found(Strict):
     """Damages, or parts: figures of each name, and their means.
 
     Keys of `means` are `mask_AP`, `mask_AP50`, `mask_AP75`, `box_AP`, `box_AP50`, `box_AP75`, `pixel_iou`; of each of them
@@ -138,7 +133,7 @@ class Found(_Result):
     any_damage: AnyDamage | None = None
 
 
-class SeverityFigures(_Result):
+class SeverityFigures(Strict):
     """Rows of `confusion` are the annotated levels, columns the told ones, the last for none told."""
 
     levels: tuple[str, ...]
@@ -148,7 +143,7 @@ class SeverityFigures(_Result):
     of: int
 
 
-class SeverityResult(_Result):
+class SeverityResult(Strict):
     """Severity of photos (the worst annotated against what is told; none told is a miss) and of findings on annotations.
 
     `findings` counts annotations that a finding of any type lies on with IoU of 0.5 or more; `of` counts all. `chance` is what a
@@ -160,7 +155,7 @@ class SeverityResult(_Result):
     chance: float
 
 
-class GateResult(_Result):
+class GateResult(Strict):
     """One kind of photos before the gates. A share is `null` where the gate did not run."""
 
     photos: int
@@ -170,7 +165,7 @@ class GateResult(_Result):
     findings_per_photo: float | None
 
 
-class GatesResult(_Result):
+class GatesResult(Strict):
     """Gates by kind of photo and by source; AUROC of their confidences over the photos that each gate judged."""
 
     kinds: dict[str, GateResult]
@@ -179,7 +174,7 @@ class GatesResult(_Result):
     damage_auroc: float | None
 
 
-class CountingResult(_Result):
+class CountingResult(Strict):
     """Mean absolute error of the number of findings a photo, over the types that its source labels."""
 
     findings: Mean
@@ -187,7 +182,7 @@ class CountingResult(_Result):
     photos: int
 
 
-class ReliabilityBin(_Result):
+class ReliabilityBin(Strict):
     """Findings of like confidence."""
 
     confidence: float
@@ -195,7 +190,7 @@ class ReliabilityBin(_Result):
     count: int
 
 
-class CalibrationResult(_Result):
+class CalibrationResult(Strict):
     """Expected calibration error over bins of equal number, and AUROC: how well confidence tells right from wrong.
 
     `ece_by_chance` is what perfectly calibrated confidences would show on as many findings.
@@ -209,7 +204,7 @@ class CalibrationResult(_Result):
     bins: tuple[ReliabilityBin, ...]
 
 
-class Evaluation(_Result):
+class Evaluation(Strict):
     """What a bundle reaches on labelled photos."""
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from dentify.arrays import IntArray
-from dentify.datasets.sample import Sample
 from dentify.evaluation.average_precision import pairwise_iou
 from dentify.evaluation.outlines import Things
 from dentify.taxonomy import SEVERITY_LEVELS
@@ -19,12 +18,6 @@ from dentify.taxonomy import SEVERITY_LEVELS
 IOU_THRESHOLD = 0.5
 Judged = tuple[str, str | None]
 """The level annotated and the level told; `None` where none was told."""
-
-
-def worst_severity(sample: Sample) -> str | None:
-    """The worst level annotated on a photo; `None` where none is."""
-    levels = [annotation.severity for annotation in sample.damages if annotation.severity is not None]
-    return max(levels, key=SEVERITY_LEVELS.index) if levels else None
 
 
 def judged_findings(found: Things, annotated: Things) -> list[Judged]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dentify.errors import OutputError
 from dentify.evaluation.results import Evaluation
+from dentify.spreadsheets import safe_cell
 from dentify.writing import write_whole
 
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
@@ -52,7 +53,16 @@ def names_csv(evaluation: Evaluation) -> str:
         for name, one in found.names.items() if found is not None else ():
             mask = one.mask.model_dump().values() if one.mask is not None else [None] * 6
             pixels = (one.pixels.iou, one.pixels.precision, one.pixels.recall)
-            row = [kind, name, str(one.taught).lower(), one.photos, one.instances, *mask, *one.box.model_dump().values(), *pixels]
+            row = [
+                kind,
+                safe_cell(name),
+                str(one.taught).lower(),
+                one.photos,
+                one.instances,
+                *mask,
+                *one.box.model_dump().values(),
+                *pixels,
+            ]
             writer.writerow(["" if cell is None else cell for cell in [*row, one.told.right, one.told.wrong, one.told.missed]])
     return text.getvalue()
 

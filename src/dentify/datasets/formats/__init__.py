@@ -1,6 +1,6 @@
 """Annotation formats, one file each, and the table of them.
 
-A reader is given a `Source` and yields `Sample`s in the source's own words, pictures unopened or by their header alone; a
+A reader is given a `LabelSet` and yields `Sample`s in the source's own words, pictures unopened or by their header alone; a
 writer is given samples and a folder. Recognising, label maps and the check of pictures are `datasets/dataset.py`'s.
 """
 
@@ -27,9 +27,9 @@ from dentify.datasets.formats import (
     voc,
     yolo,
 )
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.output import Output
 from dentify.datasets.sample import Sample
-from dentify.datasets.source import Source
 from dentify.settings import Settings
 
 
@@ -50,13 +50,13 @@ class Format:
     """
 
     title: str
-    read: Callable[[Source], Iterator[Sample]]
+    read: Callable[[LabelSet], Iterator[Sample]]
     is_json: Callable[[Any], bool] | None = None
     is_csv: Callable[[Sequence[str]], bool] | None = None
     is_yaml: Callable[[Path, Settings], bool] | None = None
     xml_roots: tuple[str, ...] = ()
     one_a_picture: bool = False
-    in_folder: Callable[[Path, Sequence[Path]], list[Source]] | None = None
+    in_folder: Callable[[Path, Sequence[Path]], list[LabelSet]] | None = None
     write: Callable[[Iterable[Sample], Output], None] | None = None
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import check_box, check_polygon, is_number, is_side
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import PART_PREFIX, Annotation, Sample, canonical_name
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, polygons_to_box
 
@@ -27,16 +27,16 @@ def is_aihub(document: object) -> bool:
     return isinstance(document.get("annotations"), list)
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their regions, one by one, by the names of the JSON files."""
     # what is not on a photo, but is named by a file, is absent there and not unknown
-    labelled = frozenset(word for _, document in source.silent().documents(is_aihub, _EXPECTED) for word in _words(document))
-    pictures = Pictures([source.images or source.root], source.images or source.root)
-    for path, document in source.documents(is_aihub, _EXPECTED):
+    labelled = frozenset(word for _, document in label_set.silent().documents(is_aihub, _EXPECTED) for word in _words(document))
+    pictures = Pictures([label_set.images or label_set.root], label_set.images or label_set.root)
+    for path, document in label_set.documents(is_aihub, _EXPECTED):
         try:
-            yield _sample(path, document, labelled, pictures, source)
+            yield _sample(path, document, labelled, pictures, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
 
 
 def _words(document: Mapping[str, Any]) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _word(row: Mapping[str, Any]) -> str:
     return part if not part or canonical_name(part) else f"{PART_PREFIX}{part}"
 
 
-def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, label_set: LabelSet) -> Sample:
     image = document["images"]
     name = image.get("file_name")
     if not isinstance(name, str) or not picture_parts(name):
@@ -67,14 +67,14 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
                 raise DatasetError(f"{where}: needs a damage or a part, got {row!r:.60}")
             annotations.append(_annotation(row, (height, width), where))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
     return Sample(
         image=pictures.find(name),
         name=picture_parts(name)[-1],
         size_hw=(height, width),
         annotations=tuple(annotations),
         labelled=labelled,
-        split=source.split_of(path),
+        split=label_set.split_of(path),
         where=str(path),
     )
 

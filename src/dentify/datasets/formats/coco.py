@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from dentify.assessment import Box, Mask
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_polygon, check_runs, is_int, is_number, is_side
 from dentify.datasets.output import JsonList, Output
 from dentify.datasets.pictures import Pictures, is_inside, picture_parts
 from dentify.datasets.sample import Annotation, Sample, canonical_name, kind_of
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.masks import rle_area, rle_to_box
 from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box
@@ -36,14 +36,14 @@ def is_coco(document: object) -> bool:
     )
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, one by one, in the order of the file."""
-    path = source.path
-    document = _checked(source.document, path)
+    path = label_set.path
+    document = _checked(label_set.document, path)
     categories = _categories(document["categories"], path)
-    rows = _rows_by_image(document, source)
-    split = source.split_of(path)
-    pictures = source.pictures()
+    rows = _rows_by_image(document, label_set)
+    split = label_set.split_of(path)
+    pictures = label_set.pictures()
     used = {row["category_id"] for row in document["annotations"] if is_int(row.get("category_id"))}
     above = {_text(row.get("supercategory")) for row in document["categories"]}
     # Roboflow's category 0 is the project's name: above all others, and never used
@@ -53,13 +53,13 @@ def read(source: Source) -> Iterator[Sample]:
         where = f"{path}: images[{index}] (id {image['id']!r:.40})"
         try:
             name, picture = _picture(image, pictures, where)
-            size_hw = _size_hw(image, where) or source.size_of(picture)
+            size_hw = _size_hw(image, where) or label_set.size_of(picture)
             if size_hw is None:
                 raise DatasetError(f"{where}: needs width and height; neither the file nor a picture tells them")
             labelled = _labelled(image, categories, every, where)
             vehicle, damage = (_flag(image, key, where) for key in ("vehicle", "damage"))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         annotations: list[Annotation] = []
         for position, row in rows[image["id"]]:
@@ -68,7 +68,7 @@ def read(source: Source) -> Iterator[Sample]:
             try:
                 annotations.append(_annotation(row, size_hw, categories, labelled, place))
             except DatasetError as error:
-                source.refuse(error)
+                label_set.refuse(error)
         yield Sample(
             image=picture,
             name=name,
@@ -84,7 +84,7 @@ def read(source: Source) -> Iterator[Sample]:
             where=where,
         )
     if crowds:  # Datumaro marks every mask so
-        source.on_note(f"{path}: {crowds} annotations are iscrowd, which evaluation passes over")
+        label_set.on_note(f"{path}: {crowds} annotations are iscrowd, which evaluation passes over")
 
 
 def _checked(document: Any, path: Path) -> dict[str, list[Any]]:
@@ -114,23 +114,23 @@ def _categories(rows: list[Raw], path: Path) -> dict[int, str]:
     return categories
 
 
-def _rows_by_image(document: Mapping[str, list[Raw]], source: Source) -> dict[object, list[tuple[int, Raw]]]:
+def _rows_by_image(document: Mapping[str, list[Raw]], label_set: LabelSet) -> dict[object, list[tuple[int, Raw]]]:
     """Annotations by image id, each with its position in the file."""
     rows: dict[object, list[tuple[int, Raw]]] = {}
     for index, image in enumerate(document["images"]):
         image_id = image.get("id")
         if not (is_int(image_id) or isinstance(image_id, str)):
-            raise DatasetError(f"{source.path}: images[{index}]: needs an id, got {image_id!r:.40}")
+            raise DatasetError(f"{label_set.path}: images[{index}]: needs an id, got {image_id!r:.40}")
         if image_id in rows:
-            raise DatasetError(f"{source.path}: images[{index}]: id {image_id!r} was given before")
+            raise DatasetError(f"{label_set.path}: images[{index}]: id {image_id!r} was given before")
         rows[image_id] = []
     for index, row in enumerate(document["annotations"]):
         image_id = row.get("image_id")
         if (is_int(image_id) or isinstance(image_id, str)) and image_id in rows:
             rows[image_id].append((index, row))
         else:
-            where = f"{source.path}: annotations[{index}] (id {row.get('id')!r:.40})"
-            source.refuse(DatasetError(f"{where}: image_id {image_id!r:.40} is no image of this file"))
+            where = f"{label_set.path}: annotations[{index}] (id {row.get('id')!r:.40})"
+            label_set.refuse(DatasetError(f"{where}: image_id {image_id!r:.40} is no image of this file"))
     return rows
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import check_box, to_float
 from dentify.datasets.pictures import Pictures
 from dentify.datasets.sample import Annotation, Sample
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 
 _SPELLINGS = (("image", "annotations"), ("imagefilename", "annotation"))
@@ -25,20 +25,20 @@ def is_createml(document: object) -> bool:
     )
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their boxes, one by one, in the order of the file."""
-    rows = source.document
+    rows = label_set.document
     if not isinstance(rows, list):
-        raise DatasetError(f"{source.path}: not Create ML: expected a list with an entry for each picture")
+        raise DatasetError(f"{label_set.path}: not Create ML: expected a list with an entry for each picture")
     boxes = [box for row in rows if isinstance(row, dict) for box in _given(row)[1] if isinstance(box, dict)]
     labelled = frozenset(box["label"] for box in boxes if isinstance(box.get("label"), str))
-    split = source.split_of(source.path)
-    pictures = source.pictures()
+    split = label_set.split_of(label_set.path)
+    pictures = label_set.pictures()
     for index, row in enumerate(rows):
         try:
-            yield _sample(row, f"{source.path}: [{index}]", labelled, split, pictures, source)
+            yield _sample(row, f"{label_set.path}: [{index}]", labelled, split, pictures, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
 
 
 def _given(row: Mapping[str, Any]) -> tuple[object, list[Any]]:
@@ -49,19 +49,21 @@ def _given(row: Mapping[str, Any]) -> tuple[object, list[Any]]:
     return None, []
 
 
-def _sample(row: object, where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, source: Source) -> Sample:
+def _sample(
+    row: object, where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, label_set: LabelSet
+) -> Sample:
     name, boxes = _given(row) if isinstance(row, dict) else (None, [])
     if not isinstance(name, str) or not name:
         raise DatasetError(f"{where}: needs an image and annotations, got {row!r:.60}")
     where = f"{where} ({printable(name)})"
     picture = pictures.find(name)
-    size_hw = source.size_of(picture)
+    size_hw = label_set.size_of(picture)
     annotations: list[Annotation] = []
     for index, box in enumerate(boxes):
         try:
             annotations.append(_annotation(box, size_hw, f"{where}: annotations[{index}]"))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
     return Sample(picture, name, size_hw, tuple(annotations), labelled, split=split, where=where)
 
 

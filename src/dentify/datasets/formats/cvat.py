@@ -15,12 +15,12 @@ import numpy as np
 
 from dentify.assessment import Mask
 from dentify.datasets.documents import iterate_xml
+from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_side, to_float
 from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
-from dentify.datasets.source import Source, split_in
 from dentify.errors import DatasetError, printable
 from dentify.imaging.masks import crop_to_rle, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 _LEFT_OUT = {"points": "points", "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their shapes, one by one, in the order of the file."""
-    pictures = source.pictures()
+    pictures = label_set.pictures()
     named: list[str] = []
     used: set[str] = set()
     root: Element | None = None
     track = False
-    if not _has_label_list(source):
-        used = _used_labels(source)
-    for event, element in iterate_xml(source.path, source.settings):
+    if not _has_label_list(label_set):
+        used = _used_labels(label_set)
+    for event, element in iterate_xml(label_set.path, label_set.settings):
         if root is None:
             root = element
         if event == "start":
@@ -51,19 +51,19 @@ def read(source: Source) -> Iterator[Sample]:
                 if element.findtext("type") != "tag":  # those are of whole photos alone
                     named.append((element.findtext("name") or "").strip())
             case "track":
-                source.on_note(f"{source.path}: tracks are left out: they belong to a video's frames")
+                label_set.on_note(f"{label_set.path}: tracks are left out: they belong to a video's frames")
                 track = False
                 element.clear()
             case "image" if not track:
                 try:
-                    yield _sample(element, frozenset(named or used), pictures, source)
+                    yield _sample(element, frozenset(named or used), pictures, label_set)
                 except DatasetError as error:
-                    source.refuse(error)
+                    label_set.refuse(error)
                 root.clear()  # what is read is not held
 
 
-def _has_label_list(source: Source) -> bool:
-    for event, element in iterate_xml(source.path, source.settings):
+def _has_label_list(label_set: LabelSet) -> bool:
+    for event, element in iterate_xml(label_set.path, label_set.settings):
         if event == "end" and element.tag == "label" and element.find("name") is not None:
             return True
         if event == "start" and element.tag == "image":
@@ -71,11 +71,11 @@ def _has_label_list(source: Source) -> bool:
     return False
 
 
-def _used_labels(source: Source) -> set[str]:
+def _used_labels(label_set: LabelSet) -> set[str]:
     """Every label that the file uses, where it does not list them."""
     used: set[str] = set()
     root: Element | None = None
-    for event, element in iterate_xml(source.path, source.settings):
+    for event, element in iterate_xml(label_set.path, label_set.settings):
         root = element if root is None else root
         if event == "end" and element.tag == "image":
             used.update(str(shape.get("label")) for shape in element if shape.get("label") and shape.tag != "tag")
@@ -83,8 +83,8 @@ def _used_labels(source: Source) -> set[str]:
     return used
 
 
-def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
-    where = f"{source.path}: image {image.get('id')!r:.20}"
+def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_set: LabelSet) -> Sample:
+    where = f"{label_set.path}: image {image.get('id')!r:.20}"
     name = image.get("name")
     if not name:
         raise DatasetError(f"{where}: needs a name")
@@ -96,7 +96,7 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source
     for number, shape in enumerate(image):
         place = f"{where}: {shape.tag} {number}"
         if shape.tag in _LEFT_OUT:
-            source.on_note(f"{source.path}: {_LEFT_OUT[shape.tag]} are left out: they have no outline")
+            label_set.on_note(f"{label_set.path}: {_LEFT_OUT[shape.tag]} are left out: they have no outline")
             continue
         try:
             label = shape.get("label")
@@ -106,11 +106,11 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source
                 tags.append(label)
                 continue
             if shape.tag == "polyline" and is_line(_points(shape.get("points") or "", place)):
-                source.on_note(f"{source.path}: lines are left out: they enclose nothing")
+                label_set.on_note(f"{label_set.path}: lines are left out: they enclose nothing")
                 continue
-            annotations.append(_annotation(shape, label, size_hw, place, source))
+            annotations.append(_annotation(shape, label, size_hw, place, label_set))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         group = shape.get("group_id")
         groups.append(group if group not in (None, "", "0") else None)
@@ -122,7 +122,7 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, source
         size_hw=size_hw,
         annotations=join_pieces(annotations, groups),
         labelled=labelled,
-        split=source.split or (split_in(subset) or subset if subset else None) or source.split_of(source.path),
+        split=label_set.split or (split_in(subset) or subset if subset else None) or label_set.split_of(label_set.path),
         labels=tuple(tags),
         where=where,
     )
@@ -136,7 +136,7 @@ def _size_hw(image: Element, where: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str, source: Source) -> Annotation:
+def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
     attributes = {one.get("name", ""): (one.text or "").strip() for one in shape.iter("attribute")}
 
     def number(key: str) -> float:
@@ -164,7 +164,7 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
             if len(polygon) < 3:
                 raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
         case "mask":
-            check_mask_size(size_hw, where, source.settings)
+            check_mask_size(size_hw, where, label_set.settings)
             rle = _mask(shape, size_hw, where)
             box = _box_of(rle, where)
         case _:
@@ -271,8 +271,8 @@ def _shapes(annotation: Annotation, number: int) -> Iterator[str]:
     facts["confidence"] = None if annotation.score is None else f"{annotation.score:.4f}"
     facts["check"] = "true" if annotation.check else None
     inside = "".join(f'<attribute name="{key}">{escape(xml_text(value))}</attribute>' for key, value in facts.items() if value)
-    source = "manual" if annotation.score is None else "auto"
-    common = f'label={_quoted(annotation.name)} source="{source}" occluded="0"'
+    label_set = "manual" if annotation.score is None else "auto"
+    common = f'label={_quoted(annotation.name)} source="{label_set}" occluded="0"'
     for polygon in annotation.polygons:
         points = ";".join(f"{x:.8g},{y:.8g}" for x, y in polygon)
         group = f' group_id="{number}"' if len(annotation.polygons) > 1 else ""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import (
     check_box,
@@ -25,7 +26,6 @@ from dentify.datasets.outlines import (
 )
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, join_pieces
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.masks import rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
@@ -41,31 +41,31 @@ def is_datumaro(document: object) -> bool:
     return isinstance(document, dict) and isinstance(document.get("items"), list) and isinstance(document.get("categories"), dict)
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their annotations, one by one, in the order of the file."""
-    if not is_datumaro(source.document):
-        raise DatasetError(f"{source.path}: not Datumaro: expected an object with categories and items")
-    names = _names(source.document["categories"], source)
-    split = source.split_of(source.path) or (source.path.stem if source.path.stem != "default" else None)
-    pictures = source.pictures()
-    for index, item in enumerate(source.document["items"]):
+    if not is_datumaro(label_set.document):
+        raise DatasetError(f"{label_set.path}: not Datumaro: expected an object with categories and items")
+    names = _names(label_set.document["categories"], label_set)
+    split = label_set.split_of(label_set.path) or (label_set.path.stem if label_set.path.stem != "default" else None)
+    pictures = label_set.pictures()
+    for index, item in enumerate(label_set.document["items"]):
         try:
-            yield _sample(item, f"{source.path}: items[{index}]", names, split, pictures, source)
+            yield _sample(item, f"{label_set.path}: items[{index}]", names, split, pictures, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
 
 
-def _names(categories: Raw, source: Source) -> list[str]:
+def _names(categories: Raw, label_set: LabelSet) -> list[str]:
     label = categories.get("label")
     rows = label.get("labels") if isinstance(label, dict) else None
     names = [row.get("name") if isinstance(row, dict) else None for row in rows] if isinstance(rows, list) else []
     for index, name in enumerate(names):
         if not isinstance(name, str) or not name:
-            raise DatasetError(f"{source.path}: categories.label.labels[{index}]: needs a name, got {name!r:.40}")
+            raise DatasetError(f"{label_set.path}: categories.label.labels[{index}]: needs a name, got {name!r:.40}")
     return [str(name) for name in names]
 
 
-def _sample(item: object, where: str, names: list[str], split: str | None, pictures: Pictures, source: Source) -> Sample:
+def _sample(item: object, where: str, names: list[str], split: str | None, pictures: Pictures, label_set: LabelSet) -> Sample:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
         raise DatasetError(f"{where}: needs an id and annotations, got {item!r:.60}")
     image = item["image"] if isinstance(item.get("image"), dict) else {}
@@ -73,7 +73,7 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
     name = given if isinstance(given, str) and given else item["id"]
     picture = next((path for suffix in _SUFFIXES if is_file(path := pictures.find(name + suffix))), pictures.find(name))
     where = f"{where} ({printable(name)})"
-    size_hw = _size_hw(image.get("size"), where) or source.size_of(picture)
+    size_hw = _size_hw(image.get("size"), where) or label_set.size_of(picture)
     annotations: list[Annotation] = []
     groups: list[object] = []
     labels: list[str] = []
@@ -86,11 +86,11 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
                 labels.append(label)
                 continue
             if kind in _LEFT_OUT or (kind == "polyline" and is_line(_points(row, place))):
-                source.on_note(f"{source.path}: annotations of type {kind} are left out")
+                label_set.on_note(f"{label_set.path}: annotations of type {kind} are left out")
                 continue
-            annotations.append(_annotation(row, kind, label, size_hw, place, source))
+            annotations.append(_annotation(row, kind, label, size_hw, place, label_set))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         groups.append(row.get("group") or None if is_int(row.get("group")) else None)
     return Sample(
@@ -132,7 +132,7 @@ def _kind_and_label(row: object, names: list[str], where: str) -> tuple[str, str
     return row["type"], names[number]
 
 
-def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None, where: str, source: Source) -> Annotation:
+def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Annotation:
     attributes = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
     said: dict[str, Any] = {"crowd": attributes.get("is_crowd") is True, "id": row["id"] if is_int(row.get("id")) else None}
     said["severity"] = severity_word(str(attributes.get("severity") or ""))
@@ -148,7 +148,7 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
             size = _size_hw(rle.get("size"), f"{where}: rle") if isinstance(rle, dict) else None
             if not isinstance(rle, dict) or size is None or size_hw not in (None, size):
                 raise DatasetError(f"{where}: needs an rle of its photo's size {size_hw}, got one of {size}")
-            check_mask_size(size, where, source.settings)
+            check_mask_size(size, where, label_set.settings)
             mask = check_runs(rle.get("counts"), size, where)
             box = rle_to_box(mask)
             assert box is not None

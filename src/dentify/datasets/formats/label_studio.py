@@ -19,13 +19,13 @@ import numpy as np
 
 from dentify.arrays import BoolArray
 from dentify.datasets.documents import read_csv
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
 from dentify.datasets.output import Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, ShapeError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.imaging.masks import rle_decode, rle_encode, rle_to_box
@@ -54,43 +54,43 @@ def is_label_studio_csv(columns: Sequence[str]) -> bool:
     return {"annotation_id", "annotator"} <= set(columns)
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
-    tasks = list(_csv_tasks(source)) if source.path.suffix.lower() in (".csv", ".tsv") else _json_tasks(source)
+    tasks = list(_csv_tasks(label_set)) if label_set.path.suffix.lower() in (".csv", ".tsv") else _json_tasks(label_set)
     labelled = frozenset(label for _, task in tasks if isinstance(task, dict) for label in _labels_of(_results(task, None)))
-    split = source.split_of(source.path)
-    pictures = source.pictures()
+    split = label_set.split_of(label_set.path)
+    pictures = label_set.pictures()
     for where, task in tasks:
         try:
             if not isinstance(task, dict):
                 raise DatasetError(f"{where}: expected a task, got {task!r:.40}")
             where = f"{where} (id {task.get('id')!r:.20})"
-            yield _sample(task, where, labelled, split, pictures, source)
+            yield _sample(task, where, labelled, split, pictures, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
 
 
-def _json_tasks(source: Source) -> list[tuple[str, Any]]:
-    if not isinstance(source.document, list):
-        raise DatasetError(f"{source.path}: not Label Studio: expected a list of tasks")
-    return [(f"{source.path}: [{index}]", task) for index, task in enumerate(source.document)]
+def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
+    if not isinstance(label_set.document, list):
+        raise DatasetError(f"{label_set.path}: not Label Studio: expected a list of tasks")
+    return [(f"{label_set.path}: [{index}]", task) for index, task in enumerate(label_set.document)]
 
 
-def _csv_tasks(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line, row in read_csv(source.path, source.settings, source.refuse):
-        where = f"{source.path}: line {line}"
+def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+        where = f"{label_set.path}: line {line}"
         try:
             yield where, {key: json.loads(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}
         except (ValueError, RecursionError):
-            source.refuse(DatasetError(f"{where}: a cell is no JSON: {next(c for c in row.values() if c[:1] in '[{')!r:.60}"))
+            label_set.refuse(DatasetError(f"{where}: a cell is no JSON: {next(c for c in row.values() if c[:1] in '[{')!r:.60}"))
 
 
 def _sample(
-    task: Mapping[str, Any], where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, source: Source
+    task: Mapping[str, Any], where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, label_set: LabelSet
 ) -> Sample:
     picture = _picture(task, where, pictures)
-    results = _results(task, source)
-    size_hw = _size_hw(results, where) or source.size_of(picture)
+    results = _results(task, label_set)
+    size_hw = _size_hw(results, where) or label_set.size_of(picture)
     annotations: list[Annotation] = []
     choices: list[str] = []
     outlined_ids = {_id(result) for result in results if _kind(result) in _OUTLINES} - {None}
@@ -110,9 +110,9 @@ def _sample(
             if not isinstance(value, dict):
                 raise DatasetError(f"{place}: needs a value, got {value!r:.40}")
             labels = _labels(result) or named.get(_id(result)) or [UNNAMED]
-            outlined = _outlined(kind, value, size_hw, place, source)
+            outlined = _outlined(kind, value, size_hw, place, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         score = result.get("score")
         words = (*labels, *chosen.get(_id(result), ()))
@@ -181,16 +181,16 @@ def _file_name(text: str) -> str:
     return "/".join(picture_parts(text))
 
 
-def _results(task: Mapping[str, Any], source: Source | None) -> list[Result]:
+def _results(task: Mapping[str, Any], label_set: LabelSet | None) -> list[Result]:
     """The regions of a task: of the annotation that counts, else of the last prediction."""
     if not isinstance(task.get("data"), dict):  # the short form: regions without `value` and `type`
         return [_from_short(one) for value in task.values() if isinstance(value, list) for one in value if isinstance(one, dict)]
     annotations = _given(task, "annotations") or _given(task, "completions")
     whole = [one for one in annotations if not one.get("was_cancelled")]
     truth = [one for one in whole if one.get("ground_truth")]
-    if len(whole) > 1 and source is not None:
-        source.on_note(
-            f"{source.path}: where several people labelled a photo, the ground truth or the last one's labels are read"
+    if len(whole) > 1 and label_set is not None:
+        label_set.on_note(
+            f"{label_set.path}: where several people labelled a photo, the ground truth or the last one's labels are read"
         )
     chosen = (truth or whole)[-1:]
     if chosen:
@@ -265,7 +265,9 @@ def _size_hw(results: Iterable[Result], where: str) -> tuple[int, int] | None:
     return None
 
 
-def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str, source: Source) -> Annotation:
+def _outlined(
+    kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet
+) -> Annotation:
     """The outline of a region, as an annotation without a name."""
     if size_hw is None:
         raise DatasetError(f"{where}: needs original_width and original_height; without them percents are no pixels")
@@ -276,7 +278,7 @@ def _outlined(kind: str, value: Mapping[str, Any], size_hw: tuple[int, int] | No
         return float(across), float(down)
 
     if kind == "brush":
-        check_mask_size(size_hw, where, source.settings)
+        check_mask_size(size_hw, where, label_set.settings)
         return _brush(value, size_hw, where)
     if kind == "polygon":
         points = value.get("points")

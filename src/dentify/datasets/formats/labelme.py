@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from dentify.assessment import Mask
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import Annotation, Sample, join_pieces
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.masks import crop_to_rle, rle_to_box
@@ -35,16 +35,16 @@ def is_labelme(document: object) -> bool:
     return isinstance(document, dict) and isinstance(document.get("shapes"), list) and "imagePath" in document
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their shapes, one by one, by the names of the JSON files."""
     # what is not on a photo, but is named by a file, is absent there and not unknown
-    labelled = frozenset(name for _, document in source.silent().documents(is_labelme, _EXPECTED) for name in _names(document))
-    pictures = Pictures([source.images or source.root], source.images or source.root)
-    for path, document in source.documents(is_labelme, _EXPECTED):
+    labelled = frozenset(name for _, document in label_set.silent().documents(is_labelme, _EXPECTED) for name in _names(document))
+    pictures = Pictures([label_set.images or label_set.root], label_set.images or label_set.root)
+    for path, document in label_set.documents(is_labelme, _EXPECTED):
         try:
-            yield _sample(path, document, labelled, pictures, source)
+            yield _sample(path, document, labelled, pictures, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
 
 
 def _names(document: Mapping[str, Any]) -> Iterator[str]:
@@ -53,12 +53,12 @@ def _names(document: Mapping[str, Any]) -> Iterator[str]:
     yield from (label for one in shapes if isinstance(label := one.get("label"), str) and label)
 
 
-def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], pictures: Pictures, label_set: LabelSet) -> Sample:
     name = document.get("imagePath")
     if not isinstance(name, str) or not picture_parts(name):
         raise DatasetError(f"{path}: needs an imagePath, got {name!r:.80}")
     picture: Path | bytes = path.parent.joinpath(*picture_parts(name)[-1:])
-    if source.images is not None or not is_file(path.parent / picture_parts(name)[-1]):
+    if label_set.images is not None or not is_file(path.parent / picture_parts(name)[-1]):
         picture = pictures.find(name)
     data = document.get("imageData")
     if isinstance(picture, Path) and not is_file(picture) and isinstance(data, str) and data:
@@ -66,7 +66,7 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
             picture = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:
             raise DatasetError(f"{path}: imageData is no base64") from error
-    size_hw = _size_hw(document, path) or source.size_of(picture)
+    size_hw = _size_hw(document, path) or label_set.size_of(picture)
     annotations: list[Annotation] = []
     groups: list[object] = []
     for index, shape in enumerate(document["shapes"]):
@@ -77,11 +77,11 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
             kind = shape.get("shape_type") or "polygon"
             line = kind == "linestrip" and is_line(_points(shape.get("points"), where))
             if line or kind in ("point", "points", "line"):
-                source.on_note(f"{source.path}: shapes of kind {kind} are left out: they enclose nothing")
+                label_set.on_note(f"{label_set.path}: shapes of kind {kind} are left out: they enclose nothing")
                 continue
-            annotations.append(_annotation(shape, kind, size_hw, f"{where} ({printable(shape['label'])})", source))
+            annotations.append(_annotation(shape, kind, size_hw, f"{where} ({printable(shape['label'])})", label_set))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         group = shape.get("group_id")
         groups.append(group if isinstance(group, int | str) else None)
@@ -92,7 +92,7 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
         size_hw=size_hw,
         annotations=join_pieces(annotations, groups),
         labelled=labelled,
-        split=source.split_of(path),
+        split=label_set.split_of(path),
         labels=tuple(str(flag) for flag, ticked in flags.items() if ticked) if isinstance(flags, dict) else (),
         where=str(path),
     )
@@ -109,7 +109,9 @@ def _size_hw(document: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
     return height, width
 
 
-def _annotation(shape: Mapping[str, Any], kind: str, size_hw: tuple[int, int] | None, where: str, source: Source) -> Annotation:
+def _annotation(
+    shape: Mapping[str, Any], kind: str, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet
+) -> Annotation:
     points = _points(shape.get("points"), where)
     flags = shape.get("flags")
     ticked = [str(flag) for flag, on in flags.items() if on] if isinstance(flags, dict) else []
@@ -124,7 +126,7 @@ def _annotation(shape: Mapping[str, Any], kind: str, size_hw: tuple[int, int] | 
         (x_min, y_min), (x_max, y_max) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         if kind == "rectangle":
             return Annotation(name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}: box"), severity=severity)
-        rle = _mask(shape.get("mask"), (x_min, y_min), size_hw, where, source)
+        rle = _mask(shape.get("mask"), (x_min, y_min), size_hw, where, label_set)
         box = rle_to_box(rle)
         if box is None:
             raise DatasetError(f"{where}: is degenerate, it holds no pixel")
@@ -152,13 +154,13 @@ def _points(points: object, where: str) -> Polygon:
     return np.array([[to_float(value, where) for value in one] for one in points], np.float64)
 
 
-def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | None, where: str, source: Source) -> Mask:
+def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Mask:
     """A mask within its box, as a PNG in base64."""
     if not isinstance(data, str) or size_hw is None or not all(math.isfinite(value) for value in corner):
         raise DatasetError(f"{where}: a mask needs its PNG and the photo's size")
-    check_mask_size(size_hw, where, source.settings)
+    check_mask_size(size_hw, where, label_set.settings)
     try:
-        crop, _ = decode_label_map(base64.b64decode(data, validate=True), where=where, settings=source.settings)
+        crop, _ = decode_label_map(base64.b64decode(data, validate=True), where=where, settings=label_set.settings)
     except (binascii.Error, ValueError) as error:
         raise DatasetError(f"{where}: mask is no base64") from error
     except ImageError as error:

@@ -25,10 +25,10 @@ from PIL import Image
 from dentify.arrays import BoolArray
 from dentify.assessment import Mask
 from dentify.datasets.documents import read_text
+from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.output import Output
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import Annotation, Sample
-from dentify.datasets.source import Source, split_in
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.files import read_photo_file
@@ -66,33 +66,33 @@ class _Names:
         return frozenset({*self.by_index.values(), *self.by_colour.values()} - set(_BACKGROUND))
 
 
-def in_folder(root: Path, files: Sequence[Path]) -> list[Source]:
+def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
     """The root, where it holds folders of masks or is one."""
     found = any(is_picture_name(path.name) and _mask_folder(path, root) is not None for path in files)
-    return [Source(root, root)] if found else []
+    return [LabelSet(root, root)] if found else []
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and the pieces of their masks, by the names of the masks."""
-    pictures = [path for path in walk(source.root) if is_picture_name(path.name)]
-    is_masks = any(_mask_folder(path, source.root) == source.root for path in pictures)
-    base = source.root.parent if is_masks else source.root
-    names = _read_names(source, base)
-    photos = _photos(source.images or base)
+    pictures = [path for path in walk(label_set.root) if is_picture_name(path.name)]
+    is_masks = any(_mask_folder(path, label_set.root) == label_set.root for path in pictures)
+    base = label_set.root.parent if is_masks else label_set.root
+    names = _read_names(label_set, base)
+    photos = _photos(label_set.images or base)
     masks: dict[Path, list[tuple[Path, str]]] = {}
     for path in pictures:
-        folder = _mask_folder(path, source.root)
+        folder = _mask_folder(path, label_set.root)
         if folder is not None:
             photo = _photo_of(path, photos) or base / "images" / path.name
             masks.setdefault(photo, []).append((path, _class_of(path, folder, base)))
     for photo, files in masks.items():
         where = str(files[0][0])
         try:
-            yield _sample(photo, files, names, source)
+            yield _sample(photo, files, names, label_set)
         except ImageError as error:
-            source.refuse(DatasetError(str(error)))
+            label_set.refuse(DatasetError(str(error)))
         except DatasetError as error:
-            source.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
+            label_set.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
 
 
 def _mask_folder(path: Path, root: Path) -> Path | None:
@@ -143,14 +143,14 @@ def _folders_shared(one: Path, other: Path) -> int:
     return sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], zip(one.parts, other.parts, strict=False)))
 
 
-def _read_names(source: Source, base: Path) -> _Names:
+def _read_names(label_set: LabelSet, base: Path) -> _Names:
     """The set's list of names, where there is one: the first beside or above the masks."""
-    for folder in dict.fromkeys((source.root, base)):
+    for folder in dict.fromkeys((label_set.root, base)):
         for name in _NAME_LISTS:
             if (folder / name).is_file():
-                return _parse_names(folder / name, read_text(folder / name, source.settings))
-    source.on_note(
-        f"{source.root}: no list of class names; values of pixels are the words, and what a mask does not hold is unknown"
+                return _parse_names(folder / name, read_text(folder / name, label_set.settings))
+    label_set.on_note(
+        f"{label_set.root}: no list of class names; values of pixels are the words, and what a mask does not hold is unknown"
     )
     return _Names()
 
@@ -195,15 +195,15 @@ def _voc_colour(index: int) -> Colour:
     return red, green, blue
 
 
-def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, source: Source) -> Sample:
+def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, label_set: LabelSet) -> Sample:
     first = files[0][0]
     camvid = _MASK_FOLDER.fullmatch(first.parent.name)  # whose folders are called `trainannot` and `valannot`
     annotations: list[Annotation] = []
     labelled = set(names.labelled)
     size_hw: tuple[int, int] | None = None
     for path, of_class in files:
-        data = read_photo_file(path, where=str(path), settings=source.settings)
-        pixels, palette = decode_label_map(data, where=str(path), settings=source.settings)
+        data = read_photo_file(path, where=str(path), settings=label_set.settings)
+        pixels, palette = decode_label_map(data, where=str(path), settings=label_set.settings)
         height, width = pixels.shape[:2]
         if size_hw not in (None, (height, width)):
             raise DatasetError(f"{path}: is {width} × {height} pixels, the photo's other masks are not")
@@ -219,7 +219,7 @@ def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, sourc
         size_hw=size_hw,
         annotations=tuple(annotations),
         labelled=frozenset(labelled),
-        split=source.split_of(first) or (split_in(camvid[1] or "") if camvid else None),
+        split=label_set.split_of(first) or (split_in(camvid[1] or "") if camvid else None),
         where=str(first),
     )
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dentify.datasets.documents import csv_columns, read_csv
+from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.sample import Sample
-from dentify.datasets.source import Source, split_in
 from dentify.errors import DatasetError, printable
 
 RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glass shatter", "6": "lamp broken"}
@@ -26,18 +26,18 @@ def is_table(columns: Sequence[str]) -> bool:
     return _column(columns, _FILES) is not None
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, row by row; the rows of a photo that is listed twice must agree."""
-    columns = csv_columns(source.path)
+    columns = csv_columns(label_set.path)
     file, label = _column(columns, _FILES), _column(columns, _LABELS)
     if file is None:
-        raise DatasetError(f"{source.path}: needs a column of file names, as `file`; has {', '.join(columns) or 'none'}")
+        raise DatasetError(f"{label_set.path}: needs a column of file names, as `file`; has {', '.join(columns) or 'none'}")
     ripik = {column.lower() for column in columns} == {"image_id", "filename", "label"}
-    ticked = _ticked_columns(source, columns, file) if label is None else []
-    pictures = source.pictures()
+    ticked = _ticked_columns(label_set, columns, file) if label is None else []
+    pictures = label_set.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
-    for line, row in read_csv(source.path, source.settings, source.refuse):
-        where = f"{source.path}: line {line}"
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+        where = f"{label_set.path}: line {line}"
         name = row[file].strip()
         try:
             if not name:
@@ -53,7 +53,7 @@ def read(source: Source) -> Iterator[Sample]:
                 continue
             seen[name] = (labels, line)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         split = (row.get("split") or row.get("subset") or "").strip()
         yield Sample(
@@ -61,7 +61,7 @@ def read(source: Source) -> Iterator[Sample]:
             name=name,
             source=row.get("source") or None,
             group=row.get("group") or None,
-            split=source.split or split_in(split) or split or source.split_of(source.path),
+            split=label_set.split or split_in(split) or split or label_set.split_of(label_set.path),
             labels=labels,
             where=where,
         )
@@ -72,10 +72,10 @@ def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
     return next((lower[name] for name in names if name in lower), None)
 
 
-def _ticked_columns(source: Source, columns: Sequence[str], file: str) -> list[str]:
+def _ticked_columns(label_set: LabelSet, columns: Sequence[str], file: str) -> list[str]:
     """Columns of 0 and 1 alone, each a label."""
     ticked = [column for column in columns if column != file and column.lower() not in _OTHERS]
-    for _, row in read_csv(source.path, source.settings, lambda error: None):  # told when they are read
+    for _, row in read_csv(label_set.path, label_set.settings, lambda error: None):  # told when they are read
         ticked = [column for column in ticked if row[column].strip() in ("0", "1", "0.0", "1.0")]
     return ticked
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import check_points, to_float
 from dentify.datasets.sample import Annotation, Sample
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import polygons_to_box
 
@@ -24,27 +24,27 @@ def is_vehide(document: object) -> bool:
     return region is not None and {"all_x", "all_y", "class"} <= region.keys()
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
-    rows = source.document
+    rows = label_set.document
     if not isinstance(rows, dict):
-        raise DatasetError(f"{source.path}: not VehiDE: expected an object with an entry for each picture")
+        raise DatasetError(f"{label_set.path}: not VehiDE: expected an object with an entry for each picture")
     labelled = frozenset(str(region["class"]) for region in _regions(rows) if region.get("class"))
-    split = source.split_of(source.path)
-    pictures = source.pictures()
+    split = label_set.split_of(label_set.path)
+    pictures = label_set.pictures()
     for key, row in rows.items():
-        where = f"{source.path}: {printable(key)!r:.80}"
+        where = f"{label_set.path}: {printable(key)!r:.80}"
         if not isinstance(row, dict) or not isinstance(row.get("regions"), list):
-            source.refuse(DatasetError(f"{where}: expected an object with name and regions, got {row!r:.60}"))
+            label_set.refuse(DatasetError(f"{where}: expected an object with name and regions, got {row!r:.60}"))
             continue
         picture = pictures.find(key)
-        size_hw = source.size_of(picture)
+        size_hw = label_set.size_of(picture)
         annotations: list[Annotation] = []
         for index, region in enumerate(row["regions"]):
             try:
                 annotations.append(_annotation(region, size_hw, f"{where}: regions[{index}]"))
             except DatasetError as error:
-                source.refuse(error)
+                label_set.refuse(error)
         yield Sample(picture, key, size_hw, tuple(annotations), labelled, split=split, where=where)
 
 

@@ -25,11 +25,11 @@ import numpy as np
 from dentify.assessment import Box
 from dentify.datasets.documents import read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
 from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
 from dentify.taxonomy import SEVERITY_LEVELS
@@ -69,38 +69,38 @@ def is_via_csv(columns: Sequence[str]) -> bool:
     return set(columns) >= _CSV_COLUMNS
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their regions, one by one, in the order of the file."""
-    document = _of_version_2(source)
+    document = _of_version_2(label_set)
     project = document if isinstance(document, dict) else {}
-    files = _csv_files(source) if document is None else _json_files(document, source)
+    files = _csv_files(label_set) if document is None else _json_files(document, label_set)
     choices = _choices(project)
-    attribute = source.attribute or _type_attribute((said for file in files for _, _, said in file.regions), choices)
+    attribute = label_set.attribute or _type_attribute((said for file in files for _, _, said in file.regions), choices)
     used = {word for file in files for _, _, attributes in file.regions for word in _words_of(attributes, attribute)}
     labelled = frozenset(choices.get(attribute) or used)
-    split = source.split_of(source.path)
-    pictures = source.pictures()
+    split = label_set.split_of(label_set.path)
+    pictures = label_set.pictures()
     for file in files:
         picture: Path | bytes = pictures.find(file.name)
-        size_hw = source.size_of(picture)
+        size_hw = label_set.size_of(picture)
         if size_hw is None and file.embedded:
             try:
                 picture = _embedded(file)
             except DatasetError as error:
-                source.refuse(error)
+                label_set.refuse(error)
                 continue
         annotations: list[Annotation] = []
         for where, shape, attributes in file.regions:
             if shape.get("name") == "point":
-                source.on_note(f"{source.path}: points are left out: they have no outline")
+                label_set.on_note(f"{label_set.path}: points are left out: they have no outline")
                 continue
             try:
                 if shape.get("name") == "polyline" and is_line(_points(shape, where)):
-                    source.on_note(f"{source.path}: lines are left out: they enclose nothing")
+                    label_set.on_note(f"{label_set.path}: lines are left out: they enclose nothing")
                     continue
                 box, polygon = _outline(shape, size_hw, where)
             except DatasetError as error:
-                source.refuse(error)
+                label_set.refuse(error)
                 continue
             annotations += [
                 Annotation(
@@ -126,15 +126,15 @@ def read(source: Source) -> Iterator[Sample]:
         )
 
 
-def _of_version_2(source: Source) -> Any:
+def _of_version_2(label_set: LabelSet) -> Any:
     """The document as versions 1 and 2 have it; `None` of a CSV."""
-    if not is_via3(source.document):
-        return source.document
+    if not is_via3(label_set.document):
+        return label_set.document
 
     def refuse(place: str, error: DatasetError) -> None:
-        source.refuse(DatasetError(f"{source.path}: {place}: {error}", kind=error.kind))
+        label_set.refuse(DatasetError(f"{label_set.path}: {place}: {error}", kind=error.kind))
 
-    return to_version_2(source.document, refuse, lambda text: source.on_note(f"{source.path}: {text}"))
+    return to_version_2(label_set.document, refuse, lambda text: label_set.on_note(f"{label_set.path}: {text}"))
 
 
 def _rows(document: object) -> Iterable[tuple[str, Any]]:
@@ -147,18 +147,18 @@ def _rows(document: object) -> Iterable[tuple[str, Any]]:
     return []
 
 
-def _json_files(document: object, source: Source) -> list[_File]:
+def _json_files(document: object, label_set: LabelSet) -> list[_File]:
     files = []
     for key, row in _rows(document):
-        where = f"{source.path}: {printable(key)}"
+        where = f"{label_set.path}: {printable(key)}"
         try:
-            files.append(_json_file(row, where, source))
+            files.append(_json_file(row, where, label_set))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
     return files
 
 
-def _json_file(row: object, where: str, source: Source) -> _File:
+def _json_file(row: object, where: str, label_set: LabelSet) -> _File:
     if not isinstance(row, dict) or not isinstance(row.get("filename"), str) or not row["filename"]:
         raise DatasetError(f"{where}: expected an object with filename and regions, got {row!r:.60}")
     regions = row.get("regions") or []
@@ -172,25 +172,25 @@ def _json_file(row: object, where: str, source: Source) -> _File:
         shape = region.get("shape_attributes") if isinstance(region, dict) else None
         attributes = (region.get("region_attributes") or {}) if isinstance(region, dict) else None
         if not isinstance(shape, dict) or not isinstance(attributes, dict):
-            source.refuse(DatasetError(f"{place}: needs shape_attributes and region_attributes, got {region!r:.60}"))
+            label_set.refuse(DatasetError(f"{place}: needs shape_attributes and region_attributes, got {region!r:.60}"))
             continue
         file.regions.append((place, shape, attributes))
     return file
 
 
-def _csv_files(source: Source) -> list[_File]:
+def _csv_files(label_set: LabelSet) -> list[_File]:
     files: dict[str, _File] = {}
-    for line, row in read_csv(source.path, source.settings, source.refuse):
-        where = f"{source.path}: line {line}"
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+        where = f"{label_set.path}: line {line}"
         name = row.get("filename") or row.get("#filename") or ""
         if not name:
-            source.refuse(DatasetError(f"{where}: needs a filename"))
+            label_set.refuse(DatasetError(f"{where}: needs a filename"))
             continue
         file = files.setdefault(name, _File(name, where))
         try:
             shape, attributes = (_json_cell(row[column], f"{where}: {column}") for column in sorted(_CSV_COLUMNS, reverse=True))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
             continue
         with suppress(DatasetError):  # ours are JSON; another's say nothing here, and may be anything
             file.attributes = _json_cell(row.get("file_attributes") or "", where)

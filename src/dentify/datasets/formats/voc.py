@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentify.datasets.documents import iterate_xml, read_text
+from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_points, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import Annotation, Sample
-from dentify.datasets.source import Source, split_in
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, polygons_to_box
 
@@ -25,53 +25,55 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their objects, one by one, by the names of the XML files."""
-    labelled = frozenset(_names(source))
-    splits = _image_sets(source)
-    pictures = Pictures([source.images or source.root], source.images or source.root)
-    for path in source.files:
+    labelled = frozenset(_names(label_set))
+    splits = _image_sets(label_set)
+    pictures = Pictures([label_set.images or label_set.root], label_set.images or label_set.root)
+    for path in label_set.files:
         try:
-            root = _document(path, source)
-            yield _sample(path, root, splits.get(path.stem) or source.split_of(path), labelled, pictures, source)
+            root = _document(path, label_set)
+            yield _sample(path, root, splits.get(path.stem) or label_set.split_of(path), labelled, pictures, label_set)
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
 
 
-def _document(path: Path, source: Source) -> Element:
+def _document(path: Path, label_set: LabelSet) -> Element:
     root = None
-    for _, element in iterate_xml(path, source.settings):
+    for _, element in iterate_xml(path, label_set.settings):
         root = element if root is None else root
     if root is None or root.tag != "annotation":
         raise DatasetError(f"{path}: not VOC: expected <annotation>, got <{'' if root is None else root.tag}>")
     return root
 
 
-def _names(source: Source) -> set[str]:
+def _names(label_set: LabelSet) -> set[str]:
     """Every name that the files use: what is not on a photo then is absent, not unknown."""
     names: set[str] = set()
-    for path in source.files:
+    for path in label_set.files:
         try:
-            names.update(element.findtext("name", "").strip() for element in _document(path, source).iter("object"))
+            names.update(element.findtext("name", "").strip() for element in _document(path, label_set).iter("object"))
         except DatasetError:
             continue  # told when its turn comes
     return names - {""}
 
 
-def _image_sets(source: Source) -> dict[str, str]:
+def _image_sets(label_set: LabelSet) -> dict[str, str]:
     """Splits by the pictures' stems."""
     splits: dict[str, str] = {}
-    for folder in (source.root / "ImageSets", source.root.parent / "ImageSets"):
+    for folder in (label_set.root / "ImageSets", label_set.root.parent / "ImageSets"):
         for path in sorted(folder.glob("*/*.txt")):
             split = split_in(path.stem)
             if split is not None and path.stem in ("train", "val", "valid", "test"):
-                for line in read_text(path, source.settings).splitlines():
+                for line in read_text(path, label_set.settings).splitlines():
                     if line.strip():
                         splits.setdefault(Path(line.split()[0]).stem, split)
     return splits
 
 
-def _sample(path: Path, root: Element, split: str | None, labelled: frozenset[str], pictures: Pictures, source: Source) -> Sample:
+def _sample(
+    path: Path, root: Element, split: str | None, labelled: frozenset[str], pictures: Pictures, label_set: LabelSet
+) -> Sample:
     parts = picture_parts((root.findtext("filename") or "").strip())
     if not parts:
         raise DatasetError(f"{path}: needs a filename")
@@ -79,13 +81,13 @@ def _sample(path: Path, root: Element, split: str | None, labelled: frozenset[st
     size_hw = _size_hw(root, path)
     beside = [path.parent, path.parent.parent / "images", path.parent.parent / "JPEGImages"]
     candidates = [folder / other for folder in beside for other in (name, f"{path.stem}{Path(name).suffix}")]
-    picture = next((one for one in candidates if is_file(one)), None) if source.images is None else None
+    picture = next((one for one in candidates if is_file(one)), None) if label_set.images is None else None
     if picture is None:
         picture = pictures.find(name)
         if not is_file(picture):  # tools copy the photo's file under the XML's name, or leave its suffix away
             picture = pictures.find_stem(path.stem) or picture
     if size_hw is None:
-        size_hw = source.size_of(picture)
+        size_hw = label_set.size_of(picture)
     annotations: list[Annotation] = []
     for number, element in enumerate(root.iter("object")):
         where = f"{path}: object {number}"
@@ -94,7 +96,7 @@ def _sample(path: Path, root: Element, split: str | None, labelled: frozenset[st
         try:
             annotations.append(_annotation(element, size_hw, where))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
     return Sample(picture, parts[-1], size_hw, tuple(annotations), labelled, split=split, where=str(path))
 
 

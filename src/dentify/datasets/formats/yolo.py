@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from dentify.datasets.documents import read_text, read_yaml
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import check_box, check_points
 from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.pictures import is_file, picture_parts, walk
 from dentify.datasets.sample import Annotation, Sample
-from dentify.datasets.source import Source
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.imaging.polygons import polygons_to_box
@@ -33,40 +33,40 @@ def is_yolo_yaml(path: Path, settings: Settings) -> bool:
     return isinstance(document.get("names"), list | dict) and any(key in document for key in (*_SPLIT_KEYS, "nc", "path"))
 
 
-def in_folder(root: Path, files: Sequence[Path]) -> list[Source]:
+def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
     """YOLO labels without a `data.yaml`: by their list of names, else by a folder `labels` of text files."""
     names = [path for path in files if path.name.lower() in _NAME_FILES]
     texts = [path for path in files if path.suffix == ".txt" and path.name.lower() not in _NAME_FILES]
     if names and any(_is_label(path) for path in texts):  # masks may come with a `classes.txt`, too
-        return [Source(path, root) for path in names[:1]]
+        return [LabelSet(path, root) for path in names[:1]]
     if any("labels" in path.relative_to(root).parts[:-1] and _is_label(path) for path in texts):
-        return [Source(root, root)]
+        return [LabelSet(root, root)]
     return []
 
 
-def read(source: Source) -> Iterator[Sample]:
+def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, split by split, by name."""
-    names, places = _opened(source)
+    names, places = _opened(label_set)
     seen: set[Path] = set()
     for split, place in places:
         if place in seen:  # as in COCO128, whose val is its train
-            source.on_note(f"{source.path}: {split} is the pictures of another split again; they count there")
+            label_set.on_note(f"{label_set.path}: {split} is the pictures of another split again; they count there")
             continue
         seen.add(place)
-        for picture, label in _pairs(place, source):
+        for picture, label in _pairs(place, label_set):
             where = str(label)
             try:
-                told = split or source.split_of(picture) or source.split_of(label)
-                yield _sample(picture, label, told, names, source)
+                told = split or label_set.split_of(picture) or label_set.split_of(label)
+                yield _sample(picture, label, told, names, label_set)
             except DatasetError as error:
-                source.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
+                label_set.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
 
 
-def _opened(source: Source) -> tuple[dict[int, str] | None, list[tuple[str | None, Path]]]:
+def _opened(label_set: LabelSet) -> tuple[dict[int, str] | None, list[tuple[str | None, Path]]]:
     """Names by class id, and where the pictures of each split are: folders, or text files that list them."""
-    path = source.path
+    path = label_set.path
     if path.suffix.lower() in (".yaml", ".yml"):
-        document = read_yaml(path, source.settings)
+        document = read_yaml(path, label_set.settings)
         names = _names(document.get("names"), path)
         places: list[tuple[str | None, Path]] = []
         for key in _SPLIT_KEYS:
@@ -74,17 +74,17 @@ def _opened(source: Source) -> tuple[dict[int, str] | None, list[tuple[str | Non
             for entry in entries if isinstance(entries, list) else [entries] if isinstance(entries, str) else []:
                 place = _place(str(entry), document.get("path"), path.parent)
                 if place is None:
-                    if source.images is None:
-                        source.on_note(f"{path}: {key}: no folder or list {printable(str(entry))!r}")
+                    if label_set.images is None:
+                        label_set.on_note(f"{path}: {key}: no folder or list {printable(str(entry))!r}")
                 else:
                     places.append(("val" if key.startswith("val") else key, place))
-        if source.images is not None:
-            return names, [(None, source.images)]
+        if label_set.images is not None:
+            return names, [(None, label_set.images)]
         return names, places or [(None, path.parent)]
     if path.is_dir():
         return None, [(None, path)]
-    lines = [line.strip() for line in read_text(path, source.settings).splitlines()]
-    return {index: name for index, name in enumerate(lines) if name}, [(None, source.images or source.root)]
+    lines = [line.strip() for line in read_text(path, label_set.settings).splitlines()]
+    return {index: name for index, name in enumerate(lines) if name}, [(None, label_set.images or label_set.root)]
 
 
 def _names(names: object, path: Path) -> dict[int, str]:
@@ -109,26 +109,26 @@ def _place(entry: str, base: object, beside: Path) -> Path | None:
     return None
 
 
-def _pairs(place: Path, source: Source) -> Iterator[tuple[Path, Path]]:
+def _pairs(place: Path, label_set: LabelSet) -> Iterator[tuple[Path, Path]]:
     """Pictures, each with its text file; and text files whose picture is missing, with the path that it would have."""
     if place.suffix == ".txt" and place.is_file():
-        pictures = source.pictures()
-        for line in read_text(place, source.settings).splitlines():
+        pictures = label_set.pictures()
+        for line in read_text(place, label_set.settings).splitlines():
             if line.strip():
                 picture = pictures.find(line.strip())
                 yield picture, _label_path(picture)
         return
     labelled: set[int] = set()  # hashes, which take a tenth of the paths' memory
-    folders = {source.root: None} if source.images is not None else {place: None, _label_path(place / "a.jpg").parent: None}
+    folders = {label_set.root: None} if label_set.images is not None else {place: None, _label_path(place / "a.jpg").parent: None}
     # where pictures lie apart, labels are found by their names
-    elsewhere = {label.stem: label for label in _labels(folders, set())} if source.images is not None else {}
+    elsewhere = {label.stem: label for label in _labels(folders, set())} if label_set.images is not None else {}
     for picture in walk(place):
         if is_picture_name(picture.name):
             label = elsewhere.get(picture.stem) or _label_path(picture)
             labelled.add(hash(label))
             yield picture, label
     for label in _labels(folders, labelled):
-        yield (source.images or label.parent) / f"{label.stem}.jpg", label
+        yield (label_set.images or label.parent) / f"{label.stem}.jpg", label
 
 
 def _labels(folders: Iterable[Path], seen: set[int]) -> Iterator[Path]:
@@ -163,9 +163,9 @@ def _is_label(path: Path) -> bool:
     return not fields or (len(fields) >= 5 and fields[0].isdecimal())
 
 
-def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, str] | None, source: Source) -> Sample:
-    lines = read_text(label, source.settings).splitlines() if is_file(label) else []
-    size_hw = source.size_of(picture)
+def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, str] | None, label_set: LabelSet) -> Sample:
+    lines = read_text(label, label_set.settings).splitlines() if is_file(label) else []
+    size_hw = label_set.size_of(picture)
     if size_hw is None and lines:
         fault = "cannot be read" if is_file(picture) else "is missing"
         raise DatasetError(f"{label}: the picture {picture} {fault}; without its size shares of it are no pixels")
@@ -177,11 +177,11 @@ def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, s
         try:
             annotations.append(_annotation(line.split(), size_hw, names, f"{label}: line {number}"))
         except DatasetError as error:
-            source.refuse(error)
+            label_set.refuse(error)
     every = frozenset(names.values()) if names is not None else frozenset(one.name for one in annotations)
     if not is_file(label):
         every = frozenset()
-        source.on_note("YOLO: pictures without a label file count as not labelled; an empty file says that nothing is there")
+        label_set.on_note("YOLO: pictures without a label file count as not labelled; an empty file says that nothing is there")
     return Sample(picture, picture.name, size_hw, tuple(annotations), every, split=split, where=str(label))
 
 

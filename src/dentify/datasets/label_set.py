@@ -1,4 +1,4 @@
-"""`Source`: one set of labels as a reader of `formats/` is given it."""
+"""`LabelSet`: one set of labels as a reader of `formats/` is given it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OnNote = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class LabelSet:
     """A label file or folder of labels, and what a reader needs beside it.
 
     Attributes:
@@ -69,7 +69,7 @@ class Source:
             except DatasetError as error:
                 self.refuse(error)
 
-    def silent(self) -> Source:
+    def silent(self) -> LabelSet:
         """The same labels, of which nothing is refused; for a first look, as what does not hold is told when its turn comes."""
         return replace(self, on_invalid=lambda error: None)
 

@@ -1,0 +1,48 @@
+"""The progress bar of all commands: on a terminal's standard error, and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Advance = Callable[[], None]
+Say = Callable[[str], None]
+Item = TypeVar("Item")
+
+
+@contextmanager
+def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Iterator[tuple[Advance, Say]]:
+    """`(advance, say)`: one counts a photo, the other prints a line on standard error, above the bar.
+
+    The bar shows how long it took, and where it is known how many photos there are, how long it will take; it is gone in the end.
+
+    Args:
+        what: is done with the photos, as "assessing".
+        total: how many photos there are, where that is known beforehand.
+        quiet: no bar, on a terminal either; lines are still printed.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda: None, lambda line: print(line, file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    count = TextColumn("{task.completed}") if total is None else MofNCompleteColumn()
+    left = () if total is None else (TimeRemainingColumn(), TextColumn("left"))
+    columns = (TextColumn("{task.description}"), BarColumn(), count, TextColumn("photos"), TimeElapsedColumn(), *left)
+    with Progress(*columns, console=console, redirect_stdout=False, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield (
+            lambda: bar.advance(task),
+            lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True),
+        )
+
+
+def counted(items: Iterable[Item], advance: Advance) -> Iterator[Item]:
+    """The items, each counted when the next is asked for."""
+    for item in items:
+        yield item
+        advance()
