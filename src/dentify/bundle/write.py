@@ -44,11 +44,7 @@ def write_bundle(
     complete = parse_manifest(text, where=f"{target}/{MANIFEST_NAME}")  # all that opening checks is checked before writing
     verified(complete, files, where=str(target))
     contents = {MANIFEST_NAME: text, CARD_NAME: model_card(complete).encode(), **files}
-    if os.path.lexists(target):
-        if not overwrite:
-            raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
-        if not _is_bundle(target):
-            raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
+    check_target(target, overwrite=overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
@@ -58,6 +54,19 @@ def write_bundle(
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Makes sure that a bundle may be written to a path, before the work that makes it.
+
+    Raises:
+        OutputError: something is there that may not be replaced.
+    """
+    if os.path.lexists(target):
+        if not overwrite:
+            raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
+        if not _is_bundle(target):
+            raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
 
 
 def _is_bundle(path: Path) -> bool:

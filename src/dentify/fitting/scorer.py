@@ -17,7 +17,8 @@ LEAST_CANDIDATES = 50
 LEAST_OF_EITHER = 10
 """Right and wrong candidates without which there is nothing to tell apart."""
 HIDDEN = 16
-DECAY = 0.003
+DECAY = 0.01
+"""Of 0.001 to 0.04 what scored candidates of other photos best: docs/explanation/training-log.md, *Groups, scores and thresholds*."""
 
 
 def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, steps: int = 400) -> Scorer | None:
