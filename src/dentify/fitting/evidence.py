@@ -141,7 +141,6 @@ class Matched:
         evidence: what they were chosen from.
         findings: N candidates, as they would be told.
         scores: `(N,)` raw ones, or confidences after `calibrate`.
-        class_ids: `(N,)`.
         right: `(N,)` whether the finding matches an annotated instance that no better finding matched.
     """
 

@@ -18,7 +18,9 @@ LEAST_OF_EITHER = 10
 """Right and wrong candidates without which there is nothing to tell apart."""
 HIDDEN = 16
 DECAY = 0.01
-"""Of 0.001 to 0.04 what scored candidates of other photos best: docs/explanation/training-log.md, *Groups, scores and thresholds*."""
+"""Of 0.001 to 0.04 what scored candidates of other photos best; see docs/explanation/training-log.md."""
+
+_ONE_THREAD = 2**16  # multiplications; OpenBLAS starts threads above 2**18
 
 
 def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, steps: int = 400) -> Scorer | None:
@@ -42,10 +44,12 @@ def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, steps
         deviation > 1e-6, deviation + 1e-3, 1.0
     )  # what never varies, such as a type that is never seen, weighs nothing
     goal = _goal(best)
-    x = (inputs - mean) / std
-    start = _start(x.shape[1], seed)
-    found = minimize(_loss, start, args=(x, goal), jac=True, method="L-BFGS-B", options={"maxiter": steps})
-    (first, first_bias), (second, second_bias) = _layers(found.x, x.shape[1])
+    width = inputs.shape[1]
+    # Products this small stay in one thread: shared among two busy processors, a fit took 31 s in place of 2.
+    rows = max(1, _ONE_THREAD // (width * HIDDEN))
+    data = [_blocks(values, rows) for values in ((inputs - mean) / std, goal, np.full(len(goal), 1 / len(goal)))]
+    found = minimize(_loss, _start(width, seed), args=tuple(data), jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    (first, first_bias), (second, second_bias) = _layers(found.x, width)
     return Scorer(
         features=FEATURES,
         mean=_rounded(mean),
@@ -86,17 +90,37 @@ def _layers(parameters: DoubleArray, width: int) -> tuple[Layer, Layer]:
     return (first, rest[:HIDDEN]), (rest[HIDDEN : 2 * HIDDEN], rest[2 * HIDDEN :])
 
 
-def _loss(parameters: DoubleArray, x: DoubleArray, goal: DoubleArray) -> tuple[float, DoubleArray]:
-    """Mean cross-entropy with half the decay of the squared weights, and its gradient."""
-    (first, first_bias), (second, second_bias) = _layers(parameters, x.shape[1])
+def _loss(parameters: DoubleArray, x: DoubleArray, goal: DoubleArray, weight: DoubleArray) -> tuple[float, DoubleArray]:
+    """Weighed cross-entropy with half the decay of the squared weights, and its gradient.
+
+    Args:
+        parameters: see `_layers`.
+        x: `(B, R, F)` inputs, see `_blocks`.
+        goal: `(B, R)` in [0, 1].
+        weight: `(B, R)`, 1 in sum.
+    """
+    (first, first_bias), (second, second_bias) = _layers(parameters, x.shape[2])
     before = x @ first.T + first_bias
     hidden = np.maximum(before, 0)
     z = hidden @ second + second_bias[0]
-    loss = np.mean(np.logaddexp(0, z) - goal * z) + 0.5 * DECAY * (np.sum(first**2) + np.sum(second**2))
-    slope = (expit(z) - goal) / len(z)
-    back = np.outer(slope, second) * (before > 0)
-    gradient = np.concatenate([(back.T @ x + DECAY * first).ravel(), back.sum(0), slope @ hidden + DECAY * second, [slope.sum()]])
-    return float(loss), gradient
+    loss = np.sum(weight * (np.logaddexp(0, z) - goal * z)) + 0.5 * DECAY * (np.sum(first**2) + np.sum(second**2))
+    slope = weight * (expit(z) - goal)
+    back = slope[..., None] * second * (before > 0)
+    gradients = (
+        (back.transpose(0, 2, 1) @ x).sum(0) + DECAY * first,
+        back.sum((0, 1)),
+        (slope[:, None] @ hidden).sum((0, 1)) + DECAY * second,
+        slope.sum(),
+    )
+    return float(loss), np.concatenate([np.ravel(gradient) for gradient in gradients])
+
+
+def _blocks(values: DoubleArray, rows: int) -> DoubleArray:
+    """`(N, …)` values as `(B, rows, …)`, the last block filled with zeros."""
+    blocks = -(-len(values) // rows)
+    filled = np.zeros((blocks * rows, *values.shape[1:]))
+    filled[: len(values)] = values
+    return filled.reshape(blocks, rows, *values.shape[1:])
 
 
 def _rounded(values: DoubleArray) -> tuple[float, ...]:
