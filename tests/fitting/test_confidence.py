@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seen_dents import NAMES, matched, scored
 
 from dentify.bundle.manifest import ScoreCalibration
 from dentify.fitting.confidence import calibrate, curve_of, fit_curves, fit_gate, fit_temperature, gate_probabilities
+from seen_dents import NAMES, matched, scored
 
 
 def half_right(count: int = 400):

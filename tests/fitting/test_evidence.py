@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from seen_dents import GROUPING, NAMES, SIZE, box, evidence, logits_of, matched
 
 from dentify.bundle.manifest import Scorer
 from dentify.datasets import Annotation, Sample
@@ -16,6 +15,7 @@ from dentify.fitting.scorer import fit_scorer
 from dentify.fitting.squeezed import pack, squeeze
 from dentify.imaging.views import mirrored_view, whole_view
 from dentify.runtime.labels import sigmoid
+from seen_dents import GROUPING, NAMES, SIZE, box, evidence, logits_of, matched
 
 
 def test_candidates_are_compared_with_annotations_in_the_same_frame() -> None:

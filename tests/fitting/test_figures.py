@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from seen_dents import GROUPING, NAMES, evidence, matched
 
 from dentify.fitting.evidence import match, silenced
 from dentify.fitting.figures import average_precision50, figures_of, pixel_counts
+from seen_dents import GROUPING, NAMES, evidence, matched
 
 HALVES = {"dent": 0.5, "scratch": 0.5}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
-from seen_dents import GROUPING, evidence
 
 from dentify.bundle.manifest import FEATURES
 from dentify.fitting import scorer as rooms
@@ -13,6 +12,7 @@ from dentify.fitting.evidence import Evidence, match
 from dentify.fitting.figures import average_precision50
 from dentify.fitting.scorer import candidates_of, fit_scorer
 from dentify.runtime.maps import score_candidates
+from seen_dents import GROUPING, evidence
 
 
 def told_apart(photos: int = 60) -> list[Evidence]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from seen_dents import GROUPING, evidence, logits_of
 
 from dentify.fitting.squeezed import pack, squeeze
 from dentify.runtime.labels import sigmoid
 from dentify.runtime.maps import find_candidates
+from seen_dents import GROUPING, evidence, logits_of
 
 
-@pytest.mark.parametrize("array", [np.eye(3, dtype=bool), np.zeros((0, 4, 4), bool), np.arange(6, dtype=np.float32).reshape(1, 2, 3)])
+@pytest.mark.parametrize(
+    "array", [np.eye(3, dtype=bool), np.zeros((0, 4, 4), bool), np.arange(6, dtype=np.float32).reshape(1, 2, 3)]
+)
 def test_an_array_comes_back_as_it_was(array: np.ndarray) -> None:
     back = squeeze(array).array()
     assert back.dtype == array.dtype

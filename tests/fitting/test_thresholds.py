@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seen_dents import NAMES, evidence, matched
 
 from dentify.fitting.evidence import Matched
 from dentify.fitting.thresholds import THRESHOLDS, _ladders, choose_thresholds, gate_threshold
+from seen_dents import NAMES, evidence, matched
 
 
 def photos(right: float, wrong: float, count: int = 20) -> list[Matched]:

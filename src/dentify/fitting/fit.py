@@ -62,8 +62,8 @@ LEAST_ANSWERS = 10
 """Photos of either answer without which a gate is not fitted."""
 LEAST_INSTANCES = 5
 """Annotated instances without which a type keeps its threshold."""
-LEAST_PHOTOS = 20
-"""Photos with outlines without which nothing is fitted to findings."""
+LEAST_OUTLINED = 20
+"""Photos with outlines of damage without which nothing is fitted to findings; near-duplicates count as one."""
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,7 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
     }
     gates = {gate: fit_gate_of(gate, own, seen.asked, notes) for gate, own in before.items()}
     severity = _severity(seen.levels, calibration.severity, notes) if roles.severity else calibration.severity
-    found = _Findings(manifest.grouping.scorer, calibration.findings, thresholds.findings, {}, {})
+    found = _Findings(manifest.grouping.scorer, calibration.findings, thresholds.findings, {}, {}, fitted=False)
     if roles.damage:
         found = _findings(seen.evidence, manifest, before, gates, notes, seed=seed)
     fitted = manifest.model_copy(
@@ -332,8 +332,8 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
             ),
         }
     )
-    if fitted == manifest:
-        raise DatasetError(f"nothing can be fitted to {photos} photo{'s' if photos != 1 else ''}: {'; '.join(notes)}")
+    if not (found.fitted or severity is not calibration.severity or any(gates[gate] is not before[gate] for gate in gates)):
+        raise DatasetError(f"nothing can be fitted to {_photos(photos)}: {'; '.join(notes)}")
     return Fitted(fitted, found.figures, found.before, photos, tuple(notes))
 
 
@@ -344,8 +344,8 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
     weights = np.array([one.weight for one in mine])
     yes, no = (round(float(weights[(truth == answer) & (weights == 1.0)].sum())) // 2 for answer in (True, False))  # seen twice
     if min(yes, no) < LEAST_ANSWERS:
-        word = {"vehicle": ("with a vehicle", "without"), "damage": ("with damage", "without")}[gate]
-        notes.append(f"the {gate} gate stays: {yes} photos {word[0]} and {no} {word[1]}, it takes {LEAST_ANSWERS} of either")
+        of = {"vehicle": "with a vehicle", "damage": "with damage"}[gate]
+        notes.append(f"the {gate} gate stays: {_photos(yes)} {of} and {no} without, it takes {LEAST_ANSWERS} of either")
         return own
     logits = np.array([one.logit for one in mine])
     calibration = fit_gate(logits, truth, weights)
@@ -355,7 +355,7 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
 
 def _severity(levels: Sequence[tuple[FloatArray, int]], own: SeverityCalibration, notes: list[str]) -> SeverityCalibration:
     if len(levels) < LEAST_LEVELS:
-        notes.append(f"severity stays: {len(levels) // 2} photos tell how bad they are, it takes {-(-LEAST_LEVELS // 2)}")
+        notes.append(f"severity stays: {_photos(len(levels) // 2)} of known severity, it takes {-(-LEAST_LEVELS // 2)}")
         return own
     return fit_temperature([logits for logits, _ in levels], [level for _, level in levels])
 
@@ -369,6 +369,7 @@ class _Findings:
     thresholds: Mapping[str, float]
     figures: dict[str, float]
     before: dict[str, float]
+    fitted: bool
 
 
 def _findings(
@@ -382,16 +383,16 @@ def _findings(
 ) -> _Findings:
     """Scorer, curves and thresholds of findings."""
     names, grouping = manifest.classes.damage, manifest.grouping
-    own = _Findings(grouping.scorer, manifest.calibration.findings, manifest.thresholds.findings, {}, {})
+    own = _Findings(grouping.scorer, manifest.calibration.findings, manifest.thresholds.findings, {}, {}, fitted=False)
+    outlined = len({photo.photo for photo in evidence if len(photo.types)})
     if not evidence:
-        notes.append("findings stay: no photo has outlines of all that is damaged on it")
+        notes.append(f"findings stay: {_photos(outlined)} with outlines, it takes {LEAST_OUTLINED}")
         return own
     matched = [match(photo, grouping, own.scorer) for photo in evidence]
     before = _figures(matched, gates_before, own.curves, own.thresholds, manifest)
     own = replace(own, figures=_figures(matched, gates, own.curves, own.thresholds, manifest), before=before)
-    photos = len({photo.photo for photo in evidence})
-    if photos < LEAST_PHOTOS:
-        notes.append(f"findings stay: {photos} photos have outlines, it takes {LEAST_PHOTOS}")
+    if outlined < LEAST_OUTLINED:
+        notes.append(f"findings stay: {_photos(outlined)} with outlines, it takes {LEAST_OUTLINED}")
         return own
 
     # What a gate holds back is never told, so scorer, confidences and thresholds need not guard against it.
@@ -422,7 +423,7 @@ def _findings(
     told = _through(calibrate(matched, curves, names), gates)
     thresholds = choose_thresholds(told, names, kept={name: own.thresholds[name] for name in few})
     figures = _figures(matched, gates, curves, thresholds, manifest)
-    return _Findings(scorer, curves, thresholds, figures, before)
+    return _Findings(scorer, curves, thresholds, figures, before, fitted=True)
 
 
 def passes(photo: Evidence, gates: Mapping[str, Gate]) -> bool:
@@ -450,3 +451,7 @@ def _instances(evidence: Sequence[Evidence], num_types: int) -> IntArray:
     """`(C,)` how many instances of each type are annotated; each photo was seen twice."""
     types = np.concatenate([np.zeros(0, np.int64), *(photo.types for photo in evidence)])
     return np.asarray(np.bincount(types, minlength=num_types) // 2, np.int64)
+
+
+def _photos(count: int) -> str:
+    return f"{count} photo" if count == 1 else f"{count} photos"
