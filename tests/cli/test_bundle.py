@@ -1,16 +1,20 @@
-"""`dentify bundle info` and `dentify bundle verify`."""
+"""`dentify bundle info`, `dentify bundle verify` and `dentify bundle fit`."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import Result
 
 from dentify import Bundle
+from dentify.testing import Damage, paint_photo
 
 Dentify = Callable[..., Result]
 
@@ -68,3 +72,127 @@ def test_a_newer_bundle_is_one_line(dentify: Dentify, copy: Path) -> None:
     result = dentify("bundle", "verify", copy)
     assert result.exit_code == 1
     assert result.stderr == "error: copy/bundle.json: written for schema 2.0, this Dentify reads 1.x: update Dentify\n"
+
+
+@pytest.fixture
+def photos() -> None:
+    """22 photos with a dent that is annotated and one that is not (`labels.json`); 12 of sound cars (`lot`), 12 of no car (`rooms`)."""
+    Path("images").mkdir()
+    images, annotations = [], []
+    for number in range(22):
+        row = number % 4
+        there = Damage("dent", (0.125, row / 8, 0.25, row / 8 + 0.125))
+        not_there = Damage("dent", (0.25, 0.75, 0.375, 0.875), strength=0.7)
+        save(f"images/{number}.png", damages=[there, not_there])
+        x, y = 24, row * 16
+        outline = [x, y, x + 24, y, x + 24, y + 16, x, y + 16]
+        images.append({"id": number, "file_name": f"{number}.png", "width": 192, "height": 128, "source": "yard"})
+        annotations.append(
+            {"id": number, "image_id": number, "category_id": 1, "segmentation": [outline], "bbox": [x, y, 24, 16]}
+        )
+    write_labels("labels.json", images, annotations)
+    for number in range(12):
+        save(f"lot/{number}.png")
+        save(f"rooms/{number}.png", body=None)
+
+
+def save(path: str, **painted: Any) -> None:
+    Path(path).parent.mkdir(exist_ok=True)
+    Image.fromarray(paint_photo(size_hw=(128, 192), **painted)).save(path, "PNG")
+
+
+def write_labels(path: str, images: list[Any], annotations: list[Any], name: str = "dent") -> None:
+    document = {"categories": [{"id": 1, "name": name}], "images": images, "annotations": annotations}
+    Path(path).write_text(json.dumps(document))
+
+
+ALL = ("--data", "labels.json", "--data", "undamaged=lot", "--data", "no_vehicle=rooms")
+
+
+def test_fit_writes_a_bundle_that_tells_what_is_right(dentify: Dentify, copy: Path, photos: None) -> None:
+    result = dentify("bundle", "fit", copy, *ALL, "-o", "fitted", "--licence", "our own")
+    assert result.exit_code == 0, result.output
+    before, after = result.stdout.splitlines()
+    assert before.startswith("before  any damage: pixel IoU 0.5")
+    assert after.startswith(
+        "after   any damage: pixel IoU 1.000; mean AP50 1.000; 0.48 findings told a photo (on the photos it was"
+    )
+    assert result.stderr.splitlines()[0] == "note: severity stays: 0 photos of known severity, it takes 13"
+    own, manifest = Bundle.open(copy).manifest, Bundle.open("fitted").manifest
+    assert (manifest.name, manifest.version) == ("tiny", "1.0.0+fitted")
+    assert manifest.files == own.files
+    assert manifest.metrics["fitted"]["dent/AP50"] == 1.0
+    rows = [(row.name, row.origin, row.licence, row.photos, row.used_for) for row in manifest.data[len(own.data) :]]
+    assert rows == [
+        ("yard", "labels.json", "our own", 22, "fitting"),
+        ("lot", "undamaged=lot", "our own", 12, "fitting"),
+        ("rooms", "no_vehicle=rooms", "our own", 12, "fitting"),
+    ]
+    assert manifest.notes[0] == "Confidences and thresholds of tiny 1.0.0 were fitted to 46 photos of its user's."
+    assert dentify("assess", "images/0.png", "--bundle", "fitted").exit_code == 0
+
+
+def test_fit_gives_the_same_bytes_again(dentify: Dentify, copy: Path, photos: None) -> None:
+    for _ in range(2):
+        result = dentify("bundle", "fit", copy, *ALL, "-o", "fitted.zip", "--version", "2.0.0", "--seed", "3", "--overwrite")
+        assert result.exit_code == 0, result.output
+        shutil.copy("fitted.zip", "first.zip") if not Path("first.zip").exists() else None
+    assert Path("fitted.zip").read_bytes() == Path("first.zip").read_bytes()
+    assert Bundle.open("fitted.zip").manifest.version == "2.0.0"
+
+
+def test_fit_takes_gates_without_outlines(dentify: Dentify, copy: Path, photos: None) -> None:
+    result = dentify("bundle", "fit", copy, "--data", "undamaged=lot", "--data", "no_vehicle=rooms", "-o", "fitted", "--quiet")
+    assert result.exit_code == 0, result.output
+    assert "note: findings stay: 0 photos with outlines, it takes 20" in result.stderr
+    assert Bundle.open("fitted").manifest.calibration.vehicle.temperature != 1.0
+    assert "mean AP50 –" in result.stdout
+
+
+def test_fit_reads_a_label_map(dentify: Dentify, copy: Path, photos: None) -> None:
+    document = json.loads(Path("labels.json").read_text())
+    write_labels("labels.json", document["images"], document["annotations"], name="beule")
+    Path("map.yaml").write_text("labels: {beule: dent}\n")
+    refused = dentify("bundle", "fit", copy, "--data", "labels.json", "-o", "fitted")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(
+        "error: the labels name beule; the bundle was taught dent, scratch, broken_part; say in --labels"
+    )
+    assert dentify("bundle", "fit", copy, "--data", "labels.json", "-o", "fitted", "--labels", "map.yaml").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "lot.json", "-o", "fitted"], "lot.json: no such file or folder"),
+        (["--data", "undamaged=empty", "-o", "fitted"], "empty: holds no photo"),
+        (["--data", "labels.json", "-o", "copy"], "copy: exists already; choose another name or ask for it to be overwritten"),
+        (
+            ["--data", "labels.json", "-o", "lot", "--overwrite"],
+            "lot: is no bundle, so it is not overwritten; choose another name",
+        ),
+        (["--data", "boxes.json", "-o", "fitted"], "findings stay: 0 photos with outlines, it takes 20"),
+    ],
+)
+def test_what_cannot_be_fitted_is_one_line(
+    dentify: Dentify, copy: Path, photos: None, arguments: list[str], message: str
+) -> None:
+    Path("empty").mkdir()
+    document = json.loads(Path("labels.json").read_text())
+    boxes = [{key: value for key, value in one.items() if key != "segmentation"} for one in document["annotations"]]
+    write_labels("boxes.json", document["images"], boxes)
+    result = dentify("bundle", "fit", copy, *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not Path("fitted").exists()
+
+
+def test_fit_without_scipy_says_what_to_install(dentify: Dentify, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("dentify.fitting")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    result = dentify("bundle", "fit", copy, "--data", "labels.json", "-o", "fitted")
+    assert result.exit_code == 1
+    assert result.stderr == 'error: Fitting needs more packages: pip install "dentify[fit]"\n'

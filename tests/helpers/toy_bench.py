@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -30,7 +31,7 @@ class ToyRecipe(Strict):
     """A few convolutions without batch norms, so that a batch's pictures do not know of each other."""
 
     width: int = 8
-    origins: dict[str, Any] = {}
+    origins: Mapping[str, Any] = MappingProxyType({})
     dropout: float = 0.0
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> ToyNetwork:

@@ -29,7 +29,9 @@ from toy_bench import toy_recipe
 
 def checkpoint(value: float = 1.0, step: int = 3) -> Checkpoint:
     weights = {"layer.weight": torch.full((2, 3), value), "layer.count": torch.tensor(7)}
-    return Checkpoint(step=step, weights=weights, average=weights, averaged=2, names={"types": ["dent"]}, taught={"types": ["dent"]})
+    return Checkpoint(
+        step=step, weights=weights, average=weights, averaged=2, names={"types": ["dent"]}, taught={"types": ["dent"]}
+    )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

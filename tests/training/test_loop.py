@@ -30,14 +30,14 @@ GATE = {"vehicle": {"kind": "labels", "of": "vehicle"}}
 PHASE = {"size": toy_bench.SIDE, "precision": "32"}
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Something that ends a run without warning."""
 
 
 def stop_at(step: int, error: BaseException | None = None) -> Callable[[Progress], None]:
     def on_step(progress: Progress) -> None:
         if progress.step == step:
-            raise error or Stopped
+            raise error or StoppedError
 
     return on_step
 
@@ -145,7 +145,7 @@ def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> N
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(painted: Path, tmp_path: Path, run: Path, step: int) -> None:
     """Checkpoints are written every second step; the phase changes at the sixth."""
     recipe = toy_recipe()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(recipe, data=painted, output=tmp_path, on_step=stop_at(step))
     if step > 1:
         assert read_checkpoint(tmp_path / "last.ckpt").step == step - step % 2
@@ -158,7 +158,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(painted: Path, tmp
 def test_chance_in_the_network_follows_from_the_step(painted: Path, tmp_path: Path) -> None:
     recipe = toy_recipe(model=ToyRecipe(dropout=0.5))
     train(recipe, data=painted, output=tmp_path / "whole")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(recipe, data=painted, output=tmp_path / "run", on_step=stop_at(5))
     train(recipe, data=painted, output=tmp_path / "run", resume=True)
     assert curve(tmp_path / "run") == curve(tmp_path / "whole")
@@ -198,7 +198,7 @@ def test_a_longer_recipe_goes_on_from_a_finished_run(painted: Path, tmp_path: Pa
 def test_parts_that_a_phase_does_not_teach_keep_their_weights(painted: Path, tmp_path: Path) -> None:
     phases = [{"steps": 2, **PHASE}, {"steps": 2, **PHASE, "train": ["encoder.1-", "answers"]}]
     recipe = toy_recipe(phases=phases)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(recipe, data=painted, output=tmp_path, on_step=stop_at(2))
     before = read_checkpoint(tmp_path / "last.ckpt").weights
     train(recipe, data=painted, output=tmp_path, resume=True)
@@ -210,7 +210,7 @@ def test_parts_that_a_phase_does_not_teach_keep_their_weights(painted: Path, tmp
 def test_a_phase_may_begin_with_the_average(painted: Path, tmp_path: Path) -> None:
     phases = [{"steps": 2, **PHASE}, {"steps": 2, **PHASE, "train": ["answers"], "begin": "average"}]
     recipe = toy_recipe(phases=phases)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(recipe, data=painted, output=tmp_path, on_step=stop_at(2))
     before = read_checkpoint(tmp_path / "last.ckpt")
     train(recipe, data=painted, output=tmp_path, resume=True)
@@ -226,7 +226,7 @@ def test_a_phase_may_bring_optimizers_of_its_own(painted: Path, tmp_path: Path, 
     phases = [{"steps": 2, **PHASE}, {"steps": 2, **PHASE, "optimizers": still}, {"steps": 2, **PHASE}]
     recipe = toy_recipe(phases=phases, checkpoint_every=1)
     if stopped:
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             train(recipe, data=painted, output=tmp_path, on_step=stop_at(5))
     train(recipe, data=painted, output=tmp_path, resume=stopped)
     assert [float(row["rate"]) for row in rows(tmp_path)] == [0.004, 0.004, *[1e-12] * 4]  # in force until others come
@@ -325,7 +325,9 @@ def test_averaging_needs_a_run_to_begin_with(run: Path, painted: Path, tmp_path:
 
 
 def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"is of another network than the recipe's: `\S+` is \(1, 8, 1, 1\), the recipe's \(1, 16"):
+    with pytest.raises(
+        ConfigError, match=r"is of another network than the recipe's: `\S+` is \(1, 8, 1, 1\), the recipe's \(1, 16"
+    ):
         train(toy_recipe(model=ToyRecipe(width=16)), data=painted, output=tmp_path / "run", start=run / "last.ckpt")
     assert not (tmp_path / "run").exists()
 
@@ -333,7 +335,10 @@ def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, tm
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"classes": {"damage": ["hail_mark", "dent"], "parts": ["hood"]}}, "tells dent, hail_mark, the recipe's hail_mark, dent"),
+        (
+            {"classes": {"damage": ["hail_mark", "dent"], "parts": ["hood"]}},
+            "tells dent, hail_mark, the recipe's hail_mark, dent",
+        ),
         ({"heads": {"types": {"kind": "overlapping", "of": "damage"}}}, "its head `any` tells any, the recipe's nothing"),
     ],
     ids=["the same classes in another order", "fewer heads"],
@@ -350,7 +355,9 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_head_and_step(painted: 
     recipe = toy_recipe(heads=GATE | {"types": {"kind": "overlapping", "of": "damage"}})
     broken = recipe.heads["types"].model_copy(update={"loss": heads["types"]["loss"]})
     recipe = recipe.model_copy(update={"heads": recipe.heads | {"types": broken}})
-    with pytest.raises(TrainingError, match=r"the loss of `types` \((inf|nan)\) is no number at step 0; no checkpoint was written"):
+    with pytest.raises(
+        TrainingError, match=r"the loss of `types` \((inf|nan)\) is no number at step 0; no checkpoint was written"
+    ):
         train(recipe, data=painted, output=tmp_path)
     assert not (tmp_path / "last.ckpt").exists()
 

@@ -65,12 +65,16 @@ def optimizers(*recipes: dict[str, Any]) -> list[torch.optim.Optimizer]:
 
 def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay() -> None:
     first, second = optimizers({"of": ("encoder",), "weight_decay": 0.5}, {"weight_decay": 0.25})
-    sizes = [[(group["weight_decay"], [p.ndim for p in group["params"]]) for group in one.param_groups] for one in (first, second)]
+    sizes = [
+        [(group["weight_decay"], [p.ndim for p in group["params"]]) for group in one.param_groups] for one in (first, second)
+    ]
     assert sizes == [[(0.5, [4]), (0.0, [1, 1, 1])], [(0.25, [2]), (0.0, [1])]]
 
 
 def test_a_part_that_no_optimizer_takes_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"optimizers: no optimizer takes encoder\.0, encoder\.1; the last may be `of: \['\*'\]`"):
+    with pytest.raises(
+        ConfigError, match=r"optimizers: no optimizer takes encoder\.0, encoder\.1; the last may be `of: \['\*'\]`"
+    ):
         optimizers({"of": ("answers",)})
 
 
@@ -97,7 +101,11 @@ def test_a_phase_after_a_fall_begins_at_the_full_rate() -> None:
 
 @pytest.mark.parametrize(
     ("keys", "message"),
-    [({"at": (3,)}, "of kind multistep"), ({"kind": "multistep"}, "of kind multistep"), ({"kind": "multistep", "at": (4, 2)}, "must rise")],
+    [
+        ({"at": (3,)}, "of kind multistep"),
+        ({"kind": "multistep"}, "of kind multistep"),
+        ({"kind": "multistep", "at": (4, 2)}, "must rise"),
+    ],
     ids=["steps without the kind", "the kind without steps", "steps that do not rise"],
 )
 def test_a_schedule_that_cannot_be_is_refused(keys: dict[str, Any], message: str) -> None:

@@ -47,11 +47,7 @@ def write_bundle(
     complete = parse_manifest(text, where=f"{target}/{MANIFEST_NAME}")  # all that opening checks is checked before writing
     verified(complete, files, where=str(target))
     contents = {MANIFEST_NAME: text, CARD_NAME: model_card(complete).encode(), **files}
-    if os.path.lexists(target):
-        if not overwrite:
-            raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
-        if not _is_bundle(target):
-            raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
+    check_target(target, overwrite=overwrite)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
@@ -59,6 +55,19 @@ def write_bundle(
             _write_zip(fresh, contents) if target.suffix == ".zip" else _write_folder(fresh, contents)
             _put(fresh, target, Path(scratch) / "old")
     return target
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Makes sure that a bundle may be written to a path, before the work that makes it.
+
+    Raises:
+        OutputError: something is there that may not be replaced.
+    """
+    if os.path.lexists(target):
+        if not overwrite:
+            raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")
+        if not _is_bundle(target):
+            raise OutputError(f"{target}: is no bundle, so it is not overwritten; choose another name")
 
 
 def _is_bundle(path: Path) -> bool:

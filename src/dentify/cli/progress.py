@@ -13,14 +13,15 @@ Item = TypeVar("Item")
 
 
 @contextmanager
-def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Iterator[tuple[Advance, Say]]:
-    """`(advance, say)`: one counts a photo, the other prints a line on standard error, above the bar.
+def progress(what: str, total: int | None = None, *, unit: str = "photos", quiet: bool = False) -> Iterator[tuple[Advance, Say]]:
+    """`(advance, say)`: one counts a thing, the other prints a line on standard error, above the bar.
 
-    The bar shows how long it took, and where it is known how many photos there are, how long it will take; it is gone in the end.
+    The bar shows how long it took, and where it is known how many there are, how long it will take; it is gone in the end.
 
     Args:
-        what: is done with the photos, as "assessing".
-        total: how many photos there are, where that is known beforehand.
+        what: is done, as "assessing".
+        total: how many things there are, where that is known beforehand.
+        unit: what they are.
         quiet: no bar, on a terminal either; lines are still printed.
     """
     if quiet or not sys.stderr.isatty():
@@ -32,7 +33,7 @@ def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Ite
     console = Console(stderr=True)
     count = TextColumn("{task.completed}") if total is None else MofNCompleteColumn()
     left = () if total is None else (TimeRemainingColumn(), TextColumn("left"))
-    columns = (TextColumn("{task.description}"), BarColumn(), count, TextColumn("photos"), TimeElapsedColumn(), *left)
+    columns = (TextColumn("{task.description}"), BarColumn(), count, TextColumn(unit), TimeElapsedColumn(), *left)
     with Progress(*columns, console=console, redirect_stdout=False, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield (

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dentify.cli import Debug
+from dentify.cli import Debug, Device
 from dentify.cli.progress import progress
 
 if TYPE_CHECKING:
     from dentify.training import Progress
-
-
-class Device(StrEnum):
-    """Where to train."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 def train(
@@ -77,16 +69,13 @@ def train(
         print(show_pictures(plan, data=data, output=output, count=show))
         return
     with ExitStack() as stack:
-        bar: list[tuple[object, object]] = []
+        advance: Callable[[], None] | None = None
 
         def on_step(done: Progress) -> None:
-            if not bar:  # only now it is known from which step on
-                bar.append(stack.enter_context(progress("training", done.steps - done.step + 1, unit="steps", quiet=quiet)))
-            advance, say = bar[0]
-            advance()  # type: ignore[operator]
-            if done.figures is not None and not quiet:
-                told = {name: value for name, value in done.figures.items() if name.endswith(("/mean", "/iou", "/yes", "/no"))}
-                say(f"step {done.step}: {', '.join(f'{name} {value:.3f}' for name, value in told.items())}")  # type: ignore[operator]
+            nonlocal advance
+            if advance is None:  # only now it is known from which step on
+                advance, _ = stack.enter_context(progress("training", done.steps - done.step + 1, unit="steps", quiet=quiet))
+            advance()
 
         checkpoint = run(
             plan,

@@ -222,6 +222,24 @@ def photo_kind(sample: Sample) -> str | None:
     return "vehicle" if sample.vehicle else None
 
 
+def has_vehicle(sample: Sample) -> bool | None:
+    """Whether a photo shows a vehicle; `None` where nobody said.
+
+    >>> has_vehicle(Sample(b"", "a.jpg")), has_vehicle(Sample(b"", "b.jpg", vehicle=False))
+    (None, False)
+    """
+    return True if sample.damages or sample.parts else sample.vehicle
+
+
+def is_damaged(sample: Sample) -> bool | None:
+    """Whether a photo shows damage; `None` where nobody said, and without a vehicle: such photos never come to this gate.
+
+    >>> is_damaged(Sample(b"", "a.jpg", vehicle=True, damage=False)), is_damaged(Sample(b"", "b.jpg", vehicle=False))
+    (False, None)
+    """
+    return None if sample.vehicle is False else True if sample.damages else sample.damage
+
+
 def worst_severity(sample: Sample) -> str | None:
     """The worst level annotated on a photo; `None` where none is."""
     levels = [annotation.severity for annotation in sample.damages if annotation.severity is not None]

@@ -295,7 +295,9 @@ def complete(
     bundle: Bundle, held_out: Sequence[Sample], parity: Parity, *, seed: int, on_photo: Callable[[Sample], None]
 ) -> m.Manifest:
     """A bundle's manifest with what is fitted to held-out photos, and what was measured."""
-    manifest, figures, notes = bundle.manifest, {}, ()
+    manifest = bundle.manifest
+    figures: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
     try:
         fitted = fit_bundle(bundle, held_out, seed=seed, on_photo=on_photo)
     except DatasetError as error:  # nothing among them can be fitted to: thresholds stay as they began

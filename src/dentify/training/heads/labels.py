@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
-from dentify.datasets.sample import Sample, worst_severity
+from dentify.datasets.sample import Sample, has_vehicle, is_damaged, worst_severity
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
@@ -163,16 +163,6 @@ class PhotoSeverity:
         """Recall of each level, and their mean over those that occur."""
         recalls = counts["right"].double() / counts["asked"].double()
         return {"mean": recalls.nanmean().item(), **dict(zip(self.names, recalls.tolist(), strict=True))}
-
-
-def has_vehicle(sample: Sample) -> bool | None:
-    """Whether a photo shows a vehicle; `None` where nobody said."""
-    return True if sample.damages or sample.parts else sample.vehicle
-
-
-def is_damaged(sample: Sample) -> bool | None:
-    """Whether its vehicle is damaged. Photos without a vehicle never come to this question."""
-    return None if sample.vehicle is False else True if sample.damages else sample.damage
 
 
 def window_shows_vehicle(placed: Placed) -> float:

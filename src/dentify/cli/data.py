@@ -1,0 +1,92 @@
+"""DATA, the argument of commands that take labelled photos: data sets in any format, and photos that share a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from dentify.errors import DatasetError, printable
+
+if TYPE_CHECKING:
+    from dentify.datasets import Sample
+    from dentify.settings import Settings
+
+DATA_HELP = (
+    "Labelled data sets in any format: label files or folders; damaged=PATH, undamaged=PATH and no_vehicle=PATH for a CSV "
+    "(column `file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV."
+)
+
+
+class Data(NamedTuple):
+    """One DATA argument. `label` is empty for labelled data sets."""
+
+    label: str
+    path: Path
+    split: str | None
+
+
+def parse_data(text: str) -> Data:
+    """A DATA argument: a label file or folder, or `LABEL=PATH` for photos that share a label; each with `:SPLIT` or without.
+
+    Raises:
+        typer.BadParameter: it is neither.
+
+    >>> parse_data("undamaged=photos.csv:val") == Data("undamaged", Path("photos.csv"), "val")
+    True
+    >>> parse_data("damage/val.json") == Data("", Path("damage/val.json"), None)
+    True
+    """
+    from dentify.datasets.sample import PHOTO_WORDS
+
+    label, equals, rest = text.partition("=")
+    if not equals or label not in PHOTO_WORDS:
+        label, rest = "", text
+    if Path(rest).suffix.lower() == ".csv" and not label and not _is_via(Path(rest)):
+        *words, last = [f"{word}=" for word in PHOTO_WORDS]
+        told = f"{', '.join(words)} or {last}"
+        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {told} before a list of photos")
+    if not rest:
+        raise typer.BadParameter(f"{text!r} names no CSV or folder of photos")
+    path, colon, split = rest.rpartition(":")
+    if colon and path and re.fullmatch(r"[\w-]+", split) and not Path(rest).exists():
+        return Data(label, Path(path), split)
+    return Data(label, Path(rest), None)
+
+
+def _is_via(path: Path) -> bool:
+    """Whether a CSV holds regions of the VGG Image Annotator, and not whole photos."""
+    from dentify.datasets.documents import csv_columns
+    from dentify.datasets.formats.via import is_via_csv
+
+    return is_via_csv(csv_columns(path))
+
+
+def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings) -> Iterator[Sample]:
+    """The samples of all DATA arguments, lazily.
+
+    Raises:
+        DatasetError: a data set cannot be read, holds a label that a given map leaves out, or has no photo of the split.
+    """
+    from dentify.datasets import open_dataset, read_label_map, read_photos
+    from dentify.datasets.sample import PHOTO_WORDS
+
+    label_map = read_label_map(labels, settings) if labels is not None else None
+    for one in data:
+        if not one.label:
+            dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
+            if label_map is not None:
+                dataset.check_labels()
+            found = False
+            for sample in dataset:
+                if one.split is None or sample.split == one.split:
+                    found = True
+                    yield sample
+            if not found:
+                raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
+        else:
+            vehicle, damage = PHOTO_WORDS[one.label]
+            yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)

@@ -1,0 +1,212 @@
+"""What a bundle's networks see on a labelled photo beside what annotators saw: candidates and truth, on one grid.
+
+A scorer that is fitted on a photo is too sure of it; confidences and thresholds therefore use scores from scorers that were
+fitted on the other folds of the photos (`cross_match`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from dentify.arrays import BoolArray, FloatArray, IntArray, Matrix
+from dentify.bundle.manifest import Grouping, Scorer
+from dentify.datasets.coverage import coverage_of
+from dentify.datasets.sample import Sample
+from dentify.fitting.squeezed import Candidates, Squeezed, pack, squeeze
+from dentify.runtime.candidates import Candidate, damage_probabilities, find_candidates
+from dentify.runtime.choosing import choose, score_candidates
+from dentify.runtime.damage_maps import refine
+
+RIGHT_IOU = 0.5
+"""A finding is right where its mask's IoU with an annotated instance is at least this: COCO's AP50."""
+FOLDS = 5
+
+MakeView = Callable[[tuple[int, int]], Matrix]
+"""From the height and width of a picture to the view of the photo that it shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The candidates of one view of a photo beside its truth.
+
+    Attributes:
+        photo: number of the photo; its views and its near-duplicates share it.
+        candidates: of the types that its source labels.
+        ious: `(N, M)`: each candidate's IoU with each annotated instance, 0 where the type is another.
+        types: `(M,)` class ids of the annotated instances.
+        instances: `(M, H, W)` boolean on the fine grid, `upscale` times as fine as the maps.
+        known: `(C,)` whether the source labels the type.
+        probs: `(C, h, w)` the networks' probabilities where a candidate may come to lie, 0 elsewhere.
+        gates: logits of `vehicle` and `damage` for this view, of those that the bundle has.
+    """
+
+    photo: int
+    candidates: Candidates
+    ious: FloatArray
+    types: IntArray
+    instances: Squeezed
+    known: BoolArray
+    probs: Squeezed
+    gates: Mapping[str, float]
+
+    @property
+    def truth(self) -> BoolArray:
+        """`(C, H, W)` boolean on the fine grid: where each type was annotated."""
+        instances = self.instances.array()
+        truth = np.zeros((len(self.known), *instances.shape[1:]), np.bool_)
+        for class_id, mask in zip(self.types.tolist(), instances, strict=True):
+            truth[class_id] |= mask
+        return truth
+
+
+def gather(
+    sample: Sample,
+    types_logits: FloatArray,
+    auxiliary: Mapping[str, FloatArray],
+    make_view: MakeView,
+    names: Sequence[str],
+    grouping: Grouping,
+    *,
+    photo: int = 0,
+    gates: Mapping[str, float] | None = None,
+) -> Evidence:
+    """Candidates of one view of a photo, and how well each fits what was annotated.
+
+    Args:
+        sample: the photo's labels.
+        types_logits: `(C, h, w)` over this view of the photo.
+        auxiliary: the networks' further maps, see `runtime.candidates`.
+        make_view: the view, on the grid that it is asked for.
+        names: damage types in the order of the channels.
+        grouping: levels and radii; its scorer is not used.
+        photo: the photo's number, see `Evidence`.
+        gates: logits of the gates.
+    """
+    probs = damage_probabilities(types_logits, auxiliary)
+    grid_hw = (probs.shape[1] * grouping.upscale, probs.shape[2] * grouping.upscale)
+    view = make_view(grid_hw)
+    known = np.array([sample.knows(name) for name in names], np.bool_)
+    masks, types = [np.zeros((0, *grid_hw), np.bool_)], []
+    for damage in sample.damages:
+        if damage.name in names and damage.has_mask:
+            mask = coverage_of(damage, view, grid_hw) > 127
+            if mask.any():
+                masks.append(mask[None])
+                types.append(names.index(damage.name))
+    instances, class_ids = np.concatenate(masks), np.array(types, np.int64)
+    candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
+    return Evidence(
+        photo=photo,
+        candidates=pack(candidates),
+        ious=ious_of(candidates, instances, class_ids, probs, grouping.upscale),
+        types=class_ids,
+        instances=squeeze(instances),
+        known=known,
+        probs=squeeze(_where_needed(probs, grouping)),
+        gates=gates or {},
+    )
+
+
+def _where_needed(probs: FloatArray, grouping: Grouping) -> FloatArray:
+    """Probabilities that choosing and refining candidates read: those above the lowest level, and their neighbours."""
+    lowest = grouping.levels[0] if grouping.spread_to is None else min(grouping.levels[0], grouping.spread_to)
+    above = (probs > lowest).astype(np.uint8)
+    near = np.stack([cv2.dilate(cells, np.ones((3, 3), np.uint8)) for cells in above])
+    return np.where(near > 0, probs, np.float32(0))
+
+
+def ious_of(
+    candidates: Sequence[Candidate], instances: BoolArray, types: IntArray, probs: FloatArray, upscale: int
+) -> FloatArray:
+    """`(N, M)` of candidates and annotated instances, 0 where the types differ; see `Evidence`."""
+    ious = np.zeros((len(candidates), len(instances)), np.float32)
+    sizes = np.count_nonzero(instances, axis=(1, 2)).tolist()
+    for row, candidate in enumerate(candidates):
+        _, x, y, crop = refine(candidate, probs, upscale)
+        area = int(np.count_nonzero(crop))
+        for column in np.flatnonzero(types == candidate.class_id).tolist():
+            window = instances[column, y : y + crop.shape[0], x : x + crop.shape[1]]
+            both = int(np.count_nonzero(window & crop))
+            ious[row, column] = both / (area + sizes[column] - both)
+    return ious
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """The findings of one view of a photo, best first, and whether each is right.
+
+    Attributes:
+        evidence: what they were chosen from.
+        findings: N candidates, as they would be told.
+        scores: `(N,)` raw ones, or confidences after `calibrate`.
+        right: `(N,)` whether the finding matches an annotated instance that no better finding matched.
+    """
+
+    evidence: Evidence
+    findings: Candidates
+    scores: FloatArray
+    right: BoolArray
+
+    @property
+    def class_ids(self) -> IntArray:
+        """`(N,)` damage types of the findings."""
+        return self.findings.class_ids
+
+
+def match(evidence: Evidence, grouping: Grouping, scorer: Scorer | None) -> Matched:
+    """Scores a photo's candidates, chooses among them and matches these with the truth, best first."""
+    if not len(evidence.candidates):
+        return Matched(evidence, evidence.candidates, np.zeros(0, np.float32), np.zeros(0, np.bool_))
+    candidates, probs = evidence.candidates.unpacked(), evidence.probs.array()
+    chosen = choose(candidates, score_candidates(candidates, scorer, len(evidence.known)), probs, grouping)
+    findings = [candidate for _, candidate in chosen]
+    ious = ious_of(findings, evidence.instances.array(), evidence.types, probs, grouping.upscale)
+    scores = np.array([score for score, _ in chosen], np.float32)
+    return Matched(evidence, pack(findings), scores, right_ones(ious))
+
+
+def right_ones(ious: FloatArray) -> BoolArray:
+    """`(N,)` which findings, best first, are right: each takes the instance that it fits best of those not taken.
+
+    >>> right_ones(np.float32([[0.6], [0.9], [0.2]])).tolist()
+    [True, False, False]
+    """
+    taken = np.zeros(ious.shape[1], np.bool_)
+    right = np.zeros(len(ious), np.bool_)
+    for place, row in enumerate(ious):
+        free = np.where(taken, 0, row)
+        if len(free) and free.max() >= RIGHT_IOU:
+            right[place] = taken[int(free.argmax())] = True
+    return right
+
+
+def silenced(photo: Matched) -> Matched:
+    """The same photo where a gate holds its findings back."""
+    return replace(photo, findings=pack([]), scores=photo.scores[:0], right=photo.right[:0])
+
+
+FitScorer = Callable[[Sequence[Evidence]], Scorer | None]
+
+
+def cross_match(evidence: Sequence[Evidence], grouping: Grouping, fit: FitScorer) -> list[Matched] | None:
+    """Findings of every photo, scored by a scorer that was fitted on the photos of the other folds.
+
+    Args:
+        evidence: of all photos.
+        grouping: of the bundle; its scorer is not used.
+        fit: a scorer from some of the photos, `None` where they are too few.
+
+    Returns:
+        Them, fold by fold; `None` where the photos without one fold are too few for a scorer.
+    """
+    matched: list[Matched] = []
+    for fold in range(FOLDS):
+        scorer = fit([photo for photo in evidence if photo.photo % FOLDS != fold])
+        if scorer is None:
+            return None
+        matched += [match(photo, grouping, scorer) for photo in evidence if photo.photo % FOLDS == fold]
+    return matched
