@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dentify.runtime.maps import score_candidates
 from scipy.optimize import check_grad
 
 from dentify.bundle.manifest import FEATURES
@@ -12,6 +11,7 @@ from dentify.fitting import scorer as rooms
 from dentify.fitting.evidence import Evidence, match
 from dentify.fitting.figures import average_precision50
 from dentify.fitting.scorer import candidates_of, fit_scorer
+from dentify.runtime.choosing import score_candidates
 from seen_dents import GROUPING, evidence
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dentify.runtime.maps import find_candidates
 
 from dentify.fitting.squeezed import pack, squeeze
+from dentify.runtime.candidates import find_candidates
 from dentify.runtime.probabilities import sigmoid
 from seen_dents import GROUPING, evidence, logits_of
 

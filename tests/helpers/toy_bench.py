@@ -9,13 +9,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 import yaml
+from pydantic import Field
 from torch import Tensor, nn
 
 from dentify.strict import Strict
@@ -31,7 +31,7 @@ class ToyRecipe(Strict):
     """A few convolutions without batch norms, so that a batch's pictures do not know of each other."""
 
     width: int = 8
-    origins: Mapping[str, Any] = MappingProxyType({})
+    origins: dict[str, Any] = Field({})
     dropout: float = 0.0
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> ToyNetwork:

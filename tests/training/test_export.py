@@ -1,0 +1,315 @@
+"""From a toy run's checkpoint to a bundle that assesses: only what was taught, and only if ONNX says what torch says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import dentify
+import toy_bench
+from dentify.bundle import Bundle
+from dentify.errors import BundleError, ConfigError, OutputError
+from dentify.runtime.session import Session
+from dentify.training import export_bundle, train
+from dentify.training.checkpoints import read_checkpoint, write_checkpoint
+from dentify.training.export import Exported, Kept, check_parity, taught_heads, to_onnx
+from dentify.training.recipe import Recipe
+from toy_bench import ToyNetwork, ToyRecipe, toy_document, toy_recipe
+
+# torch's exporter warns of what is still to come in torch.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+PHASES = [{"steps": 2, "size": toy_bench.SIDE, "precision": "32"}]
+DAMAGE_ALONE = {"train": [{"dataset": "damage.json", "images": ".", "per_batch": 4}], "val": []}
+
+
+@pytest.fixture(scope="session")
+def bundle(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of the toy run."""
+    return export_bundle(run / "last.ckpt", tmp_path_factory.mktemp("bundle") / "toy", recipe=toy_recipe(), version="2.0.0")
+
+
+@pytest.fixture(scope="session")
+def outlines(painted: Path) -> Path:
+    """The same photos with outlines of damage and nothing else: no parts, no severity, no sound car, nothing without a car."""
+    document = json.loads((painted / "train.json").read_text())
+    hoods = {row["image_id"] for row in document["annotations"] if row["category_id"] == 3}
+    document["images"] = [row | {"labelled": ["dent", "hail_mark"]} for row in document["images"] if row["id"] not in hoods]
+    document["annotations"] = [
+        {key: value for key, value in row.items() if key != "severity"}
+        for row in document["annotations"]
+        if row["image_id"] not in hoods
+    ]
+    (painted / "damage.json").write_text(json.dumps(document))
+    return painted
+
+
+def trained(recipe: Recipe, data: Path, folder: Path) -> Path:
+    return train(recipe, data=data, output=folder)
+
+
+# What a bundle holds
+
+
+def test_an_exported_run_assesses_photos(bundle: Path, painted: Path) -> None:
+    assessor = dentify.load(bundle)
+    answer = assessor.assess(painted / "0.png", gates=False)
+    assert (answer.bundle.name, answer.bundle.version) == ("toy", "2.0.0")
+    assert set(answer.not_judged) >= {"crack", "tire_flat"}
+    assert answer.vehicle is not None
+    assert answer.damage is not None
+
+
+def test_a_manifest_tells_roles_classes_data_and_parity(bundle: Path) -> None:
+    manifest = Bundle.open(bundle).manifest
+    outputs = {role: [(member.output, member.kind) for member in members] for role, members in manifest.roles if members}
+    assert outputs == {
+        "vehicle_gate": [("vehicle", "labels")],
+        "damage_gate": [("damage", "labels")],
+        "damage": [("types", "maps")],
+        "parts": [("parts", "maps")],
+        "severity": [("severity_maps", "maps"), ("severity", "labels")],
+    }
+    assert manifest.roles.damage[0].auxiliary == {"any": "any", "centres": "centres", "offsets": "offsets"}
+    assert manifest.classes.damage == ("dent", "hail_mark")
+    assert manifest.classes.severity == ("minor", "moderate")  # no photo is severe
+    assert {source.name for source in manifest.data} == {"painted", "street", "garage"}
+    assert manifest.metrics["parity"]["largest_difference"] <= 1e-3
+    assert manifest.metrics["parity"]["photos"] >= 5
+    assert manifest.networks[0].preprocessing.mean == ToyNetwork.mean
+
+
+def test_a_bundles_weights_are_the_averaged_ones(run: Path, bundle: Path, painted: Path) -> None:
+    files = Bundle.open(bundle).files
+    session = Session(files["network.onnx"], input_name="image", output_names=["types"], where="x")
+    state = read_checkpoint(run / "last.ckpt")
+    heads = toy_recipe().build_heads()
+    network = ToyNetwork(ToyRecipe(), {name: head.output for name, head in heads.items()})
+    network.load_state_dict(state.average)
+    picture = torch.randn(1, 3, toy_bench.SIDE, toy_bench.SIDE)
+    assert np.allclose(session.run(picture.numpy())["types"], network(picture)["types"].detach(), atol=1e-4)
+
+
+def test_checkpoints_are_averaged_into_one_bundle(run: Path, painted: Path, tmp_path: Path) -> None:
+    other = trained(toy_recipe(seed=1), painted, tmp_path / "other")
+    done = export_bundle(run / "last.ckpt", tmp_path / "mean", recipe=toy_recipe(), average_with=[other])
+    assert (
+        Bundle.open(done).files["network.onnx"]
+        != Bundle.open(export_bundle(run / "last.ckpt", tmp_path / "alone", recipe=toy_recipe())).files["network.onnx"]
+    )
+
+
+def test_the_same_checkpoint_gives_the_same_bundle(run: Path, bundle: Path, tmp_path: Path) -> None:
+    again = export_bundle(run / "last.ckpt", tmp_path / "toy", recipe=toy_recipe(), version="2.0.0")
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == {
+        path.name: path.read_bytes() for path in bundle.iterdir()
+    }
+
+
+# What was never taught is never told
+
+
+def test_a_recipe_of_damage_outlines_alone_judges_damage_alone(outlines: Path, tmp_path: Path) -> None:
+    """With all nine heads in the recipe: no photo says anything of the others."""
+    recipe = toy_recipe(data=toy_document()["data"] | DAMAGE_ALONE, phases=PHASES)
+    checkpoint = trained(recipe, outlines, tmp_path / "run")
+    done = export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
+    manifest = Bundle.open(done).manifest
+    assert [role for role, members in manifest.roles if members] == ["damage"]
+    assert (manifest.taxonomy.parts, manifest.taxonomy.severity_levels) == ((), ())
+    card = (done / "MODEL_CARD.md").read_text()
+    never = "whether there is a vehicle, whether it is damaged, parts of the vehicle, severity"
+    assert f"Not judged, and told as such: {never}." in card
+    answer = dentify.load(done).assess(outlines / "0.png", score_threshold=0.01)
+    document = json.loads(answer.to_json())
+    assert (document["vehicle"], document["damage"], document["severity"], document["parts"]) == (None, None, None, [])
+    assert "Not judged: whether this is a vehicle" in answer.report
+    assert all(finding.severity is None and finding.parts == () for finding in answer.findings)
+
+
+def test_a_type_that_no_photo_shows_is_not_told(painted: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(classes={"damage": ["scratch", "dent", "hail_mark"], "parts": ["hood", "roof"]}, phases=PHASES)
+    manifest = Bundle.open(export_bundle(trained(recipe, painted, tmp_path / "run"), tmp_path / "b", recipe=recipe)).manifest
+    assert manifest.classes.damage == ("dent", "hail_mark")
+    assert "scratch" in manifest.not_judged
+    assert manifest.classes.parts == ("hood",)
+    assert manifest.roles.damage[0].auxiliary.keys() == {"any", "centres", "offsets"}
+
+
+def test_a_head_whose_loss_weighs_nothing_is_not_told(painted: Path, tmp_path: Path) -> None:
+    heads = toy_bench.toy_heads()
+    heads["parts"] |= {"weight": 0}
+    recipe = toy_recipe(heads=heads, phases=PHASES)
+    done = export_bundle(trained(recipe, painted, tmp_path / "run"), tmp_path / "b", recipe=recipe)
+    assert Bundle.open(done).manifest.roles.parts == ()
+
+
+def test_the_channels_of_what_is_left_are_those_that_it_was_taught_in() -> None:
+    heads = toy_recipe(classes={"damage": ["scratch", "dent", "hail_mark"], "parts": ["hood", "roof"]}).build_heads()
+    taught = {"types": ["dent"], "any": ["any"], "centres": ["dent"], "offsets": ["dent", "hail_mark"], "parts": ["roof"]}
+    kept = taught_heads(heads, taught)
+    assert {name: one.channels for name, one in kept.items()} == {
+        "types": [1],
+        "any": [0],
+        "centres": [1],
+        "offsets": [2, 3],
+        "parts": [1, 2],
+    }
+    cut = Exported(_Counting(heads), kept)(torch.zeros(1, 3, 32, 32))
+    assert cut["parts"][0, :, 0, 0].tolist() == [1, 2]
+    assert cut["offsets"][0, :, 0, 0].tolist() == [2, 3]
+
+
+class _Counting(nn.Module):
+    """Answers each head with the numbers of its channels."""
+
+    def __init__(self, heads: Any) -> None:
+        super().__init__()
+        self.channels = {name: head.output.channels for name, head in heads.items()}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {name: torch.arange(count).float().view(1, -1, 1, 1).expand(1, -1, 2, 2) for name, count in self.channels.items()}
+
+
+@pytest.mark.parametrize(
+    ("taught", "left_out"),
+    [
+        ({"types": ["dent", "hail_mark"], "centres": ["dent"]}, "centres"),
+        ({"types": [], "any": ["any"], "centres": ["dent"]}, "any"),
+        ({"vehicle": ["yes"]}, "vehicle"),
+        ({"severity": ["minor"]}, "severity"),
+    ],
+    ids=["middles of one of two types", "help for nothing", "a gate that saw one answer", "one level"],
+)
+def test_what_is_taught_in_part_is_left_out(taught: dict[str, list[str]], left_out: str) -> None:
+    assert left_out not in taught_heads(toy_recipe().build_heads(), taught)
+
+
+def test_two_heads_of_severity_tell_the_levels_that_both_were_taught() -> None:
+    taught = {"severity_maps": ["minor", "moderate", "severe"], "severity": ["minor", "severe"]}
+    kept = taught_heads(toy_recipe().build_heads(), taught)
+    assert [kept[name].names for name in ("severity_maps", "severity")] == [("minor", "severe")] * 2
+    assert kept["severity_maps"].channels == [0, 2]
+
+
+def test_photos_that_teach_nothing_make_no_bundle(painted: Path, tmp_path: Path) -> None:
+    data = toy_document()["data"]
+    recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, phases=PHASES)
+    checkpoint = trained(recipe, painted, tmp_path / "run")
+    with pytest.raises(ConfigError, match="taught nothing that a bundle could tell"):
+        export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
+    assert not (tmp_path / "bundle").exists()
+
+
+# ONNX beside torch
+
+
+class Drifting(ToyNetwork):
+    """Another network when it is exported: what a faulty exporter would do."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        told = super().forward(images)
+        return {name: value + 0.01 for name, value in told.items()} if torch.compiler.is_exporting() else told
+
+
+class DriftingRecipe(ToyRecipe):
+    """Builds it."""
+
+    def build(self, outputs: Any, root: Path | None) -> Drifting:
+        return Drifting(self, outputs)
+
+
+def test_a_network_that_onnx_answers_differently_is_not_exported(painted: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(model=DriftingRecipe(), phases=PHASES)
+    checkpoint = trained(recipe, painted, tmp_path / "run")
+    with pytest.raises(BundleError, match=r"the ONNX file differs from torch: logits by up to 0\.01"):
+        export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
+    assert not (tmp_path / "bundle").exists()
+
+
+class Constant(nn.Module):
+    """Answers `types` with one picture."""
+
+    def __init__(self, types: Tensor) -> None:
+        super().__init__()
+        self.picture = nn.Parameter(types)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {"types": self.picture + 0 * images.mean()}
+
+
+@pytest.mark.parametrize(("shift", "message"), [(2e-3, r"logits by up to 0\.002"), (9e-4, r"IoU down to 0\.")])
+def test_logits_and_masks_must_both_agree(shift: float, message: str) -> None:
+    """Half of the cells lie so near to zero that a shift smaller than the first limit turns them over."""
+    types = torch.full((1, 1, 8, 8), 1.0)
+    types[..., :4] = -5e-4
+    head = toy_recipe(classes={"damage": ["dent"], "parts": []}).build_heads()["types"]
+    kept = {"types": Kept(head, ("dent",), [0])}
+    onnx = to_onnx(Constant(types + shift), 32)
+    session = Session(onnx, input_name="image", output_names=["types"], where="x")
+    picture = np.zeros((1, 3, 32, 32), np.float32)
+    with pytest.raises(BundleError, match=message):
+        check_parity(Constant(types), session, [picture], kept)
+    same = check_parity(Constant(types + shift), session, [picture, picture], kept)
+    assert (same.photos, same.least_iou) == (2, 1.0)
+
+
+# What is refused
+
+
+def test_a_photo_source_without_origin_is_not_exported(run: Path, painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="`origins` says nothing of garage, painted, street"):
+        export_bundle(run / "last.ckpt", tmp_path / "bundle", recipe=toy_recipe(origins={}))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_bundle_that_is_there_stays_unless_asked_for(run: Path, bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "toy"
+    shutil.copytree(bundle, copy)
+    with pytest.raises(OutputError, match="exists already"):
+        export_bundle(run / "last.ckpt", copy, recipe=toy_recipe())
+    assert export_bundle(run / "last.ckpt", copy, recipe=toy_recipe(), version="3.0.0", overwrite=True) == copy
+    assert Bundle.open(copy).manifest.version == "3.0.0"
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [("recipe.yaml", "the run's recipe.yaml must lie beside it"), ("data.txt", "say where its photos are with --data")],
+)
+def test_a_checkpoint_without_its_run_is_one_line(run: Path, tmp_path: Path, missing: str, message: str) -> None:
+    for name in {"last.ckpt", "recipe.yaml", "data.txt"} - {missing}:
+        shutil.copy(run / name, tmp_path / name)
+    recipe = None if missing == "recipe.yaml" else toy_recipe()
+    with pytest.raises(ConfigError, match=message):
+        export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle", recipe=recipe)
+
+
+def test_a_recipe_of_another_version_is_one_line(run: Path, tmp_path: Path) -> None:
+    shutil.copy(run / "last.ckpt", tmp_path / "last.ckpt")
+    (tmp_path / "recipe.yaml").write_text("name: toy\nlosses: {}\n")
+    with pytest.raises(ConfigError, match=r"recipe.yaml: is no recipe of this version of Dentify"):
+        export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle")
+
+
+def test_export_needs_photos_to_compare_with(painted: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(data=toy_document()["data"] | {"hold_out": 0.0}, phases=PHASES)
+    checkpoint = trained(recipe, painted, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"data\.hold_out keeps no photo to compare and fit with; raise it"):
+        export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
+
+
+def test_weights_that_are_not_the_networks_are_refused(run: Path, tmp_path: Path) -> None:
+    state = read_checkpoint(run / "last.ckpt")
+    for name in ("recipe.yaml", "data.txt"):
+        shutil.copy(run / name, tmp_path / name)
+    fewer = {name: value for name, value in state.average.items() if "stem" not in name}
+    write_checkpoint(tmp_path / "last.ckpt", type(state)(**vars(state) | {"average": fewer}))
+    with pytest.raises(ConfigError, match="is of another network than the recipe's"):
+        export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle", recipe=toy_recipe())
