@@ -76,7 +76,7 @@ def test_a_newer_bundle_is_one_line(dentify: Dentify, copy: Path) -> None:
 
 @pytest.fixture
 def photos() -> None:
-    """22 photos with a dent that is annotated and one that is not (`labels.json`); 12 of sound cars (`lot`), 12 of no car (`rooms`)."""
+    """`labels.json`: 22 photos with a dent that is annotated and one that is not; `lot`: 12 sound cars; `rooms`: 12 others."""
     Path("images").mkdir()
     images, annotations = [], []
     for number in range(22):

@@ -168,6 +168,20 @@ def test_a_bundles_own_scorer_stays_where_it_scores_types_that_no_photo_labels(t
     assert curves["scratch"] == fitted.manifest.calibration.findings["scratch"]
 
 
+def test_a_bundles_own_scorer_stays_unless_one_from_the_photos_ranks_better(tiny: Bundle, fitted: Fitted) -> None:
+    good = fitted.manifest.grouping.scorer
+    assert good is not None
+    note = "the scorer stays: one from these photos ranks findings no better"
+    again = fit_bundle(replace(tiny, manifest=fitted.manifest), everything())
+    assert (again.manifest.grouping.scorer, note in again.notes) == (good, True)
+    turned = tuple(tuple(tuple(-value for value in row) for row in matrix) for matrix in good.weights[1:])
+    bad = good.model_copy(update={"weights": (good.weights[0], *turned)})  # says right of what is wrong
+    grouping = fitted.manifest.grouping.model_copy(update={"scorer": bad})
+    mended = fit_bundle(replace(tiny, manifest=fitted.manifest.model_copy(update={"grouping": grouping})), everything())
+    assert mended.before["dent/AP50"] < mended.figures["dent/AP50"] == 1.0
+    assert note not in mended.notes
+
+
 def test_near_duplicates_are_one_photo(tiny: Bundle) -> None:
     with pytest.raises(DatasetError, match="findings stay: 1 photo with outlines, it takes 20"):
         fit_bundle(tiny, [damaged(number, group="one car") for number in range(25)])
@@ -240,6 +254,20 @@ def test_close_ups_weigh_less_in_a_gate() -> None:
     light = [replace(one, weight=CLOSE_UP_WEIGHT) for one in hard]
     heavy_gate, light_gate = (fit_gate_of("damage", own, answers(20, 20) + some, []) for some in (hard, light))
     assert light_gate.calibration.bias > heavy_gate.calibration.bias
+
+
+def test_close_ups_move_a_gates_threshold_by_their_weight_only() -> None:
+    """Sixty sound close-ups look damaged; in full they would outweigh a tenth of the damaged photos."""
+    own = Gate(GateCalibration(), 0.5)
+    faint = [Asked("damage", 0.5, True, 1.0)] * 6
+    whole = answers(20, 20) + faint
+
+    def turned_away(weight: float) -> bool:
+        close_ups = [Asked("damage", 0.5, False, weight)] * 12
+        return not fit_gate_of("damage", own, whole + close_ups, []).lets_through(0.5)
+
+    assert turned_away(1.0)
+    assert not turned_away(CLOSE_UP_WEIGHT)
 
 
 def test_a_photo_passes_where_every_gate_that_there_is_lets_it() -> None:

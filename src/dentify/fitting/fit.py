@@ -41,7 +41,7 @@ from dentify.fitting.confidence import (
     gate_probabilities,
 )
 from dentify.fitting.evidence import Evidence, Matched, cross_match, gather, match, silenced
-from dentify.fitting.figures import figures_of
+from dentify.fitting.figures import figures_of, mean_precision50
 from dentify.fitting.scorer import fit_scorer
 from dentify.fitting.thresholds import choose_thresholds, gate_threshold
 from dentify.imaging.views import mirrored_view, whole_view
@@ -409,6 +409,9 @@ def _findings(
         crossed = cross_match(evidence, grouping, fit)
         if crossed is None:
             notes.append("the scorer stays: too few right and wrong candidates to tell them apart by")
+        elif scorer is not None and mean_precision50(crossed, len(names)) <= mean_precision50(matched, len(names)):
+            notes.append("the scorer stays: one from these photos ranks findings no better")
+            crossed = None
         else:
             scorer, matched = fit(evidence), crossed
     fitted = fit_curves([photo for photo in matched if passes(photo.evidence, gates)], names)
