@@ -189,6 +189,21 @@ def test_what_cannot_be_fitted_is_one_line(
     assert not Path("fitted").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "fitted"], "Missing option '--data'"),
+        (["--data", "labels.json"], "Missing option '-o'"),
+        (["--data", "photos.csv", "-o", "fitted"], "'photos.csv' has no outlines to judge by; say undamaged= or no_vehicle="),
+        (["--data", "undamaged=", "-o", "fitted"], "names no CSV or folder"),
+    ],
+)
+def test_wrong_usage_of_fit_is_told_before_any_work(dentify: Dentify, copy: Path, arguments: list[str], message: str) -> None:
+    result = dentify("bundle", "fit", copy, *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
 def test_fit_without_scipy_says_what_to_install(dentify: Dentify, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("dentify.fitting")]:
         monkeypatch.delitem(sys.modules, name)

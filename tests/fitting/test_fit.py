@@ -139,6 +139,55 @@ def test_damage_alone_is_enough(tiny: Bundle) -> None:
     assert fitted.notes == ("thresholds of scratch, broken_part stay: fewer than 5 are annotated",)
 
 
+def test_a_letterbox_leaves_a_grid_that_is_not_square(tiny: Bundle, fitted: Fitted) -> None:
+    """A photo of 192 × 128 fills 64 × 43 cells; its findings are the same as when it is stretched.
+
+    The tiny network takes the filling below for a vehicle.
+    """
+    (network,) = tiny_manifest()["networks"]
+    boxed = bundle_with(tiny, networks=[network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}])
+    networks = Networks(boxed.manifest, boxed.files, threads=1, where="tiny")
+    as_it_is, mirrored = look_at(networks, boxed.manifest, damaged(0), seed=0, close_ups=0, settings=Settings()).evidence
+    assert as_it_is.truth.shape == mirrored.truth.shape == (3, 43, 64)
+    assert (as_it_is.truth[0, :, ::-1] == mirrored.truth[0]).all()
+    for seen in (as_it_is, mirrored):
+        assert sorted((seen.ious.max(1) > 0.8).tolist()) == [False, True]
+    again = fit_bundle(boxed, everything())
+    assert again.figures["dent/AP50"] == 1.0
+    assert again.figures["told"] == fitted.figures["told"]
+    assert again.notes[0] == "the vehicle gate stays: it tells these photos apart hardly better than chance"
+
+
+def test_a_photos_own_severity_is_asked_for(tiny: Bundle) -> None:
+    """The tiny network has none; its answer whether there is a vehicle stands for a single level."""
+    document = tiny_manifest()
+    level = [{"file": "tiny.onnx", "output": "vehicle", "kind": "labels"}]
+    bundle = bundle_with(
+        tiny,
+        roles=document["roles"] | {"severity": level},
+        classes=document["classes"] | {"severity": ["minor"]},
+        taxonomy=document["taxonomy"] | {"severity_levels": ["minor"]},
+    )
+    networks = Networks(bundle.manifest, bundle.files, threads=1, where="tiny")
+
+    def levels(severity: str | None) -> list[tuple[tuple[int, ...], int]]:
+        sample = replace(damaged(0), annotations=(replace(box("dent", 24, 0, 24, 16), severity=severity),))
+        seen = look_at(networks, bundle.manifest, sample, seed=0, close_ups=0, settings=Settings())
+        return [(logits.shape, worst) for logits, worst in seen.levels]
+
+    assert levels("minor") == [((1,), 0)] * 2
+    assert levels(None) == []
+    assert levels("severe") == []  # this bundle knows no such level
+
+
+def test_little_is_kept_of_a_photo(tiny: Bundle) -> None:
+    """Its pixels take 74 kB, the network's input 49 kB; ten thousand photos must not fill a machine."""
+    networks = Networks(tiny.manifest, tiny.files, threads=1, where="tiny")
+    for seen in look_at(networks, tiny.manifest, damaged(0), seed=0, close_ups=0, settings=Settings()).evidence:
+        squeezed = (seen.probs, seen.instances, seen.candidates.masks)
+        assert sum(len(one.data) for one in squeezed) + seen.candidates.features.nbytes < 2000
+
+
 def test_gates_alone_are_enough(tiny: Bundle) -> None:
     document = tiny_manifest()
     gates = {gate: document["roles"][gate] for gate in ("vehicle_gate", "damage_gate")}
@@ -246,6 +295,14 @@ def test_a_gate_needs_both_answers_from_whole_photos() -> None:
     assert notes == ["the damage gate stays: 10 photos with damage and 9 without, it takes 10 of either"]
     assert fit_gate_of("damage", own, answers(10, 10), notes) != own
     assert len(notes) == 1
+
+
+def test_a_gate_that_guesses_is_not_fitted_to_turn_all_away() -> None:
+    own = Gate(GateCalibration(), 0.5)
+    guesses = [Asked("damage", 2.0, answer, 1.0) for answer in (True, False)] * 20
+    notes: list[str] = []
+    assert fit_gate_of("damage", own, guesses, notes) is own
+    assert notes == ["the damage gate stays: it tells these photos apart hardly better than chance"]
 
 
 def test_close_ups_weigh_less_in_a_gate() -> None:

@@ -34,6 +34,7 @@ from dentify.datasets.sample import Sample
 from dentify.errors import BundleError, DatasetError, printable
 from dentify.fitting.confidence import (
     LEAST_LEVELS,
+    balanced,
     calibrate,
     fit_curves,
     fit_gate,
@@ -60,6 +61,8 @@ STRICTNESS = {"vehicle": 1.0, "damage": 0.5}
 """Which of the thresholds that are about as good: other things vary more than the few held-out photos of them show."""
 LEAST_ANSWERS = 10
 """Photos of either answer without which a gate is not fitted."""
+MOST_MISTAKES = 0.5
+"""Shares of either kind of mistake, in sum, above which a gate is not fitted: chance makes 1, by turning all or none away."""
 LEAST_INSTANCES = 5
 """Annotated instances without which a type keeps its threshold."""
 LEAST_OUTLINED = 20
@@ -350,7 +353,12 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
     logits = np.array([one.logit for one in mine])
     calibration = fit_gate(logits, truth, weights)
     probabilities = gate_probabilities(logits, calibration)
-    return Gate(calibration, gate_threshold(probabilities, truth, weights, strictness=STRICTNESS[gate]))
+    threshold = gate_threshold(probabilities, truth, weights, strictness=STRICTNESS[gate])
+    mistakes = balanced(truth, weights)[truth != (probabilities >= threshold)].sum()
+    if mistakes > MOST_MISTAKES:
+        notes.append(f"the {gate} gate stays: it tells these photos apart hardly better than chance")
+        return own
+    return Gate(calibration, threshold)
 
 
 def _severity(levels: Sequence[tuple[FloatArray, int]], own: SeverityCalibration, notes: list[str]) -> SeverityCalibration:
