@@ -76,7 +76,7 @@ def test_a_newer_bundle_is_one_line(dentify: Dentify, copy: Path) -> None:
 
 @pytest.fixture
 def photos() -> None:
-    """22 photos with a dent that is annotated and one that is not (`labels.json`); 12 of sound cars (`lot`), 12 of no car (`rooms`)."""
+    """`labels.json`: 22 photos with a dent that is annotated and one that is not; `lot`: 12 sound cars; `rooms`: 12 others."""
     Path("images").mkdir()
     images, annotations = [], []
     for number in range(22):
@@ -187,6 +187,21 @@ def test_what_cannot_be_fitted_is_one_line(
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not Path("fitted").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "fitted"], "Missing option '--data'"),
+        (["--data", "labels.json"], "Missing option '-o'"),
+        (["--data", "photos.csv", "-o", "fitted"], "'photos.csv' has no outlines to judge by; say undamaged= or no_vehicle="),
+        (["--data", "undamaged=", "-o", "fitted"], "names no CSV or folder"),
+    ],
+)
+def test_wrong_usage_of_fit_is_told_before_any_work(dentify: Dentify, copy: Path, arguments: list[str], message: str) -> None:
+    result = dentify("bundle", "fit", copy, *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
 
 
 def test_fit_without_scipy_says_what_to_install(dentify: Dentify, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

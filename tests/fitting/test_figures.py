@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dentify.fitting.evidence import match, silenced
-from dentify.fitting.figures import average_precision50, figures_of, pixel_counts
+from dentify.fitting.figures import average_precision50, figures_of, mean_precision50, pixel_counts
 from seen_dents import GROUPING, NAMES, evidence, matched
 
 HALVES = {"dent": 0.5, "scratch": 0.5}
@@ -28,6 +28,12 @@ def test_findings_of_all_photos_are_ranked_together() -> None:
     expected = (51 + 50 * 2 / 3) / 101
     assert average_precision50(photos, 0) == pytest.approx(expected)
     assert average_precision50(photos[::-1], 0) == pytest.approx(expected)
+
+
+def test_the_mean_is_over_types_that_are_annotated() -> None:
+    photos = [matched(0, seen=[(8, 8)], annotated=[(8, 8)]), matched(1, annotated=[(8, 8)])]
+    assert mean_precision50(photos, 2) == round(51 / 101, 4)
+    assert np.isnan(mean_precision50([matched()], 2))
 
 
 def test_pixels_count_what_is_told_from_the_threshold_on() -> None:

@@ -137,6 +137,55 @@ def test_damage_alone_is_enough(tiny: Bundle) -> None:
     assert fitted.notes == ("thresholds of scratch, broken_part stay: fewer than 5 are annotated",)
 
 
+def test_a_letterbox_leaves_a_grid_that_is_not_square(tiny: Bundle, fitted: Fitted) -> None:
+    """A photo of 192 × 128 fills 64 × 43 cells; its findings are the same as when it is stretched.
+
+    The tiny network takes the filling below for a vehicle.
+    """
+    (network,) = tiny_manifest()["networks"]
+    boxed = bundle_with(tiny, networks=[network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}])
+    networks = Networks(boxed.manifest, boxed.files, threads=1, where="tiny")
+    as_it_is, mirrored = look_at(networks, boxed.manifest, damaged(0), seed=0, close_ups=0, settings=Settings()).evidence
+    assert as_it_is.truth.shape == mirrored.truth.shape == (3, 43, 64)
+    assert (as_it_is.truth[0, :, ::-1] == mirrored.truth[0]).all()
+    for seen in (as_it_is, mirrored):
+        assert sorted((seen.ious.max(1) > 0.8).tolist()) == [False, True]
+    again = fit_bundle(boxed, everything())
+    assert again.figures["dent/AP50"] == 1.0
+    assert again.figures["told"] == fitted.figures["told"]
+    assert again.notes[0] == "the vehicle gate stays: it tells these photos apart hardly better than chance"
+
+
+def test_a_photos_own_severity_is_asked_for(tiny: Bundle) -> None:
+    """The tiny network has none; its answer whether there is a vehicle stands for a single level."""
+    document = tiny_manifest()
+    level = [{"file": "tiny.onnx", "output": "vehicle", "kind": "labels"}]
+    bundle = bundle_with(
+        tiny,
+        roles=document["roles"] | {"severity": level},
+        classes=document["classes"] | {"severity": ["minor"]},
+        taxonomy=document["taxonomy"] | {"severity_levels": ["minor"]},
+    )
+    networks = Networks(bundle.manifest, bundle.files, threads=1, where="tiny")
+
+    def levels(severity: str | None) -> list[tuple[tuple[int, ...], int]]:
+        sample = replace(damaged(0), annotations=(replace(box("dent", 24, 0, 24, 16), severity=severity),))
+        seen = look_at(networks, bundle.manifest, sample, seed=0, close_ups=0, settings=Settings())
+        return [(logits.shape, worst) for logits, worst in seen.levels]
+
+    assert levels("minor") == [((1,), 0)] * 2
+    assert levels(None) == []
+    assert levels("severe") == []  # this bundle knows no such level
+
+
+def test_little_is_kept_of_a_photo(tiny: Bundle) -> None:
+    """Its pixels take 74 kB, the network's input 49 kB; ten thousand photos must not fill a machine."""
+    networks = Networks(tiny.manifest, tiny.files, threads=1, where="tiny")
+    for seen in look_at(networks, tiny.manifest, damaged(0), seed=0, close_ups=0, settings=Settings()).evidence:
+        squeezed = (seen.probs, seen.instances, seen.candidates.masks)
+        assert sum(len(one.data) for one in squeezed) + seen.candidates.features.nbytes < 2000
+
+
 def test_gates_alone_are_enough(tiny: Bundle) -> None:
     document = tiny_manifest()
     gates = {gate: document["roles"][gate] for gate in ("vehicle_gate", "damage_gate")}
@@ -164,6 +213,20 @@ def test_a_bundles_own_scorer_stays_where_it_scores_types_that_no_photo_labels(t
     curves = again.manifest.calibration.findings
     assert curves["dent"] != fitted.manifest.calibration.findings["dent"]
     assert curves["scratch"] == fitted.manifest.calibration.findings["scratch"]
+
+
+def test_a_bundles_own_scorer_stays_unless_one_from_the_photos_ranks_better(tiny: Bundle, fitted: Fitted) -> None:
+    good = fitted.manifest.grouping.scorer
+    assert good is not None
+    note = "the scorer stays: one from these photos ranks findings no better"
+    again = fit_bundle(replace(tiny, manifest=fitted.manifest), everything())
+    assert (again.manifest.grouping.scorer, note in again.notes) == (good, True)
+    turned = tuple(tuple(tuple(-value for value in row) for row in matrix) for matrix in good.weights[1:])
+    bad = good.model_copy(update={"weights": (good.weights[0], *turned)})  # says right of what is wrong
+    grouping = fitted.manifest.grouping.model_copy(update={"scorer": bad})
+    mended = fit_bundle(replace(tiny, manifest=fitted.manifest.model_copy(update={"grouping": grouping})), everything())
+    assert mended.before["dent/AP50"] < mended.figures["dent/AP50"] == 1.0
+    assert note not in mended.notes
 
 
 def test_near_duplicates_are_one_photo(tiny: Bundle) -> None:
@@ -232,12 +295,34 @@ def test_a_gate_needs_both_answers_from_whole_photos() -> None:
     assert len(notes) == 1
 
 
+def test_a_gate_that_guesses_is_not_fitted_to_turn_all_away() -> None:
+    own = Gate(GateCalibration(), 0.5)
+    guesses = [Asked("damage", 2.0, answer, 1.0) for answer in (True, False)] * 20
+    notes: list[str] = []
+    assert fit_gate_of("damage", own, guesses, notes) is own
+    assert notes == ["the damage gate stays: it tells these photos apart hardly better than chance"]
+
+
 def test_close_ups_weigh_less_in_a_gate() -> None:
     own = Gate(GateCalibration(), 0.5)
     hard = [Asked("damage", 1.5, False, 1.0)] * 30
     light = [replace(one, weight=CLOSE_UP_WEIGHT) for one in hard]
     heavy_gate, light_gate = (fit_gate_of("damage", own, answers(20, 20) + some, []) for some in (hard, light))
     assert light_gate.calibration.bias > heavy_gate.calibration.bias
+
+
+def test_close_ups_move_a_gates_threshold_by_their_weight_only() -> None:
+    """Sixty sound close-ups look damaged; in full they would outweigh a tenth of the damaged photos."""
+    own = Gate(GateCalibration(), 0.5)
+    faint = [Asked("damage", 0.5, True, 1.0)] * 6
+    whole = answers(20, 20) + faint
+
+    def turned_away(weight: float) -> bool:
+        close_ups = [Asked("damage", 0.5, False, weight)] * 12
+        return not fit_gate_of("damage", own, whole + close_ups, []).lets_through(0.5)
+
+    assert turned_away(1.0)
+    assert not turned_away(CLOSE_UP_WEIGHT)
 
 
 def test_a_photo_passes_where_every_gate_that_there_is_lets_it() -> None:

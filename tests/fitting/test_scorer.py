@@ -56,6 +56,7 @@ def test_a_type_that_was_never_seen_is_scored_by_what_all_types_share() -> None:
     photos = told_apart()
     scorer = fit_scorer(photos, 2, seed=0)
     assert scorer is not None
+    assert scorer.std[-1] == 1.0
     candidates = photos[0].candidates.unpacked()
     as_scratches = [type(one)(1, one.mask, one.x, one.y, one.level, one.features) for one in candidates]
     assert score_candidates(as_scratches, scorer, 2) == pytest.approx(score_candidates(candidates, scorer, 2), abs=0.1)

@@ -118,7 +118,7 @@ def fit(
     for note in fitted.notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"before  {_figures(fitted.before)}")
-    print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to, each scored by what the others taught)")
+    print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
 
 
 def _counted(

@@ -32,6 +32,11 @@ def average_precision50(matched: Sequence[Matched], class_id: int) -> float:
     return float(np.mean([envelope[place] if place < len(envelope) else 0.0 for place in at]))
 
 
+def mean_precision50(matched: Sequence[Matched], num_types: int) -> float:
+    """Mean AP50 of the types that are annotated; NaN where none is."""
+    return _mean([average_precision50(matched, class_id) for class_id in range(num_types)])
+
+
 def pixel_counts(photo: Matched, thresholds: FloatArray, upscale: int) -> IntArray:
     """`(C + 1, 2)`: cells that told findings and truth share, and cells of either, for each type and for damage of any.
 
@@ -73,7 +78,7 @@ def figures_of(
     precisions = {name: average_precision50(scored, class_id) for class_id, name in enumerate(names)}
     figures = {f"{name}/AP50": round(value, 4) for name, value in precisions.items()}
     figures |= {f"{name}/iou": iou for name, iou in zip((*names, "any"), ious, strict=True)}
-    figures["mean/AP50"] = _mean(list(precisions.values()))
+    figures["mean/AP50"] = mean_precision50(scored, len(names))
     figures["mean/iou"] = _mean(ious[:-1])
     figures["told"] = round(sum(int((photo.scores >= cuts[photo.class_ids]).sum()) for photo in told) / len(told), 2)
     return {name: value for name, value in figures.items() if not math.isnan(value)}  # no photo shows that type

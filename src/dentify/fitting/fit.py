@@ -34,6 +34,7 @@ from dentify.datasets.sample import Sample, has_vehicle, is_damaged, worst_sever
 from dentify.errors import BundleError, DatasetError, printable
 from dentify.fitting.confidence import (
     LEAST_LEVELS,
+    balanced,
     calibrate,
     fit_curves,
     fit_gate,
@@ -41,7 +42,7 @@ from dentify.fitting.confidence import (
     gate_probabilities,
 )
 from dentify.fitting.evidence import Evidence, Matched, cross_match, gather, match, silenced
-from dentify.fitting.figures import figures_of
+from dentify.fitting.figures import figures_of, mean_precision50
 from dentify.fitting.scorer import fit_scorer
 from dentify.fitting.thresholds import choose_thresholds, gate_threshold
 from dentify.imaging.views import mirrored_view, whole_view
@@ -60,6 +61,8 @@ STRICTNESS = {"vehicle": 1.0, "damage": 0.5}
 """Which of the thresholds that are about as good: other things vary more than the few held-out photos of them show."""
 LEAST_ANSWERS = 10
 """Photos of either answer without which a gate is not fitted."""
+MOST_MISTAKES = 0.5
+"""Shares of either kind of mistake, in sum, above which a gate is not fitted: chance makes 1, by turning all or none away."""
 LEAST_INSTANCES = 5
 """Annotated instances without which a type keeps its threshold."""
 LEAST_OUTLINED = 20
@@ -305,7 +308,12 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
     logits = np.array([one.logit for one in mine])
     calibration = fit_gate(logits, truth, weights)
     probabilities = gate_probabilities(logits, calibration)
-    return Gate(calibration, gate_threshold(probabilities, truth, weights, strictness=STRICTNESS[gate]))
+    threshold = gate_threshold(probabilities, truth, weights, strictness=STRICTNESS[gate])
+    mistakes = balanced(truth, weights)[truth != (probabilities >= threshold)].sum()
+    if mistakes > MOST_MISTAKES:
+        notes.append(f"the {gate} gate stays: it tells these photos apart hardly better than chance")
+        return own
+    return Gate(calibration, threshold)
 
 
 def _severity(levels: Sequence[tuple[FloatArray, int]], own: SeverityCalibration, notes: list[str]) -> SeverityCalibration:
@@ -364,6 +372,9 @@ def _findings(
         crossed = cross_match(evidence, grouping, fit)
         if crossed is None:
             notes.append("the scorer stays: too few right and wrong candidates to tell them apart by")
+        elif scorer is not None and mean_precision50(crossed, len(names)) <= mean_precision50(matched, len(names)):
+            notes.append("the scorer stays: one from these photos ranks findings no better")
+            crossed = None
         else:
             scorer, matched = fit(evidence), crossed
     fitted = fit_curves([photo for photo in matched if passes(photo.evidence, gates)], names)

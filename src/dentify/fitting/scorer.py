@@ -40,9 +40,8 @@ def fit_scorer(evidence: Sequence[Evidence], num_types: int, *, seed: int, steps
         return None
     inputs = scorer_inputs(features, class_ids, num_types).astype(np.float64)
     mean, deviation = inputs.mean(0), inputs.std(0)
-    std = np.where(
-        deviation > 1e-6, deviation + 1e-3, 1.0
-    )  # what never varies, such as a type that is never seen, weighs nothing
+    # What never varies, such as a type that is never seen, weighs nothing; divided by next to nothing it would drown the rest.
+    std = np.where(deviation > 1e-6, deviation + 1e-3, 1.0)
     goal = _goal(best)
     width = inputs.shape[1]
     # Products this small stay in one thread: shared among two busy processors, a fit took 31 s in place of 2.
