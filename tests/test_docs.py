@@ -62,10 +62,22 @@ def test_every_key_of_the_manifest_is_explained():
     assert {name for name in Manifest.model_fields if f"| `{name}`" not in text and f", `{name}`" not in text} == set()
 
 
-def test_every_key_of_a_recipe_is_explained():
+def choices_of(schema: Any) -> set[str]:
+    """Every word that a JSON Schema lets someone choose."""
+    if isinstance(schema, dict):
+        here = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
+        return {word for word in here if isinstance(word, str)}.union(*map(choices_of, schema.values()))
+    return set().union(*map(choices_of, schema)) if isinstance(schema, list) else set()
+
+
+def test_every_key_of_a_recipe_is_explained_and_every_word_that_it_takes():
     recipe = pytest.importorskip("dentify.training.recipe", reason="needs the extra train")
     text = page("reference/recipe.md")
-    assert {name for name in keys_of(recipe.Recipe.model_json_schema()) if f"`{name}`" not in text} == set()
+    schema = recipe.Recipe.model_json_schema()
+    keys, words = keys_of(schema), choices_of(schema)
+    assert {"heads", "phases", "stride", "encoder_weights"} <= keys
+    assert {"overlapping", "any_damage", "lovasz", "multistep", "efficientnet_fpn"} <= words
+    assert {name for name in keys | words if f"`{name}`" not in text and f'`"{name}"`' not in text} == set()
 
 
 def test_the_tutorials_recipe_is_whole_and_valid(tmp_path):
