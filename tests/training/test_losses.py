@@ -123,9 +123,7 @@ class TestAsOthersReckon:
         torch.testing.assert_close(EXCLUSIVE["dice"](three, indices), theirs * 3 / 2)
 
     @pytest.mark.parametrize(("alpha", "beta"), [(0.3, 0.7), (0.5, 0.5), (1.0, 0.2)])
-    def test_tversky(
-        self, logits: Tensor, truth: Tensor, three: Tensor, indices: Tensor, alpha: float, beta: float
-    ) -> None:
+    def test_tversky(self, logits: Tensor, truth: Tensor, three: Tensor, indices: Tensor, alpha: float, beta: float) -> None:
         how = {"smooth": 0.5, "alpha": alpha, "beta": beta, "ignore_index": IGNORE}
         ours = losses.tversky(logits.sigmoid(), truth, KNOWN, alpha=alpha, beta=beta)
         torch.testing.assert_close(ours, self.smp.TverskyLoss("multilabel", **how)(logits, left_out(truth)))

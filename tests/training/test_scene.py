@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import HW, MIRRORED, SIZE, WHOLE, annotation, mosaic, pasted, photo, placed, scene
 
 from dentify.imaging.masks import polygons_to_rle
 from dentify.imaging.views import mirrored_view
 from dentify.training.scene import Placed
+from scenes import HW, MIRRORED, SIZE, WHOLE, annotation, mosaic, pasted, photo, placed, scene
 
 UPPER_LEFT = np.array([[1.0, 0, 0], [0, 1.0, 0]])  # the upper left quarter, a pixel of the photo one of the picture
 

@@ -14,13 +14,13 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
-from scenes import CLASSES, HW, SIZE, WHOLE, Corners, annotation, mosaic, pasted, photo, placed, scene, stacked
 
 from dentify.datasets import Sample
 from dentify.imaging.views import mirrored_view, whole_view
 from dentify.training.heads import Head, HeadRecipe
 from dentify.training.heads.head import Output, has_boxes_only, iou_counts, iou_figures, known_types
 from dentify.training.scene import Placed, Scene
+from scenes import CLASSES, HW, SIZE, WHOLE, annotation, mosaic, pasted, photo, placed, scene, stacked
 
 RECIPES: dict[str, dict[str, Any]] = {
     "types": {
