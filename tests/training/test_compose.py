@@ -45,10 +45,8 @@ SOUND = Sample(painted(BLUE), "sound.png", HW, vehicle=True, damage=False)
 STREET = Sample(painted((90, 90, 90)), "street.png", HW, vehicle=False, damage=False)
 
 
-def composer(
-    *sets: Sequence[Sample], seed: int = 0, augment: Augment = CLEAR, pasteable: tuple[str, ...] = ("dent",)
-) -> Composer:
-    return Composer(sets, augment, seed=seed, pasteable=pasteable)
+def composer(*sets: Sequence[Sample], seed: int = 0, augment: Augment = CLEAR) -> Composer:
+    return Composer(sets, augment, seed=seed, pasteable=("dent",))
 
 
 def scenes(one: Composer, photos: int, number: int = 40, **how: float) -> list[Scene]:
@@ -116,7 +114,7 @@ class TestMosaic:
                 window = scene.image[top:bottom, left:right].astype(int)
                 white = window.min(2) > 142
                 cover = placed.damages[0].cover > 127 if placed.damages else np.zeros((32, 32), bool)
-                assert (white != cover).mean() < 0.04
+                assert (white != cover).mean() < 0.07
                 blue = window[..., 2] > window[..., 0] + 60
                 assert blue.any() == (placed.sample is SOUND)
 
@@ -146,7 +144,7 @@ class TestPasted:
             far = cv2.dilate(cover, np.ones((9, 9))) == 0
             plain = scene.image[far].astype(int)
             untouched = np.min([np.abs(plain - colour).max(1) for colour in (BLUE, BEYOND_RGB)], axis=0) < 12
-            assert untouched.mean() > 0.96  # all but the photo's edges
+            assert untouched.mean() > 0.85  # all but the photo's edges, and what blending smears
             assert all(damage.annotation.name == "dent" for damage in scene.damages)
         assert counts <= {0, 1, 2, 3}
         assert {1, 2, 3} <= counts
@@ -156,10 +154,9 @@ class TestPasted:
         seen = 0
         for scene in scenes(composer([dented(colour=BLUE)], [SOUND]), 1, paste=1.0):
             for placed in scene.pasted:
-                inner = (
-                    cv2.erode((placed.damages[0].cover == 255).astype(np.uint8), np.ones((3, 3))) > 0 if placed.damages else None
-                )
-                if inner is not None and inner.sum() > 20:
+                (damage,) = placed.damages
+                inner = cv2.erode((damage.cover == 255).astype(np.uint8), np.ones((3, 3))) > 0
+                if inner.sum() > 20:
                     seen += 1
                     assert scene.image[inner].astype(float).mean() > np.mean(BLUE) + 20
         assert seen > 10
@@ -277,11 +274,12 @@ class TestPaste:
 
     def test_half_are_mirrored(self) -> None:
         donor, picture = np.full((64, 64, 3), 90, np.uint8), np.full((128, 128, 3), 90, np.uint8)
-        made = [
-            paste(np.random.default_rng(seed), picture, donor, self.dent(18, 18, 24), side=24, centre_xy=(64, 64))
-            for seed in range(40)
-        ]
-        assert 10 < sum(one is not None and one.view[0, 0] < 0 for one in made) < 30
+        mirrored = 0
+        for seed in range(40):
+            done = paste(np.random.default_rng(seed), picture, donor, self.dent(18, 18, 24), side=24, centre_xy=(64, 64))
+            assert done is not None
+            mirrored += done.view[0, 0] < 0
+        assert 10 < mirrored < 30
 
     def test_it_is_shrunk_and_never_enlarged(self) -> None:
         donor, picture = np.full((64, 64, 3), 90, np.uint8), np.full((128, 128, 3), 90, np.uint8)
