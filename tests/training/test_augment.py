@@ -7,6 +7,9 @@ import math
 import cv2
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="needs the extra `train`")
+
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError

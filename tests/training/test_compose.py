@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="needs the extra `train`")
+
 from dentify.datasets import Annotation, Sample
 from dentify.errors import DatasetError
 from dentify.imaging.masks import polygons_to_rle

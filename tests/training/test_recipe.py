@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch", reason="needs the extra `train`")
+
 import yaml
 
 from dentify.errors import ConfigError

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="needs the extra `train`")
+
 from dentify.datasets import Sample
 from dentify.errors import ConfigError
 from dentify.taxonomy import damage_colour, part_colour
