@@ -67,9 +67,8 @@ def main() -> None:
         weights = all(torch.equal(value, other.average[name]) for name, value in one.average.items())
         tables = {name: (Path(folder) / "whole" / name).read_bytes() == (run / name).read_bytes() for name in TABLES}
         print(f"{len(at)} kills of a run of {given.steps} steps, with checkpoints of the steps {at}")
-        print(
-            f"the same as in one go, bit for bit: weights {weights}, {', '.join(f'{name} {same}' for name, same in tables.items())}"
-        )
+        told = ", ".join(f"{name} {same}" for name, same in tables.items())
+        print(f"the same as in one go, bit for bit: weights {weights}, {told}")
 
 
 if __name__ == "__main__":
