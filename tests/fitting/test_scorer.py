@@ -86,7 +86,7 @@ def test_weights_are_held_small_and_biases_are_not() -> None:
     nothing = np.zeros((1, 2))
     loss, gradient = rooms._loss(parameters, np.zeros((1, 2, 3)), nothing, nothing)
     weights = rooms.HIDDEN * (3 + 1)
-    assert loss == pytest.approx(0.5 * 0.01 * weights)
+    assert loss == pytest.approx(0.5 * 0.003 * weights)
     assert np.count_nonzero(gradient) == weights
 
 
