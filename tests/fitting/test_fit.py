@@ -295,6 +295,15 @@ def test_a_gate_needs_both_answers_from_whole_photos() -> None:
     assert len(notes) == 1
 
 
+def test_of_good_thresholds_the_vehicle_gate_takes_the_strictest_and_the_damage_gate_the_middle() -> None:
+    def threshold(gate: str) -> float:
+        asked = [replace(one, gate=gate) for one in answers(20, 20)]
+        return fit_gate_of(gate, Gate(GateCalibration(), 0.5), asked, []).threshold
+
+    assert threshold("vehicle") == 0.95  # photos of either answer are far apart, so everything between is as good
+    assert 0.4 < threshold("damage") < 0.6
+
+
 def test_a_gate_that_guesses_is_not_fitted_to_turn_all_away() -> None:
     own = Gate(GateCalibration(), 0.5)
     guesses = [Asked("damage", 2.0, answer, 1.0) for answer in (True, False)] * 20

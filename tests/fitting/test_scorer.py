@@ -81,6 +81,15 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     assert check_grad(part(0), part(1), parameters) < 1e-5
 
 
+def test_weights_are_held_small_and_biases_are_not() -> None:
+    parameters = np.ones(rooms.HIDDEN * (3 + 2) + 1)
+    nothing = np.zeros((1, 2))
+    loss, gradient = rooms._loss(parameters, np.zeros((1, 2, 3)), nothing, nothing)
+    weights = rooms.HIDDEN * (3 + 1)
+    assert loss == pytest.approx(0.5 * 0.003 * weights)
+    assert np.count_nonzero(gradient) == weights
+
+
 def test_blocks_hold_all_rows_and_zeros_after_them() -> None:
     blocks = rooms._blocks(np.arange(1.0, 6.0), 2)
     assert blocks.tolist() == [[1, 2], [3, 4], [5, 0]]

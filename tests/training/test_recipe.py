@@ -3,48 +3,98 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+pytest.importorskip("torch", reason="needs the extra `train`")
+
+import yaml
+
 from dentify.errors import ConfigError
-from dentify.training.recipe import read_recipe
+from dentify.training.recipe import PhotoSet, Recipe, Schedule, read_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+DEFAULT = RECIPES / "default.yaml"
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
-    assert read_recipe(path).name
+    recipe = read_recipe(path)
+    assert recipe.name
+    assert recipe.steps == sum(phase.steps for phase in recipe.phases)
+    assert list(recipe.build_heads()) == list(recipe.heads)
+
+
+def test_what_is_written_is_read_back() -> None:
+    recipe = read_recipe(DEFAULT)
+    assert Recipe.model_validate(yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))) == recipe
+
+
+def test_the_default_recipes_heads_are_in_order_and_as_they_are_weighed() -> None:
+    heads = read_recipe(DEFAULT).build_heads()
+    assert {name: (head.role, head.auxiliary, head.weight) for name, head in heads.items()} == {
+        "types": ("damage", None, 1.0),
+        "any": ("damage", "any", 0.5),
+        "centres": ("damage", "centres", 0.3),
+        "offsets": ("damage", "offsets", 0.02),
+        "parts": ("parts", None, 0.7),
+        "severity_maps": ("severity", None, 0.1),
+        "vehicle": ("vehicle_gate", None, 0.15),
+        "damage": ("damage_gate", None, 0.15),
+        "severity": ("severity", None, 0.05),
+    }
+    assert all(head.name == name for name, head in heads.items())
+    assert list(heads["types"].names) == ["dent", "scratch", "glass_shatter", "lamp_broken", "broken_part"]
 
 
 def test_set_changes_a_key() -> None:
-    recipe = read_recipe(RECIPES / "default.yaml", ("schedule.steps=7", "data.train.0.per_batch=2", "review.weak_types=[]"))
-    assert recipe.schedule.steps == 7
+    changes = ("phases.0.steps=7", "data.train.0.per_batch=2", "review.weak_types=[]", "heads.parts.loss={lovasz: 2}")
+    recipe = read_recipe(DEFAULT, changes)
+    assert recipe.phases[0].steps == 7
     assert recipe.data.train[0].per_batch == 2
     assert recipe.review.weak_types == ()
+    assert recipe.heads["parts"].model_dump()["loss"] == {"lovasz": 2}
+    assert read_recipe(DEFAULT, ("augment.strength=0.5",)).augment.strength == 0.5  # a key that the file leaves out
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "told"),
     [
-        ("schedule.stepps=7", "unknown key: `schedule.stepps`; did you mean `steps`?"),
-        ("schedule.steps=many", "schedule.steps: input should be a valid integer"),
-        ("data.size=100", "data.size: input should be a multiple of 32"),
-        ("schedule.steps", "--set schedule.steps: write key=value"),
-        ("name.first=x", "--set name.first=x: `name` holds a value, not keys"),
-        ("data.train.9.per_batch=2", "--set data.train.9.per_batch=2: `data.train.9.per_batch` is no place in this recipe"),
-        ("data.train.first.per_batch=2", "`data.train.first.per_batch` is no place in this recipe"),
-        ("data.train.0=x", "data.train.0: "),
-        ("schedule.steps=[1", "--set schedule.steps=[1: '[1' is no YAML value"),
-        ("model.encoder_weights=null", "frozen_stages must be 0 without encoder_weights"),
-        ("review.weak_types=[rust]", "review.weak_types names rust, which is not in classes.damage"),
+        ("phases.0.stepps=7", ("stepps", "`steps`")),
+        ("heads.parts.los=1", ("heads.parts", "los", "`loss`")),
+        ("heads.parts.loss={dise: 1}", ("heads.parts.loss", "dise", "`dice`")),
+        ("heads.parts.kind=exclusiv", ("heads.parts", "exclusiv", "`exclusive`")),
+        ("heads.types.of=damages", ("heads.types.of", "`damage`")),
+        ("heads.Types={kind: centres}", ("heads.Types",)),
+        ("heads={}", ("heads",)),
+        ("model.name=efficient_net", ("model.name", "efficientnet_fpn")),
+        ("phases.0.steps=many", ("steps", "valid integer")),
+        ("phases.0.size=100", ("size", "multiple of 32")),
+        ("phases=[]", ("phases",)),
+        ("optimizers=[]", ("optimizers",)),
+        ("optimizers.0.rate=0", ("rate", "greater than 0")),
+        ("augment.strength=3", ("augment.strength", "less than or equal to 2")),
+        ("phases.0.per_batch=[1, 2]", ("phases.0.per_batch names 2 numbers for 5 sets of photos",)),
+        ("heads.severity.class_weights=[1, 2]", ("heads.severity.class_weights names 2 numbers for 3 classes",)),
+        ("heads.parts.class_weights=[1, 2]", ("heads.parts.class_weights names 2 numbers for 27 classes",)),
+        ("heads.vehicle.class_weights=[1, 2]", ("heads.vehicle", "`class_weights` are of severity alone")),
+        ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
+        ("data.train.0=x", ("data.train", "0")),
+        ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),
+        ("phases.0.steps", ("--set phases.0.steps: write key=value",)),
+        ("name.first=x", ("--set name.first=x: `name` holds a value, not keys",)),
+        ("data.train.9.per_batch=2", ("--set data.train.9.per_batch=2: `data.train.9.per_batch` is no place in this recipe",)),
+        ("data.train.first.per_batch=2", ("`data.train.first.per_batch` is no place in this recipe",)),
+        ("phases.0.steps=[1", ("--set phases.0.steps=[1: '[1' is no YAML value",)),
     ],
 )
-def test_a_wrong_change_says_what_to_write(change: str, message: str) -> None:
+def test_a_wrong_change_says_what_to_write(change: str, told: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_recipe(RECIPES / "default.yaml", (change,))
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+        read_recipe(DEFAULT, (change,))
+    message = str(caught.value)
+    assert all(part in message for part in told), message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -59,3 +109,37 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, message: st
         read_recipe(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({}, "give either `dataset` or `photos`"),
+        ({"dataset": "a.json", "photos": "b"}, "give either `dataset` or `photos`"),
+        ({"photos": "b"}, "say of `photos` whether a `vehicle` is on them"),
+        ({"dataset": "a.json", "per_batch": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_set_of_photos_is_of_one_kind(document: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        PhotoSet.model_validate(document)
+
+
+def test_a_set_of_photos_has_a_file() -> None:
+    assert PhotoSet(dataset="a.json").file == "a.json"
+    assert PhotoSet(photos="b", vehicle=False).file == "b"
+    assert PhotoSet.model_validate({"coco": "a.json"}).dataset == "a.json"  # as recipes of before call it
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"kind": "multistep"}, "`at` names the steps of kind multistep, and of no other"),
+        ({"at": [3]}, "`at` names the steps of kind multistep, and of no other"),
+        ({"kind": "multistep", "at": [3, 3]}, "`at` must rise"),
+        ({"kind": "multistep", "at": [5, 3]}, "`at` must rise"),
+    ],
+)
+def test_a_schedule_fits_its_kind(document: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Schedule.model_validate(document)

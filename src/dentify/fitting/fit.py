@@ -379,7 +379,9 @@ def _findings(
             scorer, matched = fit(evidence), crossed
     fitted = fit_curves([photo for photo in matched if passes(photo.evidence, gates)], names)
     if not fitted:
-        notes.append("confidences stay: too few findings")
+        notes.append(
+            "confidences stay: too few findings" if crossed is None else "confidences are the scorer's: too few findings"
+        )
     curves = {} if crossed is not None else dict(own.curves)
     curves |= {name: curve for name, curve in fitted.items() if crossed is not None or name not in unlabelled}
     instances = _instances(evidence, len(names))

@@ -17,7 +17,7 @@ LEAST_CANDIDATES = 50
 LEAST_OF_EITHER = 10
 """Right and wrong candidates without which there is nothing to tell apart."""
 HIDDEN = 16
-DECAY = 0.01
+DECAY = 0.003
 """Of 0.001 to 0.04 what scored candidates of other photos best; see docs/explanation/training-log.md."""
 
 _ONE_THREAD = 2**16  # multiplications; OpenBLAS starts threads above 2**18

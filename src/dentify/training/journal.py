@@ -11,7 +11,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -79,52 +79,59 @@ class Journal:
         self._losses.write()
         self._figures.write()
         self._board.flush()
-        if self._losses.rows and (plot or time.monotonic() - self._drawn > _PLOT_S):
+        if (plot or time.monotonic() - self._drawn > _PLOT_S) and (losses := self._losses.rows()):
             picture = io.BytesIO()
-            run_plot(self._losses.rows, self._figures.rows).savefig(picture, format="png", dpi=110)
+            run_plot(losses, self._figures.rows()).savefig(picture, format="png", dpi=110)
             write_whole({self._folder / PLOT: picture.getvalue()})
             self._drawn = time.monotonic()
 
 
 class _Table:
-    """A CSV that grows; its columns are those of its first row."""
+    """A CSV that grows; its columns are those of its first row. Of rows that are written nothing stays in memory."""
 
     def __init__(self, path: Path, before: int) -> None:
         self._path = path
-        self.rows: list[dict[str, Any]] = []
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                self.rows = [row for row in csv.DictReader(file) if row.get("step", "").isdigit() and int(row["step"]) < before]
-            self._begin(self.rows)
         self._waiting: list[dict[str, Any]] = []
+        self._columns: list[str] = []
+        if path.is_file():
+            kept = [row for row in self.rows() if row.get("step", "").isdigit() and int(row["step"]) < before]
+            self._columns = list(kept[0]) if kept else []
+            if kept:
+                write_whole({path: (self._header() + self._lines(kept)).encode()})
+            else:
+                with writing(path):
+                    path.unlink()
 
     def add(self, row: dict[str, Any]) -> None:
-        self.rows.append(row)
         self._waiting.append(row)
 
     def write(self) -> None:
         if not self._waiting:
             return
-        if not self._path.is_file():
-            self._begin([])
-        text = io.StringIO(newline="")
-        csv.DictWriter(text, list(self.rows[0]), lineterminator="\n", extrasaction="ignore").writerows(self._waiting)
+        is_new = not self._columns
+        self._columns = self._columns or list(self._waiting[0])
+        text = (self._header() if is_new else "") + self._lines(self._waiting)
         with writing(self._path), self._path.open("a", encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
+            file.write(text)
         self._waiting = []
 
-    def _begin(self, rows: list[dict[str, Any]]) -> None:
-        if not self.rows:
-            self._path.unlink(missing_ok=True)
-            return
+    def rows(self) -> list[dict[str, str]]:
+        """Those that are written."""
+        if not self._path.is_file():
+            return []
+        with self._path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _header(self) -> str:
+        return ",".join(self._columns) + "\n"
+
+    def _lines(self, rows: list[dict[str, Any]]) -> str:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_whole({self._path: text.getvalue().encode()})
+        csv.DictWriter(text, self._columns, lineterminator="\n", extrasaction="ignore").writerows(rows)
+        return text.getvalue()
 
 
-def run_plot(losses: list[dict[str, Any]], figures: list[dict[str, Any]]) -> matplotlib.figure.Figure:
+def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:
     """Losses of each head over the steps, smoothed, on a logarithmic scale; and figures on val beside them.
 
     Args:

@@ -194,11 +194,14 @@ def boundary(probs: Tensor, truth: Tensor, known: Tensor) -> Tensor:
 
 
 def _signed_distance(truth: BoolArray) -> FloatArray:
-    """Distance of each cell to the nearest one of the other kind, negative within, as a share of the map's longer side."""
+    """Distance of each cell to the nearest one of the other kind, negative within, as a share of the map's longer side.
+
+    What fills a map has no edge there, and 0 throughout.
+    """
     from scipy.ndimage import distance_transform_edt
 
     distance = np.zeros(truth.shape, np.float32)
-    for photo, place in np.argwhere(truth.any((2, 3))):
+    for photo, place in np.argwhere(truth.any((2, 3)) & ~truth.all((2, 3))):
         inside = truth[photo, place]
         distance[photo, place] = distance_transform_edt(~inside) - distance_transform_edt(inside)
     distance /= max(truth.shape[2:])

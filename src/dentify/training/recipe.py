@@ -13,6 +13,8 @@ from dentify.strict import Strict, explain
 from dentify.training.augment import Augment
 from dentify.training.classes import Classes
 from dentify.training.heads import Head, HeadRecipe
+from dentify.training.heads.exclusive import ExclusiveRecipe
+from dentify.training.heads.labels import LabelsRecipe
 from dentify.training.models import ModelRecipe
 from dentify.training.origin import Origin
 
@@ -153,6 +155,11 @@ class Recipe(Strict):
         strangers = sorted(set(self.review.weak_types) - set(self.classes.damage))
         if strangers:
             raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage")
+        for name, head in self.heads.items():
+            weights = head.class_weights if isinstance(head, ExclusiveRecipe | LabelsRecipe) else None
+            classes = head.build(name, self.classes).output.channels
+            if weights is not None and len(weights) != classes:
+                raise ValueError(f"heads.{name}.class_weights names {len(weights)} numbers for {classes} classes")
         for place, phase in enumerate(self.phases):
             if phase.per_batch is not None and len(phase.per_batch) != len(self.data.train):
                 raise ValueError(

@@ -1,70 +1,136 @@
-"""The network of the default bundle: shapes of its answers, and what training may change of it."""
+"""The network of the default bundle: shapes of its answers, where they begin, and what training may change of it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("timm", reason="needs the extra `train`")
 
-from dentify.training.models.efficientnet_fpn import EfficientNetFPN
+from safetensors.torch import save_file
+from torch import nn
+
+from dentify.errors import ConfigError
+from dentify.training.heads import Output
+from dentify.training.models.efficientnet_fpn import EfficientNetFPN, EfficientNetFPNRecipe
+from dentify.training.optimizers import freeze
+from dentify.training.recipe import Phase
+
+ALL = {
+    "types": Output(5, 2, -3.0),
+    "parts": Output(19, 4),
+    "vehicle": Output(1),
+    "any": Output(1, 2, -3.0),
+    "centres": Output(5, 4, -4.0),
+    "severity": Output(3),
+}
 
 
-def network(frozen_stages: int = 0, drop_path: float = 0.0, *, only_labels: bool = False) -> EfficientNetFPN:
-    return EfficientNetFPN(
-        encoder="tf_efficientnet_b0",
-        num_types=5,
-        num_parts=18,
-        num_levels=3,
-        width=8,
-        fine_width=8,
-        frozen_stages=frozen_stages,
-        drop_path=drop_path,
-        only_labels=only_labels,
-    )
+def recipe(encoder: str = "test_efficientnet", **changes: Any) -> EfficientNetFPNRecipe:
+    return EfficientNetFPNRecipe(name="efficientnet_fpn", encoder=encoder, width=8, fine_width=8, **changes)
 
 
-def test_maps_are_halves_and_quarters_of_the_photo() -> None:
+def network(outputs: Mapping[str, Output] = ALL, **changes: Any) -> EfficientNetFPN:
+    return recipe(**changes).build(outputs, None)
+
+
+@pytest.mark.parametrize("encoder", ["tf_efficientnet_b0", "test_efficientnet"])
+def test_maps_are_halves_and_quarters_of_the_photo(encoder: str) -> None:
     with torch.inference_mode():
-        outputs = network().eval()(torch.zeros(2, 3, 64, 64))
-    assert {name: tuple(output.shape) for name, output in outputs.items()} == {
-        "types": (2, 5, 32, 32),
-        "any": (2, 1, 32, 32),
-        "centres": (2, 5, 16, 16),
-        "offsets": (2, 10, 16, 16),
-        "parts": (2, 19, 16, 16),
-        "severity_maps": (2, 3, 16, 16),
+        told = network(encoder=encoder).eval()(torch.zeros(2, 3, 64, 96))
+    assert {name: tuple(output.shape) for name, output in told.items()} == {
+        "types": (2, 5, 32, 48),
+        "any": (2, 1, 32, 48),
+        "parts": (2, 19, 16, 24),
+        "centres": (2, 5, 16, 24),
         "vehicle": (2, 1),
-        "damage": (2, 1),
         "severity": (2, 3),
     }
 
 
-def test_frozen_stages_keep_weights_and_statistics() -> None:
-    half_frozen = network(frozen_stages=3)
-    before = {name: value.clone() for name, value in half_frozen.state_dict().items()}
-    optimizer = torch.optim.SGD((p for p in half_frozen.parameters() if p.requires_grad), lr=1.0)
-    sum(output.square().mean() for output in half_frozen(torch.randn(2, 3, 64, 64)).values()).backward()
+@pytest.mark.parametrize("name", ALL)
+def test_a_network_may_answer_one_head_alone(name: str) -> None:
+    alone = network({name: ALL[name]})
+    with torch.inference_mode():
+        told = alone.eval()(torch.zeros(1, 3, 64, 64))
+    assert told[name].shape[1] == ALL[name].channels
+    assert list(told) == [name]
+    assert (alone.photo is not None) == (ALL[name].stride is None)
+    assert (alone.fine is not None) == (ALL[name].stride == 2)
+    assert (alone.coarse is not None) == (ALL[name].stride == 4)
+
+
+def test_answers_that_are_mostly_no_begin_low() -> None:
+    whole = network(ALL | {"damage": Output(1, None, -2.0)})
+    assert whole.fine is not None
+    assert whole.coarse is not None
+    assert whole.photo is not None
+    assert whole.fine[-1].bias.tolist() == [-3.0] * 6
+    assert whole.coarse.bias[19:].tolist() == [-4.0] * 5
+    assert whole.coarse.bias[:19].abs().max() < 1
+    assert whole.photo[-1].bias[4] == -2.0
+    assert whole.photo[-1].bias[:4].abs().max() < 1
+
+
+def test_a_stride_that_it_does_not_answer_at_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"heads\.parts: efficientnet_fpn answers at stride 2 or 4, got 8"):
+        network({"parts": Output(19, 8)})
+
+
+def test_every_weight_is_in_one_part() -> None:
+    for whole in (network(), network({"types": ALL["types"]})):
+        parts = whole.parts()
+        named = [id(weight) for modules in parts.values() for module in modules for weight in module.parameters()]
+        assert len(named) == len(set(named))
+        assert set(named) == {id(weight) for weight in whole.parameters()}
+    assert list(network().parts()) == [*(f"encoder.{stage}" for stage in range(6)), "decoder", "photo"]
+    assert "photo" not in network({"types": ALL["types"]}).parts()
+
+
+def phase(*train: str) -> Phase:
+    return Phase(steps=1, size=64, train=train)
+
+
+def changed_by_a_step(whole: EfficientNetFPN, frozen: list[nn.Module]) -> set[str]:
+    """What one step in training changes."""
+    whole.train()
+    for module in frozen:
+        module.eval()
+    before = {name: value.clone() for name, value in whole.state_dict().items()}
+    optimizer = torch.optim.SGD((weight for weight in whole.parameters() if weight.requires_grad), lr=1.0)
+    sum(output.square().mean() for output in whole(torch.randn(2, 3, 64, 64)).values()).backward()
     optimizer.step()
-    changed = {name for name, value in half_frozen.state_dict().items() if not torch.equal(value, before[name])}
+    return {name for name, value in whole.state_dict().items() if not torch.equal(value, before[name])}
+
+
+def test_frozen_stages_keep_weights_and_statistics() -> None:
+    whole = network(encoder="tf_efficientnet_b0")
+    changed = changed_by_a_step(whole, freeze(whole, whole.parts(), phase("encoder.3-", "decoder", "photo"), place=0))
     frozen = ("encoder.conv_stem.", "encoder.bn1.", "encoder.blocks.0.", "encoder.blocks.1.")
     assert not {name for name in changed if name.startswith(frozen)}
     assert {"encoder.blocks.2.0.conv_dw.weight", "encoder.blocks.2.0.bn1.running_mean", "lateral4.weight"} <= changed
 
 
 def test_labels_alone_can_be_taught() -> None:
-    settled = network(only_labels=True)
-    before = {name: value.clone() for name, value in settled.state_dict().items()}
-    optimizer = torch.optim.AdamW(settled.parameters(), lr=0.1)
-    sum(output.square().mean() for output in settled(torch.randn(2, 3, 64, 64)).values()).backward()
-    optimizer.step()
-    changed = {name for name, value in settled.state_dict().items() if not torch.equal(value, before[name])}
+    whole = network()
+    changed = changed_by_a_step(whole, freeze(whole, whole.parts(), phase("photo"), place=0))
     assert changed
     assert all(name.startswith("photo.") for name in changed)
 
 
+def test_all_that_was_frozen_can_be_taught_again() -> None:
+    whole = network()
+    freeze(whole, whole.parts(), phase("photo"), place=0)
+    assert freeze(whole, whole.parts(), phase("*"), place=1) == []
+    assert all(weight.requires_grad for weight in whole.parameters())
+
+
 def test_residual_blocks_are_passed_over_in_training_alone() -> None:
-    often = network(drop_path=0.5)
+    often = network(encoder="tf_efficientnet_b0", drop_path=0.5)
     photos = torch.randn(2, 3, 64, 64)
 
     def features() -> torch.Tensor:
@@ -72,8 +138,34 @@ def test_residual_blocks_are_passed_over_in_training_alone() -> None:
 
     often.train()
     for module in often.modules():
-        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.Dropout):
+        if isinstance(module, nn.BatchNorm2d | nn.Dropout):
             module.eval()  # what is left to chance are the blocks
     assert not torch.equal(features(), features())
     often.eval()
     assert torch.equal(features(), features())
+
+
+class TestPretrained:
+    """Weights to begin with."""
+
+    def test_they_are_read_in_whatever_precision_they_are_kept(self, tmp_path: Path) -> None:
+        kept = {
+            name: value.half() if value.is_floating_point() else value for name, value in network().encoder.state_dict().items()
+        }
+        save_file(kept, tmp_path / "encoder.safetensors")
+        begun = recipe(encoder_weights="encoder.safetensors").build(ALL, tmp_path).encoder.state_dict()
+        assert all(torch.equal(value, kept[name].to(value.dtype)) for name, value in begun.items())
+        assert begun["conv_stem.weight"].dtype == torch.float32
+
+    def test_a_checkpoint_that_follows_needs_none(self) -> None:
+        assert recipe(encoder_weights="encoder.safetensors").build(ALL, None)
+
+    def test_missing_ones_are_told(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"no such pretrained weights; set model\.encoder_weights to null to go without"):
+            recipe(encoder_weights="encoder.safetensors").build(ALL, tmp_path)
+
+    def test_those_of_another_encoder_are_told_in_one_line(self, tmp_path: Path) -> None:
+        save_file({"conv_stem.weight": torch.zeros(3)}, tmp_path / "encoder.safetensors")
+        with pytest.raises(ConfigError, match="are not weights of test_efficientnet") as caught:
+            recipe(encoder_weights="encoder.safetensors").build(ALL, tmp_path)
+        assert "\n" not in str(caught.value)

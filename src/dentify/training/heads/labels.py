@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
@@ -32,6 +32,12 @@ class LabelsRecipe(Strict):
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
     smoothing: float = Field(0.02, ge=0, lt=0.5, description="of a gate: share of the labels that is taken for wrong")
     class_weights: tuple[float, ...] | None = Field(None, description="of severity, one a level, for rare ones")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.of != "severity" and self.class_weights is not None:
+            raise ValueError("`class_weights` are of severity alone: a gate weighs both answers alike")
+        return self
 
     def build(self, name: str, classes: Classes) -> Gate | PhotoSeverity:
         """The head."""

@@ -66,9 +66,9 @@ class _Middles:
         return {damage.name for damage in sample.damages if damage.has_mask} & set(self.damage)
 
     def _instances(self, scene: Scene) -> Iterator[tuple[int, Region, NDArray[np.uint8]]]:
-        """Channel, region and cover in cells of each outlined damage of a taught type."""
+        """Channel, region and cover in cells of each outlined damage of a taught type; a crowd is many, and has no middle."""
         for damage in scene.damages:
-            if damage.annotation.has_mask and damage.annotation.name in self.damage:
+            if damage.annotation.has_mask and not damage.annotation.crowd and damage.annotation.name in self.damage:
                 yield self.damage.index(damage.annotation.name), damage, damage.at(self.recipe.stride)
 
 

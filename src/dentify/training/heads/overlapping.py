@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
@@ -44,6 +44,12 @@ class OverlappingRecipe(Strict):
     stride: int = Field(2, ge=1, description="pixels of the picture a cell")
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
     loss: dict[Loss, float] = Field({"cross_entropy": 4.0, "dice": 1.0}, description="weights of losses by name")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.of == "any_damage" and "boxes" in self.loss:
+            raise ValueError("`boxes` teach types alone: where damages have no outlines, any_damage is unknown")
+        return self
 
     def build(self, name: str, classes: Classes) -> Overlapping:
         """The head."""

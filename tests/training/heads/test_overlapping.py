@@ -1,0 +1,198 @@
+"""Maps of damage types, and of damage of any type."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
+
+from dentify.training import losses
+from dentify.training.heads.overlapping import Overlapping, OverlappingRecipe
+from scenes import CLASSES, MIRRORED, WHOLE, Corners, annotation, mosaic, pasted, photo, scene, stacked
+
+DENT: Corners = (32, 64, 64, 96)
+
+
+def types(**changes: Any) -> Overlapping:
+    return OverlappingRecipe(kind="overlapping", of="damage", **changes).build("types", CLASSES)
+
+
+def any_damage(**changes: Any) -> Overlapping:
+    return OverlappingRecipe(kind="overlapping", of="any_damage", **changes).build("any", CLASSES)
+
+
+def test_masks_are_drawn_in_the_views_frame() -> None:
+    car = photo(annotation("dent", DENT), labelled=("dent",))
+    for view, columns in ((WHOLE, slice(8, 16)), (MIRRORED, slice(16, 24))):
+        expected = np.zeros((5, 32, 32), np.uint8)  # a cell is 4 photo pixels
+        expected[0, 16:24, columns] = 255
+        assert np.array_equal(types().truth(scene(car, view))["cover"], expected)
+    assert types(stride=4).truth(scene(car))["cover"].shape == (5, 16, 16)
+
+
+def test_a_cell_that_is_damaged_in_part_is_so_in_part() -> None:
+    halves = photo(annotation("dent", (32, 64, 50, 96)), labelled=("dent",))
+    assert types().truth(scene(halves))["cover"][0, 20, 11:14].tolist() == [255, 128, 0]
+
+
+def test_damages_of_a_type_are_joined() -> None:
+    pair = photo(annotation("dent", (0, 0, 40, 40)), annotation("dent", (20, 0, 60, 60)), labelled=("dent",))
+    cover = types().truth(scene(pair))["cover"]
+    assert (cover[0] == 255).sum() == 100 + 150 - 50
+    assert not cover[1:].any()
+
+
+def test_unknown_is_not_absent() -> None:
+    truth = types().truth(scene(photo(annotation("dent", (0, 0, 64, 64)), labelled=("dent", "scratch"))))
+    assert truth["known"][:, 0, 0].tolist() == [True, True, False, False, False]
+    assert not truth["boxed"].any()
+
+
+def test_undamaged_photos_know_that_every_type_is_absent() -> None:
+    sound = scene(photo(vehicle=True, damage=False))
+    assert types().truth(sound)["known"].all()
+    assert any_damage().truth(sound)["known"].all()
+    assert not types().truth(sound)["cover"].any()
+
+
+def test_boxes_without_outlines_are_told_apart() -> None:
+    truth = types().truth(scene(photo(annotation("scratch", (0, 0, 64, 64), outlined=False), labelled=("scratch",))))
+    assert not truth["known"].any()
+    assert truth["boxed"].tolist() == [False, True, False, False, False]
+    assert truth["cover"][1, 8, 8] == 255
+
+
+def test_a_type_marked_as_a_crowd_is_unknown_on_that_photo() -> None:
+    crowd = replace(annotation("scratch", (10, 10, 90, 90)), crowd=True)
+    truth = types().truth(scene(photo(crowd, labelled=("dent", "scratch"))))
+    assert truth["known"][:, 0, 0].tolist() == [True, False, False, False, False]
+    boxes = types().truth(scene(photo(replace(crowd, polygons=()), labelled=("dent", "scratch"))))
+    assert boxes["boxed"].tolist() == [True, False, False, False, False]
+
+
+def test_damage_of_a_type_that_is_not_taught_is_damage_all_the_same() -> None:
+    crack = scene(photo(annotation("crack", (0, 0, 64, 64)), labelled=(*CLASSES.damage, "crack")))
+    assert not types().truth(crack)["cover"].any()
+    truth = any_damage().truth(crack)
+    assert truth["known"].all()
+    assert truth["cover"][0, :16, :16].min() == 255
+    assert truth["cover"].sum() == 255 * 16 * 16
+
+
+class TestAnyKnown:
+    """Whether what is not damaged is known to be sound."""
+
+    @pytest.mark.parametrize(("labelled", "known"), [(5, True), (3, True), (2, False), (0, False)])
+    def test_most_types_must_be(self, labelled: int, known: bool) -> None:
+        searched = scene(photo(annotation("dent", DENT), labelled=CLASSES.damage[:labelled]))
+        assert any_damage().truth(searched)["known"].tolist() == [[[known]]]
+
+    def test_boxes_alone_do_not_say(self) -> None:
+        boxed = scene(photo(annotation("dent", DENT, outlined=False), labelled=CLASSES.damage))
+        assert not any_damage().truth(boxed)["known"].any()
+
+    def test_a_crowd_counts_as_unknown(self) -> None:
+        crowd = scene(photo(replace(annotation("dent", DENT), crowd=True), labelled=CLASSES.damage[:3]))
+        assert not any_damage().truth(crowd)["known"].any()
+
+    def test_each_photo_of_a_mosaic_must_know_most_for_itself(self) -> None:
+        first, last, few = (photo(labelled=some) for some in (CLASSES.damage[:3], CLASSES.damage[2:], CLASSES.damage[:2]))
+        assert any_damage().truth(mosaic(first, last, first, last))["known"].all()  # though one type alone is known to all
+        assert not any_damage().truth(mosaic(first, first, few, first))["known"].any()
+        boxed = photo(annotation("dent", DENT, outlined=False), labelled=CLASSES.damage)
+        assert not any_damage().truth(mosaic(first, first, boxed, first))["known"].any()
+
+
+def test_a_type_that_one_photo_of_a_mosaic_does_not_label_is_unknown() -> None:
+    both, one = photo(labelled=("dent", "scratch")), photo(labelled=("dent",))
+    assert types().truth(mosaic(both, one, both, both))["known"][:, 0, 0].tolist() == [True, False, False, False, False]
+
+
+def test_four_photos_lie_as_they_are_read() -> None:
+    sound, dented = photo(labelled=("dent",)), photo(annotation("dent", (32, 32, 96, 96)), labelled=("dent",))
+    cover = types().truth(mosaic(sound, dented, sound, sound))["cover"]
+    expected = np.zeros((5, 64, 64), np.uint8)
+    expected[0, 8:24, 40:56] = 255
+    assert np.array_equal(cover, expected)
+
+
+def test_a_pasted_damage_is_added_to_what_is_there() -> None:
+    donor = photo(annotation("scratch", (0, 0, 40, 40)), labelled=("scratch",))
+    truth = types().truth(pasted(photo(vehicle=True, damage=False), donor, WHOLE))
+    assert truth["cover"][1, :10, :10].min() == 255
+    assert truth["known"].all()
+
+
+def test_what_a_photo_shows_and_which_channels_tell_it() -> None:
+    car = photo(annotation("dent", DENT), annotation("crack", DENT), annotation("hood", DENT))
+    assert set(types().shown(car)) == {"dent"}
+    assert set(types().shown(photo(annotation("dent", DENT, outlined=False)))) == {"dent"}
+    assert set(any_damage().shown(car)) == {"any"}
+    assert set(any_damage().shown(photo(annotation("hood", DENT)))) == set()
+    assert types().channels(("broken_part", "dent")) == [0, 4]
+    assert types().channels(()) == []
+    assert any_damage().channels(("any",)) == [0]
+    assert any_damage().channels(()) == []
+
+
+def batch() -> dict[str, torch.Tensor]:
+    """An outlined, a boxed and an unlabelled photo."""
+    dent = annotation("dent", DENT)
+    outlined, boxed = photo(dent, labelled=("dent",)), photo(replace(dent, polygons=()), labelled=("dent",))
+    return stacked(types(), scene(outlined), scene(boxed), scene(photo(dent)))
+
+
+def test_the_loss_is_the_weighted_sum_of_the_recipes() -> None:
+    truth, told = batch(), torch.randn(3, 5, 32, 32, generator=torch.Generator().manual_seed(0))
+    cover, known = truth["cover"].float() / 255, truth["known"]
+    alone = {
+        "cross_entropy": losses.binary_cross_entropy(told, cover, known),
+        "focal": losses.binary_focal(told, cover, known),
+        "dice": losses.dice(told.sigmoid(), cover, known),
+        "tversky": losses.tversky(told.sigmoid(), cover, known),
+        "lovasz": losses.lovasz(losses.hinge_errors(told, cover), cover, known),
+        "boundary": losses.boundary(told.sigmoid(), cover, known),
+        "boxes": losses.boxes(told, cover, truth["boxed"]),
+    }
+    for name, value in alone.items():
+        torch.testing.assert_close(types(loss={name: 2}).loss(told, truth), 2 * value)
+    torch.testing.assert_close(types(loss=dict.fromkeys(alone, 1)).loss(told, truth), sum(alone.values()))
+    torch.testing.assert_close(types().loss(told, truth), 4 * alone["cross_entropy"] + alone["dice"])
+
+
+def test_one_labelled_type_teaches_its_own_channel_of_its_own_photo() -> None:
+    told = torch.zeros(3, 5, 32, 32, requires_grad=True)
+    types().loss(told, batch()).backward()
+    assert told.grad is not None
+    assert told.grad.flatten(2).any(2).tolist() == [[True] + [False] * 4, [False] * 5, [False] * 5]
+
+
+def test_boxes_teach_the_types_that_have_boxes() -> None:
+    told = torch.zeros(3, 5, 32, 32, requires_grad=True)
+    types(loss={"boxes": 1}).loss(told, batch()).backward()
+    assert told.grad is not None
+    assert told.grad.flatten(2).any(2).tolist() == [[False] * 5, [True] + [False] * 4, [False] * 5]
+
+
+def test_any_damage_is_taught_by_no_boxes() -> None:
+    boxed = stacked(any_damage(), scene(photo(annotation("dent", DENT, outlined=False), labelled=CLASSES.damage)))
+    assert any_damage().loss(torch.randn(1, 1, 32, 32), boxed) == 0
+    with pytest.raises(ValueError, match="boxes"):
+        any_damage(loss={"boxes": 1})
+
+
+def test_counts_are_of_pixels_told_with_a_half_or_more() -> None:
+    truth = stacked(types(), scene(photo(annotation("dent", DENT), labelled=("dent", "scratch"))))
+    told = torch.full((1, 5, 32, 32), -0.1)
+    told[:, :, 16:24, 12:20] = 0.1
+    counts = types().counts(told, truth)
+    assert counts["both"].tolist() == [32, 0, 0, 0, 0]
+    assert counts["either"].tolist() == [96, 64, 0, 0, 0]
+    figures = types().figures(counts)
+    assert (figures["dent"], figures["scratch"], figures["mean"]) == pytest.approx((1 / 3, 0, 1 / 6))
+    alone = stacked(any_damage(), scene(photo(annotation("dent", DENT), labelled=CLASSES.damage)))
+    assert any_damage().figures(any_damage().counts(told[:, :1], alone)) == pytest.approx({"iou": 1 / 3})

@@ -1,0 +1,134 @@
+"""The photos of a recipe: which of a data set, under which names, and from whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra `train`")
+
+from dentify.datasets import Sample
+from dentify.errors import ConfigError, DatasetError
+from dentify.training.classes import Classes
+from dentify.training.photos import check_origins, read_photo_set
+from dentify.training.recipe import PhotoSet, Recipe, read_recipe
+from written_samples import HEIGHT, WIDTH, png
+
+CLASSES = Classes(damage=("dent", "hail_mark"), parts=("hood",))
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+def coco(path: Path, names: Sequence[str], labelled: Sequence[str], **of_photos: Any) -> None:
+    """A label file in COCO's JSON, with a photo an annotation beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    categories = sorted({*names, *labelled})
+    images, annotations = [], []
+    for number, name in enumerate(names):
+        (path.parent / f"{number}.png").write_bytes(png(number))
+        about = {key: values[number] for key, values in of_photos.items() if values[number] is not None}
+        about |= {"id": number, "file_name": f"{number}.png", "labelled": labelled}
+        images.append({"width": WIDTH, "height": HEIGHT} | about)
+        box = {"bbox": [2, 2, 9, 9], "area": 81, "iscrowd": 0, "segmentation": [[2, 2, 11, 2, 11, 11, 2, 11]]}
+        annotations.append({"id": number, "image_id": number, "category_id": categories.index(name)} | box)
+    named = [{"id": place, "name": name} for place, name in enumerate(categories)]
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": named}))
+
+
+def names(samples: Sequence[Sample]) -> list[str]:
+    return [sample.name for sample in samples]
+
+
+def test_the_recipes_own_names_are_taken_as_they_are(tmp_path: Path) -> None:
+    coco(tmp_path / "train.json", ["dent", "hail_mark", "hood"], ["dent", "hail_mark", "hood"])
+    samples = read_photo_set(PhotoSet(dataset="train.json"), tmp_path, "train", CLASSES)
+    assert [sample.annotations[0].name for sample in samples] == ["dent", "hail_mark", "hood"]
+    assert samples[0].labelled == {"dent", "hail_mark", "hood"}
+
+
+def test_synonyms_of_the_taxonomy_are_known(tmp_path: Path) -> None:
+    coco(tmp_path / "train.json", ["bonnet", "gocuk"], ["bonnet", "gocuk"])
+    samples = read_photo_set(PhotoSet(dataset="train.json"), tmp_path, "train", CLASSES)
+    assert [sample.annotations[0].name for sample in samples] == ["hood", "dent"]
+
+
+def test_what_is_neither_taught_nor_known_nor_mapped_is_refused(tmp_path: Path) -> None:
+    coco(tmp_path / "train.json", ["dent", "rust_spot"], ["dent", "rust_spot"])
+    with pytest.raises(DatasetError, match="rust_spot"):
+        read_photo_set(PhotoSet(dataset="train.json"), tmp_path, "train", CLASSES)
+
+
+def test_a_label_map_says_what_words_mean(tmp_path: Path) -> None:
+    coco(tmp_path / "train.json", ["hail", "rust_spot", "dent"], ["hail", "rust_spot", "dent"])
+    (tmp_path / "labels.yaml").write_text("labels: {hail: hail_mark, rust_spot: null}\n")
+    samples = read_photo_set(PhotoSet(dataset="train.json", labels="labels.yaml"), tmp_path, "train", CLASSES)
+    assert [[one.name for one in sample.annotations] for sample in samples] == [["hail_mark"], [], ["dent"]]
+
+
+def test_a_label_file_is_taken_whole_whatever_it_is_for(tmp_path: Path) -> None:
+    coco(tmp_path / "some.json", ["dent", "dent"], ["dent"])
+    for split in ("train", "val"):
+        assert names(read_photo_set(PhotoSet(dataset="some.json"), tmp_path, split, CLASSES)) == ["0.png", "1.png"]
+
+
+def test_of_a_folder_the_photos_of_the_split_are_taken(tmp_path: Path) -> None:
+    coco(tmp_path / "set" / "all.json", ["dent"] * 3, ["dent"])
+    (tmp_path / "set" / "splits.csv").write_text("file,split,group\n0.png,train,a\n1.png,val,b\n2.png,train,c\n")
+    for split, expected in (("train", ["0.png", "2.png"]), ("val", ["1.png"])):
+        assert names(read_photo_set(PhotoSet(dataset="set"), tmp_path, split, CLASSES)) == expected
+    with pytest.raises(DatasetError, match="no photo of split `test`"):
+        read_photo_set(PhotoSet(dataset="set"), tmp_path, "test", CLASSES)
+
+
+def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
+    coco(tmp_path / "labels" / "train.json", ["dent"], ["dent"])
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "labels" / "0.png").rename(tmp_path / "pictures" / "0.png")
+    (sample,) = read_photo_set(PhotoSet(dataset="labels/train.json", images="pictures"), tmp_path, "train", CLASSES)
+    assert sample.image == tmp_path / "pictures" / "0.png"
+
+
+def test_sources_are_named_and_can_be_left_out(tmp_path: Path) -> None:
+    coco(tmp_path / "train.json", ["dent"] * 3, ["dent"], source=["garage", None, "street"])
+    samples = read_photo_set(PhotoSet(dataset="train.json", leave_out=("street",)), tmp_path, "train", CLASSES)
+    assert [sample.source for sample in samples] == ["garage", "train"]
+    coco(tmp_path / "some.json", ["dent"], ["dent"], source=["street"])
+    with pytest.raises(DatasetError, match=r"some\.json: no photo of split `train`"):
+        read_photo_set(PhotoSet(dataset="some.json", leave_out=("street",)), tmp_path, "train", CLASSES)
+
+
+def test_photos_share_their_labels(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+    (tmp_path / "photos.csv").write_text("file,source,split\n0.png,garage,train\n1.png,,train\n2.png,garage,val\n")
+    sound = PhotoSet(photos="photos.csv", vehicle=True, damage=False)
+    samples = read_photo_set(sound, tmp_path, "train", CLASSES)
+    assert names(samples) == ["0.png", "1.png"]
+    assert [(sample.vehicle, sample.damage, sample.source) for sample in samples] == [
+        (True, False, "garage"),
+        (True, False, "photos"),
+    ]
+    (street,) = read_photo_set(PhotoSet(photos="photos.csv", vehicle=False), tmp_path, "val", CLASSES)
+    assert (street.name, street.vehicle, street.damage) == ("2.png", False, None)
+
+
+@pytest.mark.parametrize("missing", [PhotoSet(dataset="train.json"), PhotoSet(photos="street", vehicle=False)])
+def test_missing_files_are_told(missing: PhotoSet, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=missing.file):
+        read_photo_set(missing, tmp_path, "train", CLASSES)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return read_recipe(RECIPES / "default.yaml")
+
+
+def test_a_bundle_names_the_origin_of_all_its_photos(recipe: Recipe) -> None:
+    known = [Sample(b"", "a", source=name) for name in recipe.origins]
+    check_origins(recipe, known)
+    strangers = [Sample(b"", "b", source=name) for name in ("street", "garage", "street")]
+    with pytest.raises(ConfigError, match="`origins` says nothing of garage, street;"):
+        check_origins(recipe, [*known, *strangers])
