@@ -40,9 +40,7 @@ from dentify.taxonomy import damage_word
 from dentify.version import __version__
 
 MIN_SHARE_OF_FINDING = 0.1  # a part that holds less of a finding is not named beside the others
-MIN_SHARE_ON_ONE_PART = (
-    0.5  # a finding of which no part holds this much names none: fenders, roofs and quarter panels are no classes
-)
+MIN_SHARE_ON_ONE_PART = 0.5  # a finding of which no part holds this much names none: it lies on one that was not taught
 
 
 @runtime_checkable

@@ -77,7 +77,7 @@ def test_a_traceback_is_shown_with_debug_only(tmp_path: Path) -> None:
 def test_a_command_without_its_extra_says_what_to_install() -> None:
     """An entry of `None` in `sys.modules` makes an import fail as if nothing was installed."""
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(('torch', 'lightning', 'timm', 'yaml', 'onnx'), None))\n"
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'lightning_fabric', 'timm', 'yaml', 'onnx'), None))\n"
         "from dentify.cli import main; main()"
     )
     for arguments in (["train", "recipe.yaml", "--data", "."], ["export", "checkpoint", "-o", "bundle"]):

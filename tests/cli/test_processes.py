@@ -207,7 +207,7 @@ def test_assess_imports_no_more_than_it_needs(bundle: Path, paint: Paint) -> Non
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert {"dentify", "onnxruntime"} <= loaded
-    assert not loaded & {"torch", "matplotlib", "rich", "onnx", "scipy", "pandas", "hotcoco", "lightning", "timm", "yaml"}
+    assert not loaded & {"torch", "matplotlib", "rich", "onnx", "scipy", "pandas", "hotcoco", "lightning_fabric", "timm", "yaml"}
 
 
 def test_memory_does_not_grow_with_the_number_of_photos(bundle: Path, many: Path) -> None:

@@ -9,8 +9,16 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("lightning_fabric", reason="needs the extra `train`")
 
+import torch
+
 from dentify.training.loop import train
 from toy_bench import paint_photos, toy_recipe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Networks this small take longer to share out among threads than to run."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

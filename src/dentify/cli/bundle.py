@@ -14,6 +14,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Data, parse_data, read_data
+from dentify.cli.progress import counted, progress
 
 if TYPE_CHECKING:
     from dentify.bundle import Bundle, Manifest
@@ -111,8 +112,9 @@ def fit(
     opened = _open(bundle)
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
-    samples = _counted(inputs, data, photos, images, labels, settings, shown=not quiet and sys.stderr.isatty())
-    fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
+    with progress("fitting", quiet=quiet) as (advance, _):
+        samples = counted(_from_data(inputs, data, photos, images, labels, settings), advance)
+        fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
     for note in fitted.notes:
@@ -121,29 +123,19 @@ def fit(
     print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
 
 
-def _counted(
+def _from_data(
     inputs: Sequence[Data],
     texts: Sequence[str],
     photos: Counter[tuple[str, str]],
     images: Path | None,
     labels: Path | None,
     settings: Settings,
-    *,
-    shown: bool,
 ) -> Iterator[Sample]:
-    """The samples of all DATA, counted by source and DATA, and on a terminal's standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed} photos"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, redirect_stdout=False, transient=True, disable=not shown) as progress:
-        task = progress.add_task("fitting", total=None)
-        for one, text in zip(inputs, texts, strict=True):
-            for sample in read_data([one], images, labels, settings):
-                photos[sample.source or one.path.stem, text] += 1
-                progress.advance(task)
-                yield sample
+    """The samples of all DATA, counted by source and DATA."""
+    for one, text in zip(inputs, texts, strict=True):
+        for sample in read_data([one], images, labels, settings):
+            photos[sample.source or one.path.stem, text] += 1
+            yield sample
 
 
 def _described(fitted: Fitted, photos: Mapping[tuple[str, str], int], *, licence: str, version: str) -> Manifest:

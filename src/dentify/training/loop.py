@@ -42,7 +42,7 @@ from dentify.training.checkpoints import (
 from dentify.training.compose import Composer
 from dentify.training.heads import Head
 from dentify.training.journal import Journal
-from dentify.training.optimizers import build_optimizers, freeze, rate_at
+from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set
 from dentify.training.recipe import Phase, Recipe
 from dentify.writing import write_whole
@@ -107,6 +107,7 @@ def train(
     begins_anew = not resume and start is None
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
+    check_parts(network, network.parts(), recipe)
     taught = _taught(heads, sets)
     step, averaged = 0, 0
     states: Sequence[Mapping[str, Any]] = ()

@@ -49,6 +49,19 @@ def parts_named(parts: Parts, patterns: Sequence[str], *, key: str) -> set[str]:
     return named
 
 
+def check_parts(network: nn.Module, parts: Parts, recipe: Recipe) -> None:
+    """Makes sure that a recipe's patterns name parts of its network, before a run begins.
+
+    Raises:
+        ConfigError: one names nothing, or optimizers leave a part out.
+    """
+    for place, phase in enumerate(recipe.phases):
+        parts_named(parts, phase.train, key=f"phases.{place}.train")
+        if phase.optimizers is not None:
+            build_optimizers(network, parts, phase.optimizers, key=f"phases.{place}.optimizers")
+    build_optimizers(network, parts, recipe.optimizers, key="optimizers")
+
+
 def freeze(network: nn.Module, parts: Parts, phase: Phase, *, place: int) -> list[nn.Module]:
     """Lets the parts of a phase learn and no others, and returns the others: they stay in evaluation mode, too.
 

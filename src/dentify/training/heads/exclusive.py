@@ -14,6 +14,7 @@ from torch import Tensor
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
 from dentify.strict import Strict
+from dentify.taxonomy import mirrored_part
 from dentify.training import losses
 from dentify.training.classes import Classes
 from dentify.training.heads.head import Output, Role, Truth, iou_figures
@@ -66,7 +67,8 @@ class Exclusive:
     def shown(self, sample: Sample) -> Iterable[str]:
         """The parts that are outlined; the levels that damages are called."""
         if self.recipe.of == "parts":
-            return {part.name for part in sample.parts} & set(self.names)
+            names = {part.name for part in sample.parts}
+            return (names | {mirrored_part(name) for name in names}) & set(self.names)  # half of all views are mirrored
         return {damage.severity for damage in sample.damages if damage.severity in self.names}
 
     def channels(self, taught: tuple[str, ...]) -> list[int]:

@@ -22,6 +22,7 @@ from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene
 
 ANSWERS = ("no", "yes")
+SMOOTHING = 0.02
 
 
 class LabelsRecipe(Strict):
@@ -30,13 +31,17 @@ class LabelsRecipe(Strict):
     kind: Literal["labels"]
     of: Literal["vehicle", "damaged", "severity"]
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
-    smoothing: float = Field(0.02, ge=0, lt=0.5, description="of a gate: share of the labels that is taken for wrong")
+    smoothing: float | None = Field(
+        None, ge=0, lt=0.5, description=f"of a gate: share of the labels that is taken for wrong; {SMOOTHING} where not given"
+    )
     class_weights: tuple[float, ...] | None = Field(None, description="of severity, one a level, for rare ones")
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
         if self.of != "severity" and self.class_weights is not None:
             raise ValueError("`class_weights` are of severity alone: a gate weighs both answers alike")
+        if self.of == "severity" and self.smoothing is not None:
+            raise ValueError("`smoothing` is of gates alone: levels are weighed by `class_weights`")
         return self
 
     def build(self, name: str, classes: Classes) -> Gate | PhotoSeverity:
@@ -100,7 +105,8 @@ class Gate:
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """Cross-entropy, smoothed for the labels' own errors."""
-        return losses.yes_or_no(outputs[:, 0], truth["answer"], smoothing=self.recipe.smoothing)
+        smoothing = SMOOTHING if self.recipe.smoothing is None else self.recipe.smoothing
+        return losses.yes_or_no(outputs[:, 0], truth["answer"], smoothing=smoothing)
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Photos of either answer, and those that got it."""

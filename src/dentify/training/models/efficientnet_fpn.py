@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.strict import Strict
+from dentify.strict import Strict, nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
 from dentify.training.models.network import RGB
@@ -88,9 +88,7 @@ class EfficientNetFPN(nn.Module):
 
     def __init__(self, recipe: EfficientNetFPNRecipe, outputs: Mapping[str, Output]) -> None:
         super().__init__()
-        import timm
-
-        features: Any = timm.create_model(recipe.encoder, features_only=True, pretrained=False, drop_path_rate=recipe.drop_path)
+        features = _encoder(recipe)
         c2, c4, c8, c16, c32 = features.feature_info.channels()
         speed_up_depthwise(features)
         self.encoder = features
@@ -148,6 +146,28 @@ class EfficientNetFPN(nn.Module):
     def _split(self, stride: int | None, values: Tensor) -> dict[str, Tensor]:
         outputs = self.outputs[stride]
         return dict(zip(outputs, torch.split(values, [output.channels for output in outputs.values()], 1), strict=True))
+
+
+def _encoder(recipe: EfficientNetFPNRecipe) -> Any:
+    """A timm model that gives features at strides 2 to 32.
+
+    Raises:
+        ConfigError: timm has no such model, or it is not built as EfficientNets are.
+    """
+    import timm
+
+    name = recipe.encoder
+    if not timm.is_model(name):
+        known = timm.list_models("*efficientnet*") + timm.list_models("mobilenet*")
+        raise ConfigError(f"model.encoder: timm has no model `{name}`{nearest(name, known)}")
+    try:
+        features: Any = timm.create_model(name, features_only=True, pretrained=False, drop_path_rate=recipe.drop_path)
+    except (RuntimeError, TypeError, AttributeError, AssertionError) as error:  # what timm raises where it cannot
+        raise ConfigError(f"model.encoder: `{name}` gives no features ({str(error).splitlines()[0]})") from error
+    is_alike = all(hasattr(features, part) for part in ("conv_stem", "bn1", "blocks"))
+    if not is_alike or list(features.feature_info.reduction()) != [2, 4, 8, 16, 32]:
+        raise ConfigError(f"model.encoder: `{name}` is not built as EfficientNets are; try tf_efficientnet_b0")
+    return features
 
 
 def _begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:
