@@ -194,7 +194,10 @@ def test_what_cannot_be_fitted_is_one_line(
     [
         (["-o", "fitted"], "Missing option '--data'"),
         (["--data", "labels.json"], "Missing option '-o'"),
-        (["--data", "photos.csv", "-o", "fitted"], "'photos.csv' has no outlines to judge by; say damaged=, undamaged= or no_vehicle="),
+        (
+            ["--data", "photos.csv", "-o", "fitted"],
+            "'photos.csv' has no outlines to judge by; say damaged=, undamaged= or no_vehicle=",
+        ),
         (["--data", "undamaged=", "-o", "fitted"], "names no CSV or folder"),
     ],
 )

@@ -370,6 +370,27 @@ def test_a_run_that_explodes_keeps_its_last_good_checkpoint(painted: Path, tmp_p
     assert all(torch.isfinite(value).all() for value in read_checkpoint(tmp_path / "last.ckpt").average.values())
 
 
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"phases": [{"steps": 1, **PHASE, "train": ["encodr"]}]},
+            r"phases\.0\.train: the network has no part `encodr`; did you mean",
+        ),
+        ({"optimizers": [{"rate": 0.1, "of": ["encoder"]}]}, r"optimizers: no optimizer takes answers"),
+        (
+            {"phases": [{"steps": 1, **PHASE}, {"steps": 1, **PHASE, "optimizers": [{"rate": 0.1, "of": ["answers"]}]}]},
+            r"phases\.1\.optimizers: no optimizer takes encoder\.0, encoder\.1",
+        ),
+    ],
+    ids=["an unknown part", "a part without optimizer", "in a later phase"],
+)
+def test_parts_are_checked_before_a_run_begins(painted: Path, tmp_path: Path, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(toy_recipe(**keys), data=painted, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_photos_without_an_origin_are_told_before_training(painted: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`origins` says nothing of garage, painted, street"):
         train(toy_recipe(origins={}), data=painted, output=tmp_path / "run")

@@ -79,6 +79,7 @@ def test_set_changes_a_key() -> None:
         ("heads.severity.class_weights=[1, 2]", ("heads.severity.class_weights names 2 numbers for 3 classes",)),
         ("heads.parts.class_weights=[1, 2]", ("heads.parts.class_weights names 2 numbers for 27 classes",)),
         ("heads.vehicle.class_weights=[1, 2]", ("heads.vehicle", "`class_weights` are of severity alone")),
+        ("heads.severity.smoothing=0.1", ("heads.severity", "`smoothing` is of gates alone")),
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),

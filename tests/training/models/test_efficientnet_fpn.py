@@ -169,3 +169,17 @@ class TestPretrained:
         with pytest.raises(ConfigError, match="are not weights of test_efficientnet") as caught:
             recipe(encoder_weights="encoder.safetensors").build(ALL, tmp_path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ("tf_efficientnet_bo", r"model\.encoder: timm has no model `tf_efficientnet_bo`; did you mean `tf_efficientnet_b\d"),
+        ("resnet18", r"model\.encoder: `resnet18` is not built as EfficientNets are; try tf_efficientnet_b0"),
+        ("vit_tiny_patch16_224", r"model\.encoder: `vit_tiny_patch16_224` is not built as EfficientNets are"),
+    ],
+    ids=["no such model", "another family", "no pyramid"],
+)
+def test_an_encoder_that_it_cannot_be_built_around_is_told(encoder: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        network(encoder=encoder)
