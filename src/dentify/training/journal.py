@@ -140,7 +140,7 @@ def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str,
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4.5), layout="constrained")
+    figure = Figure(figsize=(14, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     steps = np.array([int(row["step"]) for row in losses])
     width = max(1, min(_SMOOTH, len(steps) // 10))
@@ -150,7 +150,7 @@ def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str,
         bold = {"linewidth": 2.2, "color": "black"} if name == "loss" else {"linewidth": 1.0}
         left.plot(steps[width - 1 :], np.maximum(smooth, 1e-4), label=name, **bold)
     left.set(xlabel="step", ylabel=f"loss, mean over {width} steps", yscale="log", title=f"training, {steps[-1] + 1:,} steps")
-    left.legend(fontsize=7, ncols=2)
+    left.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     told = [name for name in (figures[0] if figures else {}) if name != "step" and _is_telling(name)][:_SHOWN]
     for name in told:
         points = [(int(row["step"]), float(row[name])) for row in figures if row.get(name) not in ("", None)]
@@ -158,7 +158,7 @@ def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str,
             right.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1.0, label=name)
     right.set(xlabel="step", ylim=(0, 1), title="on the photos of val" if told else "no look at val yet")
     if told:
-        right.legend(fontsize=7, ncols=2)
+        right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 
 
