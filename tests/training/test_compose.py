@@ -176,6 +176,15 @@ class TestPasted:
         shown = scenes(composer([dented()], [SOUND]), 1, 100, paste=paste)
         assert np.mean([bool(scene.pasted) for scene in shown]) == pytest.approx(paste, abs=0.12)
 
+    def test_a_set_may_hold_sound_vehicles_and_others(self) -> None:
+        """Each photo is judged by its own labels, whatever else is in its set."""
+        unsaid = replace(SOUND, name="unsaid.png", damage=None)
+        mixed = composer([dented()], [unsaid, SOUND])
+        assert not any(scene.pasted for scene in scenes(mixed, 1, 10, paste=1.0))
+        assert any(mixed.compose(Draw(1, 1, number, SIZE, paste=1.0)).pasted for number in range(5))
+        beside = {placed.sample.name for scene in scenes(mixed, 0, mosaic=1.0) for placed in scene.photos}
+        assert beside == {"dented.png", "sound.png"}
+
     @pytest.mark.parametrize("sample", [STREET, dented(), replace(SOUND, damage=None)], ids=["street", "damaged", "unsaid"])
     def test_only_sound_vehicles_get_damages(self, sample: Sample) -> None:
         assert not any(scene.pasted for scene in scenes(composer([dented()], [sample]), 1, 10, paste=1.0))

@@ -71,8 +71,9 @@ class Composer:
         self._seed = seed
         self._pasteable = frozenset(pasteable)
         self._settings = settings or Settings()
-        # By place in `sets`: those of whole vehicles without damage, and those with damages to cut out.
-        self._sound = [place for place, photos in enumerate(sets) if photos[0].vehicle and photos[0].damage is False]
+        # By place in `sets`: the photos of whole vehicles without damage, and the sets with damages to cut out.
+        sound = {place: [photo for photo in photos if is_sound(photo)] for place, photos in enumerate(sets)}
+        self._sound = {place: photos for place, photos in sound.items() if photos}
         self._donors = [place for place, photos in enumerate(sets) if any(self._cuttable(photo) for photo in photos)]
 
     def compose(self, draw: Draw) -> Scene:
@@ -86,7 +87,7 @@ class Composer:
         sample = self.sets[draw.photos][draw.photo]
         if draw.photos in self._donors and rng.random() < draw.mosaic:
             scene = self._mosaic(rng, sample, draw)
-        elif draw.photos in self._sound and self._donors and rng.random() < draw.paste:
+        elif is_sound(sample) and self._donors and rng.random() < draw.paste:
             scene = self._pasted(rng, sample, draw.size)
         else:
             image, placed = self._seen(rng, sample, draw.size)
@@ -107,8 +108,9 @@ class Composer:
         """The photo among three others of its set or of sound vehicles, in any order."""
         shown = [sample]
         while len(shown) < 4:
-            place = int(rng.choice(self._sound)) if self._sound and rng.random() < 0.35 else draw.photos
-            shown.append(self.sets[place][int(rng.integers(len(self.sets[place])))])
+            beside = self._sound and rng.random() < 0.35
+            photos_of = self._sound[int(rng.choice(list(self._sound)))] if beside else self.sets[draw.photos]
+            shown.append(photos_of[int(rng.integers(len(photos_of)))])
         half = draw.size // 2
         image = np.empty((2 * half, 2 * half, 3), np.uint8)
         photos = []
@@ -157,6 +159,11 @@ class Composer:
     def _cuttable(self, sample: Sample) -> list[Annotation]:
         """Damages of a photo that can be cut out of it."""
         return [one for one in sample.damages if one.polygons and one.name in self._pasteable and not one.crowd]
+
+
+def is_sound(sample: Sample) -> bool:
+    """Whether a photo shows a vehicle without damage."""
+    return bool(sample.vehicle) and sample.damage is False
 
 
 def whole_scene(sample: Sample, size: int, settings: Settings | None = None) -> Scene:
