@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import toy_bench
 from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.training import Progress, train
 from dentify.training.checkpoints import read_checkpoint
-from dentify.training.loop import normalised
+from dentify.training.loop import interrupts, normalised
 from dentify.training.recipe import Recipe
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 
@@ -34,10 +35,20 @@ class StoppedError(Exception):
     """Something that ends a run without warning."""
 
 
-def stop_at(step: int, error: BaseException | None = None) -> Callable[[Progress], None]:
+def stop_at(step: int) -> Callable[[Progress], None]:
     def on_step(progress: Progress) -> None:
         if progress.step == step:
-            raise error or StoppedError
+            raise StoppedError
+
+    return on_step
+
+
+def press_at(step: int) -> Callable[[Progress], None]:
+    """Ctrl-C."""
+
+    def on_step(progress: Progress) -> None:
+        if progress.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
 
     return on_step
 
@@ -177,10 +188,35 @@ def test_a_run_that_was_killed_goes_on(painted: Path, tmp_path: Path, run: Path)
 
 
 def test_ctrl_c_leaves_a_checkpoint_of_the_last_step(painted: Path, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train(toy_recipe(), data=painted, output=tmp_path, on_step=stop_at(5, KeyboardInterrupt()))
+        train(
+            toy_recipe(),
+            data=painted,
+            output=tmp_path,
+            on_step=lambda done: done.step == 5 and os.kill(os.getpid(), signal.SIGINT),
+        )
     assert read_checkpoint(tmp_path / "last.ckpt").step == 5
     assert len(rows(tmp_path)) == 5
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_second_ctrl_c_does_not_wait() -> None:
+    with interrupts() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_other_threads_are_not_told_of_ctrl_c() -> None:
+    def told() -> bool:
+        with interrupts() as interrupted:
+            return interrupted()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(told).result() is False
 
 
 def test_a_longer_recipe_goes_on_from_a_finished_run(painted: Path, tmp_path: Path) -> None:

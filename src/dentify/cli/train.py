@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,23 +71,30 @@ def train(
         return
     with ExitStack() as stack:
         advance: Callable[[], None] | None = None
+        steps = 0
 
         def on_step(done: Progress) -> None:
-            nonlocal advance
+            nonlocal advance, steps
+            steps = done.step
             if advance is None:  # only now it is known from which step on
                 advance, _ = stack.enter_context(progress("training", done.steps - done.step + 1, unit="steps", quiet=quiet))
             advance()
 
-        checkpoint = run(
-            plan,
-            data=data,
-            output=output or Path("runs") / plan.name,
-            resume=resume,
-            start=start,
-            average_with=average_with or (),
-            device=device.value,
-            on_step=on_step,
-        )
+        try:
+            checkpoint = run(
+                plan,
+                data=data,
+                output=output or Path("runs") / plan.name,
+                resume=resume,
+                start=start,
+                average_with=average_with or (),
+                device=device.value,
+                on_step=on_step,
+            )
+        except KeyboardInterrupt as interrupt:
+            advice = "the same command with --resume goes on from here" if steps else "nothing was trained yet"
+            print(f"interrupted after {steps} steps; {advice}", file=sys.stderr)
+            raise typer.Exit(130) from interrupt
     print(checkpoint)
 
 

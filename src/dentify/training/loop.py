@@ -12,11 +12,14 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal, cast
 
 import torch
@@ -136,6 +139,7 @@ def train(
     judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, step=step)) if fabric.is_global_zero else None
+        interrupted = stack.enter_context(interrupts())
         try:
             for place, steps in _phases(recipe):
                 if step >= steps.stop:
@@ -155,11 +159,11 @@ def train(
                         run.save(step)
                         journal.write()
                     on_step(Progress(step, recipe.steps, losses["loss"], figures))
+                    if interrupted():
+                        if journal is not None:
+                            run.save(step)
+                        raise KeyboardInterrupt
                 states = ()
-        except KeyboardInterrupt:
-            if journal is not None and run.optimizers:
-                run.save(step)
-            raise
         except DentifyError as error:
             raise type(error)(_last_line(error)) from error
     if fabric.world_size > 1:
@@ -265,7 +269,9 @@ class _Run:
         """Takes steps, and yields the losses of each."""
         fabric = self._fabric
         batches = MixedBatches(sets, self._recipe, steps=steps, rank=fabric.global_rank, processes=fabric.world_size)
-        loader = DataLoader(pictures, batch_sampler=batches, num_workers=self._recipe.data.workers)
+        loader = DataLoader(
+            pictures, batch_sampler=batches, num_workers=self._recipe.data.workers, worker_init_fn=_leave_interrupts
+        )
         for step, batch in zip(steps, loader, strict=True):
             yield self._step(step, fabric.to_device(batch))
 
@@ -362,6 +368,35 @@ class _Run:
                 taught=dict(self._taught),
             ),
         )
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, for a loop that ends between two steps: within one its state is neither before nor after.
+
+    A second Ctrl-C interrupts at once. Only the main thread is told of it; in others the answer is always no.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(number: int, frame: FrameType | None) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave_interrupts(worker: int) -> None:
+    """A process that reads photos leaves Ctrl-C to the one that trains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def normalised(images: Tensor, network: nn.Module) -> Tensor:
