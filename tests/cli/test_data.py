@@ -32,7 +32,7 @@ def test_a_path_with_a_colon_that_is_there_has_no_split() -> None:
 
 
 def test_a_list_of_photos_needs_its_label() -> None:
-    with pytest.raises(BadParameter, match="has no outlines to judge by; say undamaged= or no_vehicle="):
+    with pytest.raises(BadParameter, match="has no outlines to judge by; say damaged=, undamaged= or no_vehicle="):
         parse_data("photos.csv")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -95,7 +96,8 @@ def train(
             advice = "the same command with --resume goes on from here" if steps else "nothing was trained yet"
             print(f"interrupted after {steps} steps; {advice}", file=sys.stderr)
             raise typer.Exit(130) from interrupt
-    print(checkpoint)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one tells
+        print(checkpoint)
 
 
 def export(

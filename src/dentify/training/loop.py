@@ -86,7 +86,7 @@ def train(
         start: begin with the weights of this checkpoint, of another run of the same network.
         average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
         device: where to train; `auto` takes an accelerator where there is one.
-        on_step: is told of every step.
+        on_step: is told of every step, in the first process alone.
 
     Raises:
         ConfigError: the recipe does not fit the photos or the checkpoint, or there is no checkpoint to go on from.
@@ -158,7 +158,8 @@ def train(
                     if journal is not None and (done or step % recipe.checkpoint_every == 0):
                         run.save(step)
                         journal.write()
-                    on_step(Progress(step, recipe.steps, losses["loss"], figures))
+                    if journal is not None:
+                        on_step(Progress(step, recipe.steps, losses["loss"], figures))
                     if interrupted():
                         if journal is not None:
                             run.save(step)
