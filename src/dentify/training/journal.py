@@ -25,7 +25,7 @@ from dentify.writing import write_whole, writing
 LOSSES, FIGURES, PLOT = "losses.csv", "figures.csv", "run.png"
 _SHOWN = 12  # figures that a plot can hold and be read
 _PLOT_S = 60.0  # between two drawings of the plot
-_SMOOTH = 50  # steps, or a fiftieth of the run
+_SMOOTH = 50  # steps, or a tenth of a shorter run
 
 
 class Journal:
