@@ -260,7 +260,8 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         )
         if whole is None and levels is not None and len(found):
             whole = level_of_photo(levels, found.scores)
-        if whole is not None and (len(found) or (damage is not None and damage.present)):
+        looked = look.damage is not None or damage is not None  # a bundle of severity alone says how bad it looks, and no more
+        if whole is not None and (len(found) or not looked or (damage is not None and damage.present)):
             severity = severity_of(whole, manifest.classes.severity)
     parts = () if no_vehicle else tell_parts(parts_seen, manifest.classes.parts)
     strongest = (manifest.classes.damage[int(found.class_ids[0])], float(found.scores[0])) if len(found) else None

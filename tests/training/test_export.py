@@ -261,6 +261,35 @@ def test_logits_and_masks_must_both_agree(shift: float, message: str) -> None:
     assert (same.photos, same.least_iou) == (2, 1.0)
 
 
+def test_numbers_that_are_none_agree_with_nothing() -> None:
+    head = toy_recipe(classes={"damage": ["dent"], "parts": []}).build_heads()["types"]
+
+    class Silent:
+        def run(self, tensor: Any) -> dict[str, Any]:
+            return {"types": np.full((1, 1, 8, 8), np.nan, np.float32)}
+
+    kept = {"types": Kept(head, ("dent",), [0])}
+    picture = np.zeros((1, 3, 32, 32), np.float32)
+    with pytest.raises(BundleError, match="logits by up to nan"):
+        check_parity(Constant(torch.ones(1, 1, 8, 8)), Silent(), [picture], kept)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "told"),
+    [
+        ("parts", {"kind": "exclusive", "of": "parts"}, "parts"),
+        ("severity", {"kind": "labels", "of": "severity"}, "severity"),
+    ],
+)
+def test_one_head_alone_is_enough(painted: Path, tmp_path: Path, name: str, head: dict[str, Any], told: str) -> None:
+    recipe = toy_recipe(heads={name: head}, phases=PHASES)
+    done = export_bundle(trained(recipe, painted, tmp_path / "run"), tmp_path / "bundle", recipe=recipe)
+    assert [role for role, members in Bundle.open(done).manifest.roles if members] == [told]
+    answer = dentify.load(done).assess(painted / "0.png")
+    assert (answer.vehicle, answer.damage, answer.findings) == (None, None, ())
+    assert (answer.severity is not None) == (told == "severity")
+
+
 # What is refused
 
 
@@ -294,7 +323,7 @@ def test_a_checkpoint_without_its_run_is_one_line(run: Path, tmp_path: Path, mis
 def test_a_recipe_of_another_version_is_one_line(run: Path, tmp_path: Path) -> None:
     shutil.copy(run / "last.ckpt", tmp_path / "last.ckpt")
     (tmp_path / "recipe.yaml").write_text("name: toy\nlosses: {}\n")
-    with pytest.raises(ConfigError, match=r"recipe.yaml: is no recipe of this version of Dentify"):
+    with pytest.raises(ConfigError, match=r"recipe\.yaml: unknown key `losses`"):
         export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle")
 
 

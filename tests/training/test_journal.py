@@ -53,6 +53,27 @@ def test_a_row_that_a_kill_cut_off_is_taken_back(tmp_path: Path) -> None:
     assert rows(tmp_path / "losses.csv")[-1]["types"] == "0.5"
 
 
+def test_a_row_that_a_full_disk_cut_off_is_left_out(tmp_path: Path) -> None:
+    keep(tmp_path, range(2))
+    with (tmp_path / "losses.csv").open("a") as file:
+        file.write("2,0.3\n")
+    keep(tmp_path, range(3, 5))
+    assert [row["step"] for row in rows(tmp_path / "losses.csv")] == ["0", "1", "3", "4"]
+
+
+def test_rows_that_could_not_be_written_are_not_tried_again(tmp_path: Path) -> None:
+    """A second try would begin in the middle of the first."""
+    journal = Journal(tmp_path, step=0)
+    journal.add_losses(0, {"loss": 1.0}, rate=0.1)
+    (tmp_path / "losses.csv").mkdir()
+    with pytest.raises(OutputError):
+        journal.write()
+    (tmp_path / "losses.csv").rmdir()
+    journal.add_losses(1, {"loss": 2.0}, rate=0.1)
+    journal.write()
+    assert [row["step"] for row in rows(tmp_path / "losses.csv")] == ["1"]
+
+
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:
     keep(tmp_path, range(4))
     with Image.open(tmp_path / "run.png") as picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -23,7 +24,8 @@ import toy_bench
 from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.training import Progress, train
 from dentify.training.checkpoints import read_checkpoint
-from dentify.training.loop import interrupts, normalised
+from dentify.training.loop import check_batches, interrupts
+from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 
@@ -228,6 +230,17 @@ def test_a_longer_recipe_goes_on_from_a_finished_run(painted: Path, tmp_path: Pa
     assert curve(tmp_path / "run") == curve(tmp_path / "whole")
 
 
+def test_what_optimizers_keep_belongs_to_parameters_not_to_optimizers(painted: Path, tmp_path: Path) -> None:
+    """Two of one rate are one: a run may be resumed with the other recipe, and nothing is mixed up."""
+    two = [{"rate": 0.004, "of": ["encoder"]}, {"rate": 0.004}]
+    whole, stopped = toy_recipe(optimizers=two), toy_recipe(optimizers=[{"rate": 0.004}])
+    train(whole, data=painted, output=tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(whole, data=painted, output=tmp_path / "run", on_step=stop_at(4))
+    train(stopped, data=painted, output=tmp_path / "run", resume=True)
+    assert curve(tmp_path / "run") == pytest.approx(curve(tmp_path / "whole"), rel=1e-5)
+
+
 # Phases, parts, batches
 
 
@@ -301,9 +314,38 @@ def test_two_processes_follow_the_curve_of_one(painted: Path, tmp_path: Path, ru
             assert float(two[name]) == pytest.approx(float(one[name]), abs=2e-3), name
 
 
+def test_processes_need_not_have_as_many_pictures_each_nor_any_to_judge_by(painted: Path, tmp_path: Path) -> None:
+    """Five pictures a batch, and one photo in val."""
+    document = json.loads((painted / "val.json").read_text())
+    document["images"] = document["images"][:1]
+    document["annotations"] = document["annotations"][:1]
+    (painted / "one.json").write_text(json.dumps(document))
+    changes = ["phases.0.per_batch=[3, 1, 1]", "phases.0.steps=2", "phases.1.steps=1", "data.val.0.dataset=one.json"]
+    train(toy_recipe(changes=tuple(changes)), data=painted, output=tmp_path / "one")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [*torchrun, toy_bench.__file__, str(painted), str(tmp_path / "two"), *changes]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert curve(tmp_path / "two") == pytest.approx(curve(tmp_path / "one"), rel=1e-3)
+    assert rows(tmp_path / "two", "figures.csv")[-1]["types/dent"] == rows(tmp_path / "one", "figures.csv")[-1]["types/dent"]
+
+
+@pytest.mark.parametrize(
+    ("processes", "accumulate", "fits"), [(1, 4, True), (2, 2, True), (1, 5, False), (2, 3, False), (5, 1, False)]
+)
+def test_a_batch_has_a_picture_for_each_part_of_each_process(processes: int, accumulate: int, fits: bool) -> None:
+    recipe = toy_recipe(accumulate=accumulate)
+    if fits:
+        check_batches(recipe, processes)
+    else:
+        with pytest.raises(ConfigError, match=r"phases\.0: batches of 4 pictures are too small for \d processes"):
+            check_batches(recipe, processes)
+
+
 def test_pictures_are_normalised_as_the_network_says() -> None:
     images = torch.full((1, 2, 2, 3), 51, dtype=torch.uint8)
-    assert torch.allclose(normalised(images, toy_recipe().model.build({}, None)), torch.tensor((0.2 - 0.5) / 0.25))
+    assert torch.allclose(normalised(images, (0.5,) * 3, (0.25,) * 3), torch.tensor((0.2 - 0.5) / 0.25))
 
 
 # Beginning with another run's weights
@@ -376,8 +418,9 @@ def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, tm
             "tells dent, hail_mark, the recipe's hail_mark, dent",
         ),
         ({"heads": {"types": {"kind": "overlapping", "of": "damage"}}}, "its head `any` tells any, the recipe's nothing"),
+        ({"heads": dict(reversed(toy_bench.toy_heads().items()))}, "its heads are types, any, .*, in this order"),
     ],
-    ids=["the same classes in another order", "fewer heads"],
+    ids=["the same classes in another order", "fewer heads", "heads in another order"],
 )
 def test_a_checkpoint_of_another_recipe_is_refused(
     run: Path, painted: Path, tmp_path: Path, keys: dict[str, Any], message: str
@@ -425,6 +468,24 @@ def test_parts_are_checked_before_a_run_begins(painted: Path, tmp_path: Path, ke
     with pytest.raises(ConfigError, match=message):
         train(toy_recipe(**keys), data=painted, output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_resumed_beyond_its_recipe(painted: Path, tmp_path: Path) -> None:
+    train(toy_recipe(phases=[{"steps": 4, **PHASE}]), data=painted, output=tmp_path)
+    with pytest.raises(ConfigError, match=r"has taken 4 steps already, the recipe's phases are 2"):
+        train(toy_recipe(phases=[{"steps": 2, **PHASE}]), data=painted, output=tmp_path, resume=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_there_is_told(painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="device cuda: PyTorch finds no such device here; take cpu, or auto"):
+        train(toy_recipe(), data=painted, output=tmp_path / "run", device="cuda")
+
+
+def test_photos_that_no_phase_shows_teach_nothing(painted: Path, tmp_path: Path) -> None:
+    phases = [{"steps": 1, **PHASE, "per_batch": [2, 1, 0]}]
+    train(toy_recipe(phases=phases), data=painted, output=tmp_path)
+    assert read_checkpoint(tmp_path / "last.ckpt").taught["vehicle"] == ["yes"]
 
 
 def test_photos_without_an_origin_are_told_before_training(painted: Path, tmp_path: Path) -> None:

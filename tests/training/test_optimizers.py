@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dentify.errors import ConfigError
-from dentify.training.optimizers import build_optimizers, freeze, parts_named, rate_at
+from dentify.training.optimizers import build_optimizers, check_parts, freeze, parts_named, rate_at
 from dentify.training.recipe import OptimizerRecipe, Phase, Schedule
 from toy_bench import toy_recipe
 
@@ -78,6 +78,20 @@ def test_a_part_that_no_optimizer_takes_is_told() -> None:
         optimizers({"of": ("answers",)})
 
 
+def test_weights_that_no_part_holds_are_told() -> None:
+    whole, parts = network()
+    del parts["encoder.1"]
+    with pytest.raises(ConfigError, match=r"the network's parts leave out 1\.weight, 1\.bias; every weight must be in one"):
+        check_parts(whole, parts, toy_recipe())
+
+
+def test_an_optimizer_for_which_nothing_is_left_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"optimizers\.1: others before it take all of encoder\.0; leave it out"):
+        optimizers({"of": ("encoder",)}, {"of": ("encoder.0",)}, {})
+    with pytest.raises(ConfigError, match=r"optimizers\.1: others before it take all of \*; leave it out"):
+        optimizers({}, {})
+
+
 def rates(steps: range, schedule: Schedule, phases: list[dict[str, Any]]) -> list[float]:
     recipe = toy_recipe(phases=[{"size": 32, **phase} for phase in phases])
     return [round(rate_at(step, schedule, recipe), 4) for step in steps]
@@ -92,6 +106,13 @@ def test_a_rate_warms_up_stays_and_falls() -> None:
 def test_a_rate_may_fall_in_steps() -> None:
     multistep = Schedule(kind="multistep", at=(2, 4), times=0.1)
     assert rates(range(6), multistep, [{"steps": 6}]) == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
+
+
+def test_the_schedule_of_later_optimizers_begins_with_them() -> None:
+    recipe = toy_recipe(phases=[{"size": 32, "steps": 8}])
+    warm, steps = Schedule(warmup=2), Schedule(kind="multistep", at=(2,))
+    assert [rate_at(step, warm, recipe, since=4) for step in (4, 5, 6)] == [0.5, 1.0, 1.0]
+    assert [rate_at(step, steps, recipe, since=4) for step in (4, 5, 6)] == [1.0, 1.0, 0.1]
 
 
 def test_a_phase_after_a_fall_begins_at_the_full_rate() -> None:

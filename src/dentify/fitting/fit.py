@@ -9,7 +9,6 @@ the photos tell nothing of stays as the bundle has it, and a note says why.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -49,6 +48,7 @@ from dentify.imaging.views import mirrored_view, whole_view
 from dentify.in_order import map_in_order
 from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
+from dentify.strict import nearest
 
 GROUPING = Grouping(
     levels=(0.15, 0.3, 0.45, 0.6, 0.75), radii=(0, 4, 11), min_cells=12, overlap=0.5, spread_to=0.45, upscale=3, part_upscale=4
@@ -191,12 +191,10 @@ def check_names(names: Iterable[str], taught: Sequence[str]) -> None:
     unknown = sorted(names)
     if not unknown or set(unknown) & set(taught):
         return
-    told = []
-    for name in unknown:
-        near = difflib.get_close_matches(name.casefold(), taught, 1)
-        told.append(printable(name) + (f" (nearest: {near[0]})" if near else ""))
+    told = ", ".join(printable(name) for name in unknown)
+    near = next(filter(None, (nearest(name.casefold(), taught) for name in unknown)), "")
     raise DatasetError(
-        f"the labels name {', '.join(told)}; the bundle was taught {', '.join(taught)}; say in --labels what each becomes"
+        f"the labels name {told}; the bundle was taught {', '.join(taught)}; say in --labels what each becomes{near}"
     )
 
 

@@ -21,6 +21,7 @@ from dentify.writing import writing
 
 Weights = Mapping[str, Tensor]
 _FORMAT = 2
+_NO_ROOM = "no room left, or a limit on the size of files; make room, then go on with --resume"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Checkpoint:
         weights: of the network.
         average: their running average, which is what is exported.
         averaged: how many steps it is the average of.
-        optimizers: the states of the optimizers of the phase.
+        optimizers: what they keep of each parameter, by its name.
         names: what each head tells apart, in the order of its channels.
         taught: of these, what photos taught by example, in this run or the one that it began with.
     """
@@ -43,7 +44,7 @@ class Checkpoint:
     averaged: int
     names: Mapping[str, list[str]]
     taught: Mapping[str, list[str]]
-    optimizers: Sequence[Mapping[str, Any]] = field(default=())
+    optimizers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -61,9 +62,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 os.fsync(file.fileno())
             part.replace(path)
     except RuntimeError as error:  # how torch tells of a disk that fills while it writes
-        raise OutputError(
-            f"{path}: cannot be written: {str(error).splitlines()[0]}; make room, then go on with --resume"
-        ) from error
+        raise OutputError(f"{path}: cannot be written: {_NO_ROOM}") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -98,6 +97,9 @@ def check_fits(checkpoint: Checkpoint, network: nn.Module, heads: Mapping[str, H
         ours, theirs = (", ".join(one.get(name, [])) or "nothing" for one in (names, checkpoint.names))
         if ours != theirs:
             raise ConfigError(f"{where}: is of another recipe: its head `{name}` tells {theirs}, the recipe's {ours}")
+    if list(names) != list(checkpoint.names):
+        theirs, ours = (", ".join(one) for one in (checkpoint.names, names))
+        raise ConfigError(f"{where}: is of another recipe: its heads are {theirs}, in this order, the recipe's {ours}")
     _check_shapes(checkpoint.average, network.state_dict(), where)
 
 

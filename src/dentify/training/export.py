@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor, nn
 
 from dentify.arrays import FloatArray
@@ -26,8 +25,7 @@ from dentify.bundle.open import Bundle
 from dentify.bundle.write import check_target, write_bundle
 from dentify.datasets.sample import Sample
 from dentify.errors import BundleError, ConfigError, DatasetError
-from dentify.fitting.fit import GROUPING, fit_bundle
-from dentify.fitting.held_out import hold_out
+from dentify.fitting.fit import GROUPING, check_fittable, fit_bundle
 from dentify.imaging.decode import decode_photo
 from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session
@@ -35,8 +33,8 @@ from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
 from dentify.training.heads import Head
-from dentify.training.photos import check_origins, read_photo_set
-from dentify.training.recipe import Recipe
+from dentify.training.photos import check_origins, read_run_photos
+from dentify.training.recipe import Recipe, read_recipe
 
 NETWORK_FILE = "network.onnx"
 PARITY_PHOTOS = 50
@@ -121,10 +119,10 @@ def export_bundle(
     if not any(one.head.auxiliary is None for one in kept.values()):
         raise ConfigError(f"{checkpoint}: the photos of its run taught nothing that a bundle could tell")
     data = data or _run_data(checkpoint)
-    every = [read_photo_set(photos, data, "train", recipe.classes) for photos in recipe.data.train]
-    photos = Counter(sample.source or "" for samples in every for sample in samples)
-    check_origins(recipe, (sample for samples in every for sample in samples))
-    held_out = [sample for samples in every for sample in hold_out(samples, recipe.data.hold_out)[1]]
+    read = read_run_photos(recipe, data)
+    photos = Counter(sample.source or "" for samples in read.every for sample in samples)
+    check_origins(recipe, (sample for samples in read.every for sample in samples))
+    held_out = read.held_out
     if not held_out:
         raise ConfigError(f"recipe {recipe.name}: data.hold_out keeps no photo to compare and fit with; raise it")
 
@@ -146,15 +144,12 @@ def read_run_recipe(checkpoint: Path) -> Recipe:
     """The recipe beside a checkpoint.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or it is none of this version of Dentify.
     """
     path = checkpoint.parent / "recipe.yaml"
-    try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"{checkpoint}: the run's recipe.yaml must lie beside it") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: is no recipe of this version of Dentify") from error
+    if not path.is_file():
+        raise ConfigError(f"{checkpoint}: the run's recipe.yaml must lie beside it")
+    return read_recipe(path)
 
 
 def _run_data(checkpoint: Path) -> Path:
@@ -213,12 +208,12 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
         with torch.inference_mode():
             theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
         for name, one in kept.items():
-            largest = max(largest, float(np.abs(ours[name] - theirs[name]).max()))
+            largest = float(np.maximum(largest, np.abs(ours[name] - theirs[name]).max()))  # NaN stays
             if one.head.kind == "maps" and one.head.role == "damage" and one.head.auxiliary in (None, "any"):
                 a, b = ours[name] > 0, theirs[name] > 0
                 both, either = ((a & b).sum((0, 2, 3)), (a | b).sum((0, 2, 3)))
                 least = min(least, *(both / np.maximum(either, 1))[either > 0].tolist(), 1.0)
-    if largest > LARGEST_DIFFERENCE or least < LEAST_IOU:
+    if not (largest <= LARGEST_DIFFERENCE and least >= LEAST_IOU):
         raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}, masks' IoU down to {least:.4f}")
     return Parity(photos, largest, least)
 
@@ -299,8 +294,9 @@ def complete(
     figures: dict[str, float] = {}
     notes: tuple[str, ...] = ()
     try:
+        check_fittable(bundle)
         fitted = fit_bundle(bundle, held_out, seed=seed, on_photo=on_photo)
-    except DatasetError as error:  # nothing among them can be fitted to: thresholds stay as they began
+    except (BundleError, DatasetError) as error:  # nothing of it, or nothing to these photos: thresholds stay as they began
         notes = (str(error),)
     else:
         manifest, figures, notes = fitted.manifest, fitted.figures, fitted.notes

@@ -94,7 +94,7 @@ class _Table:
         self._waiting: list[dict[str, Any]] = []
         self._columns: list[str] = []
         if path.is_file():
-            kept = [row for row in self.rows() if row.get("step", "").isdigit() and int(row["step"]) < before]
+            kept = [row for row in self.rows() if int(row["step"]) < before]
             self._columns = list(kept[0]) if kept else []
             if kept:
                 write_whole({path: (self._header() + self._lines(kept)).encode()})
@@ -108,19 +108,19 @@ class _Table:
     def write(self) -> None:
         if not self._waiting:
             return
-        is_new = not self._columns
+        is_new = not self._path.is_file()
         self._columns = self._columns or list(self._waiting[0])
         text = (self._header() if is_new else "") + self._lines(self._waiting)
+        self._waiting = []  # also where they cannot be written: a second try would begin in the middle of a row
         with writing(self._path), self._path.open("a", encoding="utf-8", newline="") as file:
             file.write(text)
-        self._waiting = []
 
     def rows(self) -> list[dict[str, str]]:
         """Those that are written."""
         if not self._path.is_file():
             return []
         with self._path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+            return [row for row in csv.DictReader(file) if _is_whole(row)]
 
     def _header(self) -> str:
         return ",".join(self._columns) + "\n"
@@ -129,6 +129,11 @@ class _Table:
         text = io.StringIO(newline="")
         csv.DictWriter(text, self._columns, lineterminator="\n", extrasaction="ignore").writerows(rows)
         return text.getvalue()
+
+
+def _is_whole(row: Mapping[str, str | None]) -> bool:
+    """Whether all of a row was written: a full disk or a kill may have cut it off."""
+    return (row.get("step") or "").isdigit() and None not in row and None not in row.values()
 
 
 def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:

@@ -9,7 +9,6 @@ A run that was killed goes on with `--resume` from its last checkpoint, with the
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, cast
+from typing import Any
 
 import torch
 import yaml
@@ -32,7 +31,7 @@ from torch.utils.data import DataLoader
 
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DentifyError, TrainingError
-from dentify.fitting.held_out import hold_out
+from dentify.runtime.session import Device
 from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos
 from dentify.training.checkpoints import (
     Checkpoint,
@@ -45,13 +44,14 @@ from dentify.training.checkpoints import (
 from dentify.training.compose import Composer
 from dentify.training.heads import Head
 from dentify.training.journal import Journal
+from dentify.training.memory import keep_memory
+from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
-from dentify.training.photos import check_origins, read_photo_set
+from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import Phase, Recipe
 from dentify.writing import write_whole
 
 LAST = "last.ckpt"
-Device = Literal["auto", "cpu", "cuda"]
 _VAL_BATCH = 16
 
 
@@ -76,7 +76,7 @@ def train(
     device: Device = "auto",
     on_step: Callable[[Progress], object] = lambda progress: None,
 ) -> Path:
-    """Trains, and returns the path of the last checkpoint.
+    """Trains, and returns the path of the last checkpoint. The process's allocator is told to keep memory (`memory`).
 
     Args:
         recipe: what to train, and how.
@@ -90,30 +90,29 @@ def train(
 
     Raises:
         ConfigError: the recipe does not fit the photos or the checkpoint, or there is no checkpoint to go on from.
-        DatasetError: photos or labels cannot be read.
+        DatasetError: labels cannot be read.
+        ImageError: a photo cannot be read.
         OutputError: the run's folder cannot be written.
         TrainingError: a loss became NaN or infinite.
     """
     last = output / LAST
     _check_beginning(last, resume=resume, start=start, average_with=average_with)
-    every = [read_photo_set(photos, data, "train", recipe.classes) for photos in recipe.data.train]
-    check_origins(recipe, (sample for samples in every for sample in samples))
-    sets = [hold_out(samples, recipe.data.hold_out)[0] for samples in every]
+    photos = read_run_photos(recipe, data)
+    check_origins(recipe, (sample for samples in photos.every for sample in samples))
+    sets = photos.taught
     judges = [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
-    for photos, samples in zip(recipe.data.train, sets, strict=True):
-        if not samples:
-            raise ConfigError(f"{data / photos.file}: hold_out keeps all its photos from training; lower it, or add photos")
 
     fabric = _fabric(device)
+    check_batches(recipe, fabric.world_size)
     heads = recipe.build_heads()
     torch.manual_seed(recipe.seed)  # before the first random weight
     begins_anew = not resume and start is None
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
     check_parts(network, network.parts(), recipe)
-    taught = _taught(heads, sets)
+    taught = _taught(recipe, heads, sets)
     step, averaged = 0, 0
-    states: Sequence[Mapping[str, Any]] = ()
+    states: Mapping[str, Mapping[str, Any]] = {}
     average = AveragedModel(network, use_buffers=True)
     if (origin := last if resume else start) is not None:
         before = read_checkpoint(origin)
@@ -121,6 +120,8 @@ def train(
         taught = {name: sorted({*names, *before.taught.get(name, [])}) for name, names in taught.items()}
         if resume:
             step, averaged, states = before.step, before.averaged, before.optimizers
+            if step > recipe.steps:
+                raise ConfigError(f"{last}: has taken {step} steps already, the recipe's phases are {recipe.steps}")
             network.load_state_dict(before.weights)
             average.module.load_state_dict(before.average)
         else:
@@ -156,16 +157,18 @@ def train(
                         if journal is not None:
                             journal.add_figures(step, figures)
                     if journal is not None and (done or step % recipe.checkpoint_every == 0):
+                        journal.write()  # first: a run that goes on takes back what is told of steps after its checkpoint
                         run.save(step)
-                        journal.write()
                     if journal is not None:
                         on_step(Progress(step, recipe.steps, losses["loss"], figures))
                     if interrupted():
                         if journal is not None:
                             run.save(step)
                         raise KeyboardInterrupt
-                states = ()
+                states = {}
         except DentifyError as error:
+            if "\n" not in str(error):
+                raise
             raise type(error)(_last_line(error)) from error
     if fabric.world_size > 1:
         fabric.barrier()
@@ -186,6 +189,8 @@ def _check_beginning(last: Path, *, resume: bool, start: Path | None, average_wi
 
 def _fabric(device: Device) -> Fabric:
     """One process, or those that torchrun started."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device cuda: PyTorch finds no such device here; take cpu, or auto")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
@@ -195,10 +200,26 @@ def _fabric(device: Device) -> Fabric:
     return fabric
 
 
-def _taught(heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
+def check_batches(recipe: Recipe, processes: int) -> None:
+    """Every process needs a picture for each part of every batch: they sum their losses part by part.
+
+    Raises:
+        ConfigError: some batch is too small.
+    """
+    least = processes * recipe.accumulate
+    for place, phase in enumerate(recipe.phases):
+        pictures = sum(phase.per_batch or [photos.per_batch for photos in recipe.data.train])
+        if pictures < least:
+            told = f"{processes} processes with {recipe.accumulate} parts each"
+            raise ConfigError(f"phases.{place}: batches of {pictures} pictures are too small for {told}; raise per_batch")
+
+
+def _taught(recipe: Recipe, heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
     """Which of its names the photos teach each head by example; none where its loss weighs nothing."""
+    counts = [phase.per_batch or tuple(photos.per_batch for photos in recipe.data.train) for phase in recipe.phases]
+    drawn = [samples for samples, of_phases in zip(sets, zip(*counts, strict=True), strict=True) if any(of_phases)]
     return {
-        name: sorted({shown for samples in sets for sample in samples for shown in head.shown(sample)}) if head.weight else []
+        name: sorted({shown for samples in drawn for sample in samples for shown in head.shown(sample)}) if head.weight else []
         for name, head in heads.items()
     }
 
@@ -232,32 +253,39 @@ class _Run:
         self._fabric = fabric
         self._last = last
         self._wrapped: nn.Module = network
+        self._normalisation: tuple[RGB, RGB] = (network.mean, network.std)  # type: ignore[assignment]  # see `Network`
         self._phase: Phase = recipe.phases[0]
         self._frozen: list[nn.Module] = []
         self.optimizers: list[torch.optim.Optimizer] = []
         self.rate = 0.0
         """Largest rate of the last step."""
 
-    def enter_phase(self, place: int, steps: range, *, step: int, states: Sequence[Mapping[str, Any]]) -> None:
-        """Gets ready for the steps of a phase from `step` on; `states` are the optimizers' in the checkpoint, if there is one."""
+    def enter_phase(self, place: int, steps: range, *, step: int, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Gets ready for the steps of a phase from `step` on.
+
+        Args:
+            place: of the phase in the recipe.
+            steps: of the phase.
+            step: the next one to take.
+            states: of the optimizers in the checkpoint that the run goes on from, by the names of parameters.
+        """
         recipe, parts = self._recipe, self._network.parts()  # type: ignore[operator]
         phase = recipe.phases[place]
-        if phase.begin == "average" and step == steps.start:
+        begins = step == steps.start
+        if phase.begin == "average" and begins:
             self._network.load_state_dict(self._average.module.state_dict())
-        if not self.optimizers:  # those of the last step that was taken
-            self._build_optimizers(place - (place > 0 and step == steps.start))
-            for optimizer, state in zip(self.optimizers, states, strict=False):
-                optimizer.load_state_dict(dict(state))
-        if phase.optimizers is not None and place > 0 and step == steps.start:
-            self._build_optimizers(place)
+        if begins and place > 0 and phase.optimizers is not None:
+            self._build_optimizers(place, {})
+        elif not self.optimizers:
+            self._build_optimizers(place, states)
         self._frozen = freeze(self._network, parts, phase, place=place)
         self._phase = phase
         self._average.multi_avg_fn = averaging(phase.average)
         # Anew in each phase: what is frozen changes, and processes agree on the rest when a network is wrapped.
         self._wrapped = self._fabric.setup_module(self._network)
 
-    def _build_optimizers(self, place: int) -> None:
-        """The optimizers that are in force in a phase."""
+    def _build_optimizers(self, place: int, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """The optimizers that are in force in a phase, in these states."""
         named = next((at for at in range(place, -1, -1) if self._recipe.phases[at].optimizers is not None), None)
         recipes = self._recipe.optimizers if named is None else self._recipe.phases[named].optimizers
         assert recipes is not None
@@ -265,6 +293,16 @@ class _Run:
         self._recipes = recipes
         parts = self._network.parts()  # type: ignore[operator]
         self.optimizers = build_optimizers(self._network, parts, recipes, key=key)
+        self._since = sum(phase.steps for phase in self._recipe.phases[: named or 0])
+        for parameter, name in self._named_parameters():
+            for optimizer in self.optimizers if name in states else ():
+                if any(parameter is one for group in optimizer.param_groups for one in group["params"]):
+                    optimizer.state[parameter] = {
+                        key: value if key == "step" else value.to(self._fabric.device) for key, value in states[name].items()
+                    }
+
+    def _named_parameters(self) -> list[tuple[nn.Parameter, str]]:
+        return [(parameter, name) for name, parameter in self._network.named_parameters()]
 
     def steps(self, pictures: TrainingPictures, sets: Sequence[Sequence[Sample]], steps: range) -> Iterator[dict[str, float]]:
         """Takes steps, and yields the losses of each."""
@@ -304,7 +342,7 @@ class _Run:
             raise TrainingError(f"the gradient is {norm.item()} at step {step}; {self._advice()}")
         self.rate = 0.0
         for optimizer, optimizer_recipe in zip(self.optimizers, self._recipes, strict=True):
-            rate = optimizer_recipe.rate * rate_at(step, optimizer_recipe.schedule, recipe)
+            rate = optimizer_recipe.rate * rate_at(step, optimizer_recipe.schedule, recipe, since=self._since)
             self.rate = max(self.rate, rate)
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -321,7 +359,7 @@ class _Run:
     def _answers(self, network: nn.Module, images: Tensor) -> dict[str, Tensor]:
         """(B, S, S, 3) uint8 photos to float32 logits."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16"):
-            outputs = network(normalised(images, self._network))
+            outputs = network(normalised(images, *self._normalisation))
         return {name: output.float() for name, output in outputs.items()}
 
     def _refuse_nan(self, step: int, losses: Mapping[str, float]) -> None:
@@ -345,15 +383,25 @@ class _Run:
             for name, head in self._heads.items():
                 for key, value in head.counts(outputs[name], batch[name]).items():
                     counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
+        everywhere = self._over_all(counts)
         figures: dict[str, float] = {}
         for name, head in self._heads.items():
-            summed = {key: self._over_all(value) for key, value in counts[name].items()}
-            figures |= {f"{name}/{key}": round(value, 4) for key, value in head.figures(summed).items()}
+            figures |= {f"{name}/{key}": round(value, 4) for key, value in head.figures(everywhere[name]).items()}
         return figures
 
-    def _over_all(self, counts: Tensor) -> Tensor:
-        """Counts of all processes together."""
-        return cast("Tensor", self._fabric.all_reduce(counts, reduce_op="sum"))
+    def _over_all(self, counts: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+        """Counts of all processes together; one that had no photo to judge by has none."""
+        shares: list[dict[str, dict[str, Tensor]]] = [counts]
+        if self._fabric.world_size > 1:
+            shares = [{} for _ in range(self._fabric.world_size)]
+            here = {name: {key: value.cpu() for key, value in of_head.items()} for name, of_head in counts.items()}
+            torch.distributed.all_gather_object(shares, here)
+        summed: dict[str, dict[str, Tensor]] = {name: {} for name in self._heads}
+        for share in shares:
+            for name, of_head in share.items():
+                for key, value in of_head.items():
+                    summed[name][key] = summed[name].get(key, torch.zeros_like(value)) + value
+        return summed
 
     def save(self, step: int) -> None:
         """Writes the run's checkpoint."""
@@ -364,7 +412,12 @@ class _Run:
                 weights=self._network.state_dict(),
                 average=self._average.module.state_dict(),
                 averaged=int(self._average.n_averaged),
-                optimizers=[optimizer.state_dict() for optimizer in self.optimizers],
+                optimizers={
+                    name: dict(optimizer.state[parameter])
+                    for parameter, name in self._named_parameters()
+                    for optimizer in self.optimizers
+                    if parameter in optimizer.state
+                },
                 names={name: list(head.names) for name, head in self._heads.items()},
                 taught=dict(self._taught),
             ),
@@ -400,13 +453,6 @@ def _leave_interrupts(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def normalised(images: Tensor, network: nn.Module) -> Tensor:
-    """(B, S, S, 3) uint8 photos as a network takes them: (B, 3, S, S), less its mean, by its deviation."""
-    mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) * 255 for values in (network.mean, network.std))
-    pixels = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-    return (pixels - mean) / std
-
-
 def _shares(batch: Batch, count: int) -> list[Batch]:
     """A batch in parts of about as many pictures."""
     if count == 1:
@@ -418,21 +464,6 @@ def _shares(batch: Batch, count: int) -> list[Batch]:
         return {key: cut(one, part) for key, one in value.items()} if isinstance(value, dict) else value[part]
 
     return [cut(batch, slice(*ends)) for ends in pairwise(cuts) if ends[0] < ends[1]]
-
-
-def keep_memory() -> None:
-    """Tells glibc to reuse the memory of a step's large arrays instead of asking the system for it, zeroed, each time.
-
-    On two cores that is a fifth of a step. Where there is no glibc, nothing happens.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    trim_threshold, mmap_max, arena_max = -1, -4, -8  # names of malloc.h
-    mallopt(arena_max, 1)
-    mallopt(mmap_max, 0)
-    mallopt(trim_threshold, 2**31 - 1)
 
 
 def _last_line(error: DentifyError) -> str:

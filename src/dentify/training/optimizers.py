@@ -55,6 +55,10 @@ def check_parts(network: nn.Module, parts: Parts, recipe: Recipe) -> None:
     Raises:
         ConfigError: one names nothing, or optimizers leave a part out.
     """
+    named = {id(parameter) for modules in parts.values() for module in modules for parameter in module.parameters()}
+    left = [name for name, parameter in network.named_parameters() if id(parameter) not in named]
+    if left:
+        raise ConfigError(f"the network's parts leave out {', '.join(left[:3])}; every weight must be in one")
     for place, phase in enumerate(recipe.phases):
         parts_named(parts, phase.train, key=f"phases.{place}.train")
         if phase.optimizers is not None:
@@ -86,13 +90,15 @@ def build_optimizers(
     left = dict(parts)
     optimizers: list[torch.optim.Optimizer] = []
     for place, recipe in enumerate(recipes):
-        named = parts_named(left if recipe.of == ("*",) else parts, recipe.of, key=f"{key}.{place}.of")
+        named = set(left) if recipe.of == ("*",) else parts_named(parts, recipe.of, key=f"{key}.{place}.of")
         groups: dict[bool, list[Tensor]] = {}
         mine = {id(parameter) for name in named if name in left for module in left[name] for parameter in module.parameters()}
         for parameter in network.parameters():
             if id(parameter) in mine:
                 groups.setdefault(parameter.ndim > 1, []).append(parameter)
         left = {name: modules for name, modules in left.items() if name not in named}
+        if not groups:
+            raise ConfigError(f"{key}.{place}: others before it take all of {', '.join(recipe.of)}; leave it out")
         optimizers.append(
             torch.optim.AdamW(
                 [
@@ -106,15 +112,15 @@ def build_optimizers(
     return optimizers
 
 
-def rate_at(step: int, schedule: Schedule, recipe: Recipe) -> float:
-    """Share of an optimizer's full rate at a step of the run.
+def rate_at(step: int, schedule: Schedule, recipe: Recipe, *, since: int = 0) -> float:
+    """Share of an optimizer's full rate at a step of the run, which it is in force `since`: its schedule begins there.
 
     A rate that stays constant and falls in a last phase only lets a longer run go on from any checkpoint before it (Hägele et
     al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations").
     """
-    rate = min(1.0, (step + 1) / schedule.warmup) if schedule.warmup else 1.0
+    rate = min(1.0, (step - since + 1) / schedule.warmup) if schedule.warmup else 1.0
     if schedule.kind == "multistep":
-        rate *= schedule.times ** sum(step >= at for at in schedule.at)
+        rate *= schedule.times ** sum(step - since >= at for at in schedule.at)
     begin = 0
     for phase in recipe.phases:
         if phase.rate == "falls" and begin <= step < begin + phase.steps:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
 from dentify.errors import ConfigError, DatasetError
+from dentify.fitting.held_out import hold_out
+from dentify.strict import nearest
 from dentify.training.classes import Classes
 from dentify.training.recipe import PhotoSet, Recipe
 
@@ -44,10 +46,45 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
         assert photos.vehicle is not None
         samples = list(read_photos(root / photos.photos, vehicle=photos.vehicle, damage=photos.damage, split=split))
     unnamed = Path(photos.file).stem
-    samples = [replace(sample, source=sample.source or unnamed) for sample in samples if sample.source not in photos.leave_out]
+    samples = [replace(sample, source=sample.source or unnamed) for sample in samples]
+    sources = {sample.source or "" for sample in samples}
+    for name in photos.leave_out:
+        if samples and name not in sources:
+            raise DatasetError(f"{root / photos.file}: no photo is from {name!r}, which leave_out names{nearest(name, sources)}")
+    samples = [sample for sample in samples if sample.source not in photos.leave_out]
     if not samples:
         raise DatasetError(f"{root / photos.file}: no photo of split `{split}`")
     return samples
+
+
+@dataclass(frozen=True)
+class RunPhotos:
+    """The photos of a recipe's sets, in their order.
+
+    Attributes:
+        every: all of each.
+        taught: those to train on.
+        held_out: those that are kept for comparing and fitting, of all sets.
+    """
+
+    every: list[list[Sample]]
+    taught: list[list[Sample]]
+    held_out: list[Sample]
+
+
+def read_run_photos(recipe: Recipe, root: Path) -> RunPhotos:
+    """The photos that a recipe trains on, and those that it holds out.
+
+    Raises:
+        ConfigError: nothing of a set is left to train on.
+        DatasetError: photos or labels cannot be read.
+    """
+    every = [read_photo_set(photos, root, "train", recipe.classes) for photos in recipe.data.train]
+    dealt = [hold_out(samples, recipe.data.hold_out) for samples in every]
+    for photos, (taught, _) in zip(recipe.data.train, dealt, strict=True):
+        if not taught:
+            raise ConfigError(f"{root / photos.file}: hold_out keeps all its photos from training; lower it, or add photos")
+    return RunPhotos(every, [taught for taught, _ in dealt], [sample for _, held_out in dealt for sample in held_out])
 
 
 def check_origins(recipe: Recipe, samples: Iterable[Sample]) -> None:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from dentify.errors import ConfigError
-from dentify.strict import Strict, explain
+from dentify.strict import Strict, explain, nearest
 from dentify.training.augment import Augment
 from dentify.training.classes import Classes
 from dentify.training.heads import Head, HeadRecipe
@@ -105,7 +105,9 @@ class Phase(Strict):
     size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees, in pixels")
     mosaic: float = Field(0.0, ge=0, le=1, description="share of the damaged photos that is shown small, four to a picture")
     paste: float = Field(0.0, ge=0, le=1, description="share of the sound vehicles that gets damages of other photos")
-    per_batch: tuple[int, ...] | None = Field(None, description="photos of each set in a batch, in place of the sets' own")
+    per_batch: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, description="photos of each set in a batch, in place of the sets' own; 0 leaves a set out"
+    )
     train: tuple[str, ...] = Field(("*",), description="parts that are taught; others keep weights and statistics")
     rate: Literal["stays", "falls"] = Field("stays", description="falls: to zero, in a straight line, over this phase")
     begin: Literal["last", "average"] = Field("last", description="average: with the running average of the phase before")
@@ -125,7 +127,7 @@ class Recipe(Strict):
     name: str
     description: str = ""
     licence: str = "Apache-2.0"
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     model: ModelRecipe
     classes: Classes
     heads: dict[Named, HeadRecipe] = Field(min_length=1, description="what the network answers, by the names of its outputs")
@@ -154,18 +156,32 @@ class Recipe(Strict):
     def _fitting(self) -> Self:
         strangers = sorted(set(self.review.weak_types) - set(self.classes.damage))
         if strangers:
-            raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage")
-        for name, head in self.heads.items():
-            weights = head.class_weights if isinstance(head, ExclusiveRecipe | LabelsRecipe) else None
-            classes = head.build(name, self.classes).output.channels
-            if weights is not None and len(weights) != classes:
-                raise ValueError(f"heads.{name}.class_weights names {len(weights)} numbers for {classes} classes")
+            near = nearest(strangers[0], self.classes.damage)
+            raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage{near}")
+        self._check_heads()
+        for place, photos in enumerate(self.data.train):
+            for name in photos.repeat:
+                if name not in self.classes.damage:
+                    near = nearest(name, self.classes.damage)
+                    raise ValueError(f"data.train.{place}.repeat names {name}, which is not in classes.damage{near}")
         for place, phase in enumerate(self.phases):
-            if phase.per_batch is not None and len(phase.per_batch) != len(self.data.train):
-                raise ValueError(
-                    f"phases.{place}.per_batch names {len(phase.per_batch)} numbers for {len(self.data.train)} sets of photos"
-                )
+            if phase.per_batch is not None and (len(phase.per_batch) != len(self.data.train) or not any(phase.per_batch)):
+                told = f"{len(phase.per_batch)} numbers" if any(phase.per_batch) else "no photo"
+                raise ValueError(f"phases.{place}.per_batch names {told} for {len(self.data.train)} sets of photos")
         return self
+
+    def _check_heads(self) -> None:
+        """Heads that a network could answer and a bundle could not tell."""
+        asked: dict[object, str] = {}
+        for name, recipe in self.heads.items():
+            head = recipe.build(name, self.classes)
+            weights = recipe.class_weights if isinstance(recipe, ExclusiveRecipe | LabelsRecipe) else None
+            if weights is not None and len(weights) != head.output.channels:
+                raise ValueError(f"heads.{name}.class_weights names {len(weights)} numbers for {head.output.channels} classes")
+            question = (head.role, head.auxiliary, head.kind)
+            if question in asked:
+                raise ValueError(f"heads.{asked[question]} and heads.{name} answer the same question; leave one out")
+            asked[question] = name
 
 
 def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:

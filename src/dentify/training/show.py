@@ -13,11 +13,10 @@ import numpy as np
 
 from dentify.arrays import Photo
 from dentify.errors import ConfigError
-from dentify.fitting.held_out import hold_out
 from dentify.taxonomy import RGB, damage_colour, part_colour
 from dentify.training.batches import MixedBatches
 from dentify.training.compose import Composer
-from dentify.training.photos import read_photo_set
+from dentify.training.photos import read_run_photos
 from dentify.training.recipe import Recipe
 from dentify.training.scene import Placed, Region, Scene
 from dentify.writing import write_whole
@@ -42,8 +41,7 @@ def show_pictures(recipe: Recipe, *, data: Path, output: Path, count: int) -> Pa
     """
     if output.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"{output}: name a file that ends in {', '.join(_SUFFIXES)}")
-    every = [read_photo_set(photos, data, "train", recipe.classes) for photos in recipe.data.train]
-    sets = [hold_out(samples, recipe.data.hold_out)[0] for samples in every]
+    sets = read_run_photos(recipe, data).taught
     composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
     draws = (draw for batch in MixedBatches(sets, recipe, steps=range(recipe.steps)) for draw in batch)
     pictures = [draw_scene(composer.compose(draw)) for _, draw in zip(range(count), draws, strict=False)]

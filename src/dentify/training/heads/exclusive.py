@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
@@ -17,7 +17,7 @@ from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth, iou_figures
+from dentify.training.heads.head import Output, Role, Stride, Truth, iou_figures
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene, cells_of
 
@@ -29,10 +29,18 @@ class ExclusiveRecipe(Strict):
 
     kind: Literal["exclusive"]
     of: Literal["parts", "severity"]
-    stride: int = Field(4, ge=1, description="pixels of the picture a cell")
+    stride: Stride = Field(4, description="pixels of the picture a cell")
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
-    loss: dict[Loss, float] = Field({"cross_entropy": 1.0, "dice": 1.0}, description="weights of losses by name")
+    loss: dict[Loss, Annotated[float, Field(ge=0)]] = Field(
+        {"cross_entropy": 1.0, "dice": 1.0}, description="weights of losses by name", min_length=1
+    )
     class_weights: tuple[float, ...] | None = Field(None, description="of the cross-entropy, one a class, for rare ones")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.class_weights is not None and "cross_entropy" not in self.loss:
+            raise ValueError("`class_weights` are of the cross_entropy, which `loss` leaves out")
+        return self
 
     def build(self, name: str, classes: Classes) -> Exclusive:
         """The head."""

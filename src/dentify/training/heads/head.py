@@ -20,6 +20,8 @@ from dentify.datasets.sample import Sample
 from dentify.training.scene import Scene
 
 Role = Literal["vehicle_gate", "damage_gate", "damage", "parts", "severity"]
+Stride = Literal[1, 2, 4, 8, 16, 32]
+"""Pixels of the picture a cell; sizes of pictures are multiples of 32."""
 Truth = dict[str, NDArray[Any]]
 """What is true of one scene, as arrays of fixed shape: batches stack them. Unknown is a value of it, or an array beside it."""
 

@@ -20,7 +20,7 @@ from dentify.datasets.sample import Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth, has_boxes_only, known_types
+from dentify.training.heads.head import Output, Role, Stride, Truth, has_boxes_only, known_types
 from dentify.training.scene import Region, Scene
 
 RARE = -4.0
@@ -32,7 +32,7 @@ class MiddlesRecipe(Strict):
 
     kind: Literal["centres", "offsets"]
     of: Literal["damage"] = "damage"
-    stride: int = Field(4, ge=1, description="pixels of the picture a cell")
+    stride: Stride = Field(4, description="pixels of the picture a cell")
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
 
     def build(self, name: str, classes: Classes) -> Centres | Offsets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -15,7 +15,7 @@ from dentify.datasets.sample import Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth, has_boxes_only, iou_counts, iou_figures, known_types
+from dentify.training.heads.head import Output, Role, Stride, Truth, has_boxes_only, iou_counts, iou_figures, known_types
 from dentify.training.scene import Scene
 
 Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "boxes"]
@@ -41,9 +41,11 @@ class OverlappingRecipe(Strict):
 
     kind: Literal["overlapping"]
     of: Literal["damage", "any_damage"]
-    stride: int = Field(2, ge=1, description="pixels of the picture a cell")
+    stride: Stride = Field(2, description="pixels of the picture a cell")
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
-    loss: dict[Loss, float] = Field({"cross_entropy": 4.0, "dice": 1.0}, description="weights of losses by name")
+    loss: dict[Loss, Annotated[float, Field(ge=0)]] = Field(
+        {"cross_entropy": 4.0, "dice": 1.0}, description="weights of losses by name", min_length=1
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:

@@ -100,13 +100,14 @@ class EfficientNetFPN(nn.Module):
         self.smooth16 = ConvNormAct(width, width)
         self.lateral8 = nn.Conv2d(c8, width, 1)
         self.smooth8 = ConvNormAct(width, width)
-        self.narrow = nn.Conv2d(width, fine_width, 1)
-        self.lateral4 = nn.Conv2d(c4, fine_width, 1)
-        self.smooth4 = nn.Sequential(ConvNormAct(fine_width, fine_width), ConvNormAct(fine_width, fine_width))
         self.outputs = {stride: {n: o for n, o in outputs.items() if o.stride == stride} for stride in (FINE, COARSE, None)}
         fine, coarse, photo = (
             sum(output.channels for output in self.outputs[stride].values()) for stride in (FINE, COARSE, None)
         )
+        if fine or coarse:
+            self.narrow = nn.Conv2d(width, fine_width, 1)
+            self.lateral4 = nn.Conv2d(c4, fine_width, 1)
+            self.smooth4 = nn.Sequential(ConvNormAct(fine_width, fine_width), ConvNormAct(fine_width, fine_width))
         # Stride 2: the pyramid's channels folded into pixels, beside the encoder's first features, which still see thin lines.
         self.fine = nn.Sequential(ConvNormAct(fine_width // 4 + c2, 32), nn.Conv2d(32, fine, 1)) if fine else None
         self.coarse = nn.Conv2d(fine_width, coarse, 1) if coarse else None

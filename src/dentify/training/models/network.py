@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 RGB = tuple[float, float, float]
@@ -28,3 +29,10 @@ class Network(Protocol):
     def parts(self) -> Mapping[str, list[nn.Module]]:
         """Its modules by name, from the picture to the answers, for freezing and optimizers: `encoder.0`, `decoder`, `photo`."""
         ...
+
+
+def normalised(images: Tensor, mean: RGB, std: RGB) -> Tensor:
+    """(B, S, S, 3) uint8 photos as a network of this mean and deviation takes them: (B, 3, S, S)."""
+    less, by = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) * 255 for values in (mean, std))
+    pixels = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+    return (pixels - less) / by
