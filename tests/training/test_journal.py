@@ -92,7 +92,7 @@ def test_the_plot_shows_every_loss_and_the_figures_that_sum_up() -> None:
 
 def test_the_plot_is_there_before_the_first_look_at_val() -> None:
     _, right = run_plot([{"step": 0, "loss": 2.0, "types": 1.5, "rate": 0.1}], []).axes
-    assert right.get_title() == "no look at val yet"
+    assert right.get_title() == "no figures: no look at val yet, or the recipe names none"
 
 
 def test_tensorboard_reads_the_log(tmp_path: Path) -> None:

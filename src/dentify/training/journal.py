@@ -161,7 +161,7 @@ def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str,
         points = [(int(row["step"]), float(row[name])) for row in figures if row.get(name) not in ("", None)]
         if points:
             right.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1.0, label=name)
-    right.set(xlabel="step", ylim=(0, 1), title="on the photos of val" if told else "no look at val yet")
+    right.set(xlabel="step", ylim=(0, 1), title="on the photos of val" if told else "no figures: no look at val yet, or the recipe names none")
     if told:
         right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
