@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import dentify
 import toy_bench
@@ -19,7 +19,6 @@ from dentify.errors import BundleError, ConfigError, OutputError
 from dentify.runtime.session import Session
 from dentify.training import export_bundle, train
 from dentify.training.checkpoints import read_checkpoint, write_checkpoint
-from dentify.training.export import Exported, Kept, check_parity, taught_heads, to_onnx
 from dentify.training.recipe import Recipe
 from toy_bench import ToyNetwork, ToyRecipe, toy_document, toy_recipe
 
@@ -151,54 +150,6 @@ def test_a_head_whose_loss_weighs_nothing_is_not_told(painted: Path, tmp_path: P
     assert Bundle.open(done).manifest.roles.parts == ()
 
 
-def test_the_channels_of_what_is_left_are_those_that_it_was_taught_in() -> None:
-    heads = toy_recipe(classes={"damage": ["scratch", "dent", "hail_mark"], "parts": ["hood", "roof"]}).build_heads()
-    taught = {"types": ["dent"], "any": ["any"], "centres": ["dent"], "offsets": ["dent", "hail_mark"], "parts": ["roof"]}
-    kept = taught_heads(heads, taught)
-    assert {name: one.channels for name, one in kept.items()} == {
-        "types": [1],
-        "any": [0],
-        "centres": [1],
-        "offsets": [2, 3],
-        "parts": [1, 2],
-    }
-    cut = Exported(_Counting(heads), kept)(torch.zeros(1, 3, 32, 32))
-    assert cut["parts"][0, :, 0, 0].tolist() == [1, 2]
-    assert cut["offsets"][0, :, 0, 0].tolist() == [2, 3]
-
-
-class _Counting(nn.Module):
-    """Answers each head with the numbers of its channels."""
-
-    def __init__(self, heads: Any) -> None:
-        super().__init__()
-        self.channels = {name: head.output.channels for name, head in heads.items()}
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {name: torch.arange(count).float().view(1, -1, 1, 1).expand(1, -1, 2, 2) for name, count in self.channels.items()}
-
-
-@pytest.mark.parametrize(
-    ("taught", "left_out"),
-    [
-        ({"types": ["dent", "hail_mark"], "centres": ["dent"]}, "centres"),
-        ({"types": [], "any": ["any"], "centres": ["dent"]}, "any"),
-        ({"vehicle": ["yes"]}, "vehicle"),
-        ({"severity": ["minor"]}, "severity"),
-    ],
-    ids=["middles of one of two types", "help for nothing", "a gate that saw one answer", "one level"],
-)
-def test_what_is_taught_in_part_is_left_out(taught: dict[str, list[str]], left_out: str) -> None:
-    assert left_out not in taught_heads(toy_recipe().build_heads(), taught)
-
-
-def test_two_heads_of_severity_tell_the_levels_that_both_were_taught() -> None:
-    taught = {"severity_maps": ["minor", "moderate", "severe"], "severity": ["minor", "severe"]}
-    kept = taught_heads(toy_recipe().build_heads(), taught)
-    assert [kept[name].names for name in ("severity_maps", "severity")] == [("minor", "severe")] * 2
-    assert kept["severity_maps"].channels == [0, 2]
-
-
 def test_photos_that_teach_nothing_make_no_bundle(painted: Path, tmp_path: Path) -> None:
     data = toy_document()["data"]
     recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, phases=PHASES)
@@ -232,46 +183,6 @@ def test_a_network_that_onnx_answers_differently_is_not_exported(painted: Path, 
     with pytest.raises(BundleError, match=r"the ONNX file differs from torch: logits by up to 0\.01"):
         export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
     assert not (tmp_path / "bundle").exists()
-
-
-class Constant(nn.Module):
-    """Answers `types` with one picture."""
-
-    def __init__(self, types: Tensor) -> None:
-        super().__init__()
-        self.picture = nn.Parameter(types)
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {"types": self.picture + 0 * images.mean()}
-
-
-@pytest.mark.parametrize(("shift", "message"), [(2e-3, r"logits by up to 0\.002"), (9e-4, r"IoU down to 0\.")])
-def test_logits_and_masks_must_both_agree(shift: float, message: str) -> None:
-    """Half of the cells lie so near to zero that a shift smaller than the first limit turns them over."""
-    types = torch.full((1, 1, 8, 8), 1.0)
-    types[..., :4] = -5e-4
-    head = toy_recipe(classes={"damage": ["dent"], "parts": []}).build_heads()["types"]
-    kept = {"types": Kept(head, ("dent",), [0])}
-    onnx = to_onnx(Constant(types + shift), 32)
-    session = Session(onnx, input_name="image", output_names=["types"], where="x")
-    picture = np.zeros((1, 3, 32, 32), np.float32)
-    with pytest.raises(BundleError, match=message):
-        check_parity(Constant(types), session, [picture], kept)
-    same = check_parity(Constant(types + shift), session, [picture, picture], kept)
-    assert (same.photos, same.least_iou) == (2, 1.0)
-
-
-def test_numbers_that_are_none_agree_with_nothing() -> None:
-    head = toy_recipe(classes={"damage": ["dent"], "parts": []}).build_heads()["types"]
-
-    class Silent:
-        def run(self, tensor: Any) -> dict[str, Any]:
-            return {"types": np.full((1, 1, 8, 8), np.nan, np.float32)}
-
-    kept = {"types": Kept(head, ("dent",), [0])}
-    picture = np.zeros((1, 3, 32, 32), np.float32)
-    with pytest.raises(BundleError, match="logits by up to nan"):
-        check_parity(Constant(torch.ones(1, 1, 8, 8)), Silent(), [picture], kept)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,11 @@ What no photo taught is left out: a type that none showed, a gate that saw one a
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dentify.arrays import FloatArray
 from dentify.bundle import manifest as m
@@ -31,51 +27,13 @@ from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
+from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
-from dentify.training.heads import Head
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
+from dentify.training.taught import Kept, taught_heads
 
-NETWORK_FILE = "network.onnx"
 PARITY_PHOTOS = 50
-LARGEST_DIFFERENCE = 1e-3
-LEAST_IOU = 0.999
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A head that goes into the bundle, the names that it was taught, and their channels."""
-
-    head: Head
-    names: tuple[str, ...]
-    channels: list[int]
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far ONNX Runtime's float32 answers lie from torch's."""
-
-    photos: int
-    largest_difference: float
-    least_iou: float
-
-
-class Exported(nn.Module):
-    """A network that answers what it was taught, and nothing else."""
-
-    def __init__(self, network: nn.Module, kept: Mapping[str, Kept]) -> None:
-        super().__init__()
-        self.network = network
-        self.channels = {
-            name: None if len(one.channels) == one.head.output.channels else one.channels for name, one in kept.items()
-        }
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Normalised photos to the taught channels of each output."""
-        outputs = self.network(images)
-        return {
-            name: outputs[name] if channels is None else outputs[name][:, channels] for name, channels in self.channels.items()
-        }
 
 
 def export_bundle(
@@ -157,65 +115,6 @@ def _run_data(checkpoint: Path) -> Path:
         return Path((checkpoint.parent / "data.txt").read_text(encoding="utf-8").strip())
     except OSError as error:
         raise ConfigError(f"{checkpoint}: the run's data.txt is not beside it; say where its photos are with --data") from error
-
-
-def taught_heads(heads: Mapping[str, Head], taught: Mapping[str, list[str]]) -> dict[str, Kept]:
-    """The heads that were taught, each with the names that photos showed, in the order of its channels.
-
-    Heads of one role must tell the same names: main ones are cut to those that all of them were taught, and one that only helps
-    is left out unless it was taught all of these.
-    """
-    own = {name: [one for one in head.names if one in taught.get(name, [])] for name, head in heads.items()}
-    common: dict[str, list[str]] = {}
-    for name, head in heads.items():
-        if head.auxiliary is None and head.channels(tuple(own[name])):
-            common[head.role] = [one for one in common.get(head.role, own[name]) if one in own[name]]
-    kept = {}
-    for name, head in heads.items():
-        names = tuple(common.get(head.role, ()))
-        if head.auxiliary is not None and head.names == ("any",):
-            names = tuple(own[name]) if names else ()
-        channels = head.channels(names) if set(names) <= set(own[name]) else []
-        if channels:
-            kept[name] = Kept(head, names, channels)
-    return kept
-
-
-def to_onnx(network: nn.Module, size: int) -> bytes:
-    """A network as ONNX with one photo a run: input `image` (1, 3, S, S), outputs by name."""
-    network = network.eval().to(memory_format=torch.contiguous_format)
-    example = torch.zeros(1, 3, size, size)
-    with torch.inference_mode():
-        names = list(network(example))
-    program = torch.onnx.export(network, (example,), dynamo=True, input_names=["image"], output_names=names, verbose=False)
-    assert program is not None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / NETWORK_FILE
-        program.save(path, external_data=False)
-        return path.read_bytes()
-
-
-def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArray], kept: Mapping[str, Kept]) -> Parity:
-    """Runs both on the same photos.
-
-    Raises:
-        BundleError: they differ by more than 1e-3 in any logit, or the IoU of a mask of damage falls under 0.999.
-    """
-    photos, largest, least = 0, 0.0, 1.0
-    for tensor in inputs:
-        photos += 1
-        ours = session.run(tensor)
-        with torch.inference_mode():
-            theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
-        for name, one in kept.items():
-            largest = float(np.maximum(largest, np.abs(ours[name] - theirs[name]).max()))  # NaN stays
-            if one.head.kind == "maps" and one.head.role == "damage" and one.head.auxiliary in (None, "any"):
-                a, b = ours[name] > 0, theirs[name] > 0
-                both, either = ((a & b).sum((0, 2, 3)), (a | b).sum((0, 2, 3)))
-                least = min(least, *(both / np.maximum(either, 1))[either > 0].tolist(), 1.0)
-    if not (largest <= LARGEST_DIFFERENCE and least >= LEAST_IOU):
-        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}, masks' IoU down to {least:.4f}")
-    return Parity(photos, largest, least)
 
 
 def _input(sample: Sample, preprocessing: m.Preprocessing) -> FloatArray:

@@ -23,6 +23,7 @@ from dentify.errors import DentifyError
 from dentify.writing import write_whole, writing
 
 LOSSES, FIGURES, PLOT = "losses.csv", "figures.csv", "run.png"
+_NO_FIGURES = "no figures: no look at val yet, or the recipe names none"
 _SHOWN = 12  # figures that a plot can hold and be read
 _PLOT_S = 60.0  # between two drawings of the plot
 _SMOOTH = 50  # steps, or a tenth of a shorter run
@@ -161,7 +162,11 @@ def run_plot(losses: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str,
         points = [(int(row["step"]), float(row[name])) for row in figures if row.get(name) not in ("", None)]
         if points:
             right.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1.0, label=name)
-    right.set(xlabel="step", ylim=(0, 1), title="on the photos of val" if told else "no figures: no look at val yet, or the recipe names none")
+    right.set(
+        xlabel="step",
+        ylim=(0, 1),
+        title="on the photos of val" if told else _NO_FIGURES,
+    )
     if told:
         right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure

@@ -49,6 +49,7 @@ from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import Phase, Recipe
+from dentify.training.taught import taught_names
 from dentify.writing import write_whole
 
 LAST = "last.ckpt"
@@ -110,7 +111,7 @@ def train(
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
     check_parts(network, network.parts(), recipe)
-    taught = _taught(recipe, heads, sets)
+    taught = taught_names(recipe, heads, sets)
     step, averaged = 0, 0
     states: Mapping[str, Mapping[str, Any]] = {}
     average = AveragedModel(network, use_buffers=True)
@@ -212,16 +213,6 @@ def check_batches(recipe: Recipe, processes: int) -> None:
         if pictures < least:
             told = f"{processes} processes with {recipe.accumulate} parts each"
             raise ConfigError(f"phases.{place}: batches of {pictures} pictures are too small for {told}; raise per_batch")
-
-
-def _taught(recipe: Recipe, heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
-    """Which of its names the photos teach each head by example; none where its loss weighs nothing."""
-    counts = [phase.per_batch or tuple(photos.per_batch for photos in recipe.data.train) for phase in recipe.phases]
-    drawn = [samples for samples, of_phases in zip(sets, zip(*counts, strict=True), strict=True) if any(of_phases)]
-    return {
-        name: sorted({shown for samples in drawn for sample in samples for shown in head.shown(sample)}) if head.weight else []
-        for name, head in heads.items()
-    }
 
 
 def _phases(recipe: Recipe) -> Iterator[tuple[int, range]]:

@@ -1,0 +1,85 @@
+"""A network as ONNX, and the proof that ONNX Runtime says what torch says."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dentify.arrays import FloatArray
+from dentify.errors import BundleError
+from dentify.runtime.session import Session
+from dentify.training.taught import Kept
+
+NETWORK_FILE = "network.onnx"
+LARGEST_DIFFERENCE = 1e-3
+LEAST_IOU = 0.999
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far ONNX Runtime's float32 answers lie from torch's."""
+
+    photos: int
+    largest_difference: float
+    least_iou: float
+
+
+class Exported(nn.Module):
+    """A network that answers what it was taught, and nothing else."""
+
+    def __init__(self, network: nn.Module, kept: Mapping[str, Kept]) -> None:
+        super().__init__()
+        self.network = network
+        self.channels = {
+            name: None if len(one.channels) == one.head.output.channels else one.channels for name, one in kept.items()
+        }
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Normalised photos to the taught channels of each output."""
+        outputs = self.network(images)
+        return {
+            name: outputs[name] if channels is None else outputs[name][:, channels] for name, channels in self.channels.items()
+        }
+
+
+def to_onnx(network: nn.Module, size: int) -> bytes:
+    """A network as ONNX with one photo a run: input `image` (1, 3, S, S), outputs by name."""
+    network = network.eval().to(memory_format=torch.contiguous_format)
+    example = torch.zeros(1, 3, size, size)
+    with torch.inference_mode():
+        names = list(network(example))
+    program = torch.onnx.export(network, (example,), dynamo=True, input_names=["image"], output_names=names, verbose=False)
+    assert program is not None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / NETWORK_FILE
+        program.save(path, external_data=False)
+        return path.read_bytes()
+
+
+def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArray], kept: Mapping[str, Kept]) -> Parity:
+    """Runs both on the same photos.
+
+    Raises:
+        BundleError: they differ by more than 1e-3 in any logit, or the IoU of a mask of damage falls under 0.999.
+    """
+    photos, largest, least = 0, 0.0, 1.0
+    for tensor in inputs:
+        photos += 1
+        ours = session.run(tensor)
+        with torch.inference_mode():
+            theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
+        for name, one in kept.items():
+            largest = float(np.maximum(largest, np.abs(ours[name] - theirs[name]).max()))  # NaN stays
+            if one.head.kind == "maps" and one.head.role == "damage" and one.head.auxiliary in (None, "any"):
+                a, b = ours[name] > 0, theirs[name] > 0
+                both, either = ((a & b).sum((0, 2, 3)), (a | b).sum((0, 2, 3)))
+                least = min(least, *(both / np.maximum(either, 1))[either > 0].tolist(), 1.0)
+    if not (largest <= LARGEST_DIFFERENCE and least >= LEAST_IOU):
+        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}, masks' IoU down to {least:.4f}")
+    return Parity(photos, largest, least)

@@ -1,0 +1,55 @@
+"""What photos taught, and so what may be told: names of heads by example, and the channels that are left of each.
+
+What was never taught is never told: a type that no photo showed, a gate that saw one answer alone, a head whose loss weighs
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dentify.datasets.sample import Sample
+from dentify.training.heads import Head
+from dentify.training.recipe import Recipe
+
+
+def taught_names(recipe: Recipe, heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
+    """Which of its names the photos teach each head by example; none where its loss weighs nothing."""
+    counts = [phase.per_batch or tuple(photos.per_batch for photos in recipe.data.train) for phase in recipe.phases]
+    drawn = [samples for samples, of_phases in zip(sets, zip(*counts, strict=True), strict=True) if any(of_phases)]
+    return {
+        name: sorted({shown for samples in drawn for sample in samples for shown in head.shown(sample)}) if head.weight else []
+        for name, head in heads.items()
+    }
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A head that goes into the bundle, the names that it was taught, and their channels."""
+
+    head: Head
+    names: tuple[str, ...]
+    channels: list[int]
+
+
+def taught_heads(heads: Mapping[str, Head], taught: Mapping[str, list[str]]) -> dict[str, Kept]:
+    """The heads that were taught, each with the names that photos showed, in the order of its channels.
+
+    Heads of one role must tell the same names: main ones are cut to those that all of them were taught, and one that only helps
+    is left out unless it was taught all of these.
+    """
+    own = {name: [one for one in head.names if one in taught.get(name, [])] for name, head in heads.items()}
+    common: dict[str, list[str]] = {}
+    for name, head in heads.items():
+        if head.auxiliary is None and head.channels(tuple(own[name])):
+            common[head.role] = [one for one in common.get(head.role, own[name]) if one in own[name]]
+    kept = {}
+    for name, head in heads.items():
+        names = tuple(common.get(head.role, ()))
+        if head.auxiliary is not None and head.names == ("any",):
+            names = tuple(own[name]) if names else ()
+        channels = head.channels(names) if set(names) <= set(own[name]) else []
+        if channels:
+            kept[name] = Kept(head, names, channels)
+    return kept
