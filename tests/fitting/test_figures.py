@@ -30,6 +30,13 @@ def test_findings_of_all_photos_are_ranked_together() -> None:
     assert average_precision50(photos[::-1], 0) == pytest.approx(expected)
 
 
+def test_findings_as_sure_as_each_other_are_ranked_as_they_come() -> None:
+    """On every machine alike: the first twenty are right."""
+    right = [matched(seen=[(8, 8)], annotated=[(8, 8)], scores=[0.5])] * 20
+    wrong = [matched(seen=[(8, 8)], scores=[0.5])] * 20
+    assert average_precision50([*right, *wrong], 0) == pytest.approx(1)
+
+
 def test_the_mean_is_over_types_that_are_annotated() -> None:
     photos = [matched(0, seen=[(8, 8)], annotated=[(8, 8)]), matched(1, annotated=[(8, 8)])]
     assert mean_precision50(photos, 2) == round(51 / 101, 4)
