@@ -96,7 +96,7 @@ def test_around_a_candidate_is_within_three_cells_of_its_own(turns: int) -> None
     angle[:, 0] = angle[9, :] = True
     angle = np.rot90(angle, turns)
     cells, near = np.arange(16 * 24, dtype=np.float32).reshape(16, 24), blank(16, 24)
-    for y, x in np.argwhere(angle) + (2, 8):
+    for y, x in np.argwhere(angle) + np.array([2, 8]):
         near[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4] = True
     near[2:12, 8:18][angle] = False
     assert sorted(_around(cells, angle, 8, 2, 3)) == cells[near].tolist()
