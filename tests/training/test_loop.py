@@ -167,7 +167,7 @@ def one_number(painted: Path, folder: Path, *rates: float, level: float = 0.0, p
 
 
 def test_the_average_follows_the_weights_by_the_decay_of_the_phase(painted: Path, tmp_path: Path) -> None:
-    """The first step's weights are its beginning; with more steps taken the decay may be larger, 2/11 at the second."""
+    """It begins with the weights of the first step, of which no more than 2/11 stay at the second."""
     quick = one_number(painted, tmp_path / "quick", 1.0, 2.0, phase={"average": 0.1})
     slow = one_number(painted, tmp_path / "slow", 1.0, 2.0, phase={"average": 0.9})
     assert quick.weights["level"].item() == slow.weights["level"].item() == pytest.approx(-3, abs=1e-3)
@@ -185,7 +185,7 @@ def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> N
 
 
 def test_a_gradient_is_cut_to_the_recipes_norm(painted: Path, tmp_path: Path) -> None:
-    for clip, length in ((0.01, 0.01), (5.0, 0.48)):  # without a cut, half a logit less the smoothing
+    for clip, length in ((0.01, 0.01), (5.0, 0.48)):  # without a cut, a half less the smoothing
         state = one_number(painted, tmp_path / str(clip), 1.0, clip=clip)
         (told,) = (one for one in state.optimizers[0]["state"].values() if one["exp_avg"].ndim == 0)
         assert told["exp_avg"].item() / 0.1 == pytest.approx(length, rel=1e-3)  # AdamW keeps a tenth of the first
