@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -85,6 +86,18 @@ def test_photos_are_looked_at_once_and_annotated_ones_told_twice(
         ("b", 0.01, False),
         ("c", None, True),
     ]
+
+
+def test_close_ups_are_cut_from_photos_of_undamaged_vehicles_alone(
+    two_photos: tuple[list[Sample], list[Assessment]], scripted: Make, make_assessment: Make
+) -> None:
+    grey = cv2.imencode(".png", np.full((96, 96, 3), 128, np.uint8))[1].tobytes()
+    answers = [make_assessment(name, damage=0.2) for name in ("c", "c#crop1", "c#crop2")]
+    assessor = scripted([*two_photos[1], *answers])
+    samples = [*two_photos[0], Sample(grey, "c", vehicle=True, damage=False)]
+    result = evaluate(assessor, samples, taught=TAUGHT, resamples=2, crops=2)
+    assert assessor.seen == ["a", "b", "c", "c#crop1", "c#crop2"]
+    assert (result.photos.undamaged, result.photos.undamaged_crops) == (1, 2)
 
 
 def test_types_that_a_photo_does_not_label_are_left_out(run: Callable[..., Evaluation]) -> None:
@@ -227,3 +240,5 @@ def test_the_document_survives_json(run: Callable[..., Evaluation]) -> None:
     assert result.bundle.sha256 == "f" * 64
     assert not np.isnan([mean.value or 0.0 for groups in result.damage.means.values() for mean in groups.values()]).any()  # type: ignore[union-attr]
     assert "NaN" not in result.to_json()
+    assert result.to_json().startswith('{\n  "schema_version": "1.0",\n')  # for people, too
+    assert "\n" not in result.to_json(indent=None)

@@ -42,10 +42,11 @@ def test_auroc_is_of_the_probability_of_yes(make_assessment: Assess) -> None:
         gate_row(make_assessment("b", vehicle=0.7, damage=0.1), "undamaged", None),
         gate_row(make_assessment("c", vehicle=0.8, damage=None), "no_vehicle", None),
         gate_row(make_assessment("d", vehicle=0.1, damage=0.9), "undamaged_crops", None),
+        gate_row(make_assessment("e", vehicle=0.8, damage=0.9), "vehicle", None),  # damaged or not: nobody said
     ]
     result = gates_result(rows)
     assert result.damage_auroc == 1.0
-    assert result.vehicle_auroc == 0.5
+    assert result.vehicle_auroc == pytest.approx((1 + 0 + 0.5) / 3)
 
 
 def test_a_gate_that_did_not_run_has_no_share(make_assessment: Assess) -> None:

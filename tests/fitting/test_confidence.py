@@ -45,6 +45,15 @@ def test_curves_rise_from_0_to_1_and_stay_within(findings: list[tuple[float, boo
     assert 0 < curve.y[-1] < 1
 
 
+def test_a_curve_by_hand() -> None:
+    """Two bins, each with half a right and half a wrong one imagined; beyond them half the way to 0, and towards 1."""
+    scores = np.array([0.2, 0.2, 0.2, 0.2, 0.8, 0.8], np.float32)
+    right = np.array([0, 0, 0, 1, 1, 1], np.float64)
+    curve = curve_of(scores, right, 2, 2)
+    assert curve.x == pytest.approx((0, 0.2, 0.8, 1))
+    assert curve.y == pytest.approx((0.15, 0.3, 2.5 / 3, 2.5 / 3 + 0.5 * (0.5 / 3) * 0.2), abs=1e-4)
+
+
 @given(st.permutations(range(60)))
 def test_the_order_of_findings_does_not_matter(order: list[int]) -> None:
     rng = np.random.default_rng(1)

@@ -30,6 +30,13 @@ def test_findings_of_all_photos_are_ranked_together() -> None:
     assert average_precision50(photos[::-1], 0) == pytest.approx(expected)
 
 
+def test_findings_as_sure_as_each_other_are_ranked_as_they_come() -> None:
+    """On every machine alike. Of twenty at 0.9 and twenty at 0.5 the first ten are right: 2/3 are, down to the last right one."""
+    right = [matched(seen=[(8, 8)], annotated=[(8, 8)], scores=[score]) for score in (0.9, 0.5)]
+    wrong = [matched(seen=[(8, 8)], scores=[score]) for score in (0.9, 0.5)]
+    assert average_precision50([*right * 10, *wrong * 10], 0) == pytest.approx((51 + 50 * 2 / 3) / 101)
+
+
 def test_the_mean_is_over_types_that_are_annotated() -> None:
     photos = [matched(0, seen=[(8, 8)], annotated=[(8, 8)]), matched(1, annotated=[(8, 8)])]
     assert mean_precision50(photos, 2) == round(51 / 101, 4)

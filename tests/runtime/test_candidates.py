@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dentify.bundle.manifest import FEATURES, Grouping
-from dentify.runtime.candidates import Candidate, damage_probabilities, find_candidates
+from dentify.runtime.candidates import Candidate, _around, damage_probabilities, find_candidates
 from drawn_maps import blank, logits_of, probs_of
 
 
@@ -87,6 +87,19 @@ def test_what_a_scorer_is_told_of_a_candidate() -> None:
         "photo_any": 0.9,
     }
     assert dict(zip(FEATURES, block.features.tolist(), strict=True)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_around_a_candidate_is_within_three_cells_of_its_own(turns: int) -> None:
+    """Of an angle, what lies in its bend farther away is not."""
+    angle = blank(10, 10)
+    angle[:, 0] = angle[9, :] = True
+    angle = np.rot90(angle, turns)
+    cells, near = np.arange(16 * 24, dtype=np.float32).reshape(16, 24), blank(16, 24)
+    for y, x in np.argwhere(angle) + np.array([2, 8]):
+        near[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4] = True
+    near[2:12, 8:18][angle] = False
+    assert sorted(_around(cells, angle, 8, 2, 3)) == cells[near].tolist()
 
 
 @pytest.mark.parametrize(

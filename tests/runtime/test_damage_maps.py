@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dentify.bundle.manifest import Grouping
-from dentify.runtime.damage_maps import connected_components, find_damage
+from dentify.runtime.candidates import Candidate
+from dentify.runtime.damage_maps import connected_components, find_damage, refine
 from drawn_maps import blank, logits_of
 
 
@@ -37,6 +38,20 @@ def test_finer_masks_follow_the_interpolated_map_and_stay_with_their_region() ->
     for index, cells in ((0, 9), (1, 4)):
         assert found.on_grid(index).sum() == pytest.approx(16 * cells, rel=0.35)
     assert not (found.on_grid(0) & found.on_grid(1)).any()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_finer_mask_stays_with_its_own_cells_and_their_neighbours(turns: int) -> None:
+    """An angle on a map that is damaged all over."""
+    angle = blank(6, 6)
+    angle[:, 0] = angle[5, :] = True
+    angle = np.rot90(angle, turns)
+    _, x, y, mask = refine(Candidate(0, angle, 3, 3, 0.5, np.zeros(0, np.float32)), np.full((1, 12, 12), 0.9, np.float32), 2)
+    whole, near = blank(24, 24), blank(12, 12)
+    whole[y : y + mask.shape[0], x : x + mask.shape[1]] = mask
+    for cell_y, cell_x in np.argwhere(angle) + 3:
+        near[cell_y - 1 : cell_y + 2, cell_x - 1 : cell_x + 2] = True
+    assert (whole == np.repeat(np.repeat(near, 2, 0), 2, 1)).all()
 
 
 def test_findings_spread_as_far_as_the_bundle_says() -> None:

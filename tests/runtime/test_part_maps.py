@@ -17,3 +17,12 @@ def test_each_part_is_one_instance_without_specks() -> None:
     by_class = {int(class_id): found.on_grid(index) for index, class_id in enumerate(found.class_ids)}
     assert by_class[0].sum() == 8 * 16
     assert by_class[1].sum() == 4 * 6
+
+
+def test_a_region_of_a_tenth_of_the_largest_is_no_speck() -> None:
+    hood = blank()
+    hood[0:4, 0:10] = True  # 40 cells
+    hood[8:10, 0:2] = True  # 4
+    hood[12, 0:3] = True  # 3
+    found = find_parts(logits_of(hood, ~hood), Grouping(), (16, 16))
+    assert found.on_grid(0).sum() == 44

@@ -92,6 +92,13 @@ def test_the_photo_always_fits_the_input_and_touches_two_of_its_sides(height: in
     assert rows == 320 or columns == 480
 
 
+def test_the_thinnest_photo_is_a_line_of_a_letterbox() -> None:
+    letterbox = Preprocessing(size_hw=(64, 64), resize="letterbox", **IMAGENET)
+    assert content_hw((1, 5000), letterbox) == (1, 64)
+    assert content_hw((5000, 1), letterbox) == (64, 1)
+    assert crop_to_photo(np.zeros((2, 16, 16), np.float32), (1, 5000), letterbox).shape == (2, 1, 16)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 5000), (64, 64), (65, 63)])
 def test_odd_sizes_go_through(size: tuple[int, int]) -> None:
     for how in ("stretch", "letterbox"):

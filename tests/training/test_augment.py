@@ -155,6 +155,13 @@ def test_grey_pictures_have_no_colour() -> None:
     assert (grey == grey[..., :1]).all()
 
 
+def test_a_tint_colours_nothing_that_is_grey() -> None:
+    shades = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    tinted = Augment(strength=2, tone=0, tint=1, grey=0, soften=0, noise=0, jpeg=0)
+    for seed in range(10):
+        assert np.array_equal(degrade(np.random.default_rng(seed), shades, tinted), shades)
+
+
 def test_the_dial_makes_distortions_likelier_up_to_certainty() -> None:
     assert [Augment(strength=strength).often(0.8) for strength in (0, 0.5, 1, 2)] == [0, 0.4, 0.8, 1.0]
     with pytest.raises(ValidationError, match="less than or equal to 2"):

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 import toy_bench
 from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.training import Progress, train
-from dentify.training.checkpoints import read_checkpoint
+from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.loop import check_batches, interrupts
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
@@ -141,14 +141,83 @@ def test_figures_are_of_the_photos_of_val(painted: Path, tmp_path: Path) -> None
     assert float(last["types/mean"]) == pytest.approx(float(last["types/dent"]) / 2, abs=1e-4)
 
 
+class OneNumber(nn.Module):
+    """Answers every photo with one number, `level`, behind a batch norm: what a step does to a network can be worked by hand."""
+
+    mean = std = (0.5, 0.5, 0.5)
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.level = nn.Parameter(torch.tensor(level))
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        return {"norm": [self.norm], "level": [nn.ParameterList([self.level])]}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {"vehicle": (self.level + 0 * self.norm(images).mean((1, 2, 3)))[:, None]}
+
+
+class OneNumberRecipe(ToyRecipe):
+    """Builds it."""
+
+    level: float = 0.0
+
+    def build(self, outputs: Any, root: Path | None) -> OneNumber:  # type: ignore[override]
+        return OneNumber(self.level)
+
+
+def one_number(painted: Path, folder: Path, *rates: float, level: float = 0.0, phase: Any = (), **keys: Any) -> Checkpoint:
+    """After a step of each rate on photos without a vehicle, which want the number to fall; AdamW's first steps are the rate."""
+    photos = [{"photos": "photos.csv", "per_batch": 2, "vehicle": False, "damage": False}]
+    data = toy_bench.toy_document()["data"] | {"train": photos, "hold_out": 0.0}
+    phases = [
+        {"steps": 1, **PHASE, "optimizers": [{"kind": "adamw", "rate": rate, "weight_decay": 0}], **dict(phase)} for rate in rates
+    ]
+    keys["optimizers"] = [{"kind": "adamw", "rate": 1.0}]  # replaced by each phase
+    recipe = toy_recipe(model=OneNumberRecipe(level=level), heads=GATE, data=data, phases=phases, **keys)
+    return read_checkpoint(train(recipe, data=painted, output=folder))
+
+
+def test_the_average_follows_the_weights_by_the_decay_of_the_phase(painted: Path, tmp_path: Path) -> None:
+    """It begins with the weights of the first step, of which no more than 2/11 stay at the second."""
+    quick = one_number(painted, tmp_path / "quick", 1.0, 2.0, phase={"average": 0.1})
+    slow = one_number(painted, tmp_path / "slow", 1.0, 2.0, phase={"average": 0.9})
+    assert quick.weights["level"].item() == slow.weights["level"].item() == pytest.approx(-3, abs=1e-3)
+    assert quick.average["level"].item() == pytest.approx(-1 * 0.1 - 3 * 0.9, abs=1e-3)
+    assert slow.average["level"].item() == pytest.approx(-1 * 2 / 11 - 3 * 9 / 11, abs=1e-3)
+    assert (quick.averaged, slow.averaged) == (2, 2)
+
+
 def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> None:
-    """One step at a rate that ruins the weights; their average still holds nine tenths of the good ones."""
-    heads = {"types": {"kind": "overlapping", "of": "damage"}}
-    kept = toy_recipe(heads=heads, phases=[{"steps": 3, **PHASE, "average": 0.5}])
-    train(kept, data=painted, output=tmp_path / "run")
-    state = read_checkpoint(tmp_path / "run" / "last.ckpt")
-    assert not same(dict(state.weights), dict(state.average))
-    assert state.averaged == 3
+    """Photos of val show vehicles: the last weights deny it, their average does not yet."""
+    state = one_number(painted, tmp_path, 1e-6, 20.0, level=18.0)
+    assert state.weights["level"] < -1
+    assert state.average["level"] > 1
+    assert float(rows(tmp_path, "figures.csv")[-1]["vehicle/yes"]) == 1
+
+
+def test_a_gradient_is_cut_to_the_recipes_norm(painted: Path, tmp_path: Path) -> None:
+    for clip, length in ((0.01, 0.01), (5.0, 0.48)):  # without a cut, a half less the smoothing
+        state = one_number(painted, tmp_path / str(clip), 1.0, clip=clip)
+        smoothed = state.optimizers["level"]["exp_avg"]
+        assert smoothed.item() / 0.1 == pytest.approx(length, rel=1e-3)  # AdamW keeps a tenth of the first
+
+
+def test_a_step_is_as_long_as_the_schedule_says(painted: Path, tmp_path: Path) -> None:
+    warm = [{"kind": "adamw", "rate": 1.0, "weight_decay": 0, "schedule": {"warmup": 4}}]
+    state = one_number(painted, tmp_path, 1.0, phase={"optimizers": warm})
+    assert state.weights["level"].item() == pytest.approx(-0.25, abs=1e-3)
+    assert [row["rate"] for row in rows(tmp_path)] == ["0.25"]
+
+
+def test_a_batch_norm_that_is_not_taught_keeps_its_statistics(painted: Path, tmp_path: Path) -> None:
+    taught = one_number(painted, tmp_path / "taught", 1.0).weights
+    kept = one_number(painted, tmp_path / "kept", 1.0, phase={"train": ["level"]}).weights
+    assert taught["norm.num_batches_tracked"] == 1
+    assert kept["norm.num_batches_tracked"] == 0
+    assert kept["norm.running_mean"].tolist() == [0, 0, 0]
+    assert kept["level"] == taught["level"]
 
 
 # Stopping and going on
