@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-NEEDED = {"beam": "apache_beam", "training": "torch"}
+NEEDED = {"beam": "apache_beam", "training": "lightning_fabric"}
 ABSENT = [room for room, package in NEEDED.items() if find_spec(package) is None]
 
 collect_ignore = [f"src/dentify/{room}" for room in ABSENT]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,19 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
         for part in parts.values():
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def check_vacant(folder: Path, names: Iterable[str], what: str, *, overwrite: bool) -> None:
+    """Refuses a folder that `what` must not be written to, before the work is done.
+
+    Raises:
+        OutputError: it is a file, or holds one of the names and `overwrite` is off.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; name a folder for {what}")
+    for name in names:
+        if (folder / name).exists() and not overwrite:
+            raise OutputError(f"{folder / name}: is there already; --overwrite replaces it")
 
 
 def make_folder(folder: Path) -> None:

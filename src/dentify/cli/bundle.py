@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.cli.data import DATA_HELP, Data, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Data, Images, Labels, parse_data, read_data
 from dentify.cli.progress import counted, progress
 
 if TYPE_CHECKING:
@@ -77,12 +77,8 @@ def fit(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE|default", help="The bundle to fit: a folder, a zip, or default.")],
     data: Annotated[list[str], typer.Option(metavar="DATA", help=f"May be given several times. {DATA_HELP}")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW", help="The folder, or .zip, to write.")],
-    images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="What the labels mean. [default: those that the taxonomy knows]")
-    ] = None,
+    images: Images = None,
+    labels: Labels = None,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
     version: Annotated[
         str | None, typer.Option(metavar="V", help="Of the new bundle. [default: that of BUNDLE, with +fitted]")

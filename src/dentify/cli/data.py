@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -19,6 +19,13 @@ DATA_HELP = (
     "Labelled data sets in any format: label files or folders; damaged=PATH, undamaged=PATH and no_vehicle=PATH for a CSV "
     "(column `file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV."
 )
+
+Images = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
+]
+Labels = Annotated[
+    Path | None, typer.Option(metavar="YAML", help="What the labels mean in Dentify's types. [default: those that it knows]")
+]
 
 
 class Data(NamedTuple):

@@ -15,6 +15,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
+from dentify.cli.data import Images, Labels
 from dentify.cli.preprocess import CONTEXT, preprocess
 from dentify.cli.progress import counted, progress
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
@@ -71,12 +72,6 @@ InputFormat = Annotated[
     typer.Option(
         metavar="NAME", help="The format of the labels. [default: the files tell]", show_default=False, callback=_known_format
     ),
-]
-Images = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
-]
-Labels = Annotated[
-    Path | None, typer.Option(metavar="YAML", help="What the labels mean in Dentify's types. [default: those that it knows]")
 ]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out what does not hold and list it. [default: end at the first]")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import DATA_HELP, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Images, Labels, parse_data, read_data
 from dentify.cli.progress import counted, progress
 from dentify.errors import printable
 
@@ -35,12 +35,8 @@ def evaluate(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write metrics.json, names.csv and plots into this folder."),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="What the labels mean. [default: those that the taxonomy knows]")
-    ] = None,
+    images: Images = None,
+    labels: Labels = None,
     score_threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1.0, help="Tell findings from this confidence on. [default: the bundle's, one a type]"),

@@ -16,7 +16,7 @@ import numpy as np
 from dentify.arrays import Photo
 from dentify.curation.inspection import Inspected, Inspection, Problem, Spread
 from dentify.datasets.sample import Annotation, Sample, kind_of
-from dentify.errors import DatasetError, ImageError, MissingExtraError, OutputError, printable
+from dentify.errors import DatasetError, ImageError, MissingExtraError, printable
 from dentify.imaging.decode import decode_photo
 from dentify.imaging.draw import encode_jpeg
 from dentify.imaging.masks import rle_to_crop
@@ -24,7 +24,7 @@ from dentify.imaging.polygons import box_to_polygon, rle_to_polygons
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
 from dentify.taxonomy import RGB, damage_colour, part_colour
-from dentify.writing import write_whole
+from dentify.writing import check_vacant, write_whole
 
 MOST_LINES = 20
 """Problems and duplicates that the table tells one by one; the JSON holds all."""
@@ -71,11 +71,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it is a file, or holds an inspection and `overwrite` is off.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; name a folder for the inspection")
-    for name in ("inspection.json", "inspection.html"):
-        if (folder / name).exists() and not overwrite:
-            raise OutputError(f"{folder / name}: is there already; --overwrite replaces it")
+    check_vacant(folder, ("inspection.json", "inspection.html"), "the inspection", overwrite=overwrite)
 
 
 def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -> str:

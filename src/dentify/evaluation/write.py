@@ -6,10 +6,9 @@ import csv
 import io
 from pathlib import Path
 
-from dentify.errors import OutputError
 from dentify.evaluation.results import Evaluation
 from dentify.spreadsheets import safe_cell
-from dentify.writing import write_whole
+from dentify.writing import check_vacant, write_whole
 
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]
@@ -38,10 +37,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it is a file, or holds an evaluation and `overwrite` is off.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; name a folder for the evaluation")
-    if (folder / "metrics.json").exists() and not overwrite:
-        raise OutputError(f"{folder / 'metrics.json'}: is there already; --overwrite replaces it")
+    check_vacant(folder, ("metrics.json",), "the evaluation", overwrite=overwrite)
 
 
 def names_csv(evaluation: Evaluation) -> str:
