@@ -73,7 +73,7 @@ def test_a_killed_run_is_finished_by_the_next_one(start: Start, bundle: Path, ma
     code, _, err = finished(start(*arguments, "out", "--resume"))
     assert code == 0
     kept = int(err.rsplit(", ", 1)[1].split()[0])
-    assert 12 <= kept <= 40
+    assert 11 <= kept <= 40  # the twelfth may lack its drawing yet, and is then made again
     assert finished(start(*arguments, "fresh"))[0] == 0
     assert results("out") == results("fresh")
     assert len(results("out")["summary.csv"].splitlines()) == 42
