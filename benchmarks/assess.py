@@ -92,7 +92,7 @@ def make_photos(folder: Path) -> list[Path]:
         assert image is not None
         shape = (4000, 3000) if image.shape[1] >= image.shape[0] else (3000, 4000)
         large = cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC).astype(np.float32)
-        grain = cv2.GaussianBlur(rng.normal(0, 18, large.shape).astype(np.float32), (0, 0), 0.8)
+        grain = cv2.GaussianBlur(np.asarray(rng.normal(0, 18, large.shape), np.float32), (0, 0), 0.8)
         cv2.imwrite(str(path), np.clip(large + grain, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 95])
         assert path.stat().st_size > 3_000_000, f"{path} is only {path.stat().st_size} bytes"
     return paths

@@ -13,6 +13,7 @@ import argparse
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -53,7 +54,7 @@ def main() -> None:
 def pick_photos(data: Path, number: int, seed: int) -> list[tuple[str, Photo]]:
     """Photos of each source by its share, decoded."""
     chooser = random.Random(seed)
-    photos = []
+    photos: list[tuple[str, Photo]] = []
     for source, share in SHARES.items():
         files = sorted((data / source / "images").iterdir())
         if not files:
@@ -68,18 +69,18 @@ def spoilers() -> dict[str, Callable[[Photo], Photo]]:
     """What is done to the photos. Blur is in pixels at a long side of 512, light in stops."""
     spoilers: dict[str, Callable[[Photo], Photo]] = {}
     for stops in (-1, -2, -3, -4):
-        spoilers[f"{stops} stops"] = lambda image, stops=stops: expose(image, stops)
+        spoilers[f"{stops} stops"] = partial(expose, stops=stops)
     spoilers["-3 stops and noise"] = lambda image: noise(expose(image, -3), 5)
     for stops in (1, 2, 3):
-        spoilers[f"+{stops} stops"] = lambda image, stops=stops: expose(image, stops)
+        spoilers[f"+{stops} stops"] = partial(expose, stops=stops)
     for sigma in (1, 1.5, 2, 3, 4):
-        spoilers[f"Gaussian blur, sigma {sigma}"] = lambda image, sigma=sigma: blur(image, sigma)
+        spoilers[f"Gaussian blur, sigma {sigma}"] = partial(blur, sigma=sigma)
     spoilers["sigma 3 and noise"] = lambda image: noise(blur(image, 3), 5)
     spoilers["sigma 3 and JPEG 60"] = lambda image: jpeg(blur(image, 3), 60)
     for length in (4, 7, 12, 20):
-        spoilers[f"motion blur, {length} pixels"] = lambda image, length=length: shake(image, length)
+        spoilers[f"motion blur, {length} pixels"] = partial(shake, length=length)
     for side in (240, 150, 100):
-        spoilers[f"short side {side}"] = lambda image, side=side: shrink(image, side)
+        spoilers[f"short side {side}"] = partial(shrink, side=side)
     spoilers["short side 100, enlarged"] = lambda image: enlarge(shrink(image, 100), max(image.shape))
     spoilers["JPEG 30"] = lambda image: jpeg(image, 30)
     return spoilers
@@ -88,12 +89,12 @@ def spoilers() -> dict[str, Callable[[Photo], Photo]]:
 def expose(image: Photo, stops: float) -> Photo:
     """As if the shutter had been open 2^stops times as long: linear light, clipped."""
     levels = 255 * np.clip((np.arange(256) / 255) ** 2.2 * 2.0**stops, 0, 1) ** (1 / 2.2)
-    return cv2.LUT(image, levels.round().astype(np.uint8))
+    return np.asarray(cv2.LUT(image, levels.round().astype(np.uint8)), np.uint8)
 
 
 def blur(image: Photo, sigma: float) -> Photo:
     """Out of focus, roughly."""
-    return cv2.GaussianBlur(image, (0, 0), sigma * max(image.shape) / MEASURED_SIDE)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma * max(image.shape) / MEASURED_SIDE), np.uint8)
 
 
 def shake(image: Photo, length: float) -> Photo:
@@ -105,7 +106,7 @@ def shake(image: Photo, length: float) -> Photo:
     way = half * np.array([np.cos(angle), np.sin(angle)])
     ends = [tuple(int(v) for v in np.rint((centre + sign * way) * 16)) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 4)
-    return cv2.filter2D(image, -1, kernel / kernel.sum())
+    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
 
 
 def noise(image: Photo, sigma: float) -> Photo:
@@ -117,19 +118,19 @@ def noise(image: Photo, sigma: float) -> Photo:
 def jpeg(image: Photo, quality: int) -> Photo:
     """Saved once more."""
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
 def shrink(image: Photo, side: int) -> Photo:
     """To a shorter side of so many pixels; smaller photos stay as they are."""
     scale = min(1.0, side / min(image.shape[:2]))
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def enlarge(image: Photo, long_side: int) -> Photo:
     """As messengers and websites do."""
     scale = long_side / max(image.shape)
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def judged(images: list[Photo], spoil: Callable[[Photo], Photo], seed: int) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -99,13 +100,15 @@ def make(count: int) -> Path:
     one = folder / "one.jpg"
     Image.new("RGB", (W, H), (90, 90, 90)).save(one, quality=50)
     chance = random.Random(1)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number in range(count):
         file = f"p{number:06}.jpg"
         for name, below in pictures.items():
             link(one, folder / name / below / file)
         images.append({"id": number + 1, "file_name": file, "width": W, "height": H})
-        lines, shapes = [], []
+        lines: list[str] = []
+        shapes: list[dict[str, Any]] = []
         for kind, label in enumerate(NAMES):
             x, y, r = chance.uniform(100, 540), chance.uniform(100, 380), chance.uniform(10, 80)
             points = [(round(x + r * math.cos(t * 0.314), 2), round(y + r * math.sin(t * 0.314), 2)) for t in range(20)]
@@ -117,7 +120,7 @@ def make(count: int) -> Path:
             lines.append(f"{kind} {x / W:.6f} {y / H:.6f} {2 * r / W:.6f} {2 * r / H:.6f}")
             shapes.append({"label": label, "points": points, "shape_type": "polygon", "group_id": None, "flags": {}})
         (folder / "yolo" / "obj_train_data" / f"p{number:06}.txt").write_text("\n".join(lines) + "\n")
-        document = {"version": "5.0.0", "flags": {}, "shapes": shapes, "imagePath": file, "imageData": None}
+        document: dict[str, Any] = {"version": "5.0.0", "flags": {}, "shapes": shapes, "imagePath": file, "imageData": None}
         (folder / "labelme" / f"p{number:06}.json").write_text(json.dumps(document | {"imageHeight": H, "imageWidth": W}))
     categories = [{"id": kind + 1, "name": name} for kind, name in enumerate(NAMES)]
     whole = {"licenses": [], "info": {}, "images": images, "annotations": annotations, "categories": categories}

@@ -29,7 +29,8 @@ from dentify.fitting.held_out import hold_out
 from dentify.training import Progress, Recipe, read_recipe, train
 from dentify.training.batches import MixedBatches, TrainingPictures
 from dentify.training.compose import Composer
-from dentify.training.loop import keep_memory, normalised
+from dentify.training.memory import keep_memory
+from dentify.training.models.network import normalised
 from dentify.training.photos import read_photo_set
 
 
@@ -67,10 +68,10 @@ def bare(recipe: Recipe, data: Path, steps: int) -> list[float]:
         for module in frozen:
             module.eval()
         with torch.autocast("cpu", torch.bfloat16):
-            outputs = network(normalised(batch["image"], network))
-        loss = sum(head.weight * head.loss(outputs[name].float(), batch[name]) for name, head in heads.items())
+            outputs = network(normalised(batch["image"], network.mean, network.std))
+        losses = [head.weight * head.loss(outputs[name].float(), batch[name]) for name, head in heads.items()]
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(torch.stack(losses).sum())
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         times.append(time.perf_counter())
