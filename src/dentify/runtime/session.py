@@ -116,7 +116,7 @@ def _open_on_cuda(model: bytes, options: Any) -> Any | None:
     try:
         # Its own way back to the CPU prints into the results.
         session = onnxruntime.InferenceSession(model, options, providers=[(_CUDA, _CUDA_OPTIONS), _CPU], enable_fallback=0)
-    except Exception:
+    except Exception:  # as above, of no common base: any of them means the CPU
         return None
     finally:
         onnxruntime.set_default_logger_severity(2)  # as it is from the start

@@ -164,6 +164,7 @@ def train(
                         on_step(Progress(step, recipe.steps, losses["loss"], figures))
                     if interrupted():
                         if journal is not None:
+                            journal.write()
                             run.save(step)
                         raise KeyboardInterrupt
                 states = {}
@@ -285,15 +286,12 @@ class _Run:
         parts = self._network.parts()  # type: ignore[operator]
         self.optimizers = build_optimizers(self._network, parts, recipes, key=key)
         self._since = sum(phase.steps for phase in self._recipe.phases[: named or 0])
-        for parameter, name in self._named_parameters():
+        for name, parameter in self._network.named_parameters():
             for optimizer in self.optimizers if name in states else ():
                 if any(parameter is one for group in optimizer.param_groups for one in group["params"]):
                     optimizer.state[parameter] = {
                         key: value if key == "step" else value.to(self._fabric.device) for key, value in states[name].items()
                     }
-
-    def _named_parameters(self) -> list[tuple[nn.Parameter, str]]:
-        return [(parameter, name) for name, parameter in self._network.named_parameters()]
 
     def steps(self, pictures: TrainingPictures, sets: Sequence[Sequence[Sample]], steps: range) -> Iterator[dict[str, float]]:
         """Takes steps, and yields the losses of each."""
@@ -405,7 +403,7 @@ class _Run:
                 averaged=int(self._average.n_averaged),
                 optimizers={
                     name: dict(optimizer.state[parameter])
-                    for parameter, name in self._named_parameters()
+                    for name, parameter in self._network.named_parameters()
                     for optimizer in self.optimizers
                     if parameter in optimizer.state
                 },
