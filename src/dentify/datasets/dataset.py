@@ -277,7 +277,11 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         note('annotations such as "undamaged" outline no damage; where a photo has no other, it counts as undamaged')
         if not words and raw.damage is None and all(one.kind == "part" for one in annotations):
             words = ("undamaged",)
+    levels = {level for word in words if (level := severity_word(word)) is not None}
+    severity = raw.severity or (levels.pop() if len(levels) == 1 else None)
     facts = [(raw.vehicle, raw.damage)]
+    if severity is not None or raw.damage:
+        facts.append((True, True))
     for word in words:
         known = photo_word(word)
         if known is not None:
@@ -285,7 +289,8 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         elif severity_word(word) is not None or canonical_name(word) in DAMAGE_NAMES:
             facts.append((True, True))
     if annotations:
-        facts.append((True, True if any(annotation.kind == "damage" for annotation in annotations) else None))
+        damaged = any(annotation.kind == "damage" and not annotation.ignored for annotation in annotations)
+        facts.append((True, True if damaged else None))
     vehicle, damage = (({fact[index] for fact in facts} - {None}) for index in (0, 1))
     if len(vehicle) > 1 or len(damage) > 1 or (False in vehicle and True in damage):
         told = f"is labelled {' and '.join(words)}" if words else "says that it has none"
@@ -296,6 +301,7 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         raw,
         annotations=annotations,
         labels=words,
+        severity=severity,
         labelled=labels.labelled
         if labels.labelled is not None
         else frozenset(name for name in names_of(raw.labelled, labels) if not _says_sound(name, labels)),

@@ -31,7 +31,9 @@ _LONGEST_NAME = 200  # bytes; a label's suffix comes to it
 _UNFIT = re.compile(r'[\\/:;*?"<>|]')  # what some system or label file takes for more than a part of a name
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-Fact = Literal["severity", "score", "check", "original", "crowd", "labels", "source", "labelled", "whole"]
+Fact = Literal[
+    "severity", "score", "check", "original", "crowd", "ignored", "loose", "photo", "labels", "source", "labelled", "whole"
+]
 """What a sample tells beside outlines, names and splits."""
 
 
@@ -45,6 +47,12 @@ def _says_more_of_the_whole(sample: Sample) -> bool:
 # what to say where a format cannot hold a fact, and how often a sample states it
 _LOST: dict[Fact, tuple[str, Callable[[Sample, tuple[str, ...]], int]]] = {
     "severity": ("severities were left out", lambda one, _: sum(a.severity is not None for a in one.annotations)),
+    "ignored": ("damages to be ignored became plain ones", lambda one, _: len(one.ignored)),
+    "loose": ("marks of parts that lie on the ground were left out", lambda one, _: sum(a.loose for a in one.annotations)),
+    "photo": (
+        "severities and views of whole photos were left out",
+        lambda one, _: int(one.severity is not None) + int(one.view is not None),
+    ),
     "score": ("confidences were left out", lambda one, _: sum(a.score is not None for a in one.annotations)),
     "check": ("marks of what to check were left out", lambda one, _: sum(a.check for a in one.annotations)),
     "original": ("publishers' own words were left out", lambda one, _: sum(a.original is not None for a in one.annotations)),

@@ -22,6 +22,8 @@ from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS, SEVERITY_LEVELS
 Kind = Literal["damage", "part"]
 PART_PREFIX = "part:"
 """Before the name of a part that the taxonomy does not know, by readers that can tell it from a damage."""
+UNTYPED = "damage"
+"""What is called damage of a type that nobody told. It is damage of *some* type: no type's, and no type's background either."""
 UNNAMED = "unnamed"
 """What is called an annotation to which nobody gave a type: files that label one thing alone often name none."""
 PHOTO_WORDS: dict[str, tuple[bool, bool | None]] = {
@@ -74,6 +76,9 @@ class Annotation:
         severity: `minor`, `moderate` or `severe`, where the source tells.
         original: what the publisher called it.
         crowd: COCO's `iscrowd`: a region of many things, which evaluation neither asks for nor counts as a miss.
+        unsure: whether its annotator was unsure that this is damage at all.
+        other_car: whether it is of a vehicle in the background, not of the one that the photo is about.
+        loose: whether it is of a part that came off and lies on the ground.
         id: the annotation's own id in its file, for messages.
         score: confidence of the model that drafted it, 0 to 1; `None` where a person drew it.
         check: whether it is a draft of low confidence, for a person to look at first.
@@ -86,6 +91,9 @@ class Annotation:
     severity: str | None = None
     original: str | None = None
     crowd: bool = False
+    unsure: bool = False
+    other_car: bool = False
+    loose: bool = False
     id: int | str | None = None
     score: float | None = None
     check: bool = False
@@ -94,6 +102,11 @@ class Annotation:
     def kind(self) -> Kind:
         """Damage or part."""
         return kind_of(self.name)
+
+    @property
+    def ignored(self) -> bool:
+        """Whether its region is neither damaged nor sound to who learns or judges by the photo: unsure, or another vehicle's."""
+        return self.unsure or self.other_car
 
     @property
     def area(self) -> float:
@@ -148,6 +161,8 @@ class Sample:
         labelled: names of the types and parts that the source labels; what is not in it is unknown here.
         vehicle: whether a vehicle is on the photo, `None` where nobody said.
         damage: whether a vehicle on it is damaged, `None` where nobody said.
+        severity: how bad the vehicle's damage is as a whole: `minor`, `moderate` or `severe`; `None` where nobody said.
+        view: the side from which the vehicle is seen, in the words of its source; left and right are the vehicle's own.
         source: which data set or annotator it came from.
         group: photos that share it are near-duplicates or of one car, and stay on one side of a split.
         split: `train`, `val`, `test` or a name of one's own.
@@ -162,6 +177,8 @@ class Sample:
     labelled: frozenset[str] = frozenset()
     vehicle: bool | None = None
     damage: bool | None = None
+    severity: str | None = None
+    view: str | None = None
     source: str | None = None
     group: str | None = None
     split: str | None = None
@@ -170,8 +187,13 @@ class Sample:
 
     @property
     def damages(self) -> tuple[Annotation, ...]:
-        """The annotated damages."""
-        return tuple(annotation for annotation in self.annotations if annotation.kind == "damage")
+        """The annotated damages, but for what is to be ignored."""
+        return tuple(one for one in self.annotations if one.kind == "damage" and not one.ignored)
+
+    @property
+    def ignored(self) -> tuple[Annotation, ...]:
+        """Annotated damages that are neither asked for nor wrong."""
+        return tuple(one for one in self.annotations if one.kind == "damage" and one.ignored)
 
     @property
     def parts(self) -> tuple[Annotation, ...]:
@@ -241,6 +263,8 @@ def is_damaged(sample: Sample) -> bool | None:
 
 
 def worst_severity(sample: Sample) -> str | None:
-    """The worst level annotated on a photo; `None` where none is."""
+    """How bad a photo's damage is: as labelled for the whole photo, else the worst annotated level; `None` without either."""
+    if sample.severity is not None:
+        return sample.severity
     levels = [annotation.severity for annotation in sample.damages if annotation.severity is not None]
     return max(levels, key=SEVERITY_LEVELS.index) if levels else None

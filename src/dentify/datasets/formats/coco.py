@@ -1,8 +1,9 @@
 """COCO instance annotations: plain, the folders of CarDD's release, Roboflow's exports, VIA's.
 
 Categories are matched by name, never by id: exports number them as they please. Dentify's own keys are read where they are:
-`source`, `group`, `labelled`, `vehicle` and `damage` of an image, `severity`, `original` and `score` of an annotation. Without
-`labelled` every category of the file counts as labelled. The JSON is held in memory.
+`source`, `group`, `labelled`, `vehicle`, `damage`, `severity` and `view` of an image, `severity`, `original`, `score`, `unsure`,
+`loose` and `other_car` of an annotation. Without `labelled` every category of the file counts as labelled. The JSON is held in
+memory.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from dentify.taxonomy import SEVERITY_LEVELS
 
 Raw = Mapping[str, Any]
 
+_IMAGE_KEYS = ("source", "group", "vehicle", "damage", "severity", "view")
+_ANNOTATION_FLAGS = ("unsure", "loose", "other_car")
 _NO_LABELS = ("_background_", "__ignore__")  # which LabelMe's converter lists
 
 
@@ -58,6 +61,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                 raise DatasetError(f"{where}: needs width and height; neither the file nor a picture tells them")
             labelled = _labelled(image, categories, every, where)
             vehicle, damage = (_flag(image, key, where) for key in ("vehicle", "damage"))
+            severity = _severity(image, where)
         except DatasetError as error:
             label_set.refuse(error)
             continue
@@ -77,6 +81,8 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             labelled=labelled,
             vehicle=vehicle,
             damage=damage,
+            severity=severity,
+            view=_text(image.get("view")),
             source=_text(image.get("source")),
             group=_text(image.get("group")),
             split=split,
@@ -178,6 +184,13 @@ def _flag(image: Raw, key: str, where: str) -> bool | None:
     return value
 
 
+def _severity(row: Raw, where: str) -> str | None:
+    severity = row.get("severity")
+    if severity is not None and severity not in SEVERITY_LEVELS:
+        raise DatasetError(f"{where}: severity {severity!r:.40} is none of {', '.join(SEVERITY_LEVELS)}")
+    return severity
+
+
 def _annotation(
     row: Raw, size_hw: tuple[int, int], categories: Mapping[int, str], labelled: frozenset[str], where: str
 ) -> Annotation:
@@ -187,9 +200,6 @@ def _annotation(
     name = categories[category_id]
     if name not in labelled and canonical_name(name) not in {canonical_name(one) or one for one in labelled}:
         raise DatasetError(f"{where}: is {name!r}, which its image's labelled leaves out")
-    severity = row.get("severity")
-    if severity is not None and severity not in SEVERITY_LEVELS:
-        raise DatasetError(f"{where}: severity {severity!r:.40} is none of {', '.join(SEVERITY_LEVELS)}")
     score = row.get("score")
     if score is not None and not (is_number(score) and 0 <= score <= 1):
         raise DatasetError(f"{where}: score {score!r:.40} is no number from 0 to 1")
@@ -201,9 +211,10 @@ def _annotation(
         box_xyxy=_box(row.get("bbox"), polygons, rle, size_hw, where),
         polygons=polygons,
         rle=rle,
-        severity=severity,
+        severity=_severity(row, where),
         original=original if isinstance(original, str) else None,
         crowd=bool(row.get("iscrowd")),
+        **{key: bool(_flag(row, key, where)) for key in _ANNOTATION_FLAGS},
         id=row_id if isinstance(row_id, int | str) else None,
         score=score,
         check=row.get("check") is True,
@@ -273,9 +284,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             images += 1
             height, width = output.size_hw(sample)
             image: dict[str, Any] = {"id": images, "file_name": output.picture(sample), "width": width, "height": height}
-            image |= {
-                key: value for key in ("source", "group", "vehicle", "damage") if (value := getattr(sample, key)) is not None
-            }
+            image |= {key: value for key in _IMAGE_KEYS if (value := getattr(sample, key)) is not None}
             if sample.labels:
                 image["labels"] = list(sample.labels)
             named = sample.labelled | {annotation.name for annotation in sample.annotations}
@@ -325,4 +334,4 @@ def _row(annotation: Annotation, number: int, image: int, category: int) -> dict
         row["area"] = rle_area(annotation.rle)
     row["iscrowd"] = int(annotation.crowd)
     row |= {key: value for key in ("severity", "original", "score") if (value := getattr(annotation, key)) is not None}
-    return row | ({"check": True} if annotation.check else {})
+    return row | {key: True for key in ("check", *_ANNOTATION_FLAGS) if getattr(annotation, key)}

@@ -1,17 +1,19 @@
 """CSV of files and labels of whole photos: a column of labels, or one column of 0 and 1 for each label.
 
 Ripik's files number the types of CarDD from 1 in an order of their own. Columns `source`, `group` and `split` are read where they
-are.
+are; so are `severity`, and `vehicle` and `damage` where they say yes and no alone: of the photo as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from dentify.datasets.documents import csv_columns, read_csv
 from dentify.datasets.label_set import LabelSet, split_in
+from dentify.datasets.labels import severity_word
 from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError, printable
+from dentify.taxonomy import SEVERITY_LEVELS
 
 RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glass shatter", "6": "lamp broken"}
 """What the labels of Ripik's CSV (`image_id,filename,label`) stand for."""
@@ -19,6 +21,8 @@ RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glas
 _FILES = ("file", "filename", "file_name", "image", "image_path", "filepath", "path", "photo", "img", "name", "image_name")
 _LABELS = ("label", "labels", "class", "class_name", "type", "category", "damage_type", "damage", "target", "y")
 _OTHERS = ("source", "group", "split", "image_id", "id", "subset", "severity", "width", "height")
+_TOLD = {True: "yes", False: "no", None: "unknown"}
+_ANSWERS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False, "": None}
 
 
 def is_table(columns: Sequence[str]) -> bool:
@@ -29,11 +33,16 @@ def is_table(columns: Sequence[str]) -> bool:
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, row by row; the rows of a photo that is listed twice must agree."""
     columns = csv_columns(label_set.path)
-    file, label = _column(columns, _FILES), _column(columns, _LABELS)
+    file, severity = _column(columns, _FILES), _column(columns, ("severity",))
     if file is None:
         raise DatasetError(f"{label_set.path}: needs a column of file names, as `file`; has {', '.join(columns) or 'none'}")
+    answers = _columns_of(label_set, [column for column in columns if column.lower() in ("vehicle", "damage")], _ANSWERS)
+    label = _column([column for column in columns if column not in answers], _LABELS)
     ripik = {column.lower() for column in columns} == {"image_id", "filename", "label"}
-    ticked = _ticked_columns(label_set, columns, file) if label is None else []
+    ticked: list[str] = []
+    if label is None:
+        others = [one for one in columns if one not in (file, *answers) and one.lower() not in _OTHERS]
+        ticked = _columns_of(label_set, others, ("0", "1", "0.0", "1.0"))
     pictures = label_set.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
     for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
@@ -43,15 +52,20 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             if not name:
                 raise DatasetError(f"{where}: needs a file name")
             labels = _labels(row, label, ticked, where, ripik=ripik)
+            level = row[severity].strip() if severity is not None else ""
+            said = {column.lower(): _ANSWERS[row[column].strip().lower()] for column in answers}
+            if level and severity_word(level) is None:
+                raise DatasetError(f"{where}: severity {printable(level)!r:.40} is none of {', '.join(SEVERITY_LEVELS)}")
+            words = (*labels, *([level] if level else []), *(f"{key}: {_TOLD[value]}" for key, value in said.items()))
             if name in seen:
                 earlier, first = seen[name]
-                if earlier != labels:
-                    told = f"{' and '.join(earlier) or 'nothing'} at line {first}, {' and '.join(labels) or 'nothing'} here"
+                if earlier != words:
+                    told = f"{' and '.join(earlier) or 'nothing'} at line {first}, {' and '.join(words) or 'nothing'} here"
                     raise DatasetError(
                         f"{where}: {printable(name)} is labelled {printable(told)}; which is right?", kind="contradiction"
                     )
                 continue
-            seen[name] = (labels, line)
+            seen[name] = (words, line)
         except DatasetError as error:
             label_set.refuse(error)
             continue
@@ -59,6 +73,9 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         yield Sample(
             image=pictures.find(name),
             name=name,
+            vehicle=said.get("vehicle"),
+            damage=said.get("damage"),
+            severity=severity_word(level),
             source=row.get("source") or None,
             group=row.get("group") or None,
             split=label_set.split or split_in(split) or split or label_set.split_of(label_set.path),
@@ -72,12 +89,13 @@ def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
     return next((lower[name] for name in names if name in lower), None)
 
 
-def _ticked_columns(label_set: LabelSet, columns: Sequence[str], file: str) -> list[str]:
-    """Columns of 0 and 1 alone, each a label."""
-    ticked = [column for column in columns if column != file and column.lower() not in _OTHERS]
+def _columns_of(label_set: LabelSet, columns: Sequence[str], values: Collection[str]) -> list[str]:
+    """Those of some columns that hold these values alone, in any case, and not only empty ones."""
+    kept, filled = list(columns), set()
     for _, row in read_csv(label_set.path, label_set.settings, lambda error: None):  # told when they are read
-        ticked = [column for column in ticked if row[column].strip() in ("0", "1", "0.0", "1.0")]
-    return ticked
+        kept = [column for column in kept if row[column].strip().lower() in values]
+        filled |= {column for column in kept if row[column].strip()}
+    return [column for column in kept if column in filled]
 
 
 def _labels(row: Mapping[str, str], label: str | None, ticked: Sequence[str], where: str, *, ripik: bool) -> tuple[str, ...]:
