@@ -142,6 +142,7 @@ AUXILIARY: Mapping[str, Callable[[int], int]] = {
     "any": lambda types: 1,
     "centres": lambda types: types,
     "offsets": lambda types: 2 * types,
+    "vehicle": lambda types: 1,
 }
 """Further maps that the decoder of damage can use, with their channels by the number of types."""
 

@@ -28,7 +28,7 @@ class Augment(Strict):
     grey: float = Field(0.08, ge=0, le=1, description="no colour at all")
     soften: float = Field(0.6, ge=0, le=1, description="enlarged from a smaller picture, or blurred")
     noise: float = Field(0.2, ge=0, le=1, description="grain")
-    jpeg: float = Field(0.6, ge=0, le=1, description="compressed, at a quality of 30 to 95")
+    jpeg: float = Field(0.6, ge=0, le=1, description="compressed, at a quality of 20 to 95")
 
     def often(self, likely: float) -> float:
         """How likely a distortion is at this strength."""
@@ -100,7 +100,7 @@ def degrade(rng: np.random.Generator, image: Picture, augment: Augment | None = 
     if rng.random() < augment.often(augment.noise):
         image = _noise(rng, image, strength)
     if rng.random() < augment.often(augment.jpeg):
-        quality = int(rng.integers(30, 96))
+        quality = int(rng.integers(20, 96))
         coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         image = cv2.cvtColor(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
     return image
@@ -109,7 +109,7 @@ def degrade(rng: np.random.Generator, image: Picture, augment: Augment | None = 
 def _tone(rng: np.random.Generator, image: Picture, strength: float) -> Picture:
     """Exposure, contrast and gamma, in one table."""
     levels = np.arange(256, dtype=np.float64) / 255
-    levels = levels ** math.exp(strength * rng.uniform(-0.35, 0.35))
+    levels = levels ** math.exp(strength * rng.uniform(-0.45, 0.45))
     levels = (levels - 0.5) * _around_one(rng, 0.3, strength) + 0.5 + strength * rng.uniform(-0.12, 0.12)
     return cv2.LUT(image, np.clip(levels * 255, 0, 255).astype(np.uint8))
 
@@ -131,7 +131,7 @@ def _soften(rng: np.random.Generator, image: Picture, strength: float) -> Pictur
     """A smaller original, enlarged again, or a blur."""
     size = image.shape[0]
     if rng.random() < 0.75:
-        small = max(16, round(size * rng.uniform(0.35, 0.95) ** strength))
+        small = max(16, round(size * rng.uniform(0.25, 0.95) ** strength))
         down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
         ways = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
         return cv2.resize(down, (size, size), interpolation=ways[rng.integers(3)])

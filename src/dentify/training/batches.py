@@ -58,6 +58,7 @@ class MixedBatches:
         drawn = 0  # slots of all, likewise
         for phase in recipe.phases:
             counts = phase.per_batch or [photos.per_batch for photos in recipe.data.train]
+            counts = [count if deck else 0 for count, deck in zip(counts, self._decks, strict=True)]  # one may be left out
             for step in range(max(begin, self._steps.start), min(begin + phase.steps, self._steps.stop)):
                 batch: list[Draw] = []
                 for place, (deck, count) in enumerate(zip(self._decks, counts, strict=True)):

@@ -69,7 +69,7 @@ class Composer:
         self.sets = sets
         self._augment = augment
         self._seed = seed
-        self._pasteable = frozenset(pasteable)
+        self._pasteable = frozenset(pasteable) - {"tire_flat"}  # a wheel in the middle of a door looks like nothing
         self._settings = settings or Settings()
         # By place in `sets`: the photos of whole vehicles without damage, and the sets with damages to cut out.
         sound = {place: [photo for photo in photos if is_sound(photo)] for place, photos in enumerate(sets)}
@@ -158,7 +158,7 @@ class Composer:
 
     def _cuttable(self, sample: Sample) -> list[Annotation]:
         """Damages of a photo that can be cut out of it."""
-        return [one for one in sample.damages if one.polygons and one.name in self._pasteable and not one.crowd]
+        return [one for one in sample.damages if one.polygons and one.name in self._pasteable and not (one.crowd or one.loose)]
 
 
 def is_sound(sample: Sample) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
+from dentify.datasets.sample import UNTYPED
 from dentify.errors import ConfigError, DatasetError
 from dentify.fitting.held_out import hold_out
 from dentify.strict import nearest
@@ -17,7 +18,7 @@ from dentify.training.recipe import PhotoSet, Recipe
 def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -> list[Sample]:
     """The photos of one set; without a `source` of their own they have the file's name.
 
-    Of a folder those of `split` are taken, and those that have none; a label file is taken whole.
+    Of a folder or a list those of `split` are taken, and those that have none; a JSON file is taken whole.
 
     Args:
         photos: of the recipe.
@@ -29,14 +30,14 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
         DatasetError: a file is missing, a label is neither one of the recipe's classes nor mapped to one, or nothing is left.
     """
     if photos.dataset is not None:
-        own = (*classes.damage, *classes.parts)
+        own = (*classes.damage, *classes.parts, UNTYPED)
         labels = read_label_map(root / photos.labels, own=own) if photos.labels else LabelMap(others="refused")
         labels = replace(labels, labels={name: name for name in own} | dict(labels.labels))
         path = root / photos.dataset
         dataset = open_dataset(
             path,
             images=root / photos.images if photos.images else None,
-            split=None if path.is_dir() else split,
+            split=split if path.suffix.lower() == ".json" else None,
             labels=labels,
         )
         dataset.check_labels()
@@ -80,11 +81,21 @@ def read_run_photos(recipe: Recipe, root: Path) -> RunPhotos:
         DatasetError: photos or labels cannot be read.
     """
     every = [read_photo_set(photos, root, "train", recipe.classes) for photos in recipe.data.train]
+    sources = {sample.source or "" for samples in every for sample in samples}
+    for name in recipe.data.leave_out:
+        if name not in sources:
+            raise ConfigError(f"data.leave_out names {name!r}, which no photo is from{nearest(name, sources)}")
+    every = [[sample for sample in samples if sample.source not in recipe.data.leave_out] for samples in every]
     dealt = [hold_out(samples, recipe.data.hold_out) for samples in every]
-    for photos, (taught, _) in zip(recipe.data.train, dealt, strict=True):
-        if not taught:
+    # A photo may be in several sets, with other labels in each: what is held out of one is taught by none.
+    kept = {sample.image for _, held_out in dealt for sample in held_out if isinstance(sample.image, Path)}
+    taught = [[sample for sample in photos if sample.image not in kept] for photos, _ in dealt]
+    for photos, samples, left in zip(recipe.data.train, every, taught, strict=True):
+        if samples and not left:
             raise ConfigError(f"{root / photos.file}: hold_out keeps all its photos from training; lower it, or add photos")
-    return RunPhotos(every, [taught for taught, _ in dealt], [sample for _, held_out in dealt for sample in held_out])
+    if not any(taught):
+        raise ConfigError("data.leave_out leaves no photo to train on")
+    return RunPhotos(every, taught, [sample for _, held_out in dealt for sample in held_out])
 
 
 def check_origins(recipe: Recipe, samples: Iterable[Sample]) -> None:

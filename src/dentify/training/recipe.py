@@ -63,6 +63,10 @@ class DataRecipe(Strict):
     serve_size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees in validation and in use")
     train: tuple[PhotoSet, ...] = Field(min_length=1)
     val: tuple[PhotoSet, ...] = ()
+    leave_out: tuple[str, ...] = Field(
+        (),
+        description="`source`s that are taught nowhere, to judge by; a set of nothing else is left out",
+    )
     hold_out: float = Field(
         0.08, ge=0, lt=1, description="share of the training photos, by group, that is kept for fitting scores and thresholds"
     )
@@ -178,6 +182,9 @@ class Recipe(Strict):
             weights = recipe.class_weights if isinstance(recipe, ExclusiveRecipe | LabelsRecipe) else None
             if weights is not None and len(weights) != head.output.channels:
                 raise ValueError(f"heads.{name}.class_weights names {len(weights)} numbers for {head.output.channels} classes")
+            for other in (*head.output.pooled, *filter(None, [head.output.within])):
+                if other not in self.heads or self.heads[other].build(other, self.classes).kind != "maps":
+                    raise ValueError(f"heads.{name} looks at {other}, which is no head of maps{nearest(other, self.heads)}")
             question = (head.role, head.auxiliary, head.kind)
             if question in asked:
                 raise ValueError(f"heads.{asked[question]} and heads.{name} answer the same question; leave one out")

@@ -6,6 +6,7 @@ annotations, so that every head, whatever it answers, gets its truth for every k
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from dentify.arrays import BoolArray, Matrix, Photo
 from dentify.datasets.coverage import Coverage, coverage_of, polygon_coverage
-from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.imaging.polygons import box_to_polygon
 from dentify.imaging.views import is_mirrored, moved_view
 from dentify.taxonomy import mirrored_part
@@ -112,9 +113,19 @@ class Placed:
     @cached_property
     def damages(self) -> tuple[Region, ...]:
         """Its damages that can be seen; the largest first, so that what is drawn in this order ends with the smallest on top."""
-        damages = [annotation for annotation in self.annotations if annotation.kind == "damage"]
+        damages = [annotation for annotation in self.annotations if annotation.kind == "damage" and not annotation.ignored]
         regions = (self._region(damage) for damage in sorted(damages, key=lambda one: -one.box_area))
         return tuple(region for region in regions if region.visible >= LEAST_VISIBLE)
+
+    @property
+    def untyped(self) -> tuple[Region, ...]:
+        """Those of a type that nobody told."""
+        return tuple(damage for damage in self.damages if damage.annotation.name == UNTYPED)
+
+    @cached_property
+    def ignored(self) -> tuple[Region, ...]:
+        """What its labels call neither damaged nor sound."""
+        return tuple(self._region(annotation) for annotation in self.annotations if annotation.ignored)
 
     @cached_property
     def parts(self) -> tuple[Region, ...]:
@@ -130,6 +141,12 @@ class Placed:
         height, width = self.photo_hw
         cover = polygon_coverage((box_to_polygon((0, 0, width, height)),), self._within, self.window_hw)
         return np.asarray(cover < 128, np.bool_)
+
+    @property
+    def shown(self) -> float:
+        """Which share of the photo its window holds, by area; more than 1 where it looks past the edges."""
+        height, width = self.photo_hw
+        return math.prod(self.window_hw) / (self.zoom * height * width)
 
     @cached_property
     def part_share(self) -> float:

@@ -47,7 +47,7 @@ def taught_heads(heads: Mapping[str, Head], taught: Mapping[str, list[str]]) -> 
     kept = {}
     for name, head in heads.items():
         names = tuple(common.get(head.role, ()))
-        if head.auxiliary is not None and head.names == ("any",):
+        if head.auxiliary is not None and not set(head.names) & set(names):  # it tells none of the role's names
             names = tuple(own[name]) if names else ()
         channels = head.channels(names) if set(names) <= set(own[name]) else []
         if channels:

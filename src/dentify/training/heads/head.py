@@ -7,7 +7,7 @@ ask each for what they need. A new kind of head is one file with a config and a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dentify.arrays import BoolArray
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
-from dentify.training.scene import Scene
+from dentify.training.scene import Placed, Scene, cells_of
 
 Role = Literal["vehicle_gate", "damage_gate", "damage", "parts", "severity"]
 Stride = Literal[1, 2, 4, 8, 16, 32]
@@ -34,11 +35,17 @@ class Output:
         channels: of the output.
         stride: pixels of the picture a cell; `None` for one answer a picture.
         prior: logit that the output shall begin with, where its answer is mostly no.
+        features: of an answer for the whole picture: whether features of all of it may count.
+        pooled: likewise: names of maps whose strongest places count.
+        within: the map that says where these places may lie.
     """
 
     channels: int
     stride: int | None = None
     prior: float | None = None
+    features: bool = True
+    pooled: tuple[str, ...] = ()
+    within: str | None = None
 
 
 class Head(Protocol):
@@ -104,18 +111,33 @@ def iou_figures(counts: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[st
     return {"mean": float(np.mean(judged)) if judged else float("nan"), **figures} if len(names) > 1 else {"iou": ious[0]}
 
 
-def known_types(scene: Scene, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Of each type, whether the labels of all photos on the picture say where it is and where it is not.
+def known_types(placed: Placed, names: tuple[str, ...]) -> BoolArray:
+    """`(C,)` of each type, whether a photo's labels say where it is and where it is not.
 
-    A type that one of its photos holds as a crowd, a region that nobody split into instances, is unknown there.
+    A type that it holds as a crowd, a region that nobody split into instances, is unknown there.
     """
-    known = np.ones(len(names), np.bool_)
-    for placed in scene.photos:
-        crowds = {annotation.name for annotation in placed.sample.annotations if annotation.crowd}
-        known &= [placed.sample.knows(name) and name not in crowds for name in names]
-    return known
+    crowds = {annotation.name for annotation in placed.sample.annotations if annotation.crowd}
+    return np.array([placed.sample.knows(name) and name not in crowds for name in names], np.bool_)
 
 
-def has_boxes_only(scene: Scene) -> bool:
-    """Whether some damage on the picture has no outline."""
-    return any(not damage.has_mask for placed in scene.photos for damage in placed.sample.damages)
+def known_cells(scene: Scene, known: Sequence[BoolArray], stride: int, *, untyped: bool) -> BoolArray:
+    """`(C, h, w)` where it is known what a cell shows of each class.
+
+    Args:
+        scene: the picture.
+        known: `(C,)` for each of its photos: of which classes the labels say where they are and where they are not.
+        stride: pixels a cell.
+        untyped: whether damage of no known type is unknown: to types it is, to damage of any type it is not.
+    """
+    side = scene.size // stride
+    cells = np.zeros((len(known[0]), side, side), np.bool_)
+    for placed, of_photo in zip(scene.photos, known, strict=True):
+        cells[(slice(None), *cells_of(placed.window, stride))] = of_photo[:, None, None]
+        for region in placed.ignored if not untyped else (*placed.ignored, *placed.untyped):
+            cells[(slice(None), *region.cells(stride))] &= region.at(stride) == 0
+    return cells
+
+
+def has_boxes_only(placed: Placed) -> bool:
+    """Whether some damage of a photo has no outline."""
+    return any(not damage.has_mask for damage in placed.sample.damages)

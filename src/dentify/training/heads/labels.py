@@ -13,16 +13,20 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
-from dentify.datasets.sample import Sample, has_vehicle, is_damaged, worst_severity
+from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, worst_severity
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth
+from dentify.training.heads.head import Output, Role, Truth, known_types
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene
 
 ANSWERS = ("no", "yes")
 SMOOTHING = 0.02
+MOST_TYPES = 0.8
+"""Share of the types that a source must label for a view without any of its damages to be sound."""
+MOST = 0.6
+"""Share of a photo that a view must show for what is known of the photo alone to hold for it."""
 
 
 class LabelsRecipe(Strict):
@@ -35,9 +39,18 @@ class LabelsRecipe(Strict):
         None, ge=0, lt=0.5, description=f"of a gate: share of the labels that is taken for wrong; {SMOOTHING} where not given"
     )
     class_weights: tuple[float, ...] | None = Field(None, description="of severity, one a level, for rare ones")
+    features: bool = Field(True, description="whether features pooled from the whole picture count")
+    pooled: tuple[str, ...] = Field((), description="of a gate: heads of maps whose strongest places count")
+    within: str | None = Field(None, description="with `pooled`: the head whose map says where these places may lie")
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
+        if self.of == "severity" and (self.pooled or not self.features):
+            raise ValueError("`features` and `pooled` are of gates alone")
+        if not (self.features or self.pooled):
+            raise ValueError("an answer without `features` needs maps in `pooled`")
+        if self.within is not None and not self.pooled:
+            raise ValueError("`within` says where the strongest places of `pooled` lie, which names none")
         if self.of != "severity" and self.class_weights is not None:
             raise ValueError("`class_weights` are of severity alone: a gate weighs both answers alike")
         if self.of == "severity" and self.smoothing is not None:
@@ -73,7 +86,7 @@ class Gate:
     @property
     def output(self) -> Output:
         """The logit of yes."""
-        return Output(1)
+        return Output(1, features=self.recipe.features, pooled=self.recipe.pooled, within=self.recipe.within)
 
     def shown(self, sample: Sample) -> Iterable[str]:
         """The answer that is true of the photo as a whole."""
@@ -153,12 +166,16 @@ class PhotoSeverity:
         return known if len(known) > 1 else []
 
     def truth(self, scene: Scene) -> Truth:
-        """The worst of the damages of which more than half is seen; of mosaics it is not asked."""
-        levels = [
-            self.names.index(damage.annotation.severity)
-            for damage in (scene.whole.damages if scene.whole is not None else ())
-            if damage.annotation.severity in self.names and damage.visible > 0.5 * damage.whole
-        ]
+        """The photo's own level where most of it is seen, else the worst of the damages of which more than half is.
+
+        Of mosaics it is not asked.
+        """
+        told = []
+        if scene.whole is not None and scene.whole.sample.severity is not None:
+            told = [scene.whole.sample.severity] if scene.whole.shown > MOST else []
+        elif scene.whole is not None:
+            told = [damage.annotation.severity for damage in scene.whole.damages if damage.visible > 0.5 * damage.whole]
+        levels = [self.names.index(level) for level in told if level in self.names]
         return {"level": np.array(max(levels, default=IGNORE), np.int64)}
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
@@ -187,24 +204,22 @@ def window_shows_vehicle(placed: Placed) -> float:
         return 0.0
     if not (sample.vehicle or sample.damages or sample.parts):
         return math.nan
-    height, width = placed.photo_hw
     left, top, right, bottom = placed.window
-    shown = (right - left) * (bottom - top) / (placed.zoom * height * width)
+    height, width = placed.photo_hw
     middle = np.array([(left + right) / 2, (top + bottom) / 2])
     x, y = np.linalg.solve(placed.view[:, :2], middle - placed.view[:, 2]) / (width, height)
     in_the_middle = sample.damage is False and 0.25 < x < 0.75 and 0.4 < y < 0.75
-    return 1.0 if shown > 0.4 or placed.most_visible > 0.5 or placed.part_share > 0.5 or in_the_middle else math.nan
+    return 1.0 if placed.shown > 0.4 or placed.most_visible > 0.5 or placed.part_share > 0.5 or in_the_middle else math.nan
 
 
 def window_shows_damage(placed: Placed, names: tuple[str, ...]) -> float:
-    """1, 0 or NaN: a sliver of a damage decides nothing, and what was not searched for every type is not sound."""
+    """1, 0 or NaN: a sliver of a damage decides nothing, and what was not searched for nearly every type is not sound."""
     sample = placed.sample
     if sample.damage is False:
         return 0.0
     if not sample.damages:
-        return math.nan
+        return 1.0 if sample.damage and placed.shown > MOST else math.nan
     if placed.most_visible >= 0.4:
         return 1.0
-    crowds = {damage.name for damage in sample.damages if damage.crowd}
-    searched = all(sample.knows(name) and name not in crowds for name in names)
-    return 0.0 if placed.most_visible == 0.0 and searched else math.nan
+    searched = UNTYPED in sample.labelled or known_types(placed, names).mean() >= MOST_TYPES
+    return 0.0 if placed.most_visible == 0.0 and searched and not placed.ignored else math.nan

@@ -20,7 +20,7 @@ from dentify.datasets.sample import Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, has_boxes_only, known_types
+from dentify.training.heads.head import Output, Role, Stride, Truth, has_boxes_only, known_cells, known_types
 from dentify.training.scene import Region, Scene
 
 RARE = -4.0
@@ -76,7 +76,7 @@ class _Middles:
 class Centres(_Middles):
     """See `Head`.
 
-    Truth: `heat` (C, h, w) uint8, a bump around each middle, 255 at the cell that counts as a hit; `known` (C, 1, 1).
+    Truth: `heat` (C, h, w) uint8, a bump around each middle, 255 at the cell that counts as a hit; `known` (C, h, w).
     """
 
     @property
@@ -104,8 +104,8 @@ class Centres(_Middles):
             bump[round(middle_y), round(middle_x)] = 1.0  # the cell that counts as a hit
             window = heat[(channel, *damage.cells(self.recipe.stride))]
             np.maximum(window, np.rint(bump * 255).astype(np.uint8), out=window)
-        known = known_types(scene, self.damage) & (not has_boxes_only(scene))
-        return {"heat": heat, "known": known[:, None, None]}
+        told = [known_types(placed, self.damage) & (not has_boxes_only(placed)) for placed in scene.photos]
+        return {"heat": heat, "known": known_cells(scene, told, self.recipe.stride, untyped=True)}
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """The focal loss of middles."""

@@ -11,18 +11,30 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import UNTYPED, Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, has_boxes_only, iou_counts, iou_figures, known_types
-from dentify.training.scene import Scene
+from dentify.training.heads.head import (
+    Output,
+    Role,
+    Stride,
+    Truth,
+    has_boxes_only,
+    iou_counts,
+    iou_figures,
+    known_cells,
+    known_types,
+)
+from dentify.training.scene import Placed, Scene
 
 Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "boxes"]
 
-LEAST_KNOWN = 0.6
+LEAST_KNOWN = 0.5
 """Share of the types that must be known for damage of any type to be: where a source leaves out the small types only, unlabelled
 damage is rare enough to teach "nothing here"."""
+FULL = 127
+"""Cover from which a cell counts as damaged."""
 RARE = -3.0
 """Logit that maps of damage begin with: it is rare."""
 
@@ -62,8 +74,8 @@ class OverlappingRecipe(Strict):
 class Overlapping:
     """See `Head`.
 
-    Truth: `cover` (C, h, w) uint8, 255 for a cell that is damaged so all over; `known` (C, 1, 1) whether the type is outlined or
-    known to be absent; `boxed` (C,) whether its damages have boxes only, which are then in `cover`.
+    Truth: `cover` (C, h, w) uint8, 255 for a cell that is damaged so all over; `known` (C, h, w) whether the type is outlined or
+    known to be absent there; `boxed` (C,) whether its damages have boxes only, which are then in `cover`.
     """
 
     name: str
@@ -115,11 +127,21 @@ class Overlapping:
                 continue
             window = cover[(channel, *damage.cells(self.recipe.stride))]
             np.maximum(window, damage.at(self.recipe.stride), out=window)
-        known = known_types(scene, self.damage)
-        box_only = has_boxes_only(scene)
+        boxed = [has_boxes_only(placed) for placed in scene.photos]
         if self.auxiliary is not None:
-            return {"cover": cover, "known": np.reshape(_any_known(scene, self.damage), (1, 1, 1))}
-        return {"cover": cover, "known": (known & (not box_only))[:, None, None], "boxed": known & box_only}
+            told = [np.array([_any_known(placed, self.damage)]) for placed in scene.photos]
+            known = known_cells(scene, told, self.recipe.stride, untyped=False)
+            return {"cover": cover, "known": known | ((cover > FULL) & (not any(boxed)))}
+        told = [known_types(placed, self.damage) for placed in scene.photos]
+        all_known = np.logical_and.reduce(told)
+        outlined = [of_photo & (not box_only) for of_photo, box_only in zip(told, boxed, strict=True)]
+        known = known_cells(scene, outlined, self.recipe.stride, untyped=True)
+        doubtful = any(placed.untyped or placed.ignored for placed in scene.photos)
+        return {
+            "cover": cover,
+            "known": known | ((cover > FULL) & (not any(boxed))),
+            "boxed": all_known & (any(boxed) and not doubtful),
+        }
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """The recipe's losses in sum."""
@@ -141,7 +163,7 @@ class Overlapping:
         return iou_figures(counts, self.names)
 
 
-def _any_known(scene: Scene, damage: tuple[str, ...]) -> bool:
-    """Whether what is not damaged is known: on each photo of the picture most types are, and all damages have outlines."""
-    alone = (Scene(scene.image, (placed,)) for placed in scene.photos)
-    return all(known_types(one, damage).sum() >= LEAST_KNOWN * len(damage) and not has_boxes_only(one) for one in alone)
+def _any_known(placed: Placed, damage: tuple[str, ...]) -> bool:
+    """Whether a photo's labels say what is not damaged: its source outlines damage of every type, or most types it does."""
+    told = UNTYPED in placed.sample.labelled or known_types(placed, damage).sum() >= LEAST_KNOWN * len(damage)
+    return bool(told) and not has_boxes_only(placed)

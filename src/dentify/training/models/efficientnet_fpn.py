@@ -1,7 +1,7 @@
 """One encoder with a light feature pyramid: the network of the default bundle.
 
 Everything is answered in one forward pass. What is asked for at stride 2 is answered by a fine output, at stride 4 by a coarse
-one, and what has no stride by a layer over features pooled from the whole picture.
+one, and what has no stride by a layer over features pooled from the whole picture, by where its maps are strongest, or by both.
 
 Feature pyramid: Lin et al. 2017, "Feature Pyramid Networks for Object Detection", with nearest upsampling; what differs is a last
 level at stride 2, which thin scratches need, made cheap by depth-to-space.
@@ -9,6 +9,7 @@ level at stride 2, which thin scratches need, made cheap by depth-to-space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +81,46 @@ class ConvNormAct(nn.Sequential):
         )
 
 
+class Evidence(nn.Module):
+    """One answer for the whole picture from where its maps are strongest: more evidence anywhere never makes it less likely.
+
+    Each map becomes shares of cells of 8 × 8 pixels, of the likeliest of its classes, times how likely the cell lies within what
+    is judged. Their log-odds are pooled by soft maxima, from nearly a mean to nearly the maximum, and weighed with weights that
+    are never negative.
+
+    Source: Pinheiro & Collobert 2015, "From Image-level to Pixel-level Labeling", log-mean-exp of several sharpnesses.
+
+    Args:
+        output: names the maps.
+        outputs: of the network.
+    """
+
+    CELL = 8
+    SHARPNESS = (0.25, 0.5, 1.0, 2.0)
+
+    def __init__(self, output: Output, outputs: Mapping[str, Output]) -> None:
+        super().__init__()
+        self.pooled, self.within = output.pooled, output.within
+        self.strides = {name: outputs[name].stride or 1 for name in (*output.pooled, *filter(None, [output.within]))}
+        features = len(self.pooled) * len(self.SHARPNESS)
+        self.weight = nn.Parameter(torch.full((features,), math.log(math.expm1(1 / features))))
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def forward(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Logits of maps (B, C, h, w) by name to (B, 1) logits."""
+        within = None if self.within is None else self._shares(maps, self.within)
+        features = []
+        for name in self.pooled:
+            shares = self._shares(maps, name)
+            log_odds = torch.logit(shares if within is None else shares * within, eps=1e-4).flatten(1)
+            features += [torch.logsumexp(r * log_odds, 1) / r - math.log(log_odds.shape[1]) / r for r in self.SHARPNESS]
+        return (torch.stack(features, 1) * F.softplus(self.weight)).sum(1, keepdim=True) + self.bias
+
+    def _shares(self, maps: Mapping[str, Tensor], name: str) -> Tensor:
+        """(B, h', w'): of each cell the share that its likeliest class covers."""
+        return F.avg_pool2d(maps[name].float().sigmoid(), self.CELL // self.strides[name]).amax(1)
+
+
 class EfficientNetFPN(nn.Module):
     """See the module. Input: (B, 3, S, S) float RGB, normalised with ImageNet's mean and deviation; S multiple of 32."""
 
@@ -100,10 +141,12 @@ class EfficientNetFPN(nn.Module):
         self.smooth16 = ConvNormAct(width, width)
         self.lateral8 = nn.Conv2d(c8, width, 1)
         self.smooth8 = ConvNormAct(width, width)
-        self.outputs = {stride: {n: o for n, o in outputs.items() if o.stride == stride} for stride in (FINE, COARSE, None)}
+        self.outputs = {stride: {n: o for n, o in outputs.items() if o.stride == stride} for stride in (FINE, COARSE)}
+        self.outputs[None] = {n: o for n, o in outputs.items() if o.stride is None and o.features}
         fine, coarse, photo = (
             sum(output.channels for output in self.outputs[stride].values()) for stride in (FINE, COARSE, None)
         )
+        self.evidence = nn.ModuleDict({n: Evidence(o, outputs) for n, o in outputs.items() if o.pooled})
         if fine or coarse:
             self.narrow = nn.Conv2d(width, fine_width, 1)
             self.lateral4 = nn.Conv2d(c4, fine_width, 1)
@@ -122,9 +165,10 @@ class EfficientNetFPN(nn.Module):
         """`encoder.0` is the stem, each further one a stage; then the decoder, and what answers for the whole picture."""
         stages = [[self.encoder.conv_stem, self.encoder.bn1], *([stage] for stage in self.encoder.blocks)]
         parts = {f"encoder.{number}": modules for number, modules in enumerate(stages)}
-        apart = {self.encoder, self.photo}
+        apart = {self.encoder, self.photo, self.evidence}
         parts["decoder"] = [module for module in self.children() if module not in apart]
-        return parts if self.photo is None else {**parts, "photo": [self.photo]}
+        photo = [module for module in (self.photo, self.evidence) if module]
+        return {**parts, "photo": photo} if photo else parts
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Normalised photos to the outputs by name."""
@@ -142,6 +186,9 @@ class EfficientNetFPN(nn.Module):
                 told |= self._split(COARSE, self.coarse(p4))
         if self.photo is not None:
             told |= self._split(None, self.photo(torch.cat([pooled, p8.amax((2, 3)), p8.mean((2, 3))], 1)))
+        for name, evidence in self.evidence.items():
+            found = evidence(told)
+            told[name] = told[name] + found if name in told else found
         return told
 
     def _split(self, stride: int | None, values: Tensor) -> dict[str, Tensor]:
