@@ -72,7 +72,14 @@ def train(
         return
     with ExitStack() as stack:
         advance: Callable[[], None] | None = None
+        looked: Callable[[], None] | None = None
         steps = 0
+
+        def on_look() -> None:
+            nonlocal looked
+            if looked is None:
+                looked, _ = stack.enter_context(progress("the teacher looks at photos", quiet=quiet))
+            looked()
 
         def on_step(done: Progress) -> None:
             nonlocal advance, steps
@@ -91,6 +98,7 @@ def train(
                 average_with=average_with or (),
                 device=device.value,
                 on_step=on_step,
+                on_look=on_look,
             )
         except KeyboardInterrupt as interrupt:
             advice = "the same command with --resume goes on from here" if steps else "nothing was trained yet"

@@ -18,6 +18,7 @@ from dentify.arrays import IntArray
 from dentify.datasets import Sample
 from dentify.settings import Settings
 from dentify.training.compose import Composer, Draw, whole_scene
+from dentify.training.distil import Teacher
 from dentify.training.heads import Head
 from dentify.training.recipe import PhotoSet, Recipe
 from dentify.training.scene import Scene
@@ -87,12 +88,13 @@ def _deck(photos: PhotoSet, samples: Sequence[Sample]) -> list[int]:
 class TrainingPictures(Dataset[Batch]):
     """Pictures with their truth, by `Draw`."""
 
-    def __init__(self, composer: Composer, heads: Mapping[str, Head]) -> None:
+    def __init__(self, composer: Composer, heads: Mapping[str, Head], teacher: Teacher | None = None) -> None:
         self._composer = composer
         self._heads = heads
+        self._teacher = teacher
 
     def __getitem__(self, draw: Draw) -> Batch:
-        return taught(self._composer.compose(draw), self._heads)
+        return taught(self._composer.compose(draw), self._heads, self._teacher)
 
 
 class WholePhotos(Dataset[Batch]):
@@ -111,9 +113,12 @@ class WholePhotos(Dataset[Batch]):
         return taught(whole_scene(self._samples[index], self._size, self._settings), self._heads)
 
 
-def taught(scene: Scene, heads: Mapping[str, Head]) -> Batch:
-    """A scene's picture and the truth of every head."""
+def taught(scene: Scene, heads: Mapping[str, Head], teacher: Teacher | None = None) -> Batch:
+    """A scene's picture and the truth of every head; as `teacher` what one says of it."""
     truth = {name: _tensors(head.truth(scene)) for name, head in heads.items()}
+    if teacher is not None:
+        for name in teacher.heads:
+            truth[name]["teacher"] = torch.from_numpy(teacher.says(scene, heads[name]))
     return {"image": torch.from_numpy(scene.image), **truth}
 
 

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
+from dentify.bundle.open import Bundle
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DentifyError, TrainingError
 from dentify.runtime.session import Device
@@ -42,6 +43,7 @@ from dentify.training.checkpoints import (
     write_checkpoint,
 )
 from dentify.training.compose import Composer
+from dentify.training.distil import Teacher
 from dentify.training.heads import Head
 from dentify.training.journal import Journal
 from dentify.training.memory import keep_memory
@@ -76,6 +78,7 @@ def train(
     average_with: Sequence[Path] = (),
     device: Device = "auto",
     on_step: Callable[[Progress], object] = lambda progress: None,
+    on_look: Callable[[], object] = lambda: None,
 ) -> Path:
     """Trains, and returns the path of the last checkpoint. The process's allocator is told to keep memory (`memory`).
 
@@ -88,8 +91,10 @@ def train(
         average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
+        on_look: is called for every photo that a teacher looked at before, likewise.
 
     Raises:
+        BundleError: the teacher cannot be opened.
         ConfigError: the recipe does not fit the photos or the checkpoint, or there is no checkpoint to go on from.
         DatasetError: labels cannot be read.
         ImageError: a photo cannot be read.
@@ -136,6 +141,12 @@ def train(
         document = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
         write_whole({output / "recipe.yaml": document.encode(), output / "data.txt": f"{data.resolve()}\n".encode()})
 
+    teacher = None
+    if recipe.distil is not None:
+        teacher = Teacher(Bundle.open(data / recipe.distil.teacher), heads, output.parent / "teachers")
+        if fabric.is_global_zero:
+            teacher.prepare((sample for samples in sets for sample in samples), on_look)
+        fabric.barrier()
     run = _Run(recipe, heads, network, average, taught, fabric, last)
     composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
     judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads)
@@ -147,7 +158,7 @@ def train(
                 if step >= steps.stop:
                     continue
                 run.enter_phase(place, steps, step=step, states=states)
-                for losses in run.steps(TrainingPictures(composer, heads), sets, range(step, steps.stop)):
+                for losses in run.steps(TrainingPictures(composer, heads, teacher), sets, range(step, steps.stop)):
                     if journal is not None:
                         journal.add_losses(step, losses, rate=run.rate)
                     step += 1
@@ -343,7 +354,14 @@ class _Run:
     def _losses(self, batch: Batch) -> list[Tensor]:
         """Each head's, in float32."""
         outputs = self._answers(self._wrapped, batch["image"])
-        return [head.loss(outputs[name], batch[name]) for name, head in self._heads.items()]
+        losses = {name: head.loss(outputs[name], batch[name]) for name, head in self._heads.items()}
+        if (distil := self._recipe.distil) is not None:
+            for name in (name for name in self._heads if "teacher" in batch[name]):
+                teacher = batch[name]["teacher"].float()
+                losses[name] = losses[name] + distil.weight * self._heads[name].distance(
+                    outputs[name], teacher, distil.temperature
+                )
+        return list(losses.values())
 
     def _answers(self, network: nn.Module, images: Tensor) -> dict[str, Tensor]:
         """(B, S, S, 3) uint8 photos to float32 logits."""

@@ -266,6 +266,36 @@ def yes_or_no(logits: Tensor, truth: Tensor, *, smoothing: float = 0.0) -> Tenso
     return share(entropy.sum(), there.sum().float())
 
 
+# Of a student and its teacher
+
+
+def binary_distance(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Mean divergence of each cell's yes or no from the teacher's, where it says something (not NaN).
+
+    Args:
+        logits: (B, C, H, W) of the student.
+        teacher: likewise.
+        temperature: by which both are divided; the loss is multiplied by its square, so that gradients stay as large.
+
+    Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
+    """
+    there = ~teacher.isnan()
+    goal = (teacher.nan_to_num() / temperature).sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(logits / temperature, goal, reduction="none")
+    own = F.binary_cross_entropy_with_logits(teacher.nan_to_num() / temperature, goal, reduction="none")
+    return temperature**2 * share(((entropy - own) * there).sum(), there.sum().float())
+
+
+def exclusive_distance(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """The same of exclusive classes, (B, C, …): divergence of the classes that the teacher tells, beside each other."""
+    there = ~teacher.isnan()
+    lowest = torch.finfo(logits.dtype).min
+    goal = (teacher.nan_to_num() / temperature).masked_fill(~there, lowest).log_softmax(1)
+    told = (logits / temperature).masked_fill(~there, lowest).log_softmax(1)
+    divergence = ((goal - told) * goal.exp()).masked_fill(~there, 0).sum(1)
+    return temperature**2 * share(divergence.sum(), there.any(1).sum().float())
+
+
 # Of pairs of pictures and texts; every picture has its text at the same place
 
 

@@ -73,6 +73,14 @@ class DataRecipe(Strict):
     workers: int = Field(2, ge=0, description="processes that read and distort photos")
 
 
+class Distil(Strict):
+    """A bundle that teaches beside the labels: see `dentify.training.distil`."""
+
+    teacher: str = Field(description="folder or zip of the bundle")
+    temperature: float = Field(2.0, gt=0, description="by which logits are divided before they are compared")
+    weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss")
+
+
 class Schedule(Strict):
     """How an optimizer's rate goes on within a run; phases may let it fall besides."""
 
@@ -136,6 +144,7 @@ class Recipe(Strict):
     classes: Classes
     heads: dict[Named, HeadRecipe] = Field(min_length=1, description="what the network answers, by the names of its outputs")
     data: DataRecipe
+    distil: Distil | None = None
     augment: Augment = Augment()
     optimizers: tuple[OptimizerRecipe, ...] = Field(min_length=1)
     phases: tuple[Phase, ...] = Field(min_length=1)

@@ -136,6 +136,10 @@ class Exclusive:
             total = total + weight * value
         return total
 
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Of the classes beside each other."""
+        return losses.exclusive_distance(outputs, teacher, temperature)
+
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels of the likeliest class."""
         classes = truth["classes"].long()

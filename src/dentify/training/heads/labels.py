@@ -121,6 +121,10 @@ class Gate:
         smoothing = SMOOTHING if self.recipe.smoothing is None else self.recipe.smoothing
         return losses.yes_or_no(outputs[:, 0], truth["answer"], smoothing=smoothing)
 
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Of yes and no; a window's answer is not its photo's, so no teacher of photos gives any."""
+        return losses.binary_distance(outputs, teacher, temperature)
+
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Photos of either answer, and those that got it."""
         counts: dict[str, Tensor] = {}
@@ -170,7 +174,7 @@ class PhotoSeverity:
 
         Of mosaics it is not asked.
         """
-        told = []
+        told: list[str | None] = []
         if scene.whole is not None and scene.whole.sample.severity is not None:
             told = [scene.whole.sample.severity] if scene.whole.shown > MOST else []
         elif scene.whole is not None:
@@ -181,6 +185,10 @@ class PhotoSeverity:
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """Weighted cross-entropy."""
         return losses.cross_entropy(outputs, truth["level"], self.recipe.class_weights)
+
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Of the levels beside each other; likewise."""
+        return losses.exclusive_distance(outputs, teacher, temperature)
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Photos of each level, and those that are told it."""

@@ -111,6 +111,10 @@ class Centres(_Middles):
         """The focal loss of middles."""
         return losses.centres(outputs, truth["heat"].float() / 255, truth["known"])
 
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Of each cell, middle or not."""
+        return losses.binary_distance(outputs, teacher, temperature)
+
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Middles that are told with a probability over a tenth, which candidates are grouped from, and all."""
         hit = (truth["heat"] == 255) & truth["known"]
@@ -153,6 +157,10 @@ class Offsets(_Middles):
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """Mean error in hundredths of the side."""
         return losses.offsets(outputs, truth["offsets"].float())
+
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Mean difference in hundredths of the side; numbers know no temperature."""
+        return losses.offsets(outputs, teacher)
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Numbers that are off by less than a fiftieth of the side, and all."""

@@ -82,6 +82,10 @@ class Outline:
         cover, known = truth["cover"].float() / 255, truth["known"]
         return losses.binary_cross_entropy(outputs, cover, known) + losses.dice(outputs.sigmoid(), cover, known)
 
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Yes or no."""
+        return losses.binary_distance(outputs, teacher, temperature)
+
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cells at a probability of a half."""
         return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])

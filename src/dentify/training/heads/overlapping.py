@@ -154,6 +154,10 @@ class Overlapping:
                 total = total + weight * _LOSSES[name](outputs, cover, truth["known"])
         return total
 
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Of each type, yes or no."""
+        return losses.binary_distance(outputs, teacher, temperature)
+
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels at a probability of a half."""
         return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])

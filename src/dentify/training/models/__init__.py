@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dentify.training.models.dinov2_fpn import DINOv2FPNRecipe
 from dentify.training.models.efficientnet_fpn import EfficientNetFPNRecipe
 from dentify.training.models.network import Network
 
-# A union of one has no discriminator: `ModelRecipe = Annotated[A | B, Field(discriminator="name")]` from the second on.
-ModelRecipe = Annotated[EfficientNetFPNRecipe, Field(description="the network, by the `name` of its file")]
+ModelRecipe = Annotated[
+    EfficientNetFPNRecipe | DINOv2FPNRecipe, Field(discriminator="name", description="the network, by the `name` of its file")
+]
 
 __all__ = ["ModelRecipe", "Network"]

@@ -31,10 +31,9 @@ FINE, COARSE = 2, 4
 """Strides that it answers at, in pixels of the picture."""
 
 
-class EfficientNetFPNRecipe(Strict):
+class PyramidRecipe(Strict):
     """Which encoder, how wide a decoder, and which weights to begin with."""
 
-    name: Literal["efficientnet_fpn"]
     encoder: str = Field(description="a timm model that can be built with features_only=True")
     encoder_weights: str | None = Field(None, description="safetensors of that encoder; null starts from random weights")
     origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
@@ -43,6 +42,22 @@ class EfficientNetFPNRecipe(Strict):
     drop_path: float = Field(
         0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
     )
+
+    def check_outputs(self, outputs: Mapping[str, Output]) -> None:
+        """Makes sure that it can answer what heads ask.
+
+        Raises:
+            ConfigError: an output has a stride that it does not answer at.
+        """
+        for name, output in outputs.items():
+            if output.stride not in (None, FINE, COARSE):
+                raise ConfigError(f"heads.{name}: the network answers at stride {FINE} or {COARSE}, got {output.stride}")
+
+
+class EfficientNetFPNRecipe(PyramidRecipe):
+    """The encoder and its pyramid alone."""
+
+    name: Literal["efficientnet_fpn"]
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> EfficientNetFPN:
         """The network.
@@ -54,20 +69,36 @@ class EfficientNetFPNRecipe(Strict):
         Raises:
             ConfigError: an output has a stride that it does not answer at, or the weights are missing or another encoder's.
         """
-        for name, output in outputs.items():
-            if output.stride not in (None, FINE, COARSE):
-                raise ConfigError(f"heads.{name}: efficientnet_fpn answers at stride {FINE} or {COARSE}, got {output.stride}")
+        self.check_outputs(outputs)
         network = EfficientNetFPN(self, outputs)
-        if root is not None and self.encoder_weights is not None:
-            path = root / self.encoder_weights
-            if not path.is_file():
-                raise ConfigError(f"{path}: no such pretrained weights; set model.encoder_weights to null to go without")
-            weights = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
-            try:
-                network.encoder.load_state_dict(weights)
-            except RuntimeError as error:
-                raise ConfigError(f"{path}: are not weights of {self.encoder}: {str(error).splitlines()[0]}") from error
+        if root is not None:
+            read_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
         return network
+
+
+def read_weights(module: nn.Module, root: Path, weights: str | None, key: str, architecture: str) -> None:
+    """Gives pretrained weights to a module; none where the recipe names none.
+
+    Args:
+        module: that they are of.
+        root: folder that the path is relative to.
+        weights: path of a safetensors file, stored in single or half precision.
+        key: of the recipe, for messages.
+        architecture: likewise.
+
+    Raises:
+        ConfigError: there is no such file, or it is another architecture's.
+    """
+    if weights is None:
+        return
+    path = root / weights
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such pretrained weights; set {key} to null to go without")
+    values = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    try:
+        module.load_state_dict(values)
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: are not weights of {architecture}: {str(error).splitlines()[0]}") from error
 
 
 class ConvNormAct(nn.Sequential):
@@ -127,7 +158,7 @@ class EfficientNetFPN(nn.Module):
     mean: RGB = (0.485, 0.456, 0.406)
     std: RGB = (0.229, 0.224, 0.225)
 
-    def __init__(self, recipe: EfficientNetFPNRecipe, outputs: Mapping[str, Output]) -> None:
+    def __init__(self, recipe: PyramidRecipe, outputs: Mapping[str, Output]) -> None:
         super().__init__()
         features = _encoder(recipe)
         c2, c4, c8, c16, c32 = features.feature_info.channels()
@@ -141,8 +172,10 @@ class EfficientNetFPN(nn.Module):
         self.smooth16 = ConvNormAct(width, width)
         self.lateral8 = nn.Conv2d(c8, width, 1)
         self.smooth8 = ConvNormAct(width, width)
-        self.outputs = {stride: {n: o for n, o in outputs.items() if o.stride == stride} for stride in (FINE, COARSE)}
-        self.outputs[None] = {n: o for n, o in outputs.items() if o.stride is None and o.features}
+        self.outputs = {
+            stride: {n: o for n, o in outputs.items() if o.stride == stride and (o.stride or o.features)}
+            for stride in (FINE, COARSE, None)
+        }
         fine, coarse, photo = (
             sum(output.channels for output in self.outputs[stride].values()) for stride in (FINE, COARSE, None)
         )
@@ -167,7 +200,7 @@ class EfficientNetFPN(nn.Module):
         parts = {f"encoder.{number}": modules for number, modules in enumerate(stages)}
         apart = {self.encoder, self.photo, self.evidence}
         parts["decoder"] = [module for module in self.children() if module not in apart]
-        photo = [module for module in (self.photo, self.evidence) if module]
+        photo: list[nn.Module] = [module for module in (self.photo, self.evidence) if module]
         return {**parts, "photo": photo} if photo else parts
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -175,7 +208,7 @@ class EfficientNetFPN(nn.Module):
         f2, f4, f8, f16, f32 = self.encoder(images)
         pooled = f32.mean((2, 3))
         p32 = self.smooth32(self.lateral32(f32) + self.context(pooled)[:, :, None, None])
-        p16 = self.smooth16(_double(p32) + self.lateral16(f16))
+        p16 = self.smooth16(_double(p32) + self._at16(images, f16))
         p8 = self.smooth8(_double(p16) + self.lateral8(f8))
         told: dict[str, Tensor] = {}
         if self.fine is not None or self.coarse is not None:
@@ -191,12 +224,17 @@ class EfficientNetFPN(nn.Module):
             told[name] = told[name] + found if name in told else found
         return told
 
+    def _at16(self, images: Tensor, features: Tensor) -> Tensor:
+        """What the pyramid is told at stride 16."""
+        told: Tensor = self.lateral16(features)
+        return told
+
     def _split(self, stride: int | None, values: Tensor) -> dict[str, Tensor]:
         outputs = self.outputs[stride]
         return dict(zip(outputs, torch.split(values, [output.channels for output in outputs.values()], 1), strict=True))
 
 
-def _encoder(recipe: EfficientNetFPNRecipe) -> Any:
+def _encoder(recipe: PyramidRecipe) -> Any:
     """A timm model that gives features at strides 2 to 32.
 
     Raises:

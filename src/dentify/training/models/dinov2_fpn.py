@@ -1,0 +1,74 @@
+"""The default network with DINOv2's features beside: slower, and a teacher for what ships.
+
+EfficientNet sees fine lines; a vision transformer that learned from photos without labels knows parts of things from whichever
+side. Its tokens come in at stride 16 of the feature pyramid: it looks at the picture resized so that a patch of 14 pixels is a
+cell there.
+
+Source: Oquab et al. 2023, "DINOv2: Learning Robust Visual Features without Supervision".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from pydantic import Field
+from torch import Tensor, nn
+
+from dentify.training.heads import Output
+from dentify.training.models.efficientnet_fpn import EfficientNetFPN, PyramidRecipe, read_weights
+
+PATCH, CELL = 14, 16
+"""Pixels of what the transformer sees a token, and of the picture a cell."""
+
+
+class DINOv2FPNRecipe(PyramidRecipe):
+    """As of the default network, and which transformer is beside it."""
+
+    name: Literal["dinov2_fpn"]
+    transformer: str = Field("vit_small_patch14_dinov2", description="a timm vision transformer with patches of 14 pixels")
+    transformer_weights: str | None = Field(None, description="safetensors of it; null starts from random weights")
+    blocks: tuple[int, ...] = Field((8, 10), min_length=1, description="blocks whose tokens are taken; later ones are left out")
+
+    def build(self, outputs: Mapping[str, Output], root: Path | None) -> DINOv2FPN:
+        """See `EfficientNetFPNRecipe.build`."""
+        self.check_outputs(outputs)
+        network = DINOv2FPN(self, outputs)
+        if root is not None:
+            read_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
+            read_weights(network.transformer, root, self.transformer_weights, "model.transformer_weights", self.transformer)
+        return network
+
+
+class DINOv2FPN(EfficientNetFPN):
+    """See the module; input and answers are those of `EfficientNetFPN`."""
+
+    def __init__(self, recipe: DINOv2FPNRecipe, outputs: Mapping[str, Output]) -> None:
+        super().__init__(recipe, outputs)
+        import timm
+
+        self.blocks = recipe.blocks
+        transformer: Any = timm.create_model(recipe.transformer, pretrained=False, num_classes=0, dynamic_img_size=True)
+        self.transformer = transformer
+        self.beside16 = nn.Conv2d(transformer.embed_dim * len(recipe.blocks), recipe.width, 1)
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """`transformer.0` takes pictures in, each further one is a block, the last its norm; then as the default network."""
+        transformer: Any = self.transformer
+        embedding: list[nn.Module] = [transformer.patch_embed, nn.ParameterList([transformer.cls_token, transformer.pos_embed])]
+        stages = [embedding, *([block] for block in transformer.blocks), [transformer.norm]]
+        return {**{f"transformer.{number}": modules for number, modules in enumerate(stages)}, **super().parts()}
+
+    def _at16(self, images: Tensor, features: Tensor) -> Tensor:
+        seen = F.interpolate(
+            images, [side * PATCH // CELL for side in images.shape[2:]], mode="bilinear", align_corners=False, antialias=False
+        )
+        transformer: Any = self.transformer
+        tokens = transformer.forward_intermediates(
+            seen, indices=list(self.blocks), norm=True, stop_early=True, intermediates_only=True
+        )
+        told: Tensor = super()._at16(images, features) + self.beside16(torch.cat(tokens, 1))
+        return told
