@@ -204,7 +204,8 @@ def sampled(maps: NDArray[Any], grid_hw: tuple[int, int], rows: slice, columns: 
         ((np.arange(window.start, window.stop) + 0.5) * source / size).astype(np.int64)
         for window, size, source in zip((rows, columns), grid_hw, maps.shape[1:], strict=True)
     )
-    return maps.take(y, axis=1).take(x, axis=2)
+    window: NDArray[Any] = maps.take(y, axis=1).take(x, axis=2)  # twice as fast as indexing with both
+    return window
 
 
 def instances_of_crops(
