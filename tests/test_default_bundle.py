@@ -72,6 +72,13 @@ def test_a_wreck_is_told(damaged: Assessment) -> None:
         assert 0 <= y_min < y_max <= damaged.photo.height
 
 
+@pytest.mark.parametrize("number", [0, 3, 8])
+def test_from_the_front_left_nothing_of_the_rear_or_the_right_is_told(assessor: Assessor, examples: Path, number: int) -> None:
+    told = {part.name for part in assessor.assess(examples / f"car_{number:02d}.jpg").parts}
+    assert {"front_bumper", "hood", "front_glass", "front_left_light", "front_left_door"} <= told
+    assert not told & {"back_bumper", "tailgate", "trunk", "back_right_light", "front_right_door", "back_right_door"}
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photo_held_in_any_way_gives_the_same_assessment(assessor: Assessor, examples: Path, orientation: int) -> None:
     """As PNG: a JPEG that is turned and packed anew has other pixels."""

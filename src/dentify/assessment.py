@@ -65,7 +65,7 @@ class Mask(Strict):
 
 
 class PartOfFinding(Strict):
-    """A part on which a finding lies."""
+    """A part that a finding is told at: it lies on it, or beside it where no part can be made out."""
 
     name: str
     confidence: Confidence
@@ -89,7 +89,7 @@ class Finding(Strict):
     box: Box
     mask: Mask | None
     area_share: Share = Field(description="of the photo's pixels, those in the finding")
-    parts: tuple[PartOfFinding, ...] = Field((), description="most first; empty where it lies on none")
+    parts: tuple[PartOfFinding, ...] = Field((), description="the one that it is at first; empty where it is at none")
     severity: Severity | None
 
 

@@ -30,17 +30,17 @@ from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
 from dentify.report import write_report
 from dentify.runtime.decoders import damage_instances, part_instances
-from dentify.runtime.instances import Instances, means_over_cells, shared_areas
+from dentify.runtime.instances import Instances, areas_beside, means_over_cells, shared_areas
 from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
 from dentify.runtime.probabilities import calibrated, gate_probability, softmax
 from dentify.runtime.session import Device
 from dentify.settings import Settings
-from dentify.taxonomy import damage_word
+from dentify.taxonomy import damage_word, is_panel, own_parts
 from dentify.version import __version__
 
 MIN_SHARE_OF_FINDING = 0.1  # a part that holds less of a finding is not named beside the others
-MIN_SHARE_ON_ONE_PART = 0.5  # a finding of which no part holds this much names none: it lies on one that was not taught
+MIN_SHARE_AT_ONE_PART = 0.35  # a finding of which no part holds, or has beside it, this much names none
 
 
 @runtime_checkable
@@ -255,7 +255,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         findings = tell_findings(
             found,
             manifest.classes.damage,
-            parts=parts_of_findings(found, parts_seen, manifest.classes.parts),
+            parts=parts_of_findings(found, parts_seen, types=manifest.classes.damage, names=manifest.classes.parts),
             severities=None if levels is None else [severity_of(each, manifest.classes.severity) for each in levels],
         )
         if whole is None and levels is not None and len(found):
@@ -347,34 +347,54 @@ def confident(candidates: Instances, curves: Sequence[ScoreCalibration | None], 
     return replace(candidates, scores=confidences).select(order)
 
 
-def parts_of_findings(findings: Instances, parts: Instances, names: Sequence[str]) -> list[tuple[told.PartOfFinding, ...]]:
-    """The parts that each finding lies on, most first; none where no part holds half of it.
+def parts_of_findings(
+    findings: Instances, parts: Instances, *, types: Sequence[str], names: Sequence[str]
+) -> list[tuple[told.PartOfFinding, ...]]:
+    """The parts that each finding is named by: first the one that it is at, then others that hold a tenth of it, most first.
+
+    It is at the part that holds most of it, where what lies on no part counts for the panel that it lies beside: crushed metal is
+    seldom seen as the part that it was. A broken lamp is at a lamp, a flat tyre at a wheel, and shattered glass at a pane or a
+    door, where one is there or beside it, whatever else holds more, and it is at that one alone.
 
     Args:
         findings: N findings.
         parts: the parts that were seen, on any grid.
+        types: names of the findings' classes.
         names: of the parts' classes.
     """
-    if not len(parts):
+    if not len(findings) or not len(parts):
         return [()] * len(findings)
+    part_names = [names[int(class_id)] for class_id in parts.class_ids]
+    areas = np.maximum(findings.area_shares, 1e-9)[:, None]
     shared = shared_areas(findings, parts)  # (N, P)
-    shares_of_findings = shared / np.maximum(findings.area_shares, 1e-9)[:, None]
+    shares = shared / areas
     shares_of_parts = shared / np.maximum(parts.area_shares, 1e-9)
-    found: list[tuple[told.PartOfFinding, ...]] = []
-    for index, shares in enumerate(shares_of_findings):
-        order = np.argsort(-shares, kind="stable")
-        order = order[shares[order] >= MIN_SHARE_OF_FINDING] if shares.max() >= MIN_SHARE_ON_ONE_PART else order[:0]
-        found.append(
-            tuple(
-                told.PartOfFinding(
-                    name=names[int(parts.class_ids[part])],
-                    confidence=_rounded(parts.scores[part], 3),
-                    share_of_finding=_rounded(shares[part], 3),
-                    share_of_part=_rounded(shares_of_parts[index, part], 4),
-                )
-                for part in order
-            )
+    held = shares + areas_beside(findings, parts, np.array([is_panel(name) for name in part_names])) / areas
+    at = np.where(held.max(axis=1) >= MIN_SHARE_AT_ONE_PART, held.argmax(axis=1), -1)  # (N,) -1: at none
+    alone = np.zeros(len(findings), np.bool_)
+    for class_id in np.unique(findings.class_ids).tolist():
+        own = np.flatnonzero([name in own_parts(types[class_id]) for name in part_names])
+        if not len(own):
+            continue
+        of_type = np.flatnonzero(findings.class_ids == class_id)
+        beside = areas_beside(findings.select(of_type), parts.select(own), np.ones(len(own), np.bool_))
+        held = shares[np.ix_(of_type, own)] + beside / areas[of_type]
+        is_own = held.max(axis=1) >= MIN_SHARE_OF_FINDING
+        at[of_type[is_own]], alone[of_type[is_own]] = own[held[is_own].argmax(axis=1)], True
+
+    def told_part(finding: int, part: int) -> told.PartOfFinding:
+        return told.PartOfFinding(
+            name=part_names[part],
+            confidence=_rounded(parts.scores[part], 3),
+            share_of_finding=_rounded(shares[finding, part], 3),
+            share_of_part=_rounded(shares_of_parts[finding, part], 4),
         )
+
+    found: list[tuple[told.PartOfFinding, ...]] = []
+    for index, first in enumerate(at.tolist()):
+        order = np.argsort(-shares[index], kind="stable").tolist()
+        others = [part for part in order if part != first and shares[index, part] >= MIN_SHARE_OF_FINDING and not alone[index]]
+        found.append(tuple(told_part(index, part) for part in (first, *others)) if first >= 0 else ())
     return found
 
 

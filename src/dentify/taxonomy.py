@@ -157,3 +157,28 @@ def mirrored_part(name: str) -> str:
     """
     known = _PARTS.get(name)
     return known.mirrored or name if known else name
+
+
+_LAMPS = ("front_left_light", "front_right_light", "back_left_light", "back_right_light")
+_DOORS = ("front_left_door", "front_right_door", "back_left_door", "back_right_door")
+_PANES = ("front_glass", "back_glass")
+_OWN_PARTS = {"lamp_broken": _LAMPS, "glass_shatter": (*_PANES, *_DOORS), "tire_flat": ("wheel",)}
+_FITTINGS = frozenset((*_LAMPS, *_PANES, "left_mirror", "right_mirror", "wheel"))
+
+
+def own_parts(damage_type: str) -> tuple[str, ...]:
+    """The parts that a type of damage is always of, a door for its window; none for a type that any part can have.
+
+    >>> own_parts("tire_flat"), own_parts("dent")
+    (('wheel',), ())
+    """
+    return _OWN_PARTS.get(damage_type, ())
+
+
+def is_panel(part: str) -> bool:
+    """Whether a part is sheet or plastic that crumples and tears; lamps, panes, mirrors and wheels end where they end.
+
+    >>> is_panel("hood"), is_panel("wheel")
+    (True, False)
+    """
+    return part not in _FITTINGS

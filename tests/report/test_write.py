@@ -34,6 +34,15 @@ def test_one_finding_with_all_that_is_known_of_it(report, finding):
     )
 
 
+def test_a_finding_beside_its_part_is_at_it_and_measured_by_the_photo(report, finding):
+    text = report(findings=[finding("dent", on={"hood": 0.01}, split=(0.05,), area_share=0.21, severity=None)])
+    assert "There is clearly a dent at the hood, covering about a fifth of the photo." in text
+    two = [finding("dent", on={"hood": 0.01}, split=(0.0,), area_share=0.03, number=number) for number in (1, 2)]
+    assert "Both dents are at the hood; the largest covers about 3 % of the photo." in report(
+        findings=[*two, *(finding("scratch", number=number) for number in range(3, 12))]
+    )
+
+
 def test_a_few_findings_are_told_one_by_one(report, finding):
     text = report(
         findings=[

@@ -278,7 +278,7 @@ def _by_count(names: Iterable[str]) -> list[tuple[str, int]]:
 
 def _where(finding: Finding, photo: Photo) -> str:
     """`on the hood`, `mostly on the front bumper and partly on the hood`, or the place in the photo."""
-    preposition = _PREPOSITIONS.get(finding.type, "on")
+    preposition = _preposition(finding)
     if not finding.parts:
         return place_words(finding.box, (photo.width, photo.height))
     first, *others = finding.parts
@@ -295,17 +295,25 @@ def _places(group: Sequence[Finding], photo: Photo) -> list[tuple[str, int]]:
 
     A part is named as uncertainly as the least certain finding on it.
     """
-    preposition = _PREPOSITIONS.get(group[0].type, "on")
     lowest: dict[str, float] = {}
     for finding in group:
         for part in finding.parts[:1]:
             lowest[part.name] = min(part.confidence, lowest.get(part.name, 1.0))
     return _by_count(
-        f"{preposition} {_the_part(finding.parts[0].name, lowest[finding.parts[0].name])}"
+        f"{_preposition(finding)} {_the_part(finding.parts[0].name, lowest[finding.parts[0].name])}"
         if finding.parts
         else place_words(finding.box, (photo.width, photo.height))
         for finding in group
     )
+
+
+def _is_beside(finding: Finding) -> bool:
+    """Whether a finding lies beside the part that it is named by: crushed metal is seldom seen as the part that it was."""
+    return bool(finding.parts) and finding.parts[0].share_of_finding < _SHARE_WORTH_NAMING
+
+
+def _preposition(finding: Finding) -> str:
+    return "at" if _is_beside(finding) else _PREPOSITIONS.get(finding.type, "on")
 
 
 def _the_part(name: str, confidence: float) -> str:
@@ -319,6 +327,8 @@ def _size(finding: Finding, *, within_sentence: bool = False) -> str:
     by_box = " by its box" if finding.mask is None else ""
     if not finding.parts:
         return f"{share_words(finding.area_share)} of {'it' if within_sentence else 'the photo'}{by_box}"
+    if _is_beside(finding):  # its share of what is still seen of the part says little
+        return f"{share_words(finding.area_share)} of the photo{by_box}"
     first: PartOfFinding = finding.parts[0]
     alone = within_sentence and not any(part.share_of_finding >= _SHARE_WORTH_NAMING for part in finding.parts[1:])
     of_what = "its visible area" if alone else f"the visible {part_word(first.name)}"

@@ -28,6 +28,6 @@ def part_instances(answers: Answers, manifest: Manifest, photo_hw: tuple[int, in
     match kind := manifest.roles.parts[0].kind:
         case "maps":
             assert answers.parts is not None
-            return find_parts(answers.parts, manifest.grouping, photo_hw)
+            return find_parts(answers.parts, manifest.classes.parts, manifest.grouping, photo_hw)
         case _:
             raise AssertionError(f"opening lets no parts of kind {kind!r} through")

@@ -1,6 +1,9 @@
-"""From maps of the parts to instances: one a part, where it is likelier than all others."""
+"""From maps of the parts to instances: one a part, where it is likelier than all others that the same side of a vehicle shows."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -10,21 +13,32 @@ from dentify.bundle.manifest import Grouping
 from dentify.runtime.grids import cropped, upscaled
 from dentify.runtime.instances import Instances, instances_of_crops
 from dentify.runtime.probabilities import softmax
+from dentify.visibility import VIEWS, View, seen_from
+
+STRAIGHT_FROM = 1.5  # a vehicle is seen straight from its side where its sides outweigh its ends by this much
 
 
-def find_parts(logits: FloatArray, grouping: Grouping, photo_hw: tuple[int, int]) -> Instances:
-    """One instance a part: the cells where it is likelier than every other part and than none.
+def find_parts(logits: FloatArray, names: Sequence[str], grouping: Grouping, photo_hw: tuple[int, int]) -> Instances:
+    """One instance a part: the cells where it is likelier than every other part in view and than none.
 
-    Specks are left out: regions of less than a tenth of the part's largest one are where a confident part meets a doubtful
+    A network judges a part by what lies around it, and takes a front bumper for a rear one now and then. The map as a whole
+    knows better from which side the vehicle is seen; what cannot be seen from there is left out, and the next likely takes its
+    place.
+
+    Specks are left out, too: regions of less than a tenth of the part's largest one are where a confident part meets a doubtful
     neighbour.
 
     Args:
         logits: `(P + 1, h, w)` float32 over the photo; the last channel is none of the parts.
+        names: of the P parts.
         grouping: `part_upscale` is used here.
         photo_hw: pixels of the upright photo.
     """
-    height, width = (side * grouping.part_upscale for side in logits.shape[1:])
     probs = softmax(logits, axis=0)
+    in_view = visible_parts(tuple(names))[VIEWS.index(likeliest_view(probs, names))]
+    if not in_view.all():
+        probs = softmax(np.where(np.append(in_view, True)[:, None, None], logits, -np.inf), axis=0)
+    height, width = (side * grouping.part_upscale for side in logits.shape[1:])
     best, likeliest = probs.argmax(0), probs.max(0)
     without = probs.copy()
     np.put_along_axis(without, best[None], 0, 0)
@@ -44,6 +58,32 @@ def find_parts(logits: FloatArray, grouping: Grouping, photo_hw: tuple[int, int]
             x, y, crop = cropped(mask)
             found.append((score, (class_id, x + left * grouping.part_upscale, y + top * grouping.part_upscale, crop)))
     return instances_of_crops(sorted(found, key=lambda item: -item[0]), (height, width), photo_hw)
+
+
+def likeliest_view(probs: FloatArray, names: Sequence[str]) -> View:
+    """The side from which a vehicle is seen: the view that forbids least of what a map of its parts shows.
+
+    A view forbids a part's area, each cell weighed by how likely the part is there. Straight from its left, a vehicle may show
+    all that it shows from front left and from rear left; by what is forbidden alone, that view would always win. It counts only
+    where the sides outweigh the ends.
+
+    Args:
+        probs: `(P + 1, h, w)` over the photo; the last channel is none of the parts.
+        names: of the P parts.
+    """
+    visible = visible_parts(tuple(names))
+    front, right, rear, left = (visible[VIEWS.index(view)] for view in ("front", "right", "rear", "left"))
+    areas = probs[:-1].sum(axis=(1, 2), dtype=np.float64)
+    forbidden = (~visible) @ areas
+    if areas[left != right].sum() < STRAIGHT_FROM * areas[front != rear].sum():
+        forbidden[[VIEWS.index("left"), VIEWS.index("right")]] = np.inf
+    return VIEWS[int(forbidden.argmin())]
+
+
+@cache
+def visible_parts(names: tuple[str, ...]) -> BoolArray:
+    """`(V, P)`: which parts each of `VIEWS` can show."""
+    return np.array([[view in seen_from(name) for name in names] for view in VIEWS], np.bool_)
 
 
 def _without_specks(mask: BoolArray) -> BoolArray:
