@@ -100,7 +100,7 @@ def test_a_picture_comes_with_the_truth_of_every_head(painted: Path) -> None:
     assert (shown["image"].dtype, tuple(shown["image"].shape)) == (torch.uint8, (SIDE, SIDE, 3))
     assert {name: tuple(one.shape) for name, one in shown["types"].items()} == {
         "cover": (2, SIDE // 2, SIDE // 2),
-        "known": (2, 1, 1),
+        "known": (2, SIDE // 2, SIDE // 2),
         "boxed": (2,),
     }
 

@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="needs the extra `train`")
 import yaml
 
 from dentify.errors import ConfigError
+from dentify.taxonomy import DAMAGE_NAMES
 from dentify.training.recipe import PhotoSet, Recipe, Schedule, read_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -40,12 +41,22 @@ def test_the_default_recipes_heads_are_in_order_and_as_they_are_weighed() -> Non
         "offsets": ("damage", "offsets", 0.02),
         "parts": ("parts", None, 0.7),
         "severity_maps": ("severity", None, 0.1),
+        "outline": ("damage", "vehicle", 0.3),
         "vehicle": ("vehicle_gate", None, 0.15),
-        "damage": ("damage_gate", None, 0.15),
-        "severity": ("severity", None, 0.05),
+        "damage": ("damage_gate", None, 0.3),
+        "severity": ("severity", None, 0.1),
     }
     assert all(head.name == name for name, head in heads.items())
-    assert list(heads["types"].names) == ["dent", "scratch", "glass_shatter", "lamp_broken", "broken_part"]
+    assert list(heads["types"].names) == list(DAMAGE_NAMES)
+
+
+def test_the_default_recipes_gates_judge_by_places_and_not_by_the_picture() -> None:
+    heads = read_recipe(DEFAULT).build_heads()
+    asked = {
+        name: (heads[name].output.features, heads[name].output.pooled, heads[name].output.within)
+        for name in ("vehicle", "damage")
+    }
+    assert asked == {"vehicle": (False, ("outline",), None), "damage": (False, ("any", "types"), "outline")}
 
 
 def test_set_changes_a_key() -> None:
@@ -68,14 +79,14 @@ def test_set_changes_a_key() -> None:
         ("heads.types.of=damages", ("heads.types.of", "`damage`")),
         ("heads.Types={kind: centres}", ("heads.Types",)),
         ("heads={}", ("heads",)),
-        ("model.name=efficient_net", ("model.name", "efficientnet_fpn")),
+        ("model.name=efficient_net", ("model", "efficientnet_fpn")),
         ("phases.0.steps=many", ("steps", "valid integer")),
         ("phases.0.size=100", ("size", "multiple of 32")),
         ("phases=[]", ("phases",)),
         ("optimizers=[]", ("optimizers",)),
         ("optimizers.0.rate=0", ("rate", "greater than 0")),
         ("augment.strength=3", ("augment.strength", "less than or equal to 2")),
-        ("phases.0.per_batch=[1, 2]", ("phases.0.per_batch names 2 numbers for 5 sets of photos",)),
+        ("phases.0.per_batch=[1, 2]", ("phases.0.per_batch names 2 numbers for 13 sets of photos",)),
         ("heads.severity.class_weights=[1, 2]", ("heads.severity.class_weights names 2 numbers for 3 classes",)),
         ("heads.parts.class_weights=[1, 2]", ("heads.parts.class_weights names 2 numbers for 27 classes",)),
         ("heads.vehicle.class_weights=[1, 2]", ("heads.vehicle", "`class_weights` are of severity alone")),
@@ -83,20 +94,28 @@ def test_set_changes_a_key() -> None:
         ("heads.types.loss={}", ("heads.types.loss", "at least 1")),
         ("heads.types.loss={dice: -1}", ("heads.types.loss.dice", "greater than or equal to 0")),
         ("heads.types.stride=3", ("heads.types.stride", "1, 2, 4, 8, 16 or 32")),
-        ("heads.severity_maps.loss={dice: 1}", ("`class_weights` are of the cross_entropy, which `loss` leaves out",)),
+        (
+            "heads.severity_maps={kind: exclusive, of: severity, loss: {dice: 1}, class_weights: [1, 1, 1]}",
+            ("`class_weights` are of the cross_entropy, which `loss` leaves out",),
+        ),
         ("heads.more={kind: overlapping, of: damage}", ("heads.types and heads.more answer the same question",)),
-        ("phases.0.per_batch=[0, 0, 0, 0, 0]", ("phases.0.per_batch names no photo",)),
-        ("phases.0.per_batch=[-1, 1, 1, 1, 1]", ("phases[0].per_batch[0]", "greater than or equal to 0")),
+        (f"phases.0.per_batch={[0] * 13}", ("phases.0.per_batch names no photo",)),
+        (f"phases.0.per_batch={[-1] + [1] * 12}", ("phases[0].per_batch[0]", "greater than or equal to 0")),
         ("data.train.0.repeat={dnt: 2}", ("data.train.0.repeat names dnt", "did you mean `dent`?")),
         ("classes.damage=[dent, dent]", ("damage names dent twice",)),
         ("classes.severity=[moderate, minor]", ("severity takes minor, moderate, severe, in this order",)),
         ("heads.severity.smoothing=0.1", ("heads.severity", "`smoothing` is of gates alone")),
+        ("heads.severity.pooled=[types]", ("heads.severity", "`features` and `pooled` are of gates alone")),
+        ("heads.vehicle={kind: labels, of: vehicle, features: false}", ("heads.vehicle", "needs maps in `pooled`")),
+        ("heads.vehicle={kind: labels, of: vehicle, within: any}", ("heads.vehicle", "`within` says where", "names none")),
+        ("heads.damage.pooled=[typs]", ("heads.damage looks at typs, which is no head of maps", "`types`")),
+        ("heads.damage.within=vehicle", ("heads.damage looks at vehicle, which is no head of maps",)),
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),
         ("phases.0.steps", ("--set phases.0.steps: write key=value",)),
         ("name.first=x", ("--set name.first=x: `name` holds a value, not keys",)),
-        ("data.train.9.per_batch=2", ("--set data.train.9.per_batch=2: `data.train.9.per_batch` is no place in this recipe",)),
+        ("data.train.99.per_batch=2", ("--set data.train.99.per_batch=2: `data.train.99.per_batch` is no place in this recipe",)),
         ("data.train.first.per_batch=2", ("`data.train.first.per_batch` is no place in this recipe",)),
         ("phases.0.steps=[1", ("--set phases.0.steps=[1: '[1' is no YAML value",)),
     ],

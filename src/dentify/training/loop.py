@@ -138,7 +138,7 @@ def train(
     average.to(fabric.device)
     keep_memory()
     if fabric.is_global_zero:
-        document = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+        document = yaml.safe_dump(recipe.model_dump(mode="json", serialize_as_any=True), sort_keys=False)
         write_whole({output / "recipe.yaml": document.encode(), output / "data.txt": f"{data.resolve()}\n".encode()})
 
     teacher = None

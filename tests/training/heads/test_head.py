@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from dentify.datasets import Sample
+from dentify.datasets.sample import UNTYPED
 from dentify.imaging.views import mirrored_view, whole_view
 from dentify.training.heads import Head, HeadRecipe
-from dentify.training.heads.head import Output, has_boxes_only, iou_counts, iou_figures, known_types
+from dentify.training.heads.head import Output, has_boxes_only, iou_counts, iou_figures, known_cells, known_types
 from dentify.training.scene import Placed, Scene
 from scenes import CLASSES, HW, SIZE, WHOLE, annotation, mosaic, pasted, photo, placed, scene, stacked
 
@@ -37,11 +38,21 @@ RECIPES: dict[str, dict[str, Any]] = {
         "loss": dict.fromkeys(("cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary"), 1),
     },
     "severity_maps": {"kind": "exclusive", "of": "severity", "class_weights": [0.5, 1.5, 4.0]},
+    "outline": {"kind": "outline"},
     "vehicle": {"kind": "labels", "of": "vehicle"},
     "damage": {"kind": "labels", "of": "damaged"},
     "severity": {"kind": "labels", "of": "severity", "class_weights": [0.5, 1.5, 4.0]},
 }
-MAPS = {"types": "cover", "any": "cover", "centres": "heat", "offsets": "offsets", "parts": "classes", "severity_maps": "classes"}
+MAPS = {
+    "types": "cover",
+    "any": "cover",
+    "centres": "heat",
+    "offsets": "offsets",
+    "parts": "classes",
+    "severity_maps": "classes",
+    "outline": "cover",
+}
+KNOWN = ("types", "any", "centres", "outline")
 HEADS: dict[str, Head] = {
     name: TypeAdapter(HeadRecipe).validate_python(recipe).build(name, CLASSES) for name, recipe in RECIPES.items()
 }
@@ -50,16 +61,17 @@ HEADS: dict[str, Head] = {
 cells = st.tuples(st.integers(0, 11), st.integers(0, 11), st.sampled_from([1, 3, 5]), st.sampled_from([1, 3, 5]))
 corners = cells.map(lambda one: (8.0 * one[0], 8.0 * one[1], 8.0 * (one[0] + one[2]), 8.0 * (one[1] + one[3])))
 damages = st.builds(
-    lambda name, where, severity: annotation(name, where, severity=severity),
-    st.sampled_from([*CLASSES.damage[:3], "crack"]),
+    lambda name, where, severity, doubt: annotation(name, where, severity=severity, **doubt),
+    st.sampled_from([*CLASSES.damage[:3], "crack", UNTYPED]),
     corners,
     st.sampled_from([*CLASSES.severity, None]),
+    st.sampled_from([{}, {}, {}, {"unsure": True}, {"other_car": True}, {"loose": True}]),
 )
 parts = st.builds(annotation, st.sampled_from([*CLASSES.parts, "roof"]), corners)
 photos = st.builds(
     lambda things, labelled, vehicle: photo(*things, labelled=labelled, vehicle=vehicle),
     st.lists(damages | parts, max_size=4),
-    st.sampled_from([CLASSES.damage, CLASSES.damage[:2], ()]),
+    st.sampled_from([CLASSES.damage, CLASSES.damage[:2], ("dent", UNTYPED), ()]),
     st.sampled_from([True, None]),
 ) | st.sampled_from([photo(vehicle=True, damage=False), photo(vehicle=False)])
 
@@ -78,8 +90,11 @@ def drawn(name: str, one: Scene) -> np.ndarray:
 @given(photos)
 def test_the_truth_of_a_mirrored_view_is_mirrored(sample: Sample) -> None:
     plain, mirrored = scene(sample), scene(sample, mirrored_view(WHOLE, SIZE))
-    for name in ("types", "any", "centres", "severity_maps"):
+    for name in ("types", "any", "centres", "severity_maps", "outline"):
         assert np.array_equal(drawn(name, mirrored), drawn(name, plain)[..., ::-1]), name
+    for name in KNOWN:
+        known = [HEADS[name].truth(view)["known"] for view in (plain, mirrored)]
+        assert np.array_equal(known[1], known[0][..., ::-1]), name
     ways = np.tile([-1, 1], len(CLASSES.damage))[:, None, None]
     assert np.array_equal(drawn("offsets", mirrored), ways * drawn("offsets", plain)[..., ::-1], equal_nan=True)
     renamed = np.arange(256, dtype=np.uint8)
@@ -111,8 +126,11 @@ def test_each_quarter_of_a_mosaic_has_the_truth_of_its_photo_alone(samples: Any,
             alone = drawn(name, scene(sample, view))
             if name == "offsets":  # they are shares of the side, and it is twice as long
                 alone = alone / 2
-            quarter = truth[..., top : top + half, left : left + half]
-            assert np.array_equal(quarter, alone, equal_nan=name == "offsets"), name
+            quarter = (..., slice(top, top + half), slice(left, left + half))
+            assert np.array_equal(truth[quarter], alone, equal_nan=name == "offsets"), name
+            if name in KNOWN:
+                known = [HEADS[name].truth(one)["known"] for one in (whole, scene(sample, view))]
+                assert np.array_equal(known[0][quarter], known[1]), name
 
 
 @given(st.lists(damages, min_size=1, max_size=3), views)
@@ -183,6 +201,7 @@ def test_what_heads_ask_of_a_network() -> None:
         "offsets": Output(10, 4),
         "parts": Output(5, 4),
         "severity_maps": Output(3, 4),
+        "outline": Output(1, 4),
         "vehicle": Output(1),
         "damage": Output(1),
         "severity": Output(3),
@@ -197,6 +216,7 @@ def test_what_heads_are_in_a_bundle() -> None:
         "offsets": ("maps", "damage", "offsets"),
         "parts": ("maps", "parts", None),
         "severity_maps": ("maps", "severity", None),
+        "outline": ("maps", "damage", "vehicle"),
         "vehicle": ("labels", "vehicle_gate", None),
         "damage": ("labels", "damage_gate", None),
         "severity": ("labels", "severity", None),
@@ -221,35 +241,50 @@ def test_the_mean_iou_is_of_the_classes_that_occur() -> None:
     assert all(math.isnan(figure) for figure in nothing.values())
 
 
-def test_a_type_is_known_where_every_photo_of_the_picture_labels_it() -> None:
-    one, other = photo(labelled=("dent", "scratch")), photo(labelled=("dent",))
-    assert known_types(scene(one), ("dent", "scratch", "crack")).tolist() == [True, True, False]
-    assert known_types(mosaic(one, other, one, one), ("dent", "scratch", "crack")).tolist() == [True, False, False]
-    sound = photo(vehicle=True, damage=False)
-    assert known_types(mosaic(one, sound, sound, sound), ("dent", "scratch", "crack")).tolist() == [True, True, False]
-    assert known_types(scene(photo(vehicle=False)), ("dent", "scratch")).all()
+NAMES = ("dent", "scratch", "crack")
+
+
+def test_a_photo_knows_the_types_that_it_labels_and_a_sound_one_all() -> None:
+    assert known_types(placed(photo(labelled=("dent", "scratch"))), NAMES).tolist() == [True, True, False]
+    assert known_types(placed(photo(vehicle=True, damage=False)), NAMES).all()
+    assert known_types(placed(photo(vehicle=False)), NAMES).all()
 
 
 def test_a_type_marked_as_a_crowd_is_unknown_on_that_photo() -> None:
     crowd = photo(replace(annotation("scratch", (10, 10, 90, 90)), crowd=True), labelled=("dent", "scratch"))
-    searched = photo(labelled=("dent", "scratch"))
-    assert known_types(scene(crowd), ("dent", "scratch")).tolist() == [True, False]
-    assert known_types(mosaic(searched, searched, crowd, searched), ("dent", "scratch")).tolist() == [True, False]
+    assert known_types(placed(crowd), NAMES).tolist() == [True, False, False]
 
 
-def test_pasted_damages_leave_what_is_known_to_the_photo() -> None:
-    donor = photo(replace(annotation("dent", (10, 10, 90, 90)), polygons=()), labelled=("dent",))
-    onto = pasted(photo(vehicle=True, damage=False), donor, WHOLE)
-    assert known_types(onto, CLASSES.damage).all()
-    assert not has_boxes_only(onto)
+def test_each_photo_of_a_picture_is_known_for_itself() -> None:
+    one, other, sound = photo(labelled=("dent", "scratch")), photo(labelled=("dent",)), photo(vehicle=True, damage=False)
+    whole = mosaic(one, other, sound, one)
+    cells = known_cells(whole, [known_types(part, NAMES) for part in whole.photos], 4, untyped=True)
+    assert cells.shape == (3, 32, 32)
+    corners = cells[:, ::31, ::31]  # upper left, upper right, lower left, lower right
+    assert corners.tolist() == [[[True, True], [True, True]], [[True, False], [True, True]], [[False, False], [True, False]]]
 
 
-def test_one_box_without_an_outline_marks_the_picture() -> None:
+@pytest.mark.parametrize("doubt", [{"unsure": True}, {"other_car": True}])
+def test_nothing_is_known_of_what_is_to_be_ignored(doubt: dict[str, bool]) -> None:
+    doubtful = scene(photo(annotation("dent", (0, 0, 64, 64), **doubt), labelled=NAMES))
+    for untyped in (True, False):
+        cells = known_cells(doubtful, [known_types(one, NAMES) for one in doubtful.photos], 4, untyped=untyped)
+        assert not cells[:, :8, :8].any()
+        assert cells.sum() == 3 * (16 * 16 - 8 * 8)
+
+
+def test_damage_of_no_known_type_is_unknown_to_types_alone() -> None:
+    untyped = scene(photo(annotation(UNTYPED, (0, 0, 64, 64)), labelled=NAMES))
+    told = [known_types(one, NAMES) for one in untyped.photos]
+    assert known_cells(untyped, told, 4, untyped=False).all()
+    assert not known_cells(untyped, told, 4, untyped=True)[:, :8, :8].any()
+
+
+def test_one_box_without_an_outline_marks_its_photo() -> None:
     outlined, boxed = photo(annotation("dent", (0, 0, 9, 9))), photo(annotation("dent", (0, 0, 9, 9), outlined=False))
-    assert not has_boxes_only(scene(outlined))
-    assert has_boxes_only(scene(boxed))
-    assert has_boxes_only(mosaic(outlined, outlined, boxed, outlined))
-    assert not has_boxes_only(scene(photo(annotation("hood", (0, 0, 9, 9), outlined=False))))
+    assert not has_boxes_only(placed(outlined))
+    assert has_boxes_only(placed(boxed))
+    assert not has_boxes_only(placed(photo(annotation("hood", (0, 0, 9, 9), outlined=False))))
 
 
 def test_a_placed_photo_may_be_shared_between_heads() -> None:

@@ -129,7 +129,24 @@ class TestDamaged:
     def test_sound_and_unsaid_photos(self) -> None:
         assert self.answer(SOUND) == 0.0
         assert self.answer(photo(vehicle=True)) == NAN
-        assert self.answer(photo(vehicle=True, damage=True)) == NAN  # but where?
+
+    def test_of_a_photo_that_is_only_known_as_damaged_most_must_be_seen(self) -> None:
+        damaged = photo(vehicle=True, damage=True)
+        assert self.answer(damaged) == 1.0
+        assert self.answer(damaged, window(0, 0, 0.62)) == 1.0
+        assert self.answer(damaged, window(0, 0, 0.58)) == NAN
+
+    def test_nearly_every_type_must_be_searched_or_damage_of_whatever_type(self) -> None:
+        dent = annotation("dent", DENT)
+        for labelled, answer in ((CLASSES.damage[:4], 0.0), (CLASSES.damage[:3], NAN), (("damage",), 0.0)):
+            assert self.answer(photo(dent, labelled=labelled), UPPER_LEFT) == answer
+
+    def test_where_an_annotator_was_unsure_no_window_is_sound(self) -> None:
+        dent = annotation("dent", DENT)
+        for doubt in ({"unsure": True}, {"other_car": True}):
+            seen = photo(dent, annotation("scratch", (4, 4, 20, 20), **doubt), labelled=CLASSES.damage)
+            assert self.answer(seen, UPPER_LEFT) == NAN
+            assert self.answer(seen, window(90, 90)) == 1.0
 
     def test_a_mosaic_is_not_asked(self) -> None:
         dented = photo(annotation("dent", DENT), labelled=CLASSES.damage)

@@ -103,7 +103,7 @@ def test_boxes_teach_no_middles() -> None:
 
 def test_types_that_nobody_labelled_teach_no_middles() -> None:
     known = CENTRES.truth(scene(photo(annotation("dent", (0, 0, 40, 40)), labelled=("dent",))))["known"]
-    assert known.shape == (5, 1, 1)
+    assert known.shape == (5, 16, 16)
     assert known[:, 0, 0].tolist() == [True, False, False, False, False]
 
 

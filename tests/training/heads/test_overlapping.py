@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
+from dentify.datasets.sample import UNTYPED
 from dentify.training import losses
 from dentify.training.heads.overlapping import Overlapping, OverlappingRecipe
 from scenes import CLASSES, MIRRORED, WHOLE, Corners, annotation, mosaic, pasted, photo, scene, stacked
@@ -83,13 +84,26 @@ def test_damage_of_a_type_that_is_not_taught_is_damage_all_the_same() -> None:
     assert truth["cover"].sum() == 255 * 16 * 16
 
 
+SOUND_CELL = (0, 0, 0)  # far from DENT, which lies in the middle
+
+
 class TestAnyKnown:
-    """Whether what is not damaged is known to be sound."""
+    """Whether what is not damaged is known to be sound; what is damaged is known anyway."""
 
     @pytest.mark.parametrize(("labelled", "known"), [(5, True), (3, True), (2, False), (0, False)])
     def test_most_types_must_be(self, labelled: int, known: bool) -> None:
-        searched = scene(photo(annotation("dent", DENT), labelled=CLASSES.damage[:labelled]))
-        assert any_damage().truth(searched)["known"].tolist() == [[[known]]]
+        truth = any_damage().truth(scene(photo(annotation("dent", DENT), labelled=CLASSES.damage[:labelled])))
+        assert truth["known"][SOUND_CELL] == known
+        assert truth["known"][0, 16:24, 8:16].all()
+
+    def test_or_damage_of_whatever_type(self) -> None:
+        untyped = photo(annotation(UNTYPED, DENT), labelled=(UNTYPED,))
+        truth = any_damage().truth(scene(untyped))
+        assert truth["known"].all()
+        assert truth["cover"][0, 16:24, 8:16].min() == 255
+        types_truth = types().truth(scene(untyped))
+        assert not types_truth["cover"].any()
+        assert not types_truth["known"].any()
 
     def test_boxes_alone_do_not_say(self) -> None:
         boxed = scene(photo(annotation("dent", DENT, outlined=False), labelled=CLASSES.damage))
@@ -97,19 +111,34 @@ class TestAnyKnown:
 
     def test_a_crowd_counts_as_unknown(self) -> None:
         crowd = scene(photo(replace(annotation("dent", DENT), crowd=True), labelled=CLASSES.damage[:3]))
-        assert not any_damage().truth(crowd)["known"].any()
+        assert not any_damage().truth(crowd)["known"][SOUND_CELL]
 
     def test_each_photo_of_a_mosaic_must_know_most_for_itself(self) -> None:
         first, last, few = (photo(labelled=some) for some in (CLASSES.damage[:3], CLASSES.damage[2:], CLASSES.damage[:2]))
-        assert any_damage().truth(mosaic(first, last, first, last))["known"].all()  # though one type alone is known to all
-        assert not any_damage().truth(mosaic(first, first, few, first))["known"].any()
-        boxed = photo(annotation("dent", DENT, outlined=False), labelled=CLASSES.damage)
-        assert not any_damage().truth(mosaic(first, first, boxed, first))["known"].any()
+        known = any_damage().truth(mosaic(first, last, few, first))["known"][0]
+        assert known[::63, ::63].tolist() == [[True, True], [False, True]]
 
 
-def test_a_type_that_one_photo_of_a_mosaic_does_not_label_is_unknown() -> None:
+def test_each_photo_of_a_mosaic_teaches_what_it_labels() -> None:
     both, one = photo(labelled=("dent", "scratch")), photo(labelled=("dent",))
-    assert types().truth(mosaic(both, one, both, both))["known"][:, 0, 0].tolist() == [True, False, False, False, False]
+    known = types().truth(mosaic(both, one, both, both))["known"]
+    assert known[:, ::63, ::63].tolist() == [[[True] * 2] * 2, [[True, False], [True, True]], *([[[False] * 2] * 2] * 3)]
+
+
+def test_within_damage_of_no_known_type_only_what_was_typed_is_known() -> None:
+    nested = photo(annotation(UNTYPED, (0, 0, 64, 64)), annotation("dent", (0, 0, 32, 32)), labelled=(*CLASSES.damage, UNTYPED))
+    known = types().truth(scene(nested))["known"]
+    assert known[0, :8, :8].all()
+    assert not known[1, :16, :16].any()
+    assert not known[0, 8:16, 8:16].any()
+    assert known[:, 16:, :].all()
+
+
+def test_boxes_beside_damage_of_no_known_type_teach_no_type() -> None:
+    dent = annotation("dent", DENT, outlined=False)
+    assert types().truth(scene(photo(dent, labelled=("dent", UNTYPED))))["boxed"].tolist() == [True] + [False] * 4
+    beside = photo(dent, annotation(UNTYPED, (0, 0, 20, 20), outlined=False), labelled=("dent", UNTYPED))
+    assert not types().truth(scene(beside))["boxed"].any()
 
 
 def test_four_photos_lie_as_they_are_read() -> None:
@@ -143,7 +172,7 @@ def batch() -> dict[str, torch.Tensor]:
     """An outlined, a boxed and an unlabelled photo."""
     dent = annotation("dent", DENT)
     outlined, boxed = photo(dent, labelled=("dent",)), photo(replace(dent, polygons=()), labelled=("dent",))
-    return stacked(types(), scene(outlined), scene(boxed), scene(photo(dent)))
+    return stacked(types(), scene(outlined), scene(boxed), scene(photo()))
 
 
 def test_the_loss_is_the_weighted_sum_of_the_recipes() -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from dentify.errors import ConfigError
 from dentify.training.heads import Output
-from dentify.training.models.efficientnet_fpn import EfficientNetFPN, EfficientNetFPNRecipe
+from dentify.training.models.efficientnet_fpn import EfficientNetFPN, EfficientNetFPNRecipe, Evidence
 from dentify.training.optimizers import freeze
 from dentify.training.recipe import Phase
 
@@ -77,7 +77,7 @@ def test_answers_that_are_mostly_no_begin_low() -> None:
 
 
 def test_a_stride_that_it_does_not_answer_at_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"heads\.parts: efficientnet_fpn answers at stride 2 or 4, got 8"):
+    with pytest.raises(ConfigError, match=r"heads\.parts: the network answers at stride 2 or 4, got 8"):
         network({"parts": Output(19, 8)})
 
 
@@ -183,3 +183,66 @@ class TestPretrained:
 def test_an_encoder_that_it_cannot_be_built_around_is_told(encoder: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         network(encoder=encoder)
+
+
+POOLED = {
+    "types": Output(2, 2),
+    "outline": Output(1, 4),
+    "damage": Output(1, features=False, pooled=("types",), within="outline"),
+}
+
+
+class TestEvidence:
+    """An answer for the whole picture from where its maps are strongest."""
+
+    @staticmethod
+    def asked(types: torch.Tensor, outline: torch.Tensor | None = None) -> float:
+        evidence = Evidence(POOLED["damage"], POOLED)
+        if outline is None:
+            outline = torch.full((1, 1, types.shape[2] // 2, types.shape[3] // 2), 9.0)
+        with torch.inference_mode():
+            return float(evidence({"types": types, "outline": outline}))
+
+    def test_more_of_it_anywhere_never_makes_it_less_likely(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        types = torch.randn(1, 2, 64, 64, generator=generator)
+        least = self.asked(types)
+        for _ in range(20):
+            types[0, int(torch.randint(2, (), generator=generator)), :16, :16] += torch.rand(16, 16, generator=generator)
+            more = self.asked(types)
+            assert more >= least
+            least = more
+
+    def test_one_sure_place_is_enough(self) -> None:
+        types = torch.full((1, 2, 64, 64), -6.0)
+        nothing = self.asked(types)
+        types[0, 1, 20:28, 20:28] = 6.0
+        assert self.asked(types) > nothing + 2
+
+    def test_what_lies_beside_the_vehicle_counts_for_little(self) -> None:
+        types = torch.full((1, 2, 64, 64), -6.0)
+        types[0, 1, :16, :16] = 6.0
+        outline = torch.full((1, 1, 32, 32), 9.0)
+        inside = self.asked(types, outline)
+        outline[..., :8, :8] = -9.0
+        assert self.asked(types, outline) < inside - 2
+
+    def test_the_maps_learn_from_the_answer(self) -> None:
+        alone = network(POOLED)
+        told = alone.train()(torch.randn(2, 3, 64, 64))
+        told["damage"].sum().backward()
+        assert alone.fine is not None
+        assert alone.fine[-1].weight.grad.abs().sum() > 0
+        assert alone.photo is None
+        assert alone.parts()["photo"] == [alone.evidence]
+
+    def test_features_may_count_beside_it(self) -> None:
+        both = POOLED | {"damage": Output(1, pooled=("types",))}
+        asked = network(both).eval()
+        assert asked.photo is not None
+        with torch.inference_mode():
+            images = torch.randn(1, 3, 64, 64)
+            told = asked(images)
+            evidence = asked.evidence["damage"](told)
+        assert told["damage"].shape == (1, 1)
+        assert not torch.equal(told["damage"], evidence)

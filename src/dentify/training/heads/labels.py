@@ -17,7 +17,7 @@ from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, wo
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth, known_types
+from dentify.training.heads.head import Output, Role, Truth
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene
 
@@ -229,5 +229,6 @@ def window_shows_damage(placed: Placed, names: tuple[str, ...]) -> float:
         return 1.0 if sample.damage and placed.shown > MOST else math.nan
     if placed.most_visible >= 0.4:
         return 1.0
-    searched = UNTYPED in sample.labelled or known_types(placed, names).mean() >= MOST_TYPES
-    return 0.0 if placed.most_visible == 0.0 and searched and not placed.ignored else math.nan
+    searched = UNTYPED in sample.labelled or np.mean([sample.knows(name) for name in names]) >= MOST_TYPES
+    doubtful = placed.ignored or any(damage.crowd for damage in sample.damages)
+    return 0.0 if placed.most_visible == 0.0 and searched and not doubtful else math.nan

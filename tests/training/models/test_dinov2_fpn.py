@@ -1,0 +1,86 @@
+"""The teacher's network: a vision transformer beside the default one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
+timm = pytest.importorskip("timm", reason="needs the extra `train`")
+
+from safetensors.torch import save_file
+
+from dentify.errors import ConfigError
+from dentify.training.heads import Output
+from dentify.training.models.dinov2_fpn import DINOv2FPN, DINOv2FPNRecipe
+from dentify.training.optimizers import freeze
+from dentify.training.recipe import Phase
+
+OUTPUTS = {"types": Output(5, 2, -3.0), "parts": Output(7, 4), "damage": Output(1)}
+
+
+def recipe(**changes: Any) -> DINOv2FPNRecipe:
+    small = {"transformer": "vit_tiny_patch14_dinov2" if timm.is_model("vit_tiny_patch14_dinov2") else "vit_small_patch14_dinov2"}
+    return DINOv2FPNRecipe(name="dinov2_fpn", encoder="test_efficientnet", width=8, fine_width=8, **(small | changes))
+
+
+@pytest.fixture(scope="module")
+def network() -> DINOv2FPN:
+    return recipe().build(OUTPUTS, None).eval()
+
+
+def test_it_answers_as_the_default_network_does(network: DINOv2FPN) -> None:
+    with torch.inference_mode():
+        told = network(torch.zeros(1, 3, 64, 96))
+    assert {name: tuple(output.shape) for name, output in told.items()} == {
+        "types": (1, 5, 32, 48),
+        "parts": (1, 7, 16, 24),
+        "damage": (1, 1),
+    }
+
+
+def test_a_token_is_a_cell_of_sixteen_pixels(network: DINOv2FPN) -> None:
+    seen = []
+    handle = network.beside16.register_forward_pre_hook(lambda module, given: seen.append(tuple(given[0].shape[2:])))
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, 64, 96))
+    handle.remove()
+    assert seen == [(4, 6)]
+
+
+def test_what_the_transformer_sees_counts(network: DINOv2FPN) -> None:
+    images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        with_it = network(images)["parts"]
+        kept = network.beside16.weight.clone()
+        network.beside16.weight.zero_()
+        without = network(images)["parts"]
+        network.beside16.weight.copy_(kept)
+    assert not torch.allclose(with_it, without)
+
+
+def test_its_blocks_are_parts_of_their_own(network: DINOv2FPN) -> None:
+    names = [name for name in network.parts() if name.startswith("transformer.")]
+    assert names == [f"transformer.{number}" for number in range(len(network.transformer.blocks) + 2)]
+    named = {id(parameter) for modules in network.parts().values() for module in modules for parameter in module.parameters()}
+    assert named == {id(parameter) for parameter in network.parameters()}
+
+
+def test_its_last_blocks_may_learn_alone(network: DINOv2FPN) -> None:
+    phase = Phase(steps=1, size=64, train=("transformer.10-", "decoder"))
+    freeze(network, network.parts(), phase, place=0)
+    assert not network.transformer.pos_embed.requires_grad
+    assert not network.transformer.blocks[8].mlp.fc1.weight.requires_grad
+    assert network.transformer.blocks[9].mlp.fc1.weight.requires_grad
+    network.requires_grad_(True)
+
+
+def test_pretrained_weights_are_read(network: DINOv2FPN, tmp_path: Path) -> None:
+    weights = {name: value.half().contiguous() for name, value in network.transformer.state_dict().items()}
+    save_file(weights, tmp_path / "vit.safetensors")
+    read = recipe(transformer_weights="vit.safetensors").build(OUTPUTS, tmp_path)
+    assert torch.allclose(read.transformer.blocks[0].mlp.fc1.weight.half(), weights["blocks.0.mlp.fc1.weight"])
+    with pytest.raises(ConfigError, match=r"model\.transformer_weights to null"):
+        recipe(transformer_weights="other.safetensors").build(OUTPUTS, tmp_path)
