@@ -30,6 +30,12 @@ def is_table(columns: Sequence[str]) -> bool:
     return _column(columns, _FILES) is not None
 
 
+def tells_labels(columns: Sequence[str]) -> bool:
+    """Whether a CSV with these columns may say something of its pictures beside their names, sources and splits."""
+    file = _column(columns, _FILES)
+    return any(column != file and (column.lower() == "severity" or column.lower() not in _OTHERS) for column in columns)
+
+
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, row by row; the rows of a photo that is listed twice must agree."""
     columns = csv_columns(label_set.path)
