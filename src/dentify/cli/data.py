@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -85,7 +86,7 @@ def _says_nothing(data: str) -> str:
 
 
 def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings) -> Iterator[Sample]:
-    """The samples of all DATA arguments, lazily, without those of which nothing is known.
+    """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
@@ -111,6 +112,8 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
                 raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
             if not known:
                 raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
+            for note in dataset.notes:
+                print(f"note: {note}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)
