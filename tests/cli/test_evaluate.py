@@ -119,6 +119,14 @@ def test_a_list_that_says_what_its_photos_show_is_judged_by_gates_and_severity(
     assert evaluation.severity.photos.macro_recall == 0.5  # c is called undamaged: its severity is not told, which is wrong
 
 
+def test_what_else_lies_in_a_folder_is_noted(dentify: Dentify, bundle: Path, data: Path) -> None:
+    Path("damage/photos.csv").write_text("file,damage\na.png,1\n")
+    result = dentify("evaluate", bundle, "damage", "--resamples", "5", "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert Evaluation.model_validate_json(result.stdout).photos.annotated == 1
+    assert result.stderr == ("note: also found: CSV of files and labels (damage/photos.csv); name it, or --input-format table, to read it\n")
+
+
 def test_photos_made_alike_and_close_ups_are_judged(dentify: Dentify, bundle: Path, data: Path) -> None:
     how = ("--stretch", "128x128", "--jpeg", "95", "--crops", "3", "--resamples", "20", "--format", "json")
     result = dentify("evaluate", bundle, "damage/val.json", "undamaged=sound", *how)

@@ -363,7 +363,7 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
     for other in found:
         if other != name:
             places = ", ".join(str(label_set.path) for label_set in found[other][:3])
-            note(f"also found: {FORMATS[other].title} ({places}); --input-format {other} reads it")
+            note(f"also found: {FORMATS[other].title} ({places}); name it, or --input-format {other}, to read it")
     return name, found[name]
 
 
