@@ -102,8 +102,8 @@ def gather(
     instances, class_ids = np.concatenate(masks), np.array(types, np.int64)
     candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
     ious = ious_of(candidates, instances, class_ids, probs, grouping.upscale)
-    if (regions := _left_out(sample, view, grid_hw)) is not None:
-        right = (ious >= RIGHT_IOU).any(1)
+    if (regions := _left_out(sample, names, view, grid_hw)) is not None:
+        right = np.any(ious >= RIGHT_IOU, axis=1).tolist()
         shares = [_share_in(candidate, regions, probs, grouping.upscale) for candidate in candidates]
         kept = [place for place, share in enumerate(shares) if right[place] or share < LEFT_OUT_SHARE]
         candidates, ious = [candidates[place] for place in kept], ious[kept]
@@ -119,19 +119,18 @@ def gather(
     )
 
 
-def _left_out(sample: Sample, view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
+def _left_out(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
     """`(H, W)` where no finding is wrong: what is to be ignored, and damage of a type that nobody told; `None` without any."""
-    regions = [*sample.ignored, *(one for one in sample.damages if one.name == UNTYPED)]
-    if not regions:
-        return None
-    return np.any([coverage_of(one, view, grid_hw) > 127 for one in regions], axis=0)
+    untyped = [one for one in sample.damages if one.name == UNTYPED and UNTYPED not in names]
+    regions = [coverage_of(one, view, grid_hw) > 127 for one in (*sample.ignored, *untyped)]
+    return np.asarray(np.any(regions, axis=0), np.bool_) if regions else None
 
 
 def _share_in(candidate: Candidate, regions: BoolArray, probs: FloatArray, upscale: int) -> float:
     """How much of a candidate lies in some regions."""
     _, x, y, crop = refine(candidate, probs, upscale)
-    inside = np.count_nonzero(crop & regions[y : y + crop.shape[0], x : x + crop.shape[1]])
-    return inside / max(1, np.count_nonzero(crop))
+    inside = int(np.count_nonzero(crop & regions[y : y + crop.shape[0], x : x + crop.shape[1]]))
+    return inside / max(1, int(np.count_nonzero(crop)))
 
 
 def _where_needed(probs: FloatArray, grouping: Grouping) -> FloatArray:
