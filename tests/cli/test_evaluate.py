@@ -124,7 +124,9 @@ def test_what_else_lies_in_a_folder_is_noted(dentify: Dentify, bundle: Path, dat
     result = dentify("evaluate", bundle, "damage", "--resamples", "5", "--format", "json")
     assert result.exit_code == 0, result.output
     assert Evaluation.model_validate_json(result.stdout).photos.annotated == 1
-    assert result.stderr == ("note: also found: CSV of files and labels (damage/photos.csv); name it, or --input-format table, to read it\n")
+    assert result.stderr == (
+        "note: also found: CSV of files and labels (damage/photos.csv); name it, or --input-format table, to read it\n"
+    )
 
 
 def test_photos_made_alike_and_close_ups_are_judged(dentify: Dentify, bundle: Path, data: Path) -> None:

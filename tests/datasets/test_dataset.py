@@ -64,7 +64,9 @@ def test_of_several_formats_the_first_is_read_and_the_others_are_noted(root: Pat
         "also found: LabelMe JSON",
         "also found: Pascal VOC",
     }
-    assert f"also found: CSV of files and labels ({root / 'photos.csv'}); name it, or --input-format table, to read it" in data.notes
+    assert (
+        f"also found: CSV of files and labels ({root / 'photos.csv'}); name it, or --input-format table, to read it" in data.notes
+    )
     assert open_dataset(root, input_format="voc").format == "voc"
 
 
