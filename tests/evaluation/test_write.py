@@ -76,6 +76,18 @@ def test_sources_stand_below_each_kind_of_photos_where_there_are_several(make_as
     assert "  yard" not in one
 
 
+def test_what_was_not_judged_has_no_section(make_sample: Make, make_assessment: Make, scripted: Make) -> None:
+    severe = Sample(b"", "c", vehicle=True, damage=True, severity="severe")
+    table = evaluation_table(evaluate(scripted([make_assessment("c")]), [severe], resamples=2))
+    assert "Severity of photos: macro recall 0.000 (0 judged of 1)" in table
+    for text in ("Severity of findings", "Damage", "Calibration", "Number of findings"):
+        assert text not in table
+    untyped = make_sample("a", [("damage", (0, 0, 10, 10))], labelled=["damage"])
+    result = evaluate(scripted([make_assessment("a", [("dent", 0.9, (0, 0, 10, 10))])]), [untyped], resamples=2)
+    assert "Damage: none of its types is labelled\n\nPixel IoU of any damage 1.000" in evaluation_table(result)
+    assert names_csv(result).count("\n") == 1
+
+
 def test_the_csv_holds_a_row_a_type_and_part(evaluation: Evaluation) -> None:
     rows = list(csv.DictReader(io.StringIO(names_csv(evaluation))))
     assert [(row["kind"], row["name"], row["taught"]) for row in rows] == [

@@ -75,6 +75,8 @@ def _found(title: str, found: Found) -> str:
         told = [str(one.told.right), str(one.told.wrong), str(one.told.missed)]
         rows.append((name if one.taught else f"{name} (not taught)", str(one.instances), *map(figure, values), *told))
     lines = [f"{title} (sizes: 128², 256² px; found, false, missed: told findings at IoU 0.5)", aligned(rows)]
+    if not found.names:
+        lines = [f"{title}: none of its types is labelled"]
     if found.means:
         lines += ["", aligned(_means(found))]
     if found.any_damage is not None:
@@ -126,10 +128,9 @@ def _singles(evaluation: Evaluation) -> list[str]:
             f" with front and back together {_share(naming.front_and_back)}"
         )
     if (severity := evaluation.severity) is not None:
-        lines = [
-            _severity("Severity of photos", severity.photos),
-            _severity("Severity of findings on annotations", severity.findings),
-        ]
+        lines = [_severity("Severity of photos", severity.photos)]
+        if severity.findings.of:
+            lines.append(_severity("Severity of findings on annotations", severity.findings))
         sections.append("\n".join([*lines, f"chance {figure(severity.chance)}"]))
     if (counting := evaluation.counting) is not None:
         sections.append(
