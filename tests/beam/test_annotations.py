@@ -101,13 +101,16 @@ def test_a_tiny_polygon_keeps_its_area() -> None:
 
 
 def test_every_key_of_an_annotation_is_kept() -> None:
-    one = Annotation("dent", (0, 0, 8, 8), severity="severe", original="cizik", crowd=True, score=0.5, check=True)
-    sample = Sample(b"", "a", annotations=(one,), labelled=frozenset({"scratch"}), vehicle=True, labels=("02-moderate",))
+    marks = {"check": True, "unsure": True, "loose": True, "other_car": True}
+    one = Annotation("dent", (0, 0, 8, 8), severity="severe", original="cizik", crowd=True, score=0.5, **marks)
+    known = {"vehicle": True, "severity": "minor", "view": "front_left"}
+    sample = Sample(b"", "a", annotations=(one,), labelled=frozenset({"scratch"}), labels=("02-moderate",), **known)
     facts, rows = sample_to_rows(sample)
     assert facts["labelled"] == ["dent", "scratch"]  # what is annotated is labelled
     assert facts["labels"] == ["02-moderate"]
+    assert {key: facts[key] for key in known} == known
     (row,) = place_annotations(rows, place((64, 64), Recipe()))
-    expected = {"severity": "severe", "original": "cizik", "iscrowd": 1, "score": 0.5, "check": True, "bbox": [0, 0, 64, 64]}
+    expected = {"severity": "severe", "original": "cizik", "iscrowd": 1, "score": 0.5, "bbox": [0, 0, 64, 64]} | marks
     assert {key: row[key] for key in expected} == expected
 
 

@@ -109,6 +109,19 @@ def test_annotations_follow_their_photos(fit: str, dataset: Path, tmp_path: Path
         assert (white & inside).sum() / (white | inside).sum() > 0.85
 
 
+def test_marks_and_what_is_said_of_whole_photos_come_with_them(dataset: Path, tmp_path: Path) -> None:
+    document = json.loads((dataset / "train.json").read_text())
+    document["images"][0] |= {"severity": "severe", "view": "front_left"}
+    document["annotations"][0] |= {"unsure": True, "loose": True}
+    (dataset / "train.json").write_text(json.dumps(document))
+    out = tmp_path / "out"
+    run(dataset, out)
+    first, second, _ = open_dataset(out)
+    assert (first.severity, first.view, second.severity, second.view) == ("severe", "front_left", None, None)
+    assert [(one.unsure, one.loose, one.other_car) for one in first.annotations] == [(True, True, False), (False, False, False)]
+    assert [(row["severity"], row["view"]) for row in rows(out)[:2]] == [("severe", "front_left"), (None, None)]
+
+
 def test_turned_photos_keep_annotations_in_place(dataset: Path, tmp_path: Path) -> None:
     lying = texture(0).transpose(Image.Transpose.ROTATE_90)
     (dataset / "train" / "a.jpg").write_bytes(encoded(lying, "a.jpg", exif=exif_of(orientation=6)))

@@ -196,12 +196,13 @@ def test_what_cannot_be_fitted_is_one_line(
         (["--data", "labels.json"], "Missing option '-o'"),
         (
             ["--data", "photos.csv", "-o", "fitted"],
-            "'photos.csv' has no outlines to judge by; say damaged=, undamaged= or no_vehicle=",
+            "'photos.csv' tells nothing of its photos (no outlines, vehicle, damage or severity); say damaged=,",
         ),
         (["--data", "undamaged=", "-o", "fitted"], "names no CSV or folder"),
     ],
 )
 def test_wrong_usage_of_fit_is_told_before_any_work(dentify: Dentify, copy: Path, arguments: list[str], message: str) -> None:
+    Path("photos.csv").write_text("file,source\n")
     result = dentify("bundle", "fit", copy, *arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())

@@ -31,9 +31,50 @@ def test_a_path_with_a_colon_that_is_there_has_no_split() -> None:
     assert parse_data("odd:name") == Data("", Path("odd:name"), None)
 
 
-def test_a_list_of_photos_needs_its_label() -> None:
-    with pytest.raises(BadParameter, match="has no outlines to judge by; say damaged=, undamaged= or no_vehicle="):
-        parse_data("photos.csv")
+@pytest.mark.parametrize("text", ["photos.csv", "photos.csv:val"])
+@pytest.mark.parametrize("columns", ["file,source,split", "image_id,filename,width,height", "file"])
+def test_a_list_of_photos_needs_its_label(text: str, columns: str) -> None:
+    Path("photos.csv").write_text(f"{columns}\n")
+    with pytest.raises(
+        BadParameter, match=r"tells nothing of its photos .*; say damaged=, undamaged= or no_vehicle= before a list"
+    ):
+        parse_data(text)
+    assert parse_data(f"undamaged={text}").label == "undamaged"
+
+
+@pytest.mark.parametrize(
+    "columns", ["file,damage", "file,source,split,severity", "file,vehicle,split", "file,label", "file,dent,scratch"]
+)
+def test_a_list_that_may_say_something_of_its_photos_is_read(columns: str) -> None:
+    Path("photos.csv").write_text(f"{columns}\n")
+    assert parse_data("photos.csv:val") == Data("", Path("photos.csv"), "val")
+
+
+def test_a_list_that_is_not_there_is_told_as_such() -> None:
+    with pytest.raises(DatasetError, match=r"photos\.csv: no such file or folder"):
+        list(read_data([parse_data("photos.csv")], None, None, Settings()))
+
+
+def test_a_list_says_vehicle_damage_and_severity_of_each_photo(paint) -> None:
+    for name in "abcd":
+        paint(f"lot/{name}.png")
+    Path("lot/photos.csv").write_text(
+        "file,split,vehicle,damage,severity\na.png,val,,1,\nb.png,val,1,0,\nc.png,val,,,severe\nd.png,val,,,\n"
+    )
+    samples = list(read_data([parse_data("lot/photos.csv:val")], None, None, Settings()))
+    assert [(one.name, one.damage, one.severity) for one in samples] == [
+        ("a.png", True, None),
+        ("b.png", False, None),
+        ("c.png", True, "severe"),
+    ]  # of d nothing is known
+
+
+@pytest.mark.parametrize("text", ["lot/photos.csv", "lot/photos.csv:val"])
+def test_a_data_set_that_says_nothing_of_any_photo_is_one_line(paint, text: str) -> None:
+    paint("lot/a.png")
+    Path("lot/photos.csv").write_text("file,split,category\na.png,val,street\n")
+    with pytest.raises(DatasetError, match=f"'{text}' tells nothing of its photos"):
+        list(read_data([parse_data(text)], None, None, Settings()))
 
 
 def test_photos_that_share_a_label(paint) -> None:
@@ -50,7 +91,8 @@ def test_photos_that_share_a_label(paint) -> None:
 def test_a_data_set_without_photos_of_the_split(paint) -> None:
     paint("images/a.png")
     Path("labels.json").write_text(
-        '{"categories": [], "images": [{"id": 1, "file_name": "a.png", "width": 192, "height": 128}], "annotations": []}'
+        '{"categories": [{"id": 1, "name": "dent"}],'
+        ' "images": [{"id": 1, "file_name": "a.png", "width": 192, "height": 128}], "annotations": []}'
     )
     assert len(list(read_data([Data("", Path("labels.json"), None)], None, None, Settings()))) == 1
     with pytest.raises(DatasetError, match=r"labels\.json: holds no photo of split 'val'"):

@@ -156,7 +156,7 @@ def test_inspect_prints_a_table_and_exits_0_whatever_is_wrong_with_photos(dentif
     assert "2 problems: " in result.stdout
     assert "  invalid label: data/labels.json: annotations[0] (id 1, a.png): category_id 7 is no category" in result.stdout
     assert "  missing picture: data/labels.json: images[3] (id 3): no picture 'none.png' in data" in result.stdout
-    assert "note: 1 pictures below data are in no label file, data/d.png for one" in result.stdout
+    assert "note: 1 pictures below data are not in these labels, data/d.png for one" in result.stdout
 
 
 def test_inspect_prints_json_alone(dentify: Dentify) -> None:

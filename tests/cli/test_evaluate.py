@@ -97,6 +97,38 @@ def test_damaged_photos_without_outlines_are_judged_by_the_gates_alone(dentify: 
     assert evaluation.damage is None
 
 
+def test_a_list_that_says_what_its_photos_show_is_judged_by_gates_and_severity(
+    dentify: Dentify, bundle: Path, data: Path
+) -> None:
+    Path("list.csv").write_text(
+        "file,source,vehicle,damage,severity\n"
+        "damage/a.png,claims,1,1,severe\nsound/images/b.png,yard,1,0,\nsound/images/c.png,claims,1,1,minor\nnone/d.png,rooms,0,,\n"
+    )
+    result = dentify("evaluate", bundle, "list.csv", "--resamples", "5", "--format", "json")
+    assert result.exit_code == 0, result.output
+    evaluation = Evaluation.model_validate_json(result.stdout)
+    kinds, sources = evaluation.gates.kinds, evaluation.gates.sources
+    assert {kind: (one.damage.count, one.damage.of) for kind, one in kinds.items() if kind != "no_vehicle"} == {
+        "damaged": (1, 2),
+        "undamaged": (0, 1),
+    }
+    assert sources["damaged"]["claims"].damage == kinds["damaged"].damage
+    assert evaluation.damage is None
+    assert evaluation.severity is not None
+    assert evaluation.severity.photos.of == 2
+    assert evaluation.severity.photos.macro_recall == 0.5  # c is called undamaged: its severity is not told, which is wrong
+
+
+def test_what_else_lies_in_a_folder_is_noted(dentify: Dentify, bundle: Path, data: Path) -> None:
+    Path("damage/photos.csv").write_text("file,damage\na.png,1\n")
+    result = dentify("evaluate", bundle, "damage", "--resamples", "5", "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert Evaluation.model_validate_json(result.stdout).photos.annotated == 1
+    assert result.stderr == (
+        "note: also found: CSV of files and labels (damage/photos.csv); name it, or --input-format table, to read it\n"
+    )
+
+
 def test_photos_made_alike_and_close_ups_are_judged(dentify: Dentify, bundle: Path, data: Path) -> None:
     how = ("--stretch", "128x128", "--jpeg", "95", "--crops", "3", "--resamples", "20", "--format", "json")
     result = dentify("evaluate", bundle, "damage/val.json", "undamaged=sound", *how)
@@ -122,7 +154,10 @@ def test_a_threshold_or_no_gates_makes_it_one_look(dentify: Dentify, bundle: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["photos.csv"], "'photos.csv' has no outlines to judge by; say damaged=, undamaged= or no_vehicle="),
+        (
+            ["sound/photos.csv:val"],
+            "'sound/photos.csv:val' tells nothing of its photos (no outlines, vehicle, damage or severity)",
+        ),
         (["undamaged="], "names no CSV or folder"),
         (["damage/val.json", "--stretch", "320"], "--stretch '320' is no size; give WxH in pixels"),
         (["damage/val.json", "--overwrite"], "--overwrite needs -o"),

@@ -156,6 +156,12 @@ def test_labels_of_whole_photos_are_told() -> None:
     assert "damaged vehicle" in said(sample(labels=("damaged",), vehicle=True, damage=True))
 
 
+def test_the_severity_of_a_photo_is_told_where_no_type_is() -> None:
+    untyped = sample(annotation("damage"), labelled=frozenset({"damage", "dent"}), vehicle=True, damage=True, severity="severe")
+    assert "severe damage" in said(untyped)
+    assert "a damage " not in said(untyped).lower()
+
+
 def test_undamaged_vehicles_and_their_parts_are_told() -> None:
     assert "undamaged vehicle" in said(sample(vehicle=True, damage=False))
     text = said(sample(annotation("hood"), annotation("wheel"), damage=False))
@@ -172,7 +178,18 @@ def test_absence_is_told_of_types_that_were_looked_for_alone() -> None:
     assert "undamaged" not in text  # it may be cracked
 
 
-@pytest.mark.parametrize("hidden", [annotation("dent", crowd=True), annotation("unnamed")], ids=["crowd", "unnamed"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        annotation("dent", crowd=True),
+        annotation("unnamed"),
+        annotation("damage"),
+        annotation("dent", unsure=True),
+        annotation("dent", other_car=True),
+        annotation("dent", loose=True),
+    ],
+    ids=["crowd", "unnamed", "damage of no known type", "unsure", "another car's", "loose"],
+)
 def test_what_is_annotated_and_cannot_be_told_is_not_denied(hidden: Annotation) -> None:
     text = said(sample(hidden, labelled=frozenset({"dent", "scratch", "unnamed"})))
     assert "dent" not in text

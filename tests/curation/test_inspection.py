@@ -108,6 +108,36 @@ def test_crowds_and_labels_of_whole_photos_are_counted(data: Callable[..., Path]
     assert inspection.labels == {"moderate": 1}
 
 
+def test_marks_views_and_severities_of_whole_photos_are_counted(data: Callable[..., Path]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["categories"].append({"id": 4, "name": "damage"})
+        document["annotations"][0] |= {"unsure": True}
+        document["annotations"][1] |= {"other_car": True, "loose": True}
+        document["annotations"].append({"id": 5, "image_id": 2, "category_id": 4, "segmentation": [[1, 1, 5, 1, 5, 5]]})
+        document["images"][0] |= {"severity": "severe", "view": "front"}
+        document["images"][1] |= {"view": "front"}
+
+    inspection = inspect(data(change))
+    assert inspection.marks == {"unsure": 1, "other_car": 1, "loose": 1}
+    assert (inspection.types["dent"].ignored, inspection.types["dent"].instances) == (2, 3)
+    assert (inspection.types["damage"].ignored, inspection.untyped) == (0, 1)
+    assert inspection.photo_severities == {"severe": 1}
+    assert inspection.severities == {"minor": 2, "severe": 1}
+    assert inspection.views == {"front": 2}
+    assert inspection.kinds == {"damaged": 2, "unknown": 1}
+
+
+def test_what_a_table_says_of_whole_photos_is_counted_and_no_label(tmp_path: Path) -> None:
+    for number in range(5):
+        noise(tmp_path / f"{number}.png", number)
+    rows = ["0.png,train,1,1,severe", "1.png,train,1,0,", "2.png,train,0,,", "3.png,val,1,,", "4.png,val,,,"]
+    (tmp_path / "photos.csv").write_text("\n".join(["file,split,vehicle,damage,severity", *rows]))
+    inspection = inspect(tmp_path)
+    assert inspection.kinds == {"damaged": 1, "undamaged": 1, "no_vehicle": 1, "vehicle": 1, "unknown": 1}
+    assert (inspection.labels, inspection.photo_severities, inspection.severities) == ({}, {"severe": 1}, {})
+    assert {name: (one.photos, one.labelled) for name, one in inspection.splits.items()} == {"train": (3, 3), "val": (2, 1)}
+
+
 def test_json_is_read_back_as_it_was(data: Callable[..., Path]) -> None:
     inspection = inspect(data(lambda document: document["annotations"][0].update(category_id=9)))
     assert Inspection.model_validate_json(inspection.model_dump_json()) == inspection
@@ -137,7 +167,7 @@ def test_folders_by_class_are_counted(tmp_path: Path) -> None:
     inspection = inspect(tmp_path)
     assert (inspection.format, inspection.photos) == ("folders", 3)
     assert inspection.labels == {"undamaged": 2, "damaged": 1}
-    assert not [note for note in inspection.notes if "no label file" in note]
+    assert not [note for note in inspection.notes if "not in these labels" in note]
 
 
 def test_words_of_the_source_are_counted_as_the_taxonomy_calls_them(data: Callable[..., Path]) -> None:
@@ -250,7 +280,7 @@ def test_pictures_that_no_label_names_are_noted(data: Callable[..., Path]) -> No
     noise(folder / "more" / "d.png", 4)
     noise(folder / "more" / "e.png", 5)
     (note,) = inspect(folder, pictures=False).notes
-    assert note == f"2 pictures below {folder} are in no label file, {folder}/more/d.png for one"
+    assert note == f"2 pictures below {folder} are not in these labels, {folder}/more/d.png for one"
     assert inspect(folder / "train.json", pictures=False).notes == ()  # a file says nothing of a folder
 
 

@@ -37,6 +37,7 @@ def empty(**changes: Any) -> Inspection:
     """An inspection of nothing, with some of it changed."""
     fields: dict[str, Any] = {
         "path": "photos", "format": "coco", "title": "COCO JSON", "splits": {}, "types": {}, "labels": {}, "severities": {},
+        "kinds": {}, "photo_severities": {}, "views": {}, "marks": {}, "untyped": 0,
         "sources": {}, "sizes": None, "pictures_read": True, "problems": (), "duplicates": (), "notes": (),
     }  # fmt: skip
     return Inspection.model_validate(fields | changes)
@@ -96,12 +97,12 @@ def test_the_table_tells_counts_problems_and_duplicates() -> None:
             SamePhotos(first="a.png", second="b.png", exact=True, splits=("train", "val")),
             SamePhotos(first="c.png", second="d.png", exact=False, splits=("train", "train")),
         ),
-        notes=("3 pictures are in no label file",),
+        notes=("3 pictures are not in these labels",),
     )
     assert inspection_table(inspection).splitlines() == [
         "photos: COCO JSON, 3 photos, 3 annotations",
         "sources: bilgi 3",
-        "severity: minor 1",
+        "severity of annotations: minor 1",
         "",
         "split  photos  labelled  annotations",
         "train       2         1            3",
@@ -117,8 +118,34 @@ def test_the_table_tells_counts_problems_and_duplicates() -> None:
         "  same file: a.png, b.png (train, val)",
         "  near-duplicates: c.png, d.png",
         "",
-        "note: 3 pictures are in no label file",
+        "note: 3 pictures are not in these labels",
     ]
+
+
+def test_what_is_known_of_whole_photos_and_marked_on_annotations_is_told() -> None:
+    inspection = empty(
+        kinds={"damaged": 5, "no_vehicle": 2, "unknown": 1},
+        photo_severities={"severe": 4},
+        views={"front_left": 3, "close": 1},
+        marks={"unsure": 2, "other_car": 1, "loose": 7},
+        untyped=9,
+    )
+    assert inspection_table(inspection).splitlines()[1:6] == [
+        "photos known as: damaged 5, no vehicle 2, nothing 1",
+        "severity of whole photos: severe 4",
+        "views: front_left 3, close 1",
+        "annotations marked: unsure 2, of another vehicle 1, of loose parts 7",
+        "damage of a type that nobody told: 9 annotations ('damage')",
+    ]
+
+
+def test_a_column_says_how_many_are_to_be_ignored_where_some_are(tmp_path: Path) -> None:
+    inspection = inspected_coco(tmp_path, ["dent", "hood"]).inspection
+    assert "to ignore" not in inspection_table(inspection)
+    types = inspection.types | {"dent": inspection.types["dent"].model_copy(update={"ignored": 4})}
+    table = inspection_table(inspection.model_copy(update={"types": types}))
+    assert re.search(r"^dent .* 4$", table, re.MULTILINE)
+    assert re.search(r"^hood .* 0$", table, re.MULTILINE)
 
 
 def test_types_are_a_column_a_split(tmp_path: Path) -> None:
@@ -294,6 +321,11 @@ def test_outlines_are_drawn_where_they_are_in_the_colour_of_their_type() -> None
     assert is_colour(drawn[100, 200], part_colour("hood"))  # a box's left edge at x 100
     assert tuple(drawn[80, 80]) == (128, 128, 128)  # within
     assert tuple(drawn[10, 10]) == (128, 128, 128)
+
+
+def test_what_is_to_be_ignored_is_drawn_grey() -> None:
+    drawn = draw_sample(grey(Annotation("dent", (20.0, 20.0, 60.0, 60.0), other_car=True)), side=400)
+    assert is_colour(drawn[80, 40], (150, 150, 150))
 
 
 def test_masks_are_tinted_and_their_holes_are_not() -> None:

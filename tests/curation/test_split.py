@@ -92,6 +92,15 @@ def test_the_same_seed_gives_the_same_splits_and_another_gives_others(large: Pat
     assert sum(one.split != two.split for one, two in zip(first, other, strict=True)) > 50
 
 
+def test_what_is_known_of_whole_photos_gets_its_share_too(tmp_path: Path) -> None:
+    photos = [{"file": f"{n}.png", "labels": [], "damage": bool(n % 2), "vehicle": True} for n in range(40)]
+    photos += [{"file": f"s{n}.png", "labels": ["dent"], "severity": "severe"} for n in range(10)]
+    placed = split(write_coco(tmp_path / "data", photos), (0.5, 0.5))
+    counts = Counter((one.split, label) for one in placed for label in one.labels)
+    for label, total in {"undamaged": 20, "damaged": 20, "severity severe": 10, "dent": 10}.items():
+        assert [counts[name, label] for name in ("train", "val")] == [total // 2] * 2, label
+
+
 def test_photos_without_labels_are_shared_out_too(tmp_path: Path) -> None:
     folder = write_coco(tmp_path, [{"file": f"{n}.png", "labels": ["dent"] * (n % 2)} for n in range(40)])
     placed = split(folder, (0.5, 0.5))

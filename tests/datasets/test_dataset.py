@@ -64,7 +64,9 @@ def test_of_several_formats_the_first_is_read_and_the_others_are_noted(root: Pat
         "also found: LabelMe JSON",
         "also found: Pascal VOC",
     }
-    assert f"also found: CSV of files and labels ({root / 'photos.csv'}); --input-format table reads it" in data.notes
+    assert (
+        f"also found: CSV of files and labels ({root / 'photos.csv'}); name it, or --input-format table, to read it" in data.notes
+    )
     assert open_dataset(root, input_format="voc").format == "voc"
 
 
@@ -169,6 +171,26 @@ def test_annotations_tell_of_vehicle_and_damage(root: Path, names: list[str], ve
     assert (sample.vehicle, sample.damage) == (vehicle, damage)
 
 
+@pytest.mark.parametrize("mark", ["unsure", "other_car"])
+def test_what_is_to_be_ignored_tells_of_no_damage(root: Path, mark: str) -> None:
+    document = annotated("dent")
+    document["annotations"][0][mark] = True
+    (sample,) = open_dataset(write(root / "a.json", document))
+    assert (sample.vehicle, sample.damage) == (True, None)
+    document["images"][0]["damage"] = False  # what is unsure does not contradict it
+    (sample,) = open_dataset(write(root / "a.json", document))
+    assert (sample.vehicle, sample.damage, len(sample.ignored)) == (True, False, 1)
+
+
+def test_severity_of_a_photo_tells_of_damage_and_is_told_by_labels(root: Path) -> None:
+    (sample,) = open_dataset(write(root / "a.json", annotated(severity="minor")))
+    assert (sample.severity, sample.vehicle, sample.damage) == ("minor", True, True)
+    (sample,) = open_dataset(write(root / "a.json", annotated(labels=["02-moderate"])))
+    assert (sample.severity, sample.damage, sample.labels) == ("moderate", True, ("moderate",))
+    (sample,) = open_dataset(write(root / "a.json", annotated(labels=["minor", "severe"])))
+    assert (sample.severity, sample.damage) == (None, True)  # which of them is it?
+
+
 def test_a_type_without_a_box_is_absent_only_where_it_is_labelled(root: Path) -> None:
     (sample,) = open_dataset(write(root / "a.json", annotated("dent")))
     assert [sample.knows(name) for name in ("dent", "crack", "scratch")] == [True, True, False]
@@ -200,7 +222,7 @@ def test_all_unmapped_words_of_a_data_set_are_told_at_once(root: Path) -> None:
 
 CONTRADICTIONS = {
     "damage on an undamaged photo": ("whole", ["dent"], r"has annotated damage \(dent\) and is labelled undamaged"),
-    "parts of no vehicle": ("no_car", ["hood"], "is labelled no_vehicle"),
+    "parts of no vehicle": ("no_car", ["hood"], "has annotations of a vehicle and is labelled no_vehicle"),
     "damage without a vehicle": ("no_car", ["dent"], r"has annotated damage \(dent\) and is labelled no_vehicle"),
     "both at once": ("whole damaged", [], "is labelled undamaged and damaged"),
     "severity of nothing": ("whole 02-moderate", [], "is labelled undamaged and moderate"),

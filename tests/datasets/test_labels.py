@@ -65,6 +65,18 @@ def test_labelled_may_be_nothing_at_all(written: Written) -> None:
 
 
 BOMB = f"- &a [x, x]\n{''.join(f'  - &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}"
+
+
+def test_an_annotation_that_is_called_damaged_is_damage_of_no_known_type(written: Written) -> None:
+    labels = read_label_map(written("labels: {hasar: damage, bozuk: damaged}\nlabelled: [damage, dent]\n"))
+    assert [labels.rename(word) for word in ("hasar", "bozuk", "damage", "Damaged", "defect")] == ["damage"] * 5
+    assert [labels.rename_photo(word) for word in ("hasar", "bozuk", "damage")] == ["damaged"] * 3
+    assert labels.labelled == {"damage", "dent"}
+    # what a bundle of one's own may call its type stays as it is
+    assert [LabelMap().rename(word) for word in ("damage", "defect", "damaged")] == ["damage", "defect", "damaged"]
+    assert LabelMap({"damaged": "damaged"}, others="refused").rename("damaged") == "damaged"
+
+
 WRONG = {
     "a key that is none": ("label: {a: dent}", r"labels.yaml: no such key: 'label'; did you mean `labels`\?"),
     "a key like no other": ("colour: red", "no such key: 'colour'; known are labels, labelled, attribute"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dentify.datasets import Annotation, Sample, canonical_name, kind_of
-from dentify.datasets.sample import PHOTO_WORDS, photo_kind, worst_severity
+from dentify.datasets.sample import PHOTO_WORDS, has_vehicle, is_damaged, photo_kind, worst_severity
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
 
@@ -33,6 +33,16 @@ def test_damages_and_parts_of_one_photo_are_told_apart_by_name() -> None:
     assert [annotation.name for annotation in sample.parts] == ["hood"]
 
 
+def test_what_is_to_be_ignored_is_no_damage_of_the_photo() -> None:
+    box = (0.0, 0.0, 1.0, 1.0)
+    marks = [{}, {"unsure": True}, {"other_car": True}, {"loose": True}]
+    sample = Sample(b"", "a.jpg", annotations=tuple(Annotation("dent", box, severity="severe", **mark) for mark in marks))
+    assert [one.loose for one in sample.damages] == [False, True]  # a loose part is damage, too
+    assert [one.unsure for one in sample.ignored] == [True, False]
+    only = Sample(b"", "a.jpg", annotations=sample.annotations[1:3])
+    assert (has_vehicle(only), is_damaged(only), worst_severity(only)) == (None, None, None)
+
+
 def test_names_of_the_taxonomy_stay_and_others_are_found_by_synonym() -> None:
     for name in DAMAGE_NAMES + PART_NAMES:
         assert canonical_name(name) == name
@@ -54,9 +64,10 @@ def test_what_is_known_of_a_photo_as_a_whole() -> None:
     assert photo_kind(Sample(b"", "a")) is None
 
 
-def test_a_photo_is_as_bad_as_its_worst_damage() -> None:
+def test_a_photo_is_as_bad_as_it_is_called_else_as_its_worst_damage() -> None:
     box = (0.0, 0.0, 1.0, 1.0)
     levels = [Annotation("dent", box, severity=level) for level in ("minor", "severe", None)]
+    assert worst_severity(Sample(b"", "a", annotations=tuple(levels), severity="moderate")) == "moderate"
     assert worst_severity(Sample(b"", "a", annotations=tuple(levels))) == "severe"
     assert worst_severity(Sample(b"", "a", annotations=tuple(levels[2:]))) is None
     assert worst_severity(Sample(b"", "a", annotations=(Annotation("hood", box, severity="minor"),))) is None

@@ -379,7 +379,10 @@ def test_vias_coco_is_read_though_it_tells_neither_sizes_nor_boxes() -> None:
     for annotation, truth in zip(sample.annotations, pieces, strict=True):
         assert off(annotation, truth, "pieces") < 0.5
     assert data.notes == [
-        f"also found: VGG Image Annotator ({TOOLS / 'via3-polygons/via_project.json'}); --input-format via reads it"
+        (
+            f"also found: VGG Image Annotator ({TOOLS / 'via3-polygons/via_project.json'});"
+            " name it, or --input-format via, to read it"
+        )
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,3 +45,12 @@ def test_only_labelled_types_count_and_photos_weigh_equally(make_sample: Callabl
     assert annotated_counts(none) == {"dent": 0, "scratch": 0}
     assert mean_count_error([({"dent": 1, "scratch": 9}, one), ({"scratch": 2}, none)]) == 1.5
     assert mean_count_error([]) is None
+
+
+def test_damage_of_no_known_type_and_ignored_regions_are_not_counted(make_sample: Callable[..., Sample]) -> None:
+    untyped = make_sample("a", [("damage", (0, 0, 5, 5)), ("dent", (9, 9, 15, 15))], labelled=["dent", "damage"])
+    assert annotated_counts(untyped) == {"dent": 1}
+    plain = make_sample("b", [("dent", (0, 0, 5, 5))], labelled=["dent"])
+    unsure = replace(plain, annotations=tuple(replace(one, unsure=True) for one in plain.annotations))
+    assert annotated_counts(unsure) == {"dent": 0}
+    assert mean_count_error([({"dent": 9}, untyped), ({"dent": 9}, unsure), ({"dent": 3}, plain)]) == 2.0

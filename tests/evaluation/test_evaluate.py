@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -182,6 +183,90 @@ def test_severity_of_photos_and_of_findings(run: Callable[..., Evaluation]) -> N
     assert severity.findings.confusion == ((1, 0, 0, 0), (0, 0, 0, 0), (0, 1, 0, 0))
     assert severity.findings.macro_recall == pytest.approx(0.5)
     assert (severity.findings.judged, severity.findings.of) == (2, 2)
+
+
+def test_a_photo_whose_severity_alone_is_known_is_judged_by_it(
+    run: Callable[..., Evaluation], make_assessment: Make, scripted: Make
+) -> None:
+    extra = [
+        Sample(b"", name, vehicle=True, damage=True, severity=level) for name, level in zip("cde", ("minor",) * 3, strict=True)
+    ]
+    answers = [make_assessment("c", severity="minor"), make_assessment("d"), make_assessment("e", damage=0.1)]
+    before, after = run(), run(extra, answers)
+    assert after.severity is not None
+    assert after.severity.photos.confusion == ((1, 0, 0, 2), (0, 0, 0, 0), (1, 0, 0, 0))  # untold is wrong
+    assert after.severity.photos.macro_recall == pytest.approx((1 / 3 + 0) / 2)
+    assert (after.damage, after.calibration, after.counting) == (before.damage, before.calibration, before.counting)
+    assert after.gates.kinds["damaged"].damage.of == 5
+    alone = evaluate(scripted(answers[:1]), extra[:1], taught=TAUGHT, resamples=5)
+    assert alone.damage is None
+    assert alone.severity is not None
+    assert alone.severity.photos.macro_recall == 1.0
+
+
+def test_a_labelled_photo_is_as_bad_as_it_is_called(
+    run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make
+) -> None:
+    sample = make_sample("c", [("dent", LEFT, "minor")], labelled=["dent"], severity="severe")
+    result = run([sample], [make_assessment("c", severity="severe")]).severity
+    assert result is not None
+    assert result.photos.confusion[2] == (1, 0, 1, 0)
+
+
+def test_regions_to_be_ignored_move_no_figure(
+    run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make, two_photos: Any, scripted: Make
+) -> None:
+    samples, assessments = two_photos
+    far = (20, 20, 40, 40)
+    unsure = make_sample("a", [("dent", far)], labelled=[]).annotations[0]
+    marked = [replace(samples[0], annotations=(*samples[0].annotations, replace(unsure, other_car=True))), samples[1]]
+    extra = make_assessment("a", [("dent", 0.95, far), ("scratch", 0.9, (25, 25, 35, 35)), ("dent", 0.4, (20, 20, 30, 30))])
+    more = [finding.model_copy(update={"id": number}) for number, finding in enumerate(extra.findings, 3)]
+    told = assessments[0].model_copy(update={"findings": (*assessments[0].findings, *more)})
+    before = run()
+    after = evaluate(scripted([told, assessments[1]]), marked, taught=TAUGHT, resamples=50)
+    assert (after.damage, after.calibration, after.counting) == (before.damage, before.calibration, before.counting)
+    wrong = evaluate(scripted([told, assessments[1]]), samples, taught=TAUGHT, resamples=50)
+    assert wrong.damage != before.damage
+    assert wrong.counting != before.counting
+
+
+def test_damage_of_no_known_type_is_judged_as_any_damage_alone(
+    run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make, scripted: Make
+) -> None:
+    sample = make_sample("c", [("damage", LEFT, "minor")], labelled=["damage"])
+    answer = make_assessment("c", [("dent", 0.9, LEFT, "moderate"), ("dent", 0.5, RIGHT)])
+    before, after = run(), run([sample], [answer])
+    assert before.damage is not None
+    assert after.damage is not None
+    assert after.damage.names == before.damage.names
+    assert (after.calibration, after.counting, after.notes) == (before.calibration, before.counting, ())
+    assert after.photos.annotated == 3
+    assert before.damage.any_damage is not None
+    assert after.damage.any_damage is not None
+    assert after.damage.any_damage.iou.value == pytest.approx((200 + 100) / (400 + 200))
+    assert after.severity is not None
+    assert after.severity.findings.confusion[0] == (1, 1, 0, 0)  # of the dent that lies on it
+    alone = evaluate(scripted([answer]), [sample], taught=TAUGHT, resamples=5)
+    assert alone.damage is not None
+    assert (alone.damage.names, alone.damage.means, alone.counting) == ({}, {}, None)
+    assert alone.damage.any_damage is not None
+    assert alone.damage.any_damage.iou.value == pytest.approx(0.5)
+
+
+def test_photos_of_which_nothing_is_known_are_no_evaluation(make_assessment: Make, scripted: Make) -> None:
+    with pytest.raises(DatasetError, match="nothing is known of these photos"):
+        evaluate(scripted([make_assessment("a")]), [Sample(b"", "a")])
+
+
+def test_the_naming_of_parts_is_of_all_photos_and_null_without_parts(
+    run: Callable[..., Evaluation], make_assessment: Make
+) -> None:
+    naming = run([Sample(b"", "c", vehicle=True)], [make_assessment("c", [("hood", 0.9, LEFT)])], parts=("hood",)).naming
+    assert naming is not None
+    assert (naming.findings.count, naming.findings.of) == (0, 4)
+    assert (naming.no_part.count, naming.no_part.of) == (2, 3)
+    assert run(parts=()).naming is None
 
 
 def test_calibration_is_of_told_and_of_scored_findings(run: Callable[..., Evaluation]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.evaluation import any_iou_counts, iou_from_counts, pixel_iou_counts
-from dentify.evaluation.outlines import Things
+from dentify.evaluation.outlines import Things, Truth
 from dentify.evaluation.pixels import precision_from_counts, recall_from_counts
 from dentify.evaluation.tally import tally_photo
 from dentify.imaging.masks import rle_encode
@@ -50,7 +50,8 @@ def test_counts_of_rles_equal_counts_of_arrays(seed: int, known: list[bool]) -> 
     truth = (rng.random((3, 9, 7)) < rng.random((3, 1, 1))) & np.array(known)[:, None, None]
     labelled = [name for name, one in zip(names, known, strict=True) if one]
     found = things_of(names, pred)
-    tally = tally_photo(found, found, things_of(names, truth), labelled, (9, 7))
+    nothing = found.select([])
+    tally = tally_photo(found, found, Truth(tuple(labelled), things_of(names, truth), nothing, nothing), (9, 7))
     counts = pixel_iou_counts(pred, truth, np.array(known))
     for k, name in enumerate(names):
         if known[k]:
@@ -73,9 +74,9 @@ def things_of(names: tuple[str, ...], masks: np.ndarray) -> Things:
 
 
 def test_a_box_without_an_outline_has_no_pixels_to_count(make_things: Callable[..., Things]) -> None:
-    truth = make_things([("dent", 1.0, (0, 0, 10, 10)), ("scratch", 1.0, (20, 20, 30, 30))])
-    truth.outlined[0] = False
-    tally = tally_photo(make_things([]), make_things([]), truth, ["dent", "scratch"], (40, 60))
+    annotated, nothing = make_things([("dent", 1.0, (0, 0, 10, 10)), ("scratch", 1.0, (20, 20, 30, 30))]), make_things([])
+    annotated.outlined[0] = False
+    tally = tally_photo(nothing, nothing, Truth(("dent", "scratch"), annotated, nothing, nothing), (40, 60))
     assert tally.names["dent"].pixels is None
     assert tally.names["dent"].mask is None
     assert tally.names["dent"].box.annotated == 1

@@ -53,6 +53,7 @@ def test_the_table_tells_every_section_in_aligned_columns(evaluation: Evaluation
         "Calibration of told findings",
         "  yard",
         "  street",
+        "Findings that name a part 0.0 % [0.0, 56.1]; photos of vehicles without a part 75.0 %",
     ):
         assert text in table
     lines = table.splitlines()
@@ -60,6 +61,31 @@ def test_the_table_tells_every_section_in_aligned_columns(evaluation: Evaluation
     assert len({len(line) for line in lines[head + 1 : head + 5]}) == 1
     scratch = next(line for line in lines if line.startswith("scratch "))
     assert "–" in scratch, "what was not measured is no 0"
+
+
+def test_sources_stand_below_each_kind_of_photos_where_there_are_several(make_assessment: Make, scripted: Make) -> None:
+    photos = [("c", False, "yard"), ("d", True, "street"), ("e", True, "yard"), ("f", True, "yard")]
+    answers = [make_assessment(name, damage=0.1 if name == "f" else 0.9) for name, _, _ in photos]
+    samples = [Sample(b"", name, vehicle=True, damage=damage, source=source) for name, damage, source in photos]
+    lines = evaluation_table(evaluate(scripted(answers), samples, resamples=2)).splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("Gates"))
+    rows = [line.split()[:2] for line in lines[head + 1 : head + 6]]
+    assert rows == [["damaged", "3"], ["street", "1"], ["yard", "2"], ["undamaged", "1"], ["yard", "1"]]
+    assert "50.0 % [9.5, 90.5]" in lines[head + 3]
+    one = evaluation_table(evaluate(scripted(answers), samples[2:], resamples=2))
+    assert "  yard" not in one
+
+
+def test_what_was_not_judged_has_no_section(make_sample: Make, make_assessment: Make, scripted: Make) -> None:
+    severe = Sample(b"", "c", vehicle=True, damage=True, severity="severe")
+    table = evaluation_table(evaluate(scripted([make_assessment("c")]), [severe], resamples=2))
+    assert "Severity of photos: macro recall 0.000 (0 judged of 1)" in table
+    for text in ("Severity of findings", "Damage", "Calibration", "Number of findings"):
+        assert text not in table
+    untyped = make_sample("a", [("damage", (0, 0, 10, 10))], labelled=["damage"])
+    result = evaluate(scripted([make_assessment("a", [("dent", 0.9, (0, 0, 10, 10))])]), [untyped], resamples=2)
+    assert "Damage: none of its types is labelled\n\nPixel IoU of any damage 1.000" in evaluation_table(result)
+    assert names_csv(result).count("\n") == 1
 
 
 def test_the_csv_holds_a_row_a_type_and_part(evaluation: Evaluation) -> None:

@@ -63,6 +63,27 @@ def test_boxes_without_outlines_and_types_never_taught_are_no_truth() -> None:
     assert not gather(sample, logits_of([]), {}, lambda hw: whole_view((SIZE, SIZE), hw), NAMES, GROUPING).types.size
 
 
+@pytest.mark.parametrize(
+    "region",
+    [
+        pytest.param(replace(box("dent", 40, 40), unsure=True), id="unsure"),
+        pytest.param(replace(box("scratch", 40, 40), other_car=True), id="of another vehicle"),
+        pytest.param(box("damage", 40, 40), id="of a type that nobody told"),
+    ],
+)
+def test_candidates_in_regions_to_be_ignored_are_neither_right_nor_wrong(region: Annotation) -> None:
+    def gathered(*annotations: Annotation) -> Evidence:
+        sample = Sample(b"", "a.jpg", (SIZE, SIZE), annotations=annotations, labelled=frozenset({*NAMES, "damage"}))
+        seen = logits_of([(8, 8), (40, 40)])
+        return gather(sample, seen, {}, lambda hw: whole_view((SIZE, SIZE), hw), NAMES, GROUPING)
+
+    plain, kept = gathered(box("dent", 8, 8)), gathered(box("dent", 8, 8), region)
+    assert (len(plain.candidates), len(kept.candidates)) == (2, 1)
+    assert kept.ious.max() > 0.7
+    assert kept.types.tolist() == [0]
+    assert len(gathered(box("dent", 40, 40), region).candidates) == 2  # what fits an annotation stays, wherever it lies
+
+
 def test_what_is_left_out_of_the_maps_is_never_missed() -> None:
     """Choosing and refining from the whole maps gives the same findings as from what was kept of them."""
     rng = np.random.default_rng(0)

@@ -33,6 +33,8 @@ def sample_to_rows(sample: Sample) -> tuple[Row, list[Row]]:
         "labelled": sorted(labelled),
         "vehicle": sample.vehicle,
         "damage": sample.damage,
+        "severity": sample.severity,
+        "view": sample.view,
         "labels": list(sample.labels),
     }
     return facts, [_annotation_to_row(annotation) for annotation in sample.annotations]
@@ -65,7 +67,7 @@ def _annotation_to_row(annotation: Annotation) -> Row:
     for key in ("severity", "original", "score"):
         if getattr(annotation, key) is not None:
             row[key] = getattr(annotation, key)
-    return row | ({"check": True} if annotation.check else {})
+    return row | {key: True for key in ("check", "unsure", "loose", "other_car") if getattr(annotation, key)}
 
 
 def _placed(row: Row, placement: Placement) -> Row:

@@ -39,6 +39,8 @@ _NOTHING_KNOWN: Row = {
     "labelled": [],
     "vehicle": None,
     "damage": None,
+    "severity": None,
+    "view": None,
     "labels": [],
 }
 

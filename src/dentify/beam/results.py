@@ -182,6 +182,8 @@ MANIFEST_SCHEMA = pa.schema(
         pa.field("split", pa.string()),
         pa.field("vehicle", pa.bool_()),
         pa.field("damage", pa.bool_()),
+        pa.field("severity", pa.string()),  # of the photo as a whole
+        pa.field("view", pa.string()),
         pa.field("labels", pa.list_(pa.string()), nullable=False),
         pa.field("author", pa.string()),
         pa.field("copyright", pa.string()),
@@ -225,6 +227,8 @@ def _manifest_row(one: Written) -> Row:
         "split": one.facts["split"],
         "vehicle": one.facts["vehicle"],
         "damage": one.facts["damage"],
+        "severity": one.facts["severity"],
+        "view": one.facts["view"],
         "labels": one.facts["labels"],
         **_credits(one),
         "notes": list(one.notes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from dentify.settings import Settings
 
 DATA_HELP = (
-    "Labelled data sets in any format: label files or folders; damaged=PATH, undamaged=PATH and no_vehicle=PATH for a CSV "
-    "(column `file`) or a folder of such photos. PATH:SPLIT takes one split of a folder or CSV."
+    "Labelled data sets in any format: label files or folders, a CSV that says `vehicle`, `damage` or `severity` of each photo; "
+    "damaged=PATH, undamaged=PATH and no_vehicle=PATH for a CSV (column `file`) or a folder of such photos. PATH:SPLIT takes one "
+    "split of a folder or CSV."
 )
 
 Images = Annotated[
@@ -52,34 +54,46 @@ def parse_data(text: str) -> Data:
     label, equals, rest = text.partition("=")
     if not equals or label not in PHOTO_WORDS:
         label, rest = "", text
-    if Path(rest).suffix.lower() == ".csv" and not label and not _is_via(Path(rest)):
-        *words, last = [f"{word}=" for word in PHOTO_WORDS]
-        told = f"{', '.join(words)} or {last}"
-        raise typer.BadParameter(f"{printable(text)!r} has no outlines to judge by; say {told} before a list of photos")
     if not rest:
         raise typer.BadParameter(f"{text!r} names no CSV or folder of photos")
-    path, colon, split = rest.rpartition(":")
-    if colon and path and re.fullmatch(r"[\w-]+", split) and not Path(rest).exists():
-        return Data(label, Path(path), split)
-    return Data(label, Path(rest), None)
+    path, split = Path(rest), None
+    head, colon, tail = rest.rpartition(":")
+    if colon and head and re.fullmatch(r"[\w-]+", tail) and not path.exists():
+        path, split = Path(head), tail
+    if not label and path.suffix.lower() == ".csv" and not _says_something(path):
+        raise typer.BadParameter(_says_nothing(text))
+    return Data(label, path, split)
 
 
-def _is_via(path: Path) -> bool:
-    """Whether a CSV holds regions of the VGG Image Annotator, and not whole photos."""
+def _says_something(path: Path) -> bool:
+    """Whether a CSV has columns beside those that name its photos; one that is not there is told when it is read."""
     from dentify.datasets.documents import csv_columns
+    from dentify.datasets.formats.tables import tells_labels
     from dentify.datasets.formats.via import is_via_csv
 
-    return is_via_csv(csv_columns(path))
+    columns = csv_columns(path)
+    return not path.is_file() or is_via_csv(columns) or tells_labels(columns)
+
+
+def _says_nothing(data: str) -> str:
+    from dentify.datasets.sample import PHOTO_WORDS
+
+    *words, last = [f"{word}=" for word in PHOTO_WORDS]
+    return (
+        f"{printable(data)!r} tells nothing of its photos (no outlines, vehicle, damage or severity);"
+        f" say {', '.join(words)} or {last} before a list of photos"
+    )
 
 
 def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings) -> Iterator[Sample]:
-    """The samples of all DATA arguments, lazily.
+    """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
 
     Raises:
-        DatasetError: a data set cannot be read, holds a label that a given map leaves out, or has no photo of the split.
+        DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
+            which anything is known.
     """
     from dentify.datasets import open_dataset, read_label_map, read_photos
-    from dentify.datasets.sample import PHOTO_WORDS
+    from dentify.datasets.sample import PHOTO_WORDS, photo_kind
 
     label_map = read_label_map(labels, settings) if labels is not None else None
     for one in data:
@@ -87,13 +101,19 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
             dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
             if label_map is not None:
                 dataset.check_labels()
-            found = False
+            found = known = False
             for sample in dataset:
                 if one.split is None or sample.split == one.split:
                     found = True
-                    yield sample
+                    if sample.labelled or photo_kind(sample) is not None:
+                        known = True
+                        yield sample
             if not found:
                 raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
+            if not known:
+                raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
+            for note in dataset.notes:
+                print(f"note: {note}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)

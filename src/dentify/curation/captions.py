@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dentify.assessment import Mask
-from dentify.datasets.sample import PART_PREFIX, UNNAMED, Annotation, Sample, canonical_name
+from dentify.datasets.sample import PART_PREFIX, UNNAMED, UNTYPED, Annotation, Sample, canonical_name
 from dentify.imaging.masks import polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
 from dentify.report.words import as_sentence, listed, number_word, place_words, with_article
@@ -21,6 +21,7 @@ from dentify.taxonomy import DAMAGE_NAMES, SEVERITY_LEVELS, damage_word, part_wo
 _TINY, _SMALL, _LARGE = 0.003, 0.02, 0.10  # of the photo
 _ON_PART = 0.5  # of a damage: a part that holds so much of it is named
 _SEVERAL = 4  # from here on "several" may stand for the number
+_NO_TYPES = frozenset({UNNAMED, UNTYPED})
 _UNCOUNTED = frozenset({"glass_shatter"})
 
 _DAMAGED = (
@@ -82,11 +83,11 @@ def _caption(sample: Sample, chance: random.Random) -> str | None:
     seen = _parts_seen(sample, chance)
     if sample.damage is False:
         return f"{chance.choice(_SOUND[:3])}{seen}" if seen else chance.choice(_SOUND)
-    annotated = {one.name for one in sample.damages}
+    annotated = {one.name for one in sample.annotations}  # also what is not told of: it may be there
     absent = [
         damage_word(name, 2)
         for name in DAMAGE_NAMES
-        if name in sample.labelled and not annotated & {name, UNNAMED} and name not in _UNCOUNTED
+        if name in sample.labelled and not annotated & {name, *_NO_TYPES} and name not in _UNCOUNTED
     ]
     if absent and sample.vehicle:
         named = sorted(chance.sample(absent, chance.randint(1, min(3, len(absent)))), key=absent.index)
@@ -97,7 +98,7 @@ def _caption(sample: Sample, chance: random.Random) -> str | None:
 
 
 def _with_severity(sample: Sample, chance: random.Random) -> str:
-    level = next((label for label in sample.labels if label in SEVERITY_LEVELS), None)
+    level = sample.severity or next((label for label in sample.labels if label in SEVERITY_LEVELS), None)
     if level is None:
         return chance.choice(("a damaged vehicle", "a photo of a damaged vehicle", "the vehicle is damaged"))
     return chance.choice(
@@ -106,8 +107,8 @@ def _with_severity(sample: Sample, chance: random.Random) -> str:
 
 
 def _groups(sample: Sample) -> list[_Group]:
-    """Damages by type, without regions of many and those that nobody named."""
-    told = [one for one in sample.damages if not one.crowd and one.name != UNNAMED]
+    """Damages of the vehicle by type, without regions of many, what came off it, and those of which nobody told the type."""
+    told = [one for one in sample.damages if not one.crowd and not one.loose and one.name not in _NO_TYPES]
     groups = []
     for name in sorted({one.name for one in told}):
         damages = sorted((one for one in told if one.name == name), key=lambda one: one.area, reverse=True)
@@ -207,6 +208,6 @@ def iter_captions(
     """
     for sample in samples:
         if unknown is not None:
-            unknown.update(one.name for one in sample.damages if one.name not in (*DAMAGE_NAMES, UNNAMED))
+            unknown.update(one.name for one in sample.damages if one.name not in (*DAMAGE_NAMES, *_NO_TYPES))
         for caption in captions_of(sample, count, seed=seed):
             yield sample, caption

@@ -14,7 +14,7 @@ from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicate
 from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.pictures import walk
-from dentify.datasets.sample import Kind, Sample
+from dentify.datasets.sample import UNTYPED, Kind, Sample, photo_kind
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.in_order import map_in_order
@@ -24,6 +24,8 @@ from dentify.strict import Strict
 
 NO_SPLIT = "all"
 """What photos without a split are counted under."""
+MARKS = ("unsure", "other_car", "loose")
+"""What an annotation may be marked as."""
 EXAMPLES = 6
 """Photos a type that an inspection keeps for the page."""
 
@@ -37,7 +39,7 @@ class Spread(Strict):
 
 
 class SplitFigures(Strict):
-    """Photos of a split, how many of them hold annotations or a label of the whole photo, and how many annotations."""
+    """Photos of a split, how many of them are labelled at all (annotations, labels, vehicle or damage), and annotations."""
 
     photos: int
     labelled: int
@@ -49,7 +51,7 @@ class TypeFigures(Strict):
 
     Attributes:
         kind: damage or part.
-        instances: annotations of it; `crowds` of them are regions of many.
+        instances: annotations of it; `crowds` of them are regions of many, `ignored` are to be ignored.
         photos: photos that hold one.
         boxes, polygons, masks: instances by what is known of their outline.
         area_share: of the photo; `None` where no photo's size is known.
@@ -63,6 +65,7 @@ class TypeFigures(Strict):
     polygons: int
     masks: int
     crowds: int
+    ignored: int
     area_share: Spread | None
     splits: dict[str, int]
 
@@ -99,15 +102,30 @@ class SamePhotos(Strict):
 
 
 class Inspection(Strict):
-    """What `dentify dataset inspect` tells; JSON by `model_dump_json`."""
+    """What `dentify dataset inspect` tells; JSON by `model_dump_json`.
+
+    Attributes:
+        kinds: photos by what is known of them as a whole: `damaged`, `undamaged`, `no_vehicle`, `vehicle` (damaged or not: nobody
+            said) and `unknown`. Annotations count as knowledge.
+        labels: words of whole photos.
+        severities, photo_severities: of annotations, and of whole photos.
+        views: sides from which vehicles are seen, in the words of the source.
+        marks: annotations that are `unsure`, of another vehicle (`other_car`), or of a `loose` part.
+        untyped: annotations of damage whose type nobody told.
+    """
 
     path: str
     format: str
     title: str
     splits: dict[str, SplitFigures]
     types: dict[str, TypeFigures]
+    kinds: dict[str, int]
     labels: dict[str, int]
     severities: dict[str, int]
+    photo_severities: dict[str, int]
+    views: dict[str, int]
+    marks: dict[str, int]
+    untyped: int
     sources: dict[str, int]
     sizes: PhotoFigures | None
     pictures_read: bool
@@ -135,7 +153,7 @@ class _Tally:
     def __init__(self, kind: Kind) -> None:
         self.kind: Kind = kind
         self.outlines: Counter[str] = Counter()
-        self.photos = self.crowds = 0
+        self.photos = self.crowds = self.ignored = 0
         self.shares: list[float] = []
         self.splits: Counter[str] = Counter()
         self.examples: list[tuple[bytes, Sample]] = []
@@ -166,9 +184,7 @@ def inspect_dataset(
     settings = settings or Settings()
     tallies: dict[str, _Tally] = {}
     splits: dict[str, Counter[str]] = defaultdict(Counter)
-    labels: Counter[str] = Counter()
-    severities: Counter[str] = Counter()
-    sources: Counter[str] = Counter()
+    facts: dict[str, Counter[str]] = defaultdict(Counter)
     sizes: list[tuple[int, int]] = []
     keys: list[tuple[str, str]] = []  # of photos with a fingerprint: what it is called, its split
     prints: list[Fingerprint] = []
@@ -194,12 +210,10 @@ def inspect_dataset(
             if found is not None:
                 keys.append((key, split))
                 prints.append(found)
-            splits[split].update(
-                photos=1, labelled=int(bool(sample.annotations or sample.labels)), annotations=len(sample.annotations)
-            )
-            labels.update(map(clean_name, sample.labels))
-            sources.update([clean_name(sample.source)] if sample.source else [])
-            severities.update(one.severity for one in sample.annotations if one.severity)
+            known = bool(sample.annotations or sample.labels or photo_kind(sample))
+            splits[split].update(photos=1, labelled=int(known), annotations=len(sample.annotations))
+            for fact, words in _facts(sample):
+                facts[fact].update(words)
             if sample.size_hw is not None:
                 sizes.append(sample.size_hw)
             problems += _repeated_outlines(sample)
@@ -216,9 +230,14 @@ def inspect_dataset(
         title=FORMATS[dataset.format].title,
         splits={name: SplitFigures(**counts) for name, counts in sorted(splits.items(), key=lambda item: _split_order(item[0]))},
         types={name: _figures(tally) for name, tally in sorted(tallies.items(), key=lambda item: _type_order(*item))},
-        labels=dict(labels.most_common()),
-        severities=dict(severities.most_common()),
-        sources=dict(sources.most_common()),
+        kinds=dict(facts["kinds"].most_common()),
+        labels=dict(facts["labels"].most_common()),
+        severities=dict(facts["severities"].most_common()),
+        photo_severities=dict(facts["photo_severities"].most_common()),
+        views=dict(facts["views"].most_common()),
+        marks=dict(facts["marks"].most_common()),
+        untyped=tallies[UNTYPED].outlines.total() if UNTYPED in tallies else 0,
+        sources=dict(facts["sources"].most_common()),
         sizes=_sizes(sizes),
         pictures_read=pictures,
         problems=tuple(Problem(kind=error.kind, message=printable(str(error))) for error in problems),
@@ -233,12 +252,25 @@ def inspect_dataset(
     return Inspected(inspection, examples, shown)
 
 
+def _facts(sample: Sample) -> Iterator[tuple[str, list[str]]]:
+    """What a photo and its annotations say beside types, by the field of `Inspection` that counts it."""
+    annotations = sample.annotations
+    yield "kinds", [photo_kind(sample) or "unknown"]
+    yield "labels", [clean_name(word) for word in sample.labels]
+    yield "sources", [clean_name(sample.source)] if sample.source else []
+    yield "severities", [one.severity for one in annotations if one.severity]
+    yield "photo_severities", [sample.severity] if sample.severity else []
+    yield "views", [clean_name(sample.view)] if sample.view else []
+    yield "marks", [mark for mark in MARKS for one in annotations if getattr(one, mark)]
+
+
 def _count(sample: Sample, split: str, tallies: dict[str, _Tally]) -> None:
     rank = hashlib.sha256(sample.name.encode("utf-8", "replace")).digest()
     for annotation in sample.annotations:
         tally = tallies.setdefault(clean_name(annotation.name), _Tally(annotation.kind))
         tally.outlines["polygons" if annotation.polygons else "masks" if annotation.rle is not None else "boxes"] += 1
         tally.crowds += annotation.crowd
+        tally.ignored += annotation.ignored
         tally.splits[split] += 1
         if sample.size_hw is not None:
             tally.shares.append(annotation.area / (sample.size_hw[0] * sample.size_hw[1]))
@@ -276,6 +308,7 @@ def _figures(tally: _Tally) -> TypeFigures:
         polygons=tally.outlines["polygons"],
         masks=tally.outlines["masks"],
         crowds=tally.crowds,
+        ignored=tally.ignored,
         area_share=_spread(tally.shares) if tally.shares else None,
         splits=dict(sorted(tally.splits.items(), key=lambda item: _split_order(item[0]))),
     )
@@ -299,13 +332,13 @@ def _spread(values: Sequence[float]) -> Spread:
 
 
 def _unlisted(dataset: Dataset, listed: set[str]) -> Iterator[str]:
-    """A note of pictures that lie in the folder and in no label file."""
+    """A note of pictures that lie in the folder and are not in the labels that were read."""
     if not dataset.path.is_dir() or dataset.format in ("masks", "folders"):
         return
     others = [path for path in walk(dataset.path) if is_picture_name(path.name)]
     unlisted = [path for path in others if clean_name(path.relative_to(dataset.path).as_posix()) not in listed]
     if unlisted:
-        yield f"{len(unlisted)} pictures below {dataset.path} are in no label file, {unlisted[0]} for one"
+        yield f"{len(unlisted)} pictures below {dataset.path} are not in these labels, {unlisted[0]} for one"
 
 
 def _split_order(name: str) -> tuple[int, str]:

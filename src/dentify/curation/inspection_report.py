@@ -15,7 +15,7 @@ import numpy as np
 
 from dentify.arrays import Photo
 from dentify.curation.inspection import Inspected, Inspection, Problem, Spread
-from dentify.datasets.sample import Annotation, Sample, kind_of
+from dentify.datasets.sample import UNTYPED, Annotation, Sample, kind_of
 from dentify.errors import DatasetError, ImageError, MissingExtraError, printable
 from dentify.imaging.decode import decode_photo
 from dentify.imaging.draw import encode_jpeg
@@ -31,6 +31,9 @@ MOST_LINES = 20
 MOST_TYPES = 40
 """Types that the page plots and shows photos of."""
 
+_KINDS = {"no_vehicle": "no vehicle", "vehicle": "vehicle (damaged or not: unknown)", "unknown": "nothing"}
+_MARKS = {"unsure": "unsure", "other_car": "of another vehicle", "loose": "of loose parts"}
+_IGNORED_COLOUR: RGB = (150, 150, 150)
 _PICTURE_SIDE, _PICTURE_QUALITY = 420, 80
 _MOST_PAIRS = 12
 _LONGEST_CELL = 60  # characters of a name
@@ -98,7 +101,7 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
 
 
 def draw_sample(sample: Sample, *, side: int = _PICTURE_SIDE, settings: Settings | None = None) -> Photo:
-    """A photo with the outlines of its annotations.
+    """A photo with the outlines of its annotations; grey is what is to be ignored.
 
     Args:
         sample: of a photo that can be read.
@@ -123,7 +126,7 @@ def draw_sample(sample: Sample, *, side: int = _PICTURE_SIDE, settings: Settings
 
 
 def _draw_annotation(canvas: Photo, annotation: Annotation, photo_hw: tuple[int, int]) -> None:
-    colour = _colour(annotation.name)
+    colour = _IGNORED_COLOUR if annotation.ignored else _colour(annotation.name)
     rims = list(annotation.polygons)
     if annotation.rle is not None and annotation.rle.size == photo_hw:
         outer, holes = rle_to_polygons(annotation.rle)
@@ -149,9 +152,20 @@ def _head(inspection: Inspection) -> str:
         shapes = {"landscape": sizes.landscape, "portrait": sizes.portrait, "square": sizes.square}
         told = ", ".join(f"{count} {shape}" for shape, count in shapes.items() if count)
         lines.append(f"width {_whole(sizes.width)}, height {_whole(sizes.height)} pixels (least, median, most): {told}")
-    for title, counts in (("sources", inspection.sources), ("severity", inspection.severities)):
+    marks = {_MARKS[mark]: count for mark, count in inspection.marks.items()}
+    kinds = {_KINDS.get(kind, kind): count for kind, count in inspection.kinds.items()}
+    for title, counts in (
+        ("photos known as", kinds),
+        ("sources", inspection.sources),
+        ("severity of annotations", inspection.severities),
+        ("severity of whole photos", inspection.photo_severities),
+        ("views", inspection.views),
+        ("annotations marked", marks),
+    ):
         if counts:
             lines.append(f"{title}: {', '.join(f'{_cell(name)} {count}' for name, count in counts.items())}")
+    if inspection.untyped:
+        lines.append(f"damage of a type that nobody told: {inspection.untyped} annotations ({UNTYPED!r})")
     return "\n".join(lines)
 
 
@@ -166,12 +180,14 @@ def _types(inspection: Inspection) -> str:
         return ""
     splits = list(inspection.splits) if len(inspection.splits) > 1 else []
     head = ("type", "kind", "instances", "photos", "outlines", "area of the photo, median")
-    rows: list[Cells] = [(*head, *map(_cell, splits))]
+    ignored = any(one.ignored for one in inspection.types.values())
+    rows: list[Cells] = [(*head, *(["to ignore"] if ignored else []), *map(_cell, splits))]
     for name, one in inspection.types.items():
         outlines = {"polygons": one.polygons, "masks": one.masks, "boxes": one.boxes}
         told = ", ".join(f"{count} {what}" for what, count in outlines.items() if count)
         area = "–" if one.area_share is None else f"{100 * one.area_share.median:.2g} %"
         counts = [str(one.splits.get(split, 0)) for split in splits]
+        counts = [*([str(one.ignored)] if ignored else []), *counts]
         rows.append((_cell(name), one.kind, str(one.instances), str(one.photos), told, area, *counts))
     return aligned(rows)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, decode_picture, photo_key, splits_path
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import Sample, photo_kind
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned
@@ -170,9 +170,12 @@ def split_table(placed: Sequence[Placed], ratios: Sequence[float]) -> str:
 
 
 def _labels(sample: Sample) -> frozenset[str]:
-    """What splits are balanced by: types, labels of the whole photo, its source, and having none of the first two."""
-    labels = {annotation.name for annotation in sample.annotations} | set(sample.labels)
-    return frozenset({*(labels or {"(nothing)"}), *([f"source {sample.source}"] if sample.source else [])})
+    """What splits are balanced by: types and labels, else what is known of the whole photo; its severity, and its source."""
+    labels = {one.name for one in sample.annotations if not one.ignored} | set(sample.labels)
+    labels = labels or {photo_kind(sample) or "(nothing)"}
+    if sample.severity is not None and sample.severity not in labels:
+        labels.add(f"severity {sample.severity}")
+    return frozenset({*labels, *([f"source {sample.source}"] if sample.source else [])})
 
 
 def _group_key(group_by: str | None, root: Path) -> Callable[[Sample], str]:

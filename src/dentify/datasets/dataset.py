@@ -293,9 +293,7 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         facts.append((True, True if damaged else None))
     vehicle, damage = (({fact[index] for fact in facts} - {None}) for index in (0, 1))
     if len(vehicle) > 1 or len(damage) > 1 or (False in vehicle and True in damage):
-        told = f"is labelled {' and '.join(words)}" if words else "says that it has none"
-        annotated = ", ".join(sorted({annotation.name for annotation in annotations if annotation.kind == "damage"}))
-        told = f"has annotated damage ({annotated}) and {told}" if annotated else told
+        told = " and ".join(_claims(raw, annotations, words))
         raise DatasetError(f"{raw.where}: {printable(raw.name)} contradicts itself: {printable(told)}", kind="contradiction")
     return replace(
         raw,
@@ -308,6 +306,25 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         vehicle=next(iter(vehicle), None),
         damage=next(iter(damage), None),
     )
+
+
+def _claims(raw: Sample, annotations: tuple[Annotation, ...], words: tuple[str, ...]) -> Iterator[str]:
+    """What a sample says of vehicle and damage, for the message that it cannot all be true."""
+    annotated = sorted({one.name for one in annotations if one.kind == "damage" and not one.ignored})
+    if annotated:
+        yield f"has annotated damage ({', '.join(annotated)})"
+    elif annotations:
+        yield "has annotations of a vehicle"
+    if raw.severity is not None:
+        yield f"tells {raw.severity} damage"
+    if raw.damage and not annotated:
+        yield "says that it shows damage"
+    if words:
+        yield f"is labelled {' and '.join(words)}"
+    if raw.vehicle is False:
+        yield "says that it shows no vehicle"
+    elif raw.damage is False:
+        yield "says that it shows no damage"
 
 
 def _says_sound(name: str, labels: LabelMap) -> bool:
@@ -346,7 +363,7 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
     for other in found:
         if other != name:
             places = ", ".join(str(label_set.path) for label_set in found[other][:3])
-            note(f"also found: {FORMATS[other].title} ({places}); --input-format {other} reads it")
+            note(f"also found: {FORMATS[other].title} ({places}); name it, or --input-format {other}, to read it")
     return name, found[name]
 
 

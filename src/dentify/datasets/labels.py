@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from dentify.datasets.documents import read_yaml
-from dentify.datasets.sample import PHOTO_WORDS, canonical_name
+from dentify.datasets.sample import PHOTO_WORDS, UNTYPED, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.settings import Settings
 from dentify.strict import nearest
@@ -51,8 +51,13 @@ class LabelMap:
         return self.others != "refused" or word in self.labels or _known(word) is not None
 
     def rename(self, word: str) -> str | None:
-        """What becomes of an annotation's word: a name, or `None` where it is left out."""
-        return self._renamed(word, canonical_name(word))
+        """What becomes of an annotation's word: a name, or `None` where it is left out.
+
+        What a map calls damaged, or knows as a word for that alone, is damage of a type that nobody told.
+        """
+        untyped = UNTYPED if self.others == "refused" and photo_word(word) == "damaged" else None
+        name = self._renamed(word, canonical_name(word) or untyped)
+        return _of_an_annotation(name) if word != name else name
 
     def rename_photo(self, word: str) -> str | None:
         """What becomes of a word for a whole photo: a name, one of `PHOTO_WORDS`, or `None` where it is left out."""
@@ -102,7 +107,9 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
     return LabelMap(
         named,
         others="refused",
-        labelled=frozenset(name for one in labelled if (name := _target(one, f"{path}: labelled", own)))
+        labelled=frozenset(
+            name for one in labelled if (name := _of_an_annotation(_target(one, f"{path}: labelled", own))) is not None
+        )
         if labelled is not None
         else None,
         attribute=attribute,
@@ -158,6 +165,11 @@ _PHOTO = {_plain(word): name for name, words in _PHOTO_SYNONYMS.items() for word
 
 def _known(word: str) -> str | None:
     return canonical_name(word) or photo_word(word) or severity_word(word)
+
+
+def _of_an_annotation(name: str | None) -> str | None:
+    """What a word for a whole photo means on an annotation: damaged is damage of a type that nobody told."""
+    return UNTYPED if name == "damaged" else name
 
 
 def _nearest(word: str) -> str:

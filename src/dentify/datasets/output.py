@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from dentify.datasets.label_set import split_in
+from dentify.datasets.labels import severity_word
 from dentify.datasets.pictures import picture_parts
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, ImageError, OutputError
@@ -51,7 +52,7 @@ _LOST: dict[Fact, tuple[str, Callable[[Sample, tuple[str, ...]], int]]] = {
     "loose": ("marks of parts that lie on the ground were left out", lambda one, _: sum(a.loose for a in one.annotations)),
     "photo": (
         "severities and views of whole photos were left out",
-        lambda one, _: int(one.severity is not None) + int(one.view is not None),
+        lambda one, _: int(one.severity not in (None, *map(severity_word, one.labels))) + int(one.view is not None),
     ),
     "score": ("confidences were left out", lambda one, _: sum(a.score is not None for a in one.annotations)),
     "check": ("marks of what to check were left out", lambda one, _: sum(a.check for a in one.annotations)),

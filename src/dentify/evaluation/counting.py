@@ -14,15 +14,18 @@ import numpy as np
 from hotcoco import mask as coco_mask
 
 from dentify.assessment import Assessment
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import UNTYPED, Sample
 from dentify.evaluation.outlines import Things, union
 from dentify.runtime.instances import Instances
 
 
 def annotated_counts(sample: Sample) -> dict[str, int]:
-    """Annotated damages by type; a labelled type without any counts 0, an unlabelled one is not there."""
+    """Annotated damages by type; a labelled type without any counts 0, an unlabelled one is not there.
+
+    Damage of a type that nobody told is no type's, and is not there either.
+    """
     counts = Counter(annotation.name for annotation in sample.damages if not annotation.crowd)
-    return {name: counts[name] for name in sorted(sample.labelled | set(counts))}
+    return {name: counts[name] for name in sorted((sample.labelled | set(counts)) - {UNTYPED})}
 
 
 def found_counts(found: Assessment | Instances, class_names: Sequence[str] = ()) -> dict[str, int]:
@@ -63,8 +66,14 @@ def count_error(counted: Mapping[str, int], annotated: Mapping[str, int], names:
 def mean_count_error(pairs: Iterable[tuple[Mapping[str, int], Sample]]) -> float | None:
     """Mean absolute error of the number of findings a photo, over the types that each photo's source labels.
 
+    Photos with regions in which findings are neither right nor wrong are passed over: numbers do not tell where findings lie.
+
     Args:
         pairs: counted findings by type and the photo's sample.
     """
-    errors = [count_error(counted, annotated := annotated_counts(sample), list(annotated)) for counted, sample in pairs]
+    errors = [
+        count_error(counted, annotated := annotated_counts(sample), list(annotated))
+        for counted, sample in pairs
+        if not sample.ignored and all(one.name != UNTYPED for one in sample.damages)
+    ]
     return float(np.mean(errors)) if errors else None

@@ -1,15 +1,18 @@
 """`evaluate`: an assessor over labelled photos, from counts of each photo to an `Evaluation`.
 
 Photos go through one by one and are dropped; what stays of each is counts. Photos with outlines or boxes give AP, pixel figures,
-severity, counting and calibration; photos that only say *undamaged* or *no vehicle* count for the gates alone, so that adding
-them moves no other figure. `labelled` is honoured throughout: on each photo, findings of types that its source does not label
-are left out. So are annotations of names that neither the bundle nor the taxonomy knows; a note says so.
+severity, counting and calibration; photos that only say *damaged*, *undamaged* or *no vehicle* count for the gates and for the
+naming of parts, those that say how bad the damage is for the severity of photos too, so that adding them moves no other figure.
+`labelled` is honoured throughout: on each photo, findings of types that its source does not label are left out. So are findings
+in regions that are to be ignored, those of single types on damage of a type that nobody told, and annotations of names that
+neither the bundle nor the taxonomy knows; a note says so of these.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,15 +21,16 @@ import dentify
 from dentify.arrays import DoubleArray, IntArray
 from dentify.assessment import Assessment
 from dentify.datasets.crops import crops_of
-from dentify.datasets.sample import Sample, photo_kind, worst_severity
+from dentify.datasets.sample import UNTYPED, Kind, Sample, photo_kind, worst_severity
 from dentify.errors import DatasetError
 from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import interval, photo_weights
 from dentify.evaluation.calibration import auroc, error_by_chance, expected_calibration_error, reliability
-from dentify.evaluation.counting import annotated_counts, component_counts, count_error, found_counts
+from dentify.evaluation.counting import annotated_counts, component_counts, count_error
 from dentify.evaluation.gates import GateRow, gate_row, gates_result
-from dentify.evaluation.outlines import Things, annotated_things, check_size, found_things
+from dentify.evaluation.outlines import Things, Truth, check_size, found_things, joined, truth_of
+from dentify.evaluation.parts import PartRow, part_row, parts_result
 from dentify.evaluation.pixels import iou_from_counts, precision_from_counts, recall_from_counts
 from dentify.evaluation.results import (
     AnyDamage,
@@ -47,7 +51,7 @@ from dentify.evaluation.results import (
     ToldFigures,
 )
 from dentify.evaluation.severity import Judged, confusion, judged_findings, macro_recall
-from dentify.evaluation.tally import NameCounts, Tally, tally_photo
+from dentify.evaluation.tally import NameCounts, Tally, tally_photo, without_left_out
 from dentify.in_order import map_in_order
 from dentify.runtime.look import Look
 from dentify.settings import Settings
@@ -89,6 +93,7 @@ class _Assessed:
 class _Sums:
     """Counts of all photos whose source labels damages, or parts."""
 
+    kind: Kind
     names: tuple[str, ...]
     tallies: list[Tally] = field(default_factory=list)
     masks: bool = True
@@ -98,13 +103,14 @@ class _Sums:
         self.mask_ap = AveragePrecision(self.names, "segm")
         self.box_ap = AveragePrecision(self.names, "bbox")
 
-    def add(self, told: Things, scored: Things, annotated: Things, labelled: Sequence[str], size_hw: tuple[int, int]) -> None:
+    def add(self, told: Things, scored: Things, truth: Truth, size_hw: tuple[int, int]) -> Tally:
         """One photo, whose source labels some of the names."""
-        tally = tally_photo(told, scored, annotated, labelled, size_hw)
-        self.mask_ap.add(scored, annotated, size_hw, tally.outlined_names)
-        self.box_ap.add(scored, annotated, size_hw, labelled)
+        tally = tally_photo(told, scored, truth, size_hw)
+        for evaluator, names in ((self.mask_ap, tally.outlined_names), (self.box_ap, truth.labelled)):
+            evaluator.add(scored, truth.of_all(names), size_hw, names)
         self.masks = self.masks and bool(scored.outlined.all())
         self.tallies.append(tally)
+        return tally
 
 
 def evaluate(
@@ -156,9 +162,10 @@ def evaluate(
     def assess(sample: Sample) -> _Assessed:
         return _assess(assessor, sample, told_pass, scored_pass, making, crops, seed, limits)
 
-    damage = _Sums(tuple(dict.fromkeys([*DAMAGE_NAMES, *(taught or ())])))
-    part = _Sums(tuple(dict.fromkeys([*PART_NAMES, *(parts or ())])))
+    damage = _Sums("damage", tuple(dict.fromkeys([*DAMAGE_NAMES, *(taught or ())])))
+    part = _Sums("part", tuple(dict.fromkeys([*PART_NAMES, *(parts or ())])))
     rows: list[GateRow] = []
+    naming: list[PartRow] = []
     photo_severities: list[Judged] = []
     finding_severities: list[Judged] = []
     count_errors: list[list[int]] = []
@@ -168,26 +175,31 @@ def evaluate(
         sample, told, scored = assessed.sample, assessed.told, assessed.scored
         first = first or told
         rows += assessed.gates
-        if scored is None:
-            continue
-        unknown |= {annotation.name for annotation in sample.annotations} - set(damage.names) - set(part.names)
-        for sums in (damage, part):
-            labelled = [name for name in sums.names if name in sample.labelled]
-            if not labelled:
-                continue
-            things = [found_things(assessment, sums.names) for assessment in (told, scored)]
-            annotated = annotated_things(sample, labelled)
-            sums.add(things[0], things[1], annotated, labelled, (told.photo.height, told.photo.width))
-            if sums is damage:
-                truth = annotated_counts(sample)
-                counts = (found_counts(told), component_counts(things[0]))
-                count_errors.append([count_error(count, truth, labelled) for count in counts])
-                finding_severities += judged_findings(things[1], annotated)
+        naming.append(part_row(told, sample))
         if (worst := worst_severity(sample)) is not None:
             photo_severities.append((worst, None if told.severity is None else told.severity.level))
+        if scored is None:
+            continue
+        unknown |= {annotation.name for annotation in sample.annotations} - {*damage.names, *part.names, UNTYPED}
+        for sums in (damage, part):
+            truth = truth_of(sample, sums.names, sums.kind)
+            if not truth:
+                continue
+            things = [found_things(assessment, sums.names) for assessment in (told, scored)]
+            tally = sums.add(things[0], things[1], truth, (told.photo.height, told.photo.width))
+            if sums is damage:
+                finding_severities += judged_findings(things[1], joined(truth.annotated, truth.untyped))
+                if truth.labelled:
+                    counted = without_left_out(things[0], tally)
+                    counts = (Counter(counted.names), component_counts(counted))
+                    annotated = annotated_counts(sample)
+                    count_errors.append([count_error(count, annotated, truth.labelled) for count in counts])
     if first is None:
         raise DatasetError("no photo to evaluate on")
+    if not (rows or damage.tallies or part.tallies or photo_severities):
+        raise DatasetError("nothing is known of these photos: no outlines, and not whether they show a vehicle or damage")
     known = [name for name in damage.names if name not in first.not_judged] if taught is None else list(taught)
+    part_names = list(part.names) if parts is None else list(parts)
     notes = [f"annotations left out, as nothing knows their names: {', '.join(sorted(unknown))}"] if unknown else []
     if not (damage.masks and part.masks):
         notes.append("this bundle tells boxes without masks: mask AP is left out, pixel figures are of filled boxes")
@@ -200,7 +212,8 @@ def evaluate(
         ),
         photos=_photos(rows, damage, part),
         damage=_found(damage, known, resamples, seed, with_damage=True),
-        parts=_found(part, list(part.names) if parts is None else list(parts), resamples, seed, with_damage=False),
+        parts=_found(part, part_names, resamples, seed, with_damage=False),
+        naming=parts_result(naming) if part_names else None,
         severity=_severity(photo_severities, finding_severities),
         gates=gates_result(rows),
         counting=_counting(np.array(count_errors), resamples, seed) if count_errors else None,
@@ -231,7 +244,7 @@ def _assess(
     if kind == "undamaged" and crops:
         close_ups = (made_alike(crop, alike, settings) for crop in crops_of(sample, crops, seed=seed, settings=settings))
         rows += [gate_row(tell(look_at(close_up), told), "undamaged_crops", sample.source) for close_up in close_ups]
-    kept = Sample(b"", shown.name, size_hw, shown.annotations, shown.labelled, source=shown.source)
+    kept = replace(shown, image=b"", size_hw=size_hw)
     return _Assessed(kept, answer, scoring, tuple(rows))
 
 

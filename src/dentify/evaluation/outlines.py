@@ -7,7 +7,8 @@ runs: no full-size bitmap of a photo is made.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hotcoco import mask as coco_mask
 
 from dentify.arrays import BoolArray, DoubleArray
 from dentify.assessment import Assessment
-from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.sample import UNTYPED, Annotation, Kind, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.boxes import xyxy_to_xywh
 
@@ -66,10 +67,62 @@ class Things:
         )
 
 
-def annotated_things(sample: Sample, names: Collection[str]) -> Things:
-    """A sample's annotations of the given names."""
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a photo's labels say of its damages, or of its parts.
+
+    Attributes:
+        labelled: names that its source labels.
+        annotated: things of these names.
+        untyped: damage of a type that nobody told: truth for any damage, and no type's.
+        ignored: what is to be ignored (unsure, of another vehicle).
+        of_any_type: whether its source labels all damage, of whatever type.
+    """
+
+    labelled: tuple[str, ...]
+    annotated: Things
+    untyped: Things
+    ignored: Things
+    of_any_type: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to judge by."""
+        return bool(self.labelled) or self.of_any_type
+
+    @property
+    def left_out(self) -> Things:
+        """Regions in which a finding of no type is wrong, as crowds: what is to be ignored, and damage of no known type."""
+        regions = joined(self.ignored, self.untyped)
+        return replace(regions, crowd=np.ones(len(regions), np.bool_))
+
+    def of(self, name: str) -> Things:
+        """Things of one name, and the regions to leave out as crowds of that name."""
+        regions = self.left_out
+        return joined(self.annotated.of(name), replace(regions, names=(name,) * len(regions)))
+
+    def of_all(self, names: Collection[str]) -> Things:
+        """Things of some names, and the regions to leave out as crowds of each of them."""
+        return reduce(joined, [self.of(name) for name in names], self.annotated.select([]))
+
+
+def truth_of(sample: Sample, names: Collection[str], kind: Kind = "damage") -> Truth:
+    """What a sample says of the given damages, or parts.
+
+    Where `UNTYPED` is among the names, it is a type like others: a bundle may be taught damage alone.
+    """
+    damages = kind == "damage" and UNTYPED not in names
+    named = [one for one in sample.annotations if one.name in names and one.name in sample.labelled and not one.ignored]
+    return Truth(
+        labelled=tuple(name for name in names if name in sample.labelled),
+        annotated=_things(named, sample),
+        untyped=_things([one for one in sample.damages if one.name == UNTYPED] if damages else [], sample),
+        ignored=_things([one for one in sample.annotations if one.ignored and one.kind == kind], sample),
+        of_any_type=damages and UNTYPED in sample.labelled,
+    )
+
+
+def _things(annotations: Sequence[Annotation], sample: Sample) -> Things:
     assert sample.size_hw is not None
-    annotations = [annotation for annotation in sample.annotations if annotation.name in names]
     return Things(
         names=tuple(annotation.name for annotation in annotations),
         boxes_xyxy=np.array([annotation.box_xyxy for annotation in annotations], np.float64).reshape(-1, 4),
@@ -78,6 +131,21 @@ def annotated_things(sample: Sample, names: Collection[str]) -> Things:
         scores=np.ones(len(annotations)),
         crowd=np.array([annotation.crowd for annotation in annotations], np.bool_),
         severities=tuple(annotation.severity for annotation in annotations),
+    )
+
+
+def joined(first: Things, second: Things) -> Things:
+    """Both, one after the other."""
+    if not len(second):
+        return first
+    return Things(
+        names=(*first.names, *second.names),
+        boxes_xyxy=np.concatenate([first.boxes_xyxy, second.boxes_xyxy]),
+        rles=(*first.rles, *second.rles),
+        outlined=np.concatenate([first.outlined, second.outlined]),
+        scores=np.concatenate([first.scores, second.scores]),
+        crowd=np.concatenate([first.crowd, second.crowd]),
+        severities=(*first.severities, *second.severities),
     )
 
 

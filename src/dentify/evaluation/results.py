@@ -174,6 +174,18 @@ class GatesResult(Strict):
     damage_auroc: float | None
 
 
+class NamingResult(Strict):
+    """Whether parts are named, and can be true together, on photos whose parts nobody outlined.
+
+    `findings`: told findings that name a part. The others are of photos of vehicles, known or told as such. `no_part`: no part
+    is told. `front_and_back`: front bumper or hood is told, and rear bumper or tailgate too.
+    """
+
+    findings: Share
+    no_part: Share
+    front_and_back: Share
+
+
 class CountingResult(Strict):
     """Mean absolute error of the number of findings a photo, over the types that its source labels."""
 
@@ -215,6 +227,8 @@ class Evaluation(Strict):
     photos: Photos
     damage: Found | None
     parts: Found | None
+    naming: NamingResult | None = None
+    """`null` where the bundle names no parts."""
     severity: SeverityResult | None
     gates: GatesResult
     counting: CountingResult | None

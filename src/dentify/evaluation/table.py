@@ -75,6 +75,8 @@ def _found(title: str, found: Found) -> str:
         told = [str(one.told.right), str(one.told.wrong), str(one.told.missed)]
         rows.append((name if one.taught else f"{name} (not taught)", str(one.instances), *map(figure, values), *told))
     lines = [f"{title} (sizes: 128², 256² px; found, false, missed: told findings at IoU 0.5)", aligned(rows)]
+    if not found.names:
+        lines = [f"{title}: none of its types is labelled"]
     if found.means:
         lines += ["", aligned(_means(found))]
     if found.any_damage is not None:
@@ -108,11 +110,11 @@ def _gates(evaluation: Evaluation) -> str:
             "–" if result.findings_per_photo is None else f"{result.findings_per_photo:.2f}",
         )
 
+    several = len({source for sources in gates.sources.values() for source in sources}) > 1
     for kind, result in gates.kinds.items():
         rows.append(row(kind, result))
-        sources = gates.sources.get(kind, {})
-        if len(sources) > 1:
-            rows += [row(f"  {source}", part) for source, part in sources.items()]
+        if several:
+            rows += [row(f"  {source}", part) for source, part in gates.sources.get(kind, {}).items()]
     if len(rows) == 1:
         return ""
     return f"{aligned(rows)}\nAUROC: vehicle {figure(gates.vehicle_auroc)}, damage {figure(gates.damage_auroc)}"
@@ -120,11 +122,15 @@ def _gates(evaluation: Evaluation) -> str:
 
 def _singles(evaluation: Evaluation) -> list[str]:
     sections = []
+    if (naming := evaluation.naming) is not None:
+        sections.append(
+            f"Findings that name a part {_share(naming.findings)}; photos of vehicles without a part {_share(naming.no_part)},"
+            f" with front and back together {_share(naming.front_and_back)}"
+        )
     if (severity := evaluation.severity) is not None:
-        lines = [
-            _severity("Severity of photos", severity.photos),
-            _severity("Severity of findings on annotations", severity.findings),
-        ]
+        lines = [_severity("Severity of photos", severity.photos)]
+        if severity.findings.of:
+            lines.append(_severity("Severity of findings on annotations", severity.findings))
         sections.append("\n".join([*lines, f"chance {figure(severity.chance)}"]))
     if (counting := evaluation.counting) is not None:
         sections.append(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dentify.arrays import IntArray
 from dentify.evaluation.average_precision import PhotoMatches, match_photo
-from dentify.evaluation.outlines import Rle, Things, area, intersection, union
+from dentify.evaluation.outlines import Rle, Things, Truth, area, intersection, union
 
 TOLD_IOU = np.array([0.5])
 
@@ -19,7 +19,7 @@ class NameCounts:
     """One name on one photo.
 
     Attributes:
-        instances: annotations, crowds apart.
+        instances: annotations, crowds and regions to leave out apart.
         pixels: `(3,)` in both, told, annotated; `None` where an annotation is only a box.
         mask: matches of scored findings by mask; `None` where an annotation is only a box.
         box: matches of scored findings by box.
@@ -46,38 +46,54 @@ class Tally:
         return tuple(name for name, counts in self.names.items() if counts.mask is not None)
 
 
-def tally_photo(told: Things, scored: Things, annotated: Things, labelled: Collection[str], size_hw: tuple[int, int]) -> Tally:
+def tally_photo(told: Things, scored: Things, truth: Truth, size_hw: tuple[int, int]) -> Tally:
     """Counts of one photo.
 
+    Where something is to be ignored, pixels count neither as right nor as wrong, but for those that are surely damaged.
+
     Args:
-        told: findings as a user gets them, of labelled names and others.
+        told: findings as a user gets them, of labelled names and others, most confident first.
         scored: findings that AP is taken from.
-        annotated: annotations of labelled names.
-        labelled: names that the photo's source labels.
+        truth: what its labels say.
         size_hw: of the upright photo, pixels.
     """
     names = {}
     told_union: dict[str, Rle] = {}
     truth_union: dict[str, Rle] = {}
-    for name in labelled:
-        truth, found, user = annotated.of(name), scored.of(name), told.of(name)
-        outlined = bool((truth.outlined | truth.crowd).all())
-        told_union[name], truth_union[name] = union(user.rles, size_hw), union(truth.rles, size_hw)
+    left_out = truth.left_out.rles
+    for name in truth.labelled:
+        annotated, found, user = truth.of(name), scored.of(name), told.of(name)
+        outlined = bool((annotated.outlined | annotated.crowd).all())
+        told_union[name], truth_union[name] = union(user.rles, size_hw), union(truth.annotated.of(name).rles, size_hw)
         names[name] = NameCounts(
-            instances=int((~truth.crowd).sum()),
-            pixels=_pixels(told_union[name], truth_union[name]) if outlined else None,
-            mask=match_photo(found, truth, "segm") if outlined else None,
-            box=match_photo(found, truth, "bbox"),
-            told=match_photo(user, truth, "segm" if outlined else "bbox", TOLD_IOU),
+            instances=int((~annotated.crowd).sum()),
+            pixels=_pixels(told_union[name], truth_union[name], left_out) if outlined else None,
+            mask=match_photo(found, annotated, "segm") if outlined else None,
+            box=match_photo(found, annotated, "bbox"),
+            told=match_photo(user, annotated, "segm" if outlined else "bbox", TOLD_IOU),
         )
-    if any(counts.pixels is None for counts in names.values()):
+    if any(counts.pixels is None for counts in names.values()) or not truth.untyped.outlined.all():
         return Tally(names, None)
-    truth_any = union([truth_union[name] for name in names], size_hw)
-    known = union([told_union[name] for name in names], size_hw)
+    truth_any = union([*(truth_union[name] for name in names), *truth.untyped.rles], size_hw)
+    known = union([rle for name, rle in zip(told.names, told.rles, strict=True) if truth.of_any_type or name in names], size_hw)
     others = union([rle for name, rle in zip(told.names, told.rles, strict=True) if name not in names], size_hw)
     # What is told only as an unlabelled type may be right: it counts on true damage and nowhere else.
-    return Tally(names, _pixels(union([known, intersection(others, truth_any)], size_hw), truth_any))
+    told_any = union([known, intersection(others, truth_any)], size_hw)
+    return Tally(names, _pixels(told_any, truth_any, truth.ignored.rles))
 
 
-def _pixels(told: Rle, truth: Rle) -> IntArray:
-    return np.array([area(intersection(told, truth)), area(told), area(truth)], np.int64)
+def without_left_out(told: Things, tally: Tally) -> Things:
+    """Findings as a user gets them, most confident first, without those that are neither right nor wrong."""
+    dropped: set[int] = set()
+    for name, counts in tally.names.items():
+        places = [place for place, other in enumerate(told.names) if other == name]
+        dropped |= {place for place, out in zip(places, counts.told.left_out[0].tolist(), strict=False) if out}
+    return told.select([place for place in range(len(told)) if place not in dropped])
+
+
+def _pixels(told: Rle, truth: Rle, left_out: Sequence[Rle]) -> IntArray:
+    both, predicted = intersection(told, truth), area(told)
+    if left_out:
+        passed_over = intersection(told, union(left_out, told["size"]))
+        predicted -= area(passed_over) - area(intersection(passed_over, truth))
+    return np.array([area(both), predicted, area(truth)], np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from dentify.arrays import BoolArray, FloatArray, IntArray, Matrix
 from dentify.bundle.manifest import Grouping, Scorer
 from dentify.datasets.coverage import coverage_of
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import UNTYPED, Sample
 from dentify.fitting.squeezed import Candidates, Squeezed, pack, squeeze
 from dentify.runtime.candidates import Candidate, damage_probabilities, find_candidates
 from dentify.runtime.choosing import choose, score_candidates
@@ -23,6 +23,8 @@ from dentify.runtime.damage_maps import refine
 
 RIGHT_IOU = 0.5
 """A finding is right where its mask's IoU with an annotated instance is at least this: COCO's AP50."""
+LEFT_OUT_SHARE = 0.5
+"""A candidate is left out where as much of it lies in a region to be ignored, as in evaluation."""
 FOLDS = 5
 
 MakeView = Callable[[tuple[int, int]], Matrix]
@@ -35,7 +37,7 @@ class Evidence:
 
     Attributes:
         photo: number of the photo; its views and its near-duplicates share it.
-        candidates: of the types that its source labels.
+        candidates: of the types that its source labels, without those in regions where nothing is wrong.
         ious: `(N, M)`: each candidate's IoU with each annotated instance, 0 where the type is another.
         types: `(M,)` class ids of the annotated instances.
         instances: `(M, H, W)` boolean on the fine grid, `upscale` times as fine as the maps.
@@ -99,16 +101,36 @@ def gather(
                 types.append(names.index(damage.name))
     instances, class_ids = np.concatenate(masks), np.array(types, np.int64)
     candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
+    ious = ious_of(candidates, instances, class_ids, probs, grouping.upscale)
+    if (regions := _left_out(sample, names, view, grid_hw)) is not None:
+        right = np.any(ious >= RIGHT_IOU, axis=1).tolist()
+        shares = [_share_in(candidate, regions, probs, grouping.upscale) for candidate in candidates]
+        kept = [place for place, share in enumerate(shares) if right[place] or share < LEFT_OUT_SHARE]
+        candidates, ious = [candidates[place] for place in kept], ious[kept]
     return Evidence(
         photo=photo,
         candidates=pack(candidates),
-        ious=ious_of(candidates, instances, class_ids, probs, grouping.upscale),
+        ious=ious,
         types=class_ids,
         instances=squeeze(instances),
         known=known,
         probs=squeeze(_where_needed(probs, grouping)),
         gates=gates or {},
     )
+
+
+def _left_out(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
+    """`(H, W)` where no finding is wrong: what is to be ignored, and damage of a type that nobody told; `None` without any."""
+    untyped = [one for one in sample.damages if one.name == UNTYPED and UNTYPED not in names]
+    regions = [coverage_of(one, view, grid_hw) > 127 for one in (*sample.ignored, *untyped)]
+    return np.asarray(np.any(regions, axis=0), np.bool_) if regions else None
+
+
+def _share_in(candidate: Candidate, regions: BoolArray, probs: FloatArray, upscale: int) -> float:
+    """How much of a candidate lies in some regions."""
+    _, x, y, crop = refine(candidate, probs, upscale)
+    inside = int(np.count_nonzero(crop & regions[y : y + crop.shape[0], x : x + crop.shape[1]]))
+    return inside / max(1, int(np.count_nonzero(crop)))
 
 
 def _where_needed(probs: FloatArray, grouping: Grouping) -> FloatArray:

@@ -29,7 +29,7 @@ from dentify.bundle.manifest import (
 from dentify.bundle.open import Bundle
 from dentify.datasets.crops import crops_of
 from dentify.datasets.dataset import decode_picture
-from dentify.datasets.sample import Sample, has_vehicle, is_damaged, worst_severity
+from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, worst_severity
 from dentify.errors import BundleError, DatasetError, printable
 from dentify.fitting.confidence import (
     LEAST_LEVELS,
@@ -158,7 +158,7 @@ def fit_bundle(
         everything.evidence.extend(replace(evidence, photo=number) for evidence in seen.evidence)
         everything.asked.extend(seen.asked)
         everything.levels.extend(seen.levels)
-        names |= {damage.name for damage in sample.damages}
+        names |= {damage.name for damage in sample.damages} - {UNTYPED}
         photos += 1
         if on_photo is not None:
             on_photo(sample)

@@ -70,6 +70,19 @@ def test_a_photo_without_annotations_says_nothing_of_damage_unless_the_file_does
     assert (second.vehicle, second.damage) == (True, False)
 
 
+def test_dentifys_own_keys_are_read_where_they_are(coco: Write) -> None:
+    def mark(document: dict[str, Any]) -> None:
+        document["images"][0] |= {"severity": "severe", "view": "front_left"}
+        document["annotations"][0] |= {"unsure": True, "loose": False}
+        document["annotations"][2] |= {"loose": True, "other_car": True}
+
+    first, second = read_coco(coco(mark))
+    assert (first.severity, first.view, first.damage) == ("severe", "front_left", True)
+    assert (second.severity, second.view, second.damage) == (None, None, None)
+    told = [(one.unsure, one.other_car, one.loose, one.ignored) for one in (first.annotations[0], second.annotations[0])]
+    assert told == [(True, False, False, True), (False, True, True, True)]
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_rle_is_read_in_both_its_forms(coco: Write, *, compressed: bool) -> None:
     mask = np.zeros((10, 20), np.uint8)
@@ -120,6 +133,8 @@ WRONG = {
     "NaN box": (set_in("annotations", 1, "bbox", value=[0, 0, float("nan"), 5]), r"bbox holds a coordinate that is not a number"),
     "neither box nor outline": (set_in("annotations", 1, "bbox", value=None), r"needs polygons, RLE or a bbox"),
     "severity": (set_in(*ANNOTATION, "severity", value="bad"), r"severity 'bad' is none of minor, moderate, severe"),
+    "severity of a photo": (set_in("images", 0, "severity", value=3), r"images\[0\] \(id 1\): severity 3 is none of minor"),
+    "a mark as text": (set_in(*ANNOTATION, "unsure", value="yes"), r"annotations\[0\] .*: unsure must be true, false or null"),
     "type left out of labelled": (set_in("images", 0, "labelled", value=["hood"]), r"is 'dent', which its image's labelled"),
     "unknown labelled": (set_in("images", 0, "labelled", value=["dent", "hod"]), r"labelled names 'hod'"),
     "labelled as text": (set_in("images", 0, "labelled", value="dent"), r"labelled must be a list of names"),

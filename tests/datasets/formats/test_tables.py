@@ -12,6 +12,7 @@ from PIL import Image
 
 from broken_labels import check_samples_or_one_line
 from dentify.datasets import LabelMap, open_dataset
+from dentify.datasets.sample import photo_kind
 from dentify.errors import DatasetError
 
 Write = Callable[..., Path]
@@ -65,6 +66,55 @@ def test_columns_of_zero_and_one_are_labels_too(table: Write) -> None:
     assert [sample.labels for sample in open_dataset(path)] == [("dent",), ("dent", "scratch"), ()]
 
 
+def test_vehicle_damage_and_severity_have_columns_of_their_own(table: Write) -> None:
+    path = table("file,Vehicle,damage,severity", "a.jpg,yes,TRUE,Severe damage", "b.jpg,1, 0 ,", "c.jpg,no,,")
+    told = [(one.vehicle, one.damage, one.severity, one.labels) for one in open_dataset(path)]
+    assert told == [(True, True, "severe", ()), (True, False, None, ()), (False, None, None, ())]
+
+
+def test_what_such_a_column_leaves_empty_is_unknown(table: Write) -> None:
+    """With gaps, pandas writes 1 as 1.0."""
+    samples = list(open_dataset(table("file,damage", "a.jpg,1.0", "b.jpg,0.0", "c.jpg,")))
+    assert [(one.vehicle, one.damage) for one in samples] == [(True, True), (None, False), (None, None)]
+    assert photo_kind(samples[2]) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "labels"),
+    [
+        pytest.param(("file,damage", "a.jpg,dent", "b.jpg,1"), [("dent",), ("1",)], id="words are labels"),
+        pytest.param(("file,damage", "a.jpg,2", "b.jpg,1"), [("2",), ("1",)], id="so are other numbers"),
+        pytest.param(("file,damage,label", "a.jpg,1,dent", "b.jpg,1,crack"), [("dent",), ("crack",)], id="labels beside it"),
+        pytest.param(("file,damage,dent", "a.jpg,1,1", "b.jpg,1,0"), [("dent",), ()], id="a column a label beside it"),
+        pytest.param(("file,damage", "a.jpg,", "b.jpg,"), [(), ()], id="nothing at all"),
+    ],
+)
+def test_only_a_column_of_answers_is_one(table: Write, lines: tuple[str, ...], labels: list[tuple[str, ...]]) -> None:
+    samples = list(open_dataset(table(*lines)))
+    assert [one.labels for one in samples] == labels
+    assert len({one.damage for one in samples}) == 1 or labels[0] == ("dent",)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["1", "yes", "True", ""]), st.sampled_from(["1", "yes", ""]), st.sampled_from(["minor", ""])),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_each_answer_is_read_as_it_stands(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
+    root = tmp_path_factory.mktemp("cars")
+    for photo in "abc":
+        Image.new("RGB", (20, 10)).save(root / f"{photo}.jpg")
+    lines = [f"{name}.jpg,{','.join(row)}" for name, row in zip("abc", rows, strict=False)]
+    (root / "photos.csv").write_text("\n".join(["file,vehicle,damage,severity", *lines]))
+    for sample, (vehicle, damage, severity) in zip(open_dataset(root / "photos.csv"), rows, strict=True):
+        known = bool(damage or severity)
+        assert sample.damage == (True if known else None)
+        assert sample.vehicle == (True if known or vehicle else None)
+        assert sample.severity == (severity or None)
+
+
 def test_ripiks_numbers_are_cardds_types_in_an_order_of_their_own(table: Write) -> None:
     path = table("image_id,filename,label", "1,a.jpg,2", "2,b.jpg,6", "3,c.jpg,3")
     assert [sample.labels for sample in open_dataset(path)] == [("scratch",), ("lamp_broken",), ("tire_flat",)]
@@ -83,6 +133,26 @@ def test_a_label_map_is_told_all_words(table: Write) -> None:
 
 
 WRONG = {
+    "two answers for one photo": (
+        ("file,damage", "a.jpg,1", "b.jpg,1", "a.jpg,0"),
+        "line 4: a.jpg is labelled damage: yes at line 2, damage: no here; which is right?",
+    ),
+    "an answer and none": (
+        ("file,vehicle,severity", "a.jpg,1,severe", "a.jpg,,severe"),
+        "line 3: a.jpg is labelled severe and vehicle: yes at line 2, severe and vehicle: unknown here",
+    ),
+    "a severity that is none": (
+        ("file,severity", "a.jpg,total"),
+        "line 2: severity 'total' is none of minor, moderate, severe",
+    ),
+    "damage on no vehicle": (
+        ("file,vehicle,damage", "a.jpg,0,1"),
+        "line 2: a.jpg contradicts itself: says that it shows damage and says that it shows no vehicle",
+    ),
+    "severity without damage": (
+        ("file,damage,severity", "a.jpg,0,minor"),
+        "line 2: a.jpg contradicts itself: tells minor damage and says that it shows no damage",
+    ),
     "two labels for one photo": (
         ("file,label", "a.jpg,dent", "b.jpg,dent", "a.jpg,scratch"),
         "line 4: a.jpg is labelled dent at line 2, scratch here; which is right?",

@@ -240,6 +240,19 @@ FACTS: dict[str, tuple[Sample, Callable[[Sample], object], str]] = {
     ),
     "original": (sample("a.png", annotation(original="göçük <1>")), lambda one: one.annotations[0].original, "own words"),
     "crowd": (sample("a.png", annotation(crowd=True)), lambda one: one.annotations[0].crowd, "crowds became single things"),
+    "unsure": (sample("a.png", annotation(unsure=True)), lambda one: one.annotations[0].unsure, "to be ignored became plain"),
+    "other car": (
+        sample("a.png", annotation(other_car=True)),
+        lambda one: one.annotations[0].other_car,
+        "to be ignored became plain",
+    ),
+    "loose": (sample("a.png", annotation(loose=True)), lambda one: one.annotations[0].loose, "parts that lie on the ground"),
+    "severity of the photo": (
+        sample("a.png", annotation(), severity="severe"),
+        lambda one: one.severity,
+        "severities and views of whole photos",
+    ),
+    "view": (sample("a.png", annotation(), view="back"), lambda one: one.view, "severities and views of whole photos"),
     "labels": (
         sample("a.png", annotation(), labels=("02-moderate", "dent")),
         lambda one: one.labels,
@@ -255,11 +268,12 @@ FACTS: dict[str, tuple[Sample, Callable[[Sample], object], str]] = {
     "split": (sample("a.png", annotation(), split="val"), lambda one: one.split, "split"),
     "no split": (sample("a.png", annotation(), split=None), lambda one: one.split, "photos without a split became part of train"),
 }
+OURS = {"unsure", "other car", "loose", "severity of the photo", "view"}  # keys of Dentify's own, which COCO alone takes
 LOST = {
     "coco": set[str](),
-    "cvat": {"crowd", "source", "group", "labelled", "vehicle", "damage", "nobody looked"},
-    "via": {"crowd", "labelled", "vehicle", "damage", "nobody looked"},
-    "label_studio": {"original", "crowd", "labelled", "vehicle", "damage", "sure absence"},
+    "cvat": OURS | {"crowd", "source", "group", "labelled", "vehicle", "damage", "nobody looked"},
+    "via": OURS | {"crowd", "labelled", "vehicle", "damage", "nobody looked"},
+    "label_studio": OURS | {"original", "crowd", "labelled", "vehicle", "damage", "sure absence"},
     "yolo": set(FACTS) - {"split", "sure absence", "nobody looked"},
     "masks": set(FACTS) - {"split", "sure absence", "no split"},
 }
@@ -280,6 +294,32 @@ def test_each_fact_comes_back_or_is_told_to_be_lost(scratch: Path, to: str, fact
         assert told(back) == pytest.approx(told(one), abs=1e-4)
     else:
         assert told(back) == told(one)
+
+
+@pytest.mark.parametrize("to", ["cvat", "via", "label_studio"])
+def test_a_severity_that_a_label_tells_is_not_lost_with_labels(scratch: Path, to: str) -> None:
+    one = sample("a.png", annotation(), labels=("02-moderate",), severity="moderate")
+    lost, (back,) = written([one], to, scratch)
+    assert not [note for note in lost if "severities" in note]
+    assert back.severity == "moderate"
+
+
+@given(
+    marks=st.lists(st.tuples(*[st.booleans()] * 5), min_size=1, max_size=4),
+    severity=st.sampled_from([None, "minor", "moderate", "severe"]),
+    view=st.none() | st.sampled_from(["front", "back_left", "close"]) | st.text(max_size=8),
+)
+def test_coco_keeps_every_mark_and_what_is_said_of_the_photo(
+    scratch: Path, marks: list[tuple[bool, ...]], severity: str | None, view: str | None
+) -> None:
+    keys = ("unsure", "other_car", "loose", "check", "crowd")
+    things = [annotation("damage", severity=severity, **dict(zip(keys, mark, strict=True))) for mark in marks]
+    one = sample("a.png", *things, labelled=frozenset({"damage", "dent"}), severity=severity, view=view)
+    lost, (back,) = written([one], "coco", scratch)
+    assert not lost
+    assert [tuple(getattr(each, key) for key in keys) for each in back.annotations] == marks
+    assert [(each.name, each.severity) for each in back.annotations] == [("damage", severity)] * len(marks)
+    assert (back.severity, back.view, back.labelled) == (severity, view, one.labelled)
 
 
 @pytest.mark.parametrize("to", WRITABLE)

@@ -22,12 +22,19 @@ _FILES = ("file", "filename", "file_name", "image", "image_path", "filepath", "p
 _LABELS = ("label", "labels", "class", "class_name", "type", "category", "damage_type", "damage", "target", "y")
 _OTHERS = ("source", "group", "split", "image_id", "id", "subset", "severity", "width", "height")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
-_ANSWERS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False, "": None}
+_ANSWERS: dict[str, bool | None] = dict.fromkeys(("1", "1.0", "yes", "true"), True)
+_ANSWERS |= {**dict.fromkeys(("0", "0.0", "no", "false"), False), "": None}  # with gaps, pandas writes 1 as 1.0
 
 
 def is_table(columns: Sequence[str]) -> bool:
     """Whether a CSV with these columns lists pictures."""
     return _column(columns, _FILES) is not None
+
+
+def tells_labels(columns: Sequence[str]) -> bool:
+    """Whether a CSV with these columns may say something of its pictures beside their names, sources and splits."""
+    file = _column(columns, _FILES)
+    return any(column != file and (column.lower() == "severity" or column.lower() not in _OTHERS) for column in columns)
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:

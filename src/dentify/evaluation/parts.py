@@ -1,0 +1,51 @@
+"""Parts as they are told, by what can be asked without outlines of them: are findings given a part, and can the parts be true?
+
+A finding without a part leaves a reader asking where it is. And front and back of a vehicle are hardly ever on one photo: of 450
+whole views whose parts were outlined 14 show both. Where both are told far more often, parts are named wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dentify.assessment import Assessment
+from dentify.datasets.sample import Sample, has_vehicle
+from dentify.evaluation.gates import share_of
+from dentify.evaluation.results import NamingResult
+
+FRONT = frozenset({"front_bumper", "hood"})
+BACK = frozenset({"back_bumper", "tailgate"})
+"""Lights and fenders are not among them: they are seen from the side, too."""
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """What one photo was told to show. `vehicle`: whether it shows one, as is known of it, or as it was told."""
+
+    vehicle: bool
+    findings: int
+    with_part: int
+    parts: frozenset[str]
+
+
+def part_row(assessment: Assessment, sample: Sample) -> PartRow:
+    """The parts of an assessment."""
+    known = has_vehicle(sample)
+    told = assessment.vehicle is not None and assessment.vehicle.present
+    return PartRow(
+        vehicle=told if known is None else known,
+        findings=len(assessment.findings),
+        with_part=sum(bool(finding.parts) for finding in assessment.findings),
+        parts=frozenset(part.name for part in assessment.parts),
+    )
+
+
+def parts_result(rows: Sequence[PartRow]) -> NamingResult:
+    """Shares of findings and of photos of vehicles."""
+    vehicles = [row.parts for row in rows if row.vehicle]
+    return NamingResult(
+        findings=share_of([place < row.with_part for row in rows for place in range(row.findings)]),
+        no_part=share_of([not parts for parts in vehicles]),
+        front_and_back=share_of([bool(parts & FRONT and parts & BACK) for parts in vehicles]),
+    )
