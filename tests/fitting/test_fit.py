@@ -334,6 +334,19 @@ def test_close_ups_move_a_gates_threshold_by_their_weight_only() -> None:
     assert not turned_away(CLOSE_UP_WEIGHT)
 
 
+def test_a_source_with_most_photos_does_not_decide_alone() -> None:
+    """Of 900 sound photos of one yard all are told apart from damaged ones at 0; of 100 of streets none is below 1."""
+    damaged = [Asked("damage", 2.0, True, 1.0, "garage")] * 100 + [Asked("damage", 0.5, True, 1.0, "garage")] * 20
+    yard = [Asked("damage", -2.0, False, 1.0, "yard")] * 900
+    street = [Asked("damage", 1.0, False, 1.0, "street")] * 100
+    own = Gate(GateCalibration(), 0.5)
+    asked = [*damaged, *yard, *street]
+    by_source = fit_gate_of("damage", own, asked, [])
+    together = fit_gate_of("damage", own, [replace(one, source="one") for one in asked], [])
+    assert not by_source.lets_through(1.0)
+    assert together.lets_through(1.0)
+
+
 def test_a_photo_passes_where_every_gate_that_there_is_lets_it() -> None:
     seen = evidence(seen=[(8, 8)])  # logits of 3
     low, high = Gate(GateCalibration(), 0.9), Gate(GateCalibration(), 0.99)

@@ -9,13 +9,14 @@ the photos tell nothing of stays as the bundle has it, and a note says why.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
-from dentify.arrays import BoolArray, FloatArray, IntArray, Matrix
+from dentify.arrays import BoolArray, DoubleArray, FloatArray, IntArray, Matrix
 from dentify.bundle.manifest import (
     Calibration,
     GateCalibration,
@@ -102,12 +103,13 @@ class Gate:
 
 @dataclass(frozen=True)
 class Asked:
-    """A gate's logit for one view, beside the right answer."""
+    """A gate's logit for one view, beside the right answer; `source` is the photo's."""
 
     gate: str
     logit: float
     answer: bool
     weight: float
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def look_at(networks: Networks, manifest: Manifest, sample: Sample, *, seed: int
     worst = worst_severity(sample)
     for mirrored in (False, True):
         answers = networks.ask(np.ascontiguousarray(photo.image[:, ::-1]) if mirrored else photo.image)
-        seen.asked.extend(_asked(answers, has_vehicle(sample), is_damaged(sample), 1.0))
+        seen.asked.extend(_asked(answers, has_vehicle(sample), is_damaged(sample), 1.0, sample.source))
         if worst in levels and answers.photo_severity is not None:
             seen.levels.append((answers.photo_severity, levels.index(worst)))
         if judged and answers.types is not None:
@@ -226,7 +228,7 @@ def look_at(networks: Networks, manifest: Manifest, sample: Sample, *, seed: int
     if close_ups and (manifest.roles.vehicle_gate or manifest.roles.damage_gate) and sample.vehicle and sample.damage is False:
         for crop in crops_of(sample, close_ups, seed=seed, settings=settings):
             picture = decode_picture(crop, settings, enough_side=networks.enough_side).image
-            seen.asked.extend(_asked(networks.ask(picture), True, False, CLOSE_UP_WEIGHT))
+            seen.asked.extend(_asked(networks.ask(picture), True, False, CLOSE_UP_WEIGHT, sample.source))
     return seen
 
 
@@ -241,13 +243,13 @@ def _logits(answers: Answers) -> dict[str, float]:
     return {gate: logit for gate, logit in (("vehicle", answers.vehicle), ("damage", answers.damaged)) if logit is not None}
 
 
-def _asked(answers: Answers, vehicle: bool | None, damaged: bool | None, weight: float) -> Iterator[Asked]:
+def _asked(answers: Answers, vehicle: bool | None, damaged: bool | None, weight: float, source: str | None) -> Iterator[Asked]:
     """The gates whose right answer is known."""
     known = {"vehicle": vehicle, "damage": damaged}
     for gate, logit in _logits(answers).items():
         answer = known[gate]
         if answer is not None:
-            yield Asked(gate, logit, answer, weight)
+            yield Asked(gate, logit, answer, weight, source)
 
 
 def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitted:
@@ -303,6 +305,7 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
         of = {"vehicle": "with a vehicle", "damage": "with damage"}[gate]
         notes.append(f"the {gate} gate stays: {_photos(yes)} {of} and {no} without, it takes {LEAST_ANSWERS} of either")
         return own
+    weights = weights * source_weights(mine)
     logits = np.array([one.logit for one in mine])
     calibration = fit_gate(logits, truth, weights)
     probabilities = gate_probabilities(logits, calibration)
@@ -312,6 +315,21 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
         notes.append(f"the {gate} gate stays: it tells these photos apart hardly better than chance")
         return own
     return Gate(calibration, threshold)
+
+
+def source_weights(asked: Sequence[Asked]) -> DoubleArray:
+    """`(N,)`: a source counts by the square root of its photos of an answer.
+
+    People's photos are of sources that are not here: one that happens to have most photos must not decide alone, and one of
+    three photos must not either.
+
+    >>> source_weights([Asked("damage", 0.0, True, 1.0, source) for source in "aaaab"]).tolist()
+    [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
+    counts: dict[tuple[bool, str | None], float] = defaultdict(float)
+    for one in asked:
+        counts[one.answer, one.source] += one.weight
+    return np.array([1 / np.sqrt(counts[one.answer, one.source]) for one in asked])
 
 
 def _severity(levels: Sequence[tuple[FloatArray, int]], own: SeverityCalibration, notes: list[str]) -> SeverityCalibration:
