@@ -351,6 +351,19 @@ def test_damage_without_a_finding_is_a_disagreement(assessor: Assessor) -> None:
     assert assessment.severity is None
 
 
+def test_damage_that_cannot_be_placed_is_at_most_possible(assessor: Assessor, folder: Path) -> None:
+    look = assessor.look(ON_HOOD)
+    assert look.damage is not None
+    nowhere = replace(look, damage=look.damage.select(np.zeros(0, np.int64)))
+    told = assessor.tell(nowhere)
+    assert told.damage == Presence(present=True, confidence=0.49)
+    assert "The photo possibly shows damage to the vehicle, but no single damage could be marked" in told.report
+    placed = assessor.tell(look).damage
+    assert placed is not None
+    assert placed.confidence > 0.9
+    assert assessor.tell(replace(look, damage=None)).damage == placed  # a bundle that looks for no findings could place none
+
+
 def test_a_sure_finding_held_back_by_the_damage_gate_is_a_disagreement(assessor: Assessor) -> None:
     assessment = assessor.assess(paint_photo(damages=[Damage("dent", (0.25, 0.25, 0.3125, 0.28125))]))  # 4 × 2 cells
     assert assessment.damage is not None

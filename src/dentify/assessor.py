@@ -39,6 +39,7 @@ from dentify.settings import Settings
 from dentify.taxonomy import damage_word, is_panel, own_parts
 from dentify.version import __version__
 
+MOST_UNPLACED = 0.49  # confidence of damage that could not be placed: at most possible
 MIN_SHARE_OF_FINDING = 0.1  # a part that holds less of a finding is not named beside the others
 MIN_SHARE_AT_ONE_PART = 0.35  # a finding of which no part holds, or has beside it, this much names none
 
@@ -277,6 +278,8 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
     )
     review = told.Review(needed=bool(reasons), reasons=reasons)
     damage = None if no_vehicle else damage
+    if damage is not None and look.damage is not None and gates:
+        damage = at_most_possible(damage) if damage.present and not findings else damage
     report = write_report(
         photo=photo,
         quality=quality,
@@ -331,6 +334,15 @@ def presence(probability: float | None, threshold: float) -> told.Presence | Non
         return None
     present = probability >= threshold
     return told.Presence(present=present, confidence=round(probability if present else 1 - probability, 3))
+
+
+def at_most_possible(damage: told.Presence) -> told.Presence:
+    """Damage of which no place could be told: whatever a photo as a whole looks like, that is for a person to check.
+
+    >>> at_most_possible(told.Presence(present=True, confidence=0.97))
+    Presence(present=True, confidence=0.49)
+    """
+    return told.Presence(present=damage.present, confidence=min(damage.confidence, MOST_UNPLACED))
 
 
 def confident(candidates: Instances, curves: Sequence[ScoreCalibration | None], thresholds: Sequence[float]) -> Instances:
@@ -536,7 +548,7 @@ def review_reasons(
         if strong:
             add("stages_disagree", f"The photo as a whole looks undamaged, but {seen}.")
     elif damage is not None and judges_findings and not findings:
-        add("stages_disagree", "The photo as a whole looks damaged, but no single damage was sure enough to be told.")
+        add("stages_disagree", "The photo may show damage, but no single damage was sure enough to be told.")
 
     for finding in findings:
         word = damage_word(finding.type)

@@ -204,7 +204,7 @@ class TestCaption:
             (assessment((10, 10), vehicle=None, damage=None), "no damage found"),
             (
                 assessment((10, 10), damage=Presence(present=True, confidence=0.9)),
-                "looks damaged, but no damage is marked",
+                "perhaps damaged: no damage is marked",
             ),
             (assessment((10, 10), finding("dent", (0, 0, 1, 1))), "1 finding: 1 dent · minor"),
             (

@@ -58,7 +58,7 @@ def test_lists_of_any_length():
 
 
 def test_bands_of_certainty_meet_without_gaps():
-    assert [certainty_word(confidence) for confidence in (0.0, 0.4999, 0.5, 0.7999, 0.8, 1.0)] == [
+    assert [certainty_word(confidence) for confidence in (0.0, 0.4999, 0.5, 0.8999, 0.9, 1.0)] == [
         "possibly",
         "possibly",
         "probably",

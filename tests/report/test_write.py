@@ -24,7 +24,7 @@ from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, damage_word, part_word
 
 def test_one_finding_with_all_that_is_known_of_it(report, finding):
     text = report(
-        findings=[finding("dent", 0.81, on={"hood": 0.11}, severity=("minor", 0.66))],
+        findings=[finding("dent", 0.91, on={"hood": 0.11}, severity=("minor", 0.66))],
         severity=Severity(level="moderate", confidence=0.71),
     )
     assert text == (
@@ -65,7 +65,7 @@ def test_many_findings_are_grouped_by_type_and_place(report, finding, reasons):
     scratches = [
         finding("scratch", 0.9, on={"front_bumper": 0.02}, severity=("severe", 0.6)),
         *(finding("scratch", 0.9, on={"front_bumper": 0.02}, area_share=0.001) for _ in range(3)),
-        *(finding("scratch", 0.85, on={"hood": 0.1}, area_share=0.05) for _ in range(2)),
+        *(finding("scratch", 0.95, on={"hood": 0.1}, area_share=0.05) for _ in range(2)),
         finding("scratch", 0.6, on={"hood": 0.01}, area_share=0.004),
         finding("scratch", 0.6, box=lower_left, area_share=0.004),
         finding("scratch", 0.3, box=lower_left, area_share=0.004, number=9),
@@ -135,7 +135,7 @@ def test_a_bundle_that_knows_neither_vehicles_nor_parts_nor_masks(report, findin
 
 
 def test_no_damage(report):
-    text = report(damage=Presence(present=False, confidence=0.85), not_judged=["crack"])
+    text = report(damage=Presence(present=False, confidence=0.95), not_judged=["crack"])
     assert text == "The photo clearly shows no damage to the vehicle. Parts in view: hood. Not judged: cracks."
 
 

@@ -244,7 +244,7 @@ def _captions(assessment: Assessment) -> list[str]:
         verdict.append("no vehicle")
     elif not assessment.findings:
         if assessment.damage is not None and assessment.damage.present:
-            return ["looks damaged, but no damage is marked", "looks damaged"]
+            return ["perhaps damaged: no damage is marked", "perhaps damaged"]
         verdict.append("no damage found")
     if not assessment.findings:
         return [" · ".join(verdict), verdict[0]]

@@ -13,7 +13,7 @@ from dentify.assessment import Box
 
 Certainty = Literal["clearly", "probably", "possibly"]
 
-CLEARLY_FROM = 0.8
+CLEARLY_FROM = 0.9  # what is called clear is right nine times in ten
 PROBABLY_FROM = 0.5
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -41,7 +41,7 @@ _SOUNDS_LIKE_VOWEL = re.compile(r"([aeiou]|hour|honest)", re.IGNORECASE)
 def certainty_word(confidence: float) -> Certainty:
     """The adverb for a calibrated confidence.
 
-    >>> certainty_word(0.8), certainty_word(0.5), certainty_word(0.49)
+    >>> certainty_word(0.9), certainty_word(0.5), certainty_word(0.49)
     ('clearly', 'probably', 'possibly')
     """
     if confidence >= CLEARLY_FROM:
