@@ -54,3 +54,32 @@ def seen_from(part: str) -> tuple[View, ...]:
     (('rear_left', 'left', 'front_left'), 8)
     """
     return _SEEN_FROM.get(part, VIEWS)
+
+
+_WORDS: dict[str, View] = {  # of people who say to which side of the picture the vehicle's front or rear points
+    "angle-front-on-left": "front_left",
+    "angle-front-on-right": "front_right",
+    "angle-back-on-left": "rear_right",
+    "angle-back-on-right": "rear_left",
+    "profile-on-left": "left",
+    "profile-on-right": "right",
+    "back": "rear",
+}
+
+
+def known_view(word: str | None) -> View | None:
+    """The view that a data set's word stands for; `None` for close-ups, and where nobody said.
+
+    >>> known_view("front_left"), known_view("angle-back-on-left"), known_view("close"), known_view(None)
+    ('front_left', 'rear_right', None, None)
+    """
+    return next((view for view in VIEWS if view == word), _WORDS.get(word or ""))
+
+
+def mirrored_side(view: View) -> View:
+    """The view of a mirrored photo.
+
+    >>> mirrored_side("front_left"), mirrored_side("rear")
+    ('front_right', 'rear')
+    """
+    return VIEWS[-VIEWS.index(view) % len(VIEWS)]

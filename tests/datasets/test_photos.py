@@ -31,6 +31,17 @@ def test_a_split_selects_rows(folder: Path) -> None:
     assert [sample.name for sample in read_photos(folder / "photos.csv", vehicle=False, split="val")] == ["b.webp"]
 
 
+def test_details_of_the_same_files_tell_group_and_view(folder: Path) -> None:
+    names = [sample.name for sample in read_photos(folder, vehicle=True)]
+    (folder / "details.csv").write_text(f"file,group,view,licence\n{names[0]},golf,front_left,CC0\nelsewhere.png,,,\n")
+    first, *others = read_photos(folder, vehicle=True, details=folder / "details.csv")
+    assert (first.group, first.view) == ("golf", "front_left")
+    assert [sample.view for sample in others] == [None] * len(others)
+    (folder / "details.csv").write_text("name,group\na,b\n")
+    with pytest.raises(DatasetError, match=r'details\.csv: needs a column "file", has name, group'):
+        list(read_photos(folder, vehicle=True, details=folder / "details.csv"))
+
+
 def test_a_folder_without_a_list_gives_all_pictures_below_it(folder: Path) -> None:
     (folder / "images" / "more").mkdir()
     (folder / "images" / "more" / "c.PNG").write_bytes(b"")

@@ -387,3 +387,13 @@ def test_one_hot_leaves_out_what_is_unknown() -> None:
     hot, known = losses.one_hot(torch.tensor([[[1, IGNORE]]]), 2)
     assert hot.tolist() == [[[[0.0, 0.0]], [[1.0, 0.0]]]]
     assert known.tolist() == [[[[True, False]]]]
+
+
+def test_any_of_the_allowed_classes_is_right() -> None:
+    logits = torch.tensor([[[2.0, 2.0]], [[0.0, 0.0]], [[1.0, 1.0]]]).permute(1, 0, 2)[None].reshape(1, 3, 1, 2)
+    group = torch.tensor([[[0, losses.IGNORE]]])
+    told = losses.allowed(logits, group, [[True, False, True]])
+    shares = torch.tensor([2.0, 0.0, 1.0]).softmax(0)
+    torch.testing.assert_close(told, -(shares[0] + shares[2]).log())
+    assert losses.allowed(logits, torch.full((1, 1, 2), losses.IGNORE), [[True, False, True]]) == 0
+    assert losses.allowed(logits, group, [[True, True, True]]) == pytest.approx(0, abs=1e-6)

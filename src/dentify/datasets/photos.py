@@ -1,6 +1,6 @@
 """Photos that share one label and have no outlines: undamaged vehicles, photos without a vehicle.
 
-They come as a CSV with a column `file` (and, where known, `source`, `group`, `split`), whose pictures lie beside it or in
+They come as a CSV with a column `file` (and, where known, `source`, `group`, `view`, `split`), whose pictures lie beside it or in
 `images/`, or as a folder: its `photos.csv` where it has one, else all pictures below it.
 """
 
@@ -10,14 +10,23 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from dentify.datasets.documents import csv_columns, read_csv
 from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError
 from dentify.imaging.formats import is_picture_name
+from dentify.settings import Settings
 
 LIST_NAME = "photos.csv"
 
 
-def read_photos(path: Path | str, *, vehicle: bool, damage: bool | None = None, split: str | None = None) -> Iterator[Sample]:
+def read_photos(
+    path: Path | str,
+    *,
+    vehicle: bool,
+    damage: bool | None = None,
+    split: str | None = None,
+    details: Path | str | None = None,
+) -> Iterator[Sample]:
     """Photos of a CSV or a folder, each with the same photo labels.
 
     Args:
@@ -25,6 +34,7 @@ def read_photos(path: Path | str, *, vehicle: bool, damage: bool | None = None, 
         vehicle: whether a vehicle is on them.
         damage: whether it is damaged; `None` where there is none.
         split: take only rows of this split (column `split`).
+        details: a CSV that tells more of the same files: `group` and `view`.
 
     Raises:
         DatasetError: there is no such file or folder, a column or picture is missing, or nothing is left to read.
@@ -40,9 +50,11 @@ def read_photos(path: Path | str, *, vehicle: bool, damage: bool | None = None, 
         rows = _csv_rows(path, split)
     else:
         raise DatasetError(f"{path}: no such CSV or folder of photos")
+    more = _details(Path(details)) if details is not None else {}
     found = False
     for picture, name, row in rows:
         found = True
+        row |= more.get(name, {})
         yield Sample(
             image=picture,
             name=name,
@@ -50,10 +62,20 @@ def read_photos(path: Path | str, *, vehicle: bool, damage: bool | None = None, 
             damage=damage,
             source=row.get("source") or None,
             group=row.get("group") or None,
+            view=row.get("view") or None,
             split=row.get("split") or None,
         )
     if not found:
         raise DatasetError(f"{path}: holds no photo" + (f" of split {split!r}" if split else ""))
+
+
+def _details(path: Path) -> dict[str, dict[str, str]]:
+    """By file: its group and view."""
+    columns = csv_columns(path)
+    if "file" not in columns:
+        raise DatasetError(f'{path}: needs a column "file", has {", ".join(columns) or "none"}')
+    rows = read_csv(path, Settings())
+    return {row["file"]: {key: row[key] for key in ("group", "view") if row.get(key)} for _, row in rows}
 
 
 Row = tuple[Path, str, dict[str, str]]

@@ -87,6 +87,24 @@ def cross_entropy(logits: Tensor, truth: Tensor, class_weights: Sequence[float] 
     return share(entropy, (torch.ones_like(known) if weights is None else weights[known]).sum().float())
 
 
+def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]]) -> Tensor:
+    """Mean over the cells of a group of the cross-entropy of *one of the classes that the group allows*, whichever.
+
+    Args:
+        logits: (B, C, …).
+        group: (B, …) indices into the table, `IGNORE` where unknown.
+        table: of each group, C answers: whether it allows the class.
+
+    Source: partial labels; Jin & Ghahramani 2002, "Learning with Multiple Labels".
+    """
+    there = group != IGNORE
+    cells = logits.movedim(1, -1)[there]
+    allows = torch.tensor(table, device=logits.device)[group[there]]
+    lowest = torch.finfo(cells.dtype).min
+    entropy = cells.logsumexp(1) - cells.masked_fill(~allows, lowest).logsumexp(1)
+    return share(entropy.sum(), there.sum().float())
+
+
 def binary_focal(logits: Tensor, truth: Tensor, known: Tensor, *, gamma: float = 2.0, alpha: float | None = None) -> Tensor:
     """Cross-entropy that fades where the answer is right already (Lin et al. 2017, "Focal Loss for Dense Object Detection").
 

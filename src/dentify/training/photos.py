@@ -45,7 +45,10 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
     else:
         assert photos.photos is not None
         assert photos.vehicle is not None
-        samples = list(read_photos(root / photos.photos, vehicle=photos.vehicle, damage=photos.damage, split=split))
+        details = root / photos.details if photos.details else None
+        samples = list(
+            read_photos(root / photos.photos, vehicle=photos.vehicle, damage=photos.damage, split=split, details=details)
+        )
     unnamed = Path(photos.file).stem
     samples = [replace(sample, source=sample.source or unnamed) for sample in samples]
     sources = {sample.source or "" for sample in samples}

@@ -37,6 +37,7 @@ class PhotoSet(Strict):
     images: str | None = Field(None, description="folder of the data set's pictures, where they are not found beside it")
     labels: str | None = Field(None, description="YAML file that says what the data set's labels mean")
     photos: str | None = Field(None, description="a folder with a photos.csv, or such a CSV")
+    details: str | None = Field(None, description="of `photos`: a CSV that tells `group` and `view` of the same files")
     per_batch: int = Field(1, ge=1, description="photos of this set in every batch")
     repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
     vehicle: bool | None = None
@@ -54,6 +55,8 @@ class PhotoSet(Strict):
             raise ValueError("give either `dataset` or `photos`")
         if self.photos is not None and self.vehicle is None:
             raise ValueError("say of `photos` whether a `vehicle` is on them: true or false")
+        if self.details is not None and self.photos is None:
+            raise ValueError("`details` are of `photos` alone: a data set tells group and view itself")
         return self
 
 

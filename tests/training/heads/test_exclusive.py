@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 from dentify.training import losses
 from dentify.training.heads.exclusive import Exclusive, ExclusiveRecipe
 from dentify.training.losses import IGNORE
+from dentify.visibility import VIEWS
 from scenes import CLASSES, MIRRORED, WHOLE, annotation, mosaic, pasted, photo, scene, stacked
 
 HOOD, LEFT, RIGHT, DOOR, NONE = range(5)
@@ -56,6 +57,34 @@ class TestParts:
 
     def test_photos_without_outlined_parts_say_nothing(self) -> None:
         assert (parts().truth(scene(photo(annotation("dent", (0, 0, 40, 40)), vehicle=True)))["classes"] == IGNORE).all()
+
+    @pytest.mark.parametrize(
+        ("word", "seen", "mirrored"),
+        [
+            ("front_left", "front_left", "front_right"),
+            ("angle-back-on-left", "rear_right", "rear_left"),
+            ("rear", "rear", "rear"),
+        ],
+    )
+    def test_a_photo_whose_view_alone_is_known_says_which_side_is_seen(self, word: str, seen: str, mirrored: str) -> None:
+        sample = photo(vehicle=True, view=word)
+        for view, expected in ((WHOLE, seen), (MIRRORED, mirrored)):
+            truth = parts().truth(scene(sample, view))
+            assert (truth["view"] == VIEWS.index(expected)).all()
+            assert (truth["classes"] == IGNORE).all()
+
+    def test_outlined_parts_say_more_than_the_view_and_a_close_up_nothing(self) -> None:
+        outlined = photo(annotation("hood", (0, 0, 64, 64)), view="front")
+        for sample in (outlined, photo(vehicle=True, view="close"), photo(vehicle=True), photo(vehicle=False, view="front")):
+            assert (parts().truth(scene(sample))["view"] == IGNORE).all()
+
+    def test_what_cannot_be_seen_from_there_is_taught_to_be_absent(self) -> None:
+        truth = stacked(parts(), scene(photo(vehicle=True, view="right")))
+        told = torch.zeros(1, 5, 16, 16, requires_grad=True)
+        parts(loss={"views": 1}).loss(told, truth).backward()
+        assert told.grad is not None
+        grows = told.grad.sum((0, 2, 3)) < 0
+        assert grows.tolist() == [True, False, True, False, True]  # the left mirror and the left door are on the other side
 
     def test_photos_without_a_vehicle_have_no_parts(self) -> None:
         assert (parts().truth(scene(photo(vehicle=False)))["classes"] == NONE).all()

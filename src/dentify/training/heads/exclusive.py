@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
+from dentify.imaging.views import is_mirrored
 from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
 from dentify.training import losses
@@ -20,8 +21,9 @@ from dentify.training.classes import Classes
 from dentify.training.heads.head import Output, Role, Stride, Truth, iou_figures
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene, cells_of
+from dentify.visibility import VIEWS, known_view, mirrored_side, seen_from
 
-Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary"]
+Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "views"]
 
 
 class ExclusiveRecipe(Strict):
@@ -40,6 +42,8 @@ class ExclusiveRecipe(Strict):
     def _fitting(self) -> Self:
         if self.class_weights is not None and "cross_entropy" not in self.loss:
             raise ValueError("`class_weights` are of the cross_entropy, which `loss` leaves out")
+        if self.of != "parts" and "views" in self.loss:
+            raise ValueError("`views` teach parts alone")
         return self
 
     def build(self, name: str, classes: Classes) -> Exclusive:
@@ -49,7 +53,11 @@ class ExclusiveRecipe(Strict):
 
 @dataclass(frozen=True)
 class Exclusive:
-    """See `Head`. Truth: `classes` (h, w) uint8, `IGNORE` where unknown."""
+    """See `Head`.
+
+    Truth: `classes` (h, w) uint8, `IGNORE` where unknown; of parts `view` (h, w) uint8, which of `VIEWS` shows the vehicle where
+    this alone is known, `IGNORE` elsewhere: what cannot be seen from there is not shown.
+    """
 
     name: str
     recipe: ExclusiveRecipe
@@ -90,16 +98,24 @@ class Exclusive:
         """See the class."""
         side = scene.size // self.recipe.stride
         classes = np.full((side, side), IGNORE, np.uint8)
+        view = classes.copy()
         if self.recipe.of == "parts":
             for placed in scene.photos:
-                classes[cells_of(placed.window, self.recipe.stride)] = self._parts(placed)
+                cells = cells_of(placed.window, self.recipe.stride)
+                classes[cells] = self._parts(placed)
+                side_seen = known_view(placed.sample.view)
+                if side_seen is not None and not placed.parts:
+                    if is_mirrored(placed.view):
+                        side_seen = mirrored_side(side_seen)
+                    view[cells] = np.where(classes[cells] == IGNORE, VIEWS.index(side_seen), IGNORE)
         else:  # a pasted damage was shrunk: how bad it is was judged at another size
             for placed in scene.photos:
                 for damage in placed.damages:
                     if damage.annotation.severity in self.names:
                         window = classes[damage.cells(self.recipe.stride)]
                         window[damage.at(self.recipe.stride) > 64] = self.names.index(damage.annotation.severity)
-        return {"classes": classes}
+            return {"classes": classes}
+        return {"classes": classes, "view": view}
 
     def _parts(self, placed: Placed) -> NDArray[np.uint8]:
         """Parts on the window of one photo."""
@@ -133,12 +149,19 @@ class Exclusive:
                     value = losses.lovasz((hot - outputs.softmax(1)).abs(), hot, known)
                 case "boundary":
                     value = losses.boundary(outputs.softmax(1), hot, known)
+                case "views":
+                    value = losses.allowed(outputs, truth["view"].long(), self._seen)
             total = total + weight * value
         return total
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Of the classes beside each other."""
         return losses.exclusive_distance(outputs, teacher, temperature)
+
+    @property
+    def _seen(self) -> list[list[bool]]:
+        """Of each view, which channels it can show."""
+        return [[*(view in seen_from(name) for name in self.names), True] for view in VIEWS]
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels of the likeliest class."""
