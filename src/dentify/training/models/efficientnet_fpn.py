@@ -127,6 +127,7 @@ class Evidence(nn.Module):
     """
 
     CELL = 8
+    BIAS = 10.0  # in units of which the bias learns, as log-odds are that large; it begins where rare damage is as likely as none
     SHARPNESS = (0.25, 0.5, 1.0, 2.0)
 
     def __init__(self, output: Output, outputs: Mapping[str, Output]) -> None:
@@ -135,7 +136,7 @@ class Evidence(nn.Module):
         self.strides = {name: outputs[name].stride or 1 for name in (*output.pooled, *filter(None, [output.within]))}
         features = len(self.pooled) * len(self.SHARPNESS)
         self.weight = nn.Parameter(torch.full((features,), math.log(math.expm1(1 / features))))
-        self.bias = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.tensor(0.4))
 
     def forward(self, maps: Mapping[str, Tensor]) -> Tensor:
         """Logits of maps (B, C, h, w) by name to (B, 1) logits."""
@@ -145,7 +146,7 @@ class Evidence(nn.Module):
             shares = self._shares(maps, name)
             log_odds = torch.logit(shares if within is None else shares * within, eps=1e-4).flatten(1)
             features += [torch.logsumexp(r * log_odds, 1) / r - math.log(log_odds.shape[1]) / r for r in self.SHARPNESS]
-        return (torch.stack(features, 1) * F.softplus(self.weight)).sum(1, keepdim=True) + self.bias
+        return (torch.stack(features, 1) * F.softplus(self.weight)).sum(1, keepdim=True) + self.BIAS * self.bias
 
     def _shares(self, maps: Mapping[str, Tensor], name: str) -> Tensor:
         """(B, h', w'): of each cell the share that its likeliest class covers."""
