@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,12 +102,7 @@ class Exclusive:
         if self.recipe.of == "parts":
             for placed in scene.photos:
                 cells = cells_of(placed.window, self.recipe.stride)
-                classes[cells] = self._parts(placed)
-                side_seen = known_view(placed.sample.view)
-                if side_seen is not None and not placed.parts:
-                    if is_mirrored(placed.view):
-                        side_seen = mirrored_side(side_seen)
-                    view[cells] = np.where(classes[cells] == IGNORE, VIEWS.index(side_seen), IGNORE)
+                classes[cells], view[cells] = self._parts(placed), self._view(placed)
         else:  # a pasted damage was shrunk: how bad it is was judged at another size
             for placed in scene.photos:
                 for damage in placed.damages:
@@ -117,9 +112,23 @@ class Exclusive:
             return {"classes": classes}
         return {"classes": classes, "view": view}
 
+    def _view(self, placed: Placed) -> NDArray[np.uint8]:
+        """The vehicle's side that one photo shows on its window, where no parts say more."""
+        seen = known_view(placed.sample.view)
+        rows, columns = (side // self.recipe.stride for side in placed.window_hw)
+        if seen is None or placed.parts or placed.sample.vehicle is False:
+            return np.full((rows, columns), IGNORE, np.uint8)
+        side = VIEWS.index(mirrored_side(seen) if is_mirrored(placed.view) else seen)
+        return np.where(self._thinned(placed.outside), IGNORE, side).astype(np.uint8)
+
+    def _thinned(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Of a window, the value in the middle of each cell."""
+        stride = self.recipe.stride
+        return values[stride // 2 :: stride, stride // 2 :: stride]
+
     def _parts(self, placed: Placed) -> NDArray[np.uint8]:
         """Parts on the window of one photo."""
-        stride, none = self.recipe.stride, len(self.names)
+        none = len(self.names)
         drawn = np.full(placed.window_hw, none, np.uint8)
         if placed.sample.vehicle is not False:
             if not placed.parts:
@@ -128,7 +137,7 @@ class Exclusive:
                 name = part.annotation.name
                 drawn[part.cover > 127] = self.names.index(name) if name in self.names else IGNORE
             drawn[placed.outside] = IGNORE
-        return drawn[stride // 2 :: stride, stride // 2 :: stride]
+        return self._thinned(drawn)
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """The recipe's losses in sum."""
