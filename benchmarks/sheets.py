@@ -147,7 +147,7 @@ def resized_to(image: Photo, long_side: int) -> Photo:
 def jpeg(image: Photo, quality: int) -> Photo:
     """Saved once more."""
     _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1], np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1]
 
 
 def page(width: int, height: int, colour: Colour) -> Photo:
