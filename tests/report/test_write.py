@@ -204,7 +204,7 @@ def test_a_blank_picture(report, reasons):
     }
     text = (
         "This is a blank or single-colour picture and not a photo, so nothing was judged. "
-        "A person should look again: it is not one photo."
+        "A person should look again: it is no photo."
     )
     assert report(**blank, vehicle=Presence(present=False, confidence=1.0)) == text
     assert report(**blank, vehicle=None) == text

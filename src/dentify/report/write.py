@@ -220,7 +220,9 @@ def _parts_in_view(parts: Sequence[FoundPart]) -> Iterator[str]:
 def _review(review: Review, findings: Sequence[Finding], quality: Quality) -> Iterator[str]:
     if not review.needed:
         return
-    poor = "it is not one photo" if _NO_PHOTO & set(quality.issues) else "the photo is poor"
+    poor = "the photo is poor"
+    if _NO_PHOTO & set(quality.issues):
+        poor = "it is no photo" if "not_a_photo" in quality.issues else "it is not one photo"
     by_id = {finding.id: finding for finding in findings}
     about: dict[ReviewCode, list[Finding]] = {}
     why = []
