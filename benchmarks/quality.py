@@ -25,7 +25,7 @@ from dentify.imaging.quality import MEASURED_SIDE, judge_quality, measure_qualit
 from dentify.settings import Settings
 
 Photo = NDArray[np.uint8]
-ISSUES = ("too_dark", "too_bright", "blurred", "too_small")
+ISSUES = ("too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos")
 SHARES = {"damage": 0.34, "damage_boxes": 0.25, "parts": 0.13, "undamaged": 0.25, "cc0": 0.03}
 
 
@@ -42,7 +42,7 @@ def main() -> None:
 
     print(f"{len(photos)} photos as they are")
     print_percentiles(images, sources)
-    print(f"\n{'told of, %':<28}" + "".join(f"{issue:>12}" for issue in ISSUES))
+    print(f"\n{'told of, %':<28}" + "".join(f"{issue:>15}" for issue in ISSUES))
     as_they_are = judged(images, lambda image: image, given.seed)
     print_row("as they are", as_they_are)
     for source in SHARES:
@@ -146,7 +146,7 @@ def judged(images: list[Photo], spoil: Callable[[Photo], Photo], seed: int) -> N
 
 def print_row(name: str, told: NDArray[np.bool_]) -> None:
     """One line of the table."""
-    print(f"{name:<28}" + "".join(f"{100 * share:12.1f}" for share in told.mean(axis=0)))
+    print(f"{name:<28}" + "".join(f"{100 * share:15.1f}" for share in told.mean(axis=0)))
 
 
 def print_percentiles(images: list[Photo], sources: NDArray[np.str_]) -> None:

@@ -127,6 +127,54 @@ def test_no_vehicle_tells_nothing_else(assessor: Assessor) -> None:
     assert "no vehicle" in assessment.report
 
 
+@pytest.mark.parametrize("colour", [(0, 0, 255), (0, 255, 255)])
+@pytest.mark.parametrize("gates", [True, False])
+def test_a_picture_of_one_colour_is_no_photo(assessor: Assessor, colour: tuple[int, int, int], gates: bool) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (640, 480), colour).save(file, "JPEG")
+    for judge in (assessor, dentify.load()):
+        assessment = judge.assess(file.getvalue(), gates=gates)
+        assert "not_a_photo" in assessment.quality.issues
+        assert not assessment.quality.usable
+        assert assessment.vehicle == Presence(present=False, confidence=1.0)
+        assert (assessment.damage, assessment.severity, assessment.findings, assessment.parts) == (None, None, (), ())
+        assert [reason.code for reason in assessment.review.reasons][:1] == ["poor_quality"]
+        assert assessment.report.startswith("This is a blank or single-colour picture and not a photo")
+
+
+def test_a_blank_picture_has_no_vehicle_whatever_was_seen(assessor: Assessor) -> None:
+    everywhere = np.zeros((3, 16, 16), np.float32)
+    seen = look(
+        vehicle=9.0,
+        damaged=9.0,
+        damage=instances((0.9, 0, (0, 0, 4, 4))),
+        parts=instances((0.9, 0, (0, 0, 4, 4))),
+        severity_maps=everywhere,
+        photo_severity=np.float32([9, 0, 0]),
+    )
+    blank = replace(seen, quality=Quality(usable=False, issues=("not_a_photo",)))
+    for gates in (True, False):
+        assert tell(seen, assessor.bundle, gates=gates).findings
+        assessment = tell(blank, assessor.bundle, gates=gates)
+        assert assessment.vehicle == Presence(present=False, confidence=1.0)
+        assert (assessment.damage, assessment.severity, assessment.findings, assessment.parts) == (None, None, (), ())
+        assert codes(assessment) == [("poor_quality", None)]
+    assert tell(replace(blank, vehicle=None), assessor.bundle).vehicle is None
+
+
+def test_several_photos_are_judged_and_told(assessor: Assessor) -> None:
+    seen = assessor.look(ON_HOOD)
+    several = replace(seen, quality=Quality(usable=False, issues=("several_photos",)))
+    assessment = tell(several, assessor.bundle)
+    assert assessment.findings == tell(seen, assessor.bundle).findings != ()
+    (reason,) = assessment.review.reasons
+    assert (reason.code, reason.text) == (
+        "poor_quality",
+        "The picture shows several photos; cut it apart and assess each of them.",
+    )
+    assert assessment.report.startswith("The picture shows several photos")
+
+
 def test_no_damage_still_tells_the_parts(assessor: Assessor) -> None:
     assessment = assessor.assess(paint_photo(parts=HOOD))
     assert assessment.damage is not None

@@ -4,7 +4,7 @@ A *look* is what was seen: decode → quality → networks, decoded by kind. *Te
 findings → parts of each → severity → review → report. One look can be told in several ways; only telling calibrates and decides.
 
 Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings are, and
-`gates=False` tells everything and still says what the gates think.
+`gates=False` tells everything and still says what the gates think. Of a blank picture nothing is told in any case.
 """
 
 from __future__ import annotations
@@ -231,6 +231,11 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
     thresholds, calibration = manifest.thresholds, manifest.calibration
     vehicle = presence(_gate(look.vehicle, calibration.vehicle), thresholds.vehicle)
     damage = presence(_gate(look.damaged, calibration.damage), thresholds.damage)
+    if "not_a_photo" in quality.issues:
+        # Networks say anything of a plain surface. No vehicle is there, whatever a gate says and whether or not gates count.
+        vehicle = None if vehicle is None else told.Presence(present=False, confidence=1.0)
+        damage = None
+        look = Look(photo=photo, quality=quality, notes=look.notes)
 
     nothing = Instances.empty((photo.height, photo.width), (1, 1))
     found, parts_seen = nothing, nothing
@@ -530,8 +535,13 @@ def review_reasons(
     def add(code: told.ReviewCode, text: str, finding: int | None = None) -> None:
         reasons.append(told.ReviewReason(code=code, finding=finding, text=text))
 
-    if quality.issues:
-        add("poor_quality", f"The photo is {' and '.join(issue.replace('_', ' ') for issue in quality.issues)}.")
+    if "not_a_photo" in quality.issues:
+        add("poor_quality", "This is a blank or single-colour picture, and not a photo.")
+    if "several_photos" in quality.issues:
+        add("poor_quality", "The picture shows several photos; cut it apart and assess each of them.")
+    poor = [issue.replace("_", " ") for issue in quality.issues if issue not in ("not_a_photo", "several_photos")]
+    if poor:
+        add("poor_quality", f"The photo is {' and '.join(poor)}.")
     if vehicle is not None and vehicle.confidence < sure_from:
         add("low_confidence", "It is uncertain whether the photo shows a vehicle.")
     if damage is not None and damage.confidence < sure_from and not no_vehicle:

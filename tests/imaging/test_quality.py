@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dentify.imaging.decode import decode_photo
@@ -94,11 +97,11 @@ def test_several_issues_at_once_in_a_fixed_order(photos: list[Photo]) -> None:
 
 @pytest.mark.parametrize("level", [128, 200])
 def test_a_plain_surface_is_not_blurred(level: int) -> None:
-    """Nothing to judge sharpness by, with a soft reflection or without, is no issue."""
+    """Nothing to judge sharpness by, with a soft reflection or without, is no blur."""
     plain = np.full((480, 640, 3), level, np.uint8)
-    assert issues(plain) == ()
+    assert issues(plain) == ("not_a_photo",)
     reflection = np.tile(np.linspace(level - 40, level + 40, 640)[None, :, None], (480, 1, 3)).astype(np.uint8)
-    assert issues(reflection) == ()
+    assert issues(reflection) == ("not_a_photo",)
 
 
 def test_neither_size_nor_scale_of_decoding_matters(photos: list[Photo]) -> None:
@@ -119,6 +122,55 @@ def test_a_car_cut_out_on_white_is_not_blown_out(photos: list[Photo]) -> None:
     cut_out = np.full((600, 900, 3), 255, np.uint8)
     cut_out[150:450, 225:675] = cv2.resize(photos[0], (450, 300), interpolation=cv2.INTER_AREA)
     assert "too_bright" not in issues(cut_out)
+
+
+def saved(image: NDArray[Any], quality: int = 80) -> Photo:
+    """As JPEG, and read again."""
+    _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return decode_photo(data.tobytes(), where="a", settings=Settings()).image
+
+
+@given(
+    colour=st.tuples(*[st.integers(0, 255)] * 3),
+    grain=st.sampled_from([0, 2, 6]),
+    quality=st.sampled_from([60, 75, 95]),
+    size_hw=st.sampled_from([(480, 640), (200, 150), (1000, 300)]),
+)
+@settings(max_examples=30)
+def test_one_colour_is_no_photo(colour: tuple[int, ...], grain: int, quality: int, size_hw: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).normal(0, grain, (*size_hw, 3))
+    assert "not_a_photo" in issues(saved(np.clip(noise + colour, 0, 255).astype(np.uint8), quality))
+
+
+@given(
+    first=st.tuples(*[st.integers(0, 255)] * 3),
+    last=st.tuples(*[st.integers(0, 255)] * 3),
+    angle=st.floats(0, np.pi),
+    grain=st.sampled_from([0, 3]),
+)
+@settings(max_examples=30)
+def test_a_gradient_is_no_photo(first: tuple[int, ...], last: tuple[int, ...], angle: float, grain: int) -> None:
+    y, x = np.mgrid[0:480, 0:640]
+    way = x * np.cos(angle) + y * np.sin(angle)
+    way = (way - way.min()) / np.ptp(way)
+    image = np.array(first) + way[:, :, None] * np.subtract(last, first)
+    noise = np.random.default_rng(0).normal(0, grain, image.shape)
+    assert "not_a_photo" in issues(saved(np.clip(image + noise, 0, 255).astype(np.uint8)))
+
+
+def test_a_photo_in_the_dark_in_fog_or_out_of_focus_is_one(photos: list[Photo]) -> None:
+    for photo in photos:
+        foggy = (photo * 0.3 + 150).astype(np.uint8)
+        for image in (exposed(photo, -3), foggy, blurred(photo, 6), photo[::3, ::3]):
+            assert "not_a_photo" not in issues(image)
+
+
+def test_a_close_up_of_a_plain_panel_is_a_photo() -> None:
+    """A faint scratch and the edge of a panel on a soft reflection."""
+    panel = np.tile(np.linspace(150, 190, 640)[None, :, None], (480, 1, 3)).astype(np.uint8)
+    cv2.line(panel, (0, 400), (639, 380), (110, 110, 110), 5, cv2.LINE_AA)
+    cv2.line(panel, (200, 150), (420, 210), (210, 210, 210), 2, cv2.LINE_AA)
+    assert issues(saved(panel)) == ()
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 4000), (3000, 17)])

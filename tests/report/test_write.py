@@ -203,6 +203,37 @@ def test_a_photo_too_poor_to_trust(report, reasons):
     )
 
 
+def test_a_blank_picture(report, reasons):
+    blank = {
+        "quality": Quality(usable=False, issues=("too_dark", "not_a_photo")),
+        "damage": None,
+        "parts": [],
+        "not_judged": ["crack"],
+        "review": reasons(poor_quality="This is a blank or single-colour picture, and not a photo."),
+    }
+    text = (
+        "This is a blank or single-colour picture and not a photo, so nothing was judged. "
+        "A person should look again: it is no photo."
+    )
+    assert report(**blank, vehicle=Presence(present=False, confidence=1.0)) == text
+    assert report(**blank, vehicle=None) == text
+
+
+def test_several_photos_are_told_first_and_judged_all_the_same(report, finding, reasons):
+    text = report(
+        quality=Quality(usable=False, issues=("blurred", "several_photos")),
+        findings=[finding("dent", 0.81, on={"hood": 0.11}, severity=("minor", 0.66))],
+        review=reasons(poor_quality="The picture shows several photos; cut it apart and assess each of them."),
+    )
+    assert text == (
+        "The picture shows several photos and was judged as if it were one; cut it apart and assess each of them. "
+        "The photo is too blurred to be trusted, so damage may be missed. "
+        "The photo clearly shows damage to the vehicle. "
+        "There is clearly a dent on the hood, covering about 11 % of its visible area; it is probably minor. "
+        "Parts in view: hood. A person should look again: it is not one photo."
+    )
+
+
 def test_a_photo_of_middling_quality(report):
     text = report(quality=Quality(usable=True, issues=("too_bright",)), damage=Presence(present=False, confidence=0.6))
     assert text.startswith("The photo is rather bright, so faint damage may be missed. ")
@@ -273,7 +304,9 @@ answers = st.fixed_dictionaries(
         "quality": st.builds(
             Quality,
             usable=st.booleans(),
-            issues=st.lists(st.sampled_from(["too_dark", "too_bright", "blurred", "too_small"]), unique=True).map(tuple),
+            issues=st.lists(
+                st.sampled_from(["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos"]), unique=True
+            ).map(tuple),
         ),
         "vehicle": presences,
         "damage": presences,

@@ -44,6 +44,7 @@ _WITHOUT_ARTICLE = frozenset({"glass_shatter"})  # "shattered glass" is not coun
 _PREPOSITIONS = {"glass_shatter": "in", "lamp_broken": "at", "tire_flat": "at", "broken_part": "at"}
 _SEVERAL_ON_A_VEHICLE = frozenset({"wheel"})
 _QUALITY_WORDS = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
+_NO_PHOTO = frozenset({"not_a_photo", "several_photos"})
 
 
 def write_report(
@@ -60,21 +61,29 @@ def write_report(
     notes: Sequence[str],
 ) -> str:
     """One paragraph of English about one photo, the same for the same fields."""
+    blank = "not_a_photo" in quality.issues
     sentences = [
         *_quality(quality),
-        *_whole(vehicle, damage, findings),
+        *(() if blank else _whole(vehicle, damage, findings)),
         *_findings(findings, photo, any_part=bool(parts)),
         *_overall(severity, damage, findings),
         *_parts_in_view(parts),
-        *_review(review, findings),
-        *_not_judged(vehicle, damage, severity, findings, not_judged),
+        *_review(review, findings, quality),
+        *(() if blank else _not_judged(vehicle, damage, severity, findings, not_judged)),
         *(f"note: {note}" for note in notes if note.strip(" .")),
     ]
     return " ".join(as_sentence(sentence) for sentence in sentences)
 
 
 def _quality(quality: Quality) -> Iterator[str]:
-    issues = [_QUALITY_WORDS[issue] for issue in quality.issues]
+    if "not_a_photo" in quality.issues:
+        yield "this is a blank or single-colour picture and not a photo, so nothing was judged"
+        return
+    if "several_photos" in quality.issues:
+        yield "the picture shows several photos and was judged as if it were one; cut it apart and assess each of them"
+    issues = [_QUALITY_WORDS[issue] for issue in quality.issues if issue not in _NO_PHOTO]
+    if not issues and quality.issues:
+        return
     if not quality.usable:
         why = listed([f"too {issue}" for issue in issues]) if issues else "not good enough"
         yield f"the photo is {why} to be trusted, so damage may be missed"
@@ -208,9 +217,12 @@ def _parts_in_view(parts: Sequence[FoundPart]) -> Iterator[str]:
         yield f"parts in view: {'; '.join(clauses)}" + (f"; and {number_word(more)} more" if more else "")
 
 
-def _review(review: Review, findings: Sequence[Finding]) -> Iterator[str]:
+def _review(review: Review, findings: Sequence[Finding], quality: Quality) -> Iterator[str]:
     if not review.needed:
         return
+    poor = "the photo is poor"
+    if _NO_PHOTO & set(quality.issues):
+        poor = "it is no photo" if "not_a_photo" in quality.issues else "it is not one photo"
     by_id = {finding.id: finding for finding in findings}
     about: dict[ReviewCode, list[Finding]] = {}
     why = []
@@ -218,7 +230,8 @@ def _review(review: Review, findings: Sequence[Finding]) -> Iterator[str]:
         if reason.finding in by_id:
             about.setdefault(reason.code, []).append(by_id[reason.finding])
         elif reason.code == "poor_quality":
-            why.append("the photo is poor")  # the opening says in which way
+            if poor not in why:  # the opening says in which way
+                why.append(poor)
         else:
             why.append(f"{reason.text[:1].lower()}{reason.text[1:].rstrip('. ')}")
     why += [_doubt(code, named) for code, named in about.items()]
