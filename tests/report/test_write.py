@@ -222,7 +222,7 @@ def test_a_blank_picture(report, reasons):
 def test_several_photos_are_told_first_and_judged_all_the_same(report, finding, reasons):
     text = report(
         quality=Quality(usable=False, issues=("blurred", "several_photos")),
-        findings=[finding("dent", 0.81, on={"hood": 0.11}, severity=("minor", 0.66))],
+        findings=[finding("dent", 0.95, on={"hood": 0.11}, severity=("minor", 0.66))],
         review=reasons(poor_quality="The picture shows several photos; cut it apart and assess each of them."),
     )
     assert text == (
