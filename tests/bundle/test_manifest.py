@@ -177,7 +177,7 @@ def test_levels_rise(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"features": FEATURES[::-1]}, "features are not those that this Dentify tells a scorer: update Dentify"),
+        ({"features": FEATURES[::-1]}, "features are not those that this Dentify tells a scorer, in their order: update Dentify"),
         ({"mean": [0.0] * len(FEATURES)}, "mean, std, weights and biases do not fit each other"),
         ({}, "grouping.scorer must take its features and one number a class of damage"),
     ],

@@ -160,7 +160,10 @@ def test_an_auxiliary_output_that_is_not_there(edited: Edit) -> None:
     [
         ({"any": "severity"}, "output 'severity' is 1 × 3 × 64 × 64, any must be 1 × 1 × any × any"),
         ({"centres": "vehicle"}, "output 'vehicle' is 1 × 1, centres must be 1 × 3 × any × any"),
-        ({"borders": "severity"}, "auxiliary names 'borders', which is not in what this Dentify can use (any, centres, offsets)"),
+        (
+            {"borders": "severity"},
+            "auxiliary names 'borders', which is not in what this Dentify can use (any, centres, offsets, vehicle)",
+        ),
     ],
 )
 def test_an_auxiliary_output_that_would_not_be_understood(edited: Edit, auxiliary: dict[str, str], message: str) -> None:

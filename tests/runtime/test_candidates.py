@@ -85,8 +85,18 @@ def test_what_a_scorer_is_told_of_a_candidate() -> None:
         "any": mean,
         "others": 0.2,
         "photo_any": 0.9,
+        "vehicle": 1,
     }
     assert dict(zip(FEATURES, block.features.tolist(), strict=True)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_scorer_is_told_how_much_of_a_candidate_lies_on_the_vehicle() -> None:
+    probs = np.full((1, 8, 8), 0.1, np.float32)
+    probs[0, 2:4, 2:6] = 0.9
+    vehicle = np.full((1, 8, 8), -20, np.float32)
+    vehicle[0, :, :4] = 20
+    (block,) = find_candidates(probs, {"vehicle": vehicle}, Grouping(levels=(0.5,)))
+    assert feature(block, "vehicle") == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -23,6 +23,16 @@ def test_a_scorer_is_a_plain_network_over_the_features() -> None:
     assert score_candidates(candidates, scorer, 1)[0] == pytest.approx(1 / (1 + np.exp(-mean)), abs=1e-6)
 
 
+def test_a_scorer_of_fewer_features_is_told_those() -> None:
+    """As bundles are that were made before there were more."""
+    scorer = Scorer(features=("level", "mean"), mean=(0.0,) * 3, std=(1.0,) * 3, weights=(((0.0, 1.0, 0.0),),), biases=((0.0,),))
+    dent = blank()
+    dent[4:8, 2:10] = True
+    candidates = list(find_candidates(probs_of(dent), {}, Grouping()))
+    mean = candidates[0].features[FEATURES.index("mean")]
+    assert score_candidates(candidates, scorer, 1)[0] == pytest.approx(1 / (1 + np.exp(-mean)), abs=1e-6)
+
+
 def test_of_overlapping_candidates_the_likeliest_stays() -> None:
     scratches = blank()
     scratches[4, 2:5] = scratches[4, 8:12] = True

@@ -166,8 +166,9 @@ FEATURES = (
     "any",
     "others",
     "photo_any",
+    "vehicle",
 )
-"""What a `Scorer` is told of a candidate (`dentify.runtime.candidates`), in this order, before one 0 or 1 a type."""
+"""What a `Scorer` can be told of a candidate (`dentify.runtime.candidates`), in this order, before one 0 or 1 a type."""
 
 
 class Scorer(Strict):
@@ -184,8 +185,8 @@ class Scorer(Strict):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        if self.features != FEATURES:
-            raise ValueError("features are not those that this Dentify tells a scorer: update Dentify")
+        if self.features != tuple(name for name in FEATURES if name in self.features):
+            raise ValueError("features are not those that this Dentify tells a scorer, in their order: update Dentify")
         width = len(self.mean)
         if len(self.std) != width or len(self.weights) != len(self.biases) or not self.biases or len(self.biases[-1]) != 1:
             raise ValueError("mean, std, weights and biases do not fit each other")

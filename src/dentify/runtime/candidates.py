@@ -75,6 +75,7 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
     height, width = probs.shape[1:]
     any_probs = resized(sigmoid(auxiliary["any"])[0], height, width) if "any" in auxiliary else probs.max(0)
     photo_any = float(any_probs.max())
+    vehicle = resized(sigmoid(auxiliary["vehicle"])[0], height, width) if "vehicle" in auxiliary else np.ones_like(any_probs)
     for class_id, types_probs in enumerate(probs):
         if types_probs.max() < grouping.levels[0]:
             continue
@@ -89,6 +90,7 @@ def find_candidates(probs: FloatArray, auxiliary: Mapping[str, FloatArray], grou
             centres=centres,
             described=np.asarray(cv2.merge([any_probs, others, *(() if votes is None else votes)]), np.float32),
             photo_any=photo_any,
+            vehicle=vehicle,
             levels=grouping.levels,
             cells_above=tuple(int(np.count_nonzero(types_probs > level)) for level in grouping.levels),
         )
@@ -118,6 +120,7 @@ class _TypeMaps:
     centres: FloatArray | None
     described: FloatArray  # (h, w, 2 or 4): damage of any type, likeliest other type; where there are offsets, votes x and y
     photo_any: float
+    vehicle: FloatArray  # how likely a cell is on a vehicle
     levels: tuple[float, ...]
     cells_above: tuple[int, ...]  # each of the levels
 
@@ -163,6 +166,7 @@ class _TypeMaps:
                 means[0],
                 means[1],
                 self.photo_any,
+                cv2.mean(self.vehicle[window], mask=cells)[0],
             ],
             np.float32,
         )

@@ -26,7 +26,7 @@ def score_candidates(candidates: list[Candidate], scorer: Scorer | None, num_typ
     if scorer is None:
         return features[:, FEATURES.index("mean")].copy()
     class_ids = np.array([candidate.class_id for candidate in candidates])
-    inputs = scorer_inputs(features, class_ids, num_types)
+    inputs = scorer_inputs(features[:, [FEATURES.index(name) for name in scorer.features]], class_ids, num_types)
     hidden = (inputs - np.array(scorer.mean, np.float32)) / np.array(scorer.std, np.float32)
     for weights, biases in zip(scorer.weights, scorer.biases, strict=True):
         hidden = hidden @ np.array(weights, np.float32).T + np.array(biases, np.float32)
@@ -36,7 +36,7 @@ def score_candidates(candidates: list[Candidate], scorer: Scorer | None, num_typ
 
 
 def scorer_inputs(features: FloatArray, class_ids: IntArray, num_types: int) -> FloatArray:
-    """`(N, len(FEATURES) + num_types)`: features and one 0 or 1 a type."""
+    """`(N, F + num_types)`: `(N, F)` features and one 0 or 1 a type."""
     return np.concatenate([features, np.eye(num_types, dtype=np.float32)[class_ids]], axis=1)
 
 

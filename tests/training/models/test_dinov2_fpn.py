@@ -13,8 +13,10 @@ timm = pytest.importorskip("timm", reason="needs the extra `train`")
 from safetensors.torch import save_file
 
 from dentify.errors import ConfigError
+from dentify.training.checkpoints import Checkpoint, write_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.dinov2_fpn import DINOv2FPN, DINOv2FPNRecipe
+from dentify.training.models.efficientnet_fpn import EfficientNetFPNRecipe
 from dentify.training.optimizers import freeze
 from dentify.training.recipe import Phase
 
@@ -84,3 +86,30 @@ def test_pretrained_weights_are_read(network: DINOv2FPN, tmp_path: Path) -> None
     assert torch.allclose(read.transformer.blocks[0].mlp.fc1.weight.half(), weights["blocks.0.mlp.fc1.weight"])
     with pytest.raises(ConfigError, match=r"model\.transformer_weights to null"):
         recipe(transformer_weights="other.safetensors").build(OUTPUTS, tmp_path)
+
+
+def checkpoint(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    write_checkpoint(path, Checkpoint(step=1, weights=weights, average=weights, averaged=1, names={}, taught={}))
+
+
+def test_it_begins_as_the_default_network_that_it_is_made_of(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    small = EfficientNetFPNRecipe(name="efficientnet_fpn", encoder="test_efficientnet", width=8, fine_width=8)
+    default = small.build(OUTPUTS, None).eval()
+    checkpoint(tmp_path / "last.ckpt", default.state_dict())
+    teacher = recipe(pyramid="last.ckpt").build(OUTPUTS, tmp_path).eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        ours, theirs = teacher(images), default(images)
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value)
+
+
+def test_another_networks_checkpoint_is_refused(tmp_path: Path) -> None:
+    small = EfficientNetFPNRecipe(name="efficientnet_fpn", encoder="test_efficientnet", width=8, fine_width=8)
+    checkpoint(tmp_path / "heads.ckpt", small.build({"types": Output(5, 2)}, None).state_dict())
+    wider = EfficientNetFPNRecipe(name="efficientnet_fpn", encoder="test_efficientnet", width=16, fine_width=8)
+    checkpoint(tmp_path / "wide.ckpt", wider.build(OUTPUTS, None).state_dict())
+    for name in ("heads.ckpt", "wide.ckpt"):
+        with pytest.raises(ConfigError, match=rf"{name}: model\.pyramid must be of the same encoder, widths and heads"):
+            recipe(pyramid=name).build(OUTPUTS, tmp_path)

@@ -18,6 +18,8 @@ import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
 
+from dentify.errors import ConfigError
+from dentify.training.checkpoints import read_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.efficientnet_fpn import EfficientNetFPN, PyramidRecipe, read_weights
 
@@ -31,6 +33,9 @@ class DINOv2FPNRecipe(PyramidRecipe):
     name: Literal["dinov2_fpn"]
     transformer: str = Field("vit_small_patch14_dinov2", description="a timm vision transformer with patches of 14 pixels")
     transformer_weights: str | None = Field(None, description="safetensors of it; null starts from random weights")
+    pyramid: str | None = Field(
+        None, description="checkpoint of a default network with the same heads, of which all but the transformer begins"
+    )
     blocks: tuple[int, ...] = Field((8, 10), min_length=1, description="blocks whose tokens are taken; later ones are left out")
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> DINOv2FPN:
@@ -40,6 +45,8 @@ class DINOv2FPNRecipe(PyramidRecipe):
         if root is not None:
             read_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
             read_weights(network.transformer, root, self.transformer_weights, "model.transformer_weights", self.transformer)
+            if self.pyramid is not None:
+                network.begin_with(read_checkpoint(root / self.pyramid).average, root / self.pyramid)
         return network
 
 
@@ -54,6 +61,24 @@ class DINOv2FPN(EfficientNetFPN):
         transformer: Any = timm.create_model(recipe.transformer, pretrained=False, num_classes=0, dynamic_img_size=True)
         self.transformer = transformer
         self.beside16 = nn.Conv2d(transformer.embed_dim * len(recipe.blocks), recipe.width, 1)
+
+    def begin_with(self, weights: Mapping[str, Tensor], where: Path) -> None:
+        """Takes the weights of a default network, and answers as it does until the transformer has learned to add to it.
+
+        Raises:
+            ConfigError: they are of another encoder, another width or other heads.
+        """
+        expected = {name for name in self.state_dict() if not name.startswith(("transformer.", "beside16."))}
+        try:
+            if set(weights) != expected:
+                raise RuntimeError(f"{sorted(set(weights) ^ expected)[0]} is in one of them alone")
+            self.load_state_dict(dict(weights), strict=False)
+        except RuntimeError as error:
+            last = str(error).splitlines()[-1].strip()
+            raise ConfigError(f"{where}: model.pyramid must be of the same encoder, widths and heads: {last}") from error
+        nn.init.zeros_(self.beside16.weight)
+        assert self.beside16.bias is not None
+        nn.init.zeros_(self.beside16.bias)
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """`transformer.0` takes pictures in, each further one is a block, the last its norm; then as the default network."""
