@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dentify.bundle.manifest import FEATURES
 from dentify.fitting.squeezed import pack, squeeze
 from dentify.runtime.candidates import find_candidates
 from dentify.runtime.probabilities import sigmoid
@@ -33,7 +34,7 @@ def test_candidates_come_back_as_they_were() -> None:
 def test_none_is_a_normal_number() -> None:
     assert pack([]).unpacked() == []
     assert len(pack([])) == 0
-    assert pack([]).features.shape == (0, 19)
+    assert pack([]).features.shape == (0, len(FEATURES))
 
 
 def test_a_photo_takes_little_room() -> None:
