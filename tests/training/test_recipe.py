@@ -43,20 +43,28 @@ def test_the_default_recipes_heads_are_in_order_and_as_they_are_weighed() -> Non
         "severity_maps": ("severity", None, 0.1),
         "outline": ("damage", "vehicle", 0.3),
         "vehicle": ("vehicle_gate", None, 0.15),
-        "damage": ("damage_gate", None, 0.3),
+        "vehicle_seen": ("vehicle_gate", None, 0.15),
+        "damage": ("damage_gate", None, 0.15),
+        "damage_seen": ("damage_gate", None, 0.3),
         "severity": ("severity", None, 0.1),
     }
     assert all(head.name == name for name, head in heads.items())
     assert list(heads["types"].names) == list(DAMAGE_NAMES)
 
 
-def test_the_default_recipes_gates_judge_by_places_and_not_by_the_picture() -> None:
+def test_the_default_recipes_gates_judge_by_the_picture_and_by_places() -> None:
     heads = read_recipe(DEFAULT).build_heads()
     asked = {
-        name: (heads[name].output.features, heads[name].output.pooled, heads[name].output.within)
-        for name in ("vehicle", "damage")
+        name: (head.output.features, head.output.pooled, head.output.within)
+        for name, head in heads.items()
+        if "gate" in head.role
     }
-    assert asked == {"vehicle": (False, ("outline",), None), "damage": (False, ("any", "types"), "outline")}
+    assert asked == {
+        "vehicle": (True, (), None),
+        "vehicle_seen": (False, ("outline",), None),
+        "damage": (True, (), None),
+        "damage_seen": (False, ("any", "types"), "outline"),
+    }
 
 
 def test_set_changes_a_key() -> None:
@@ -108,8 +116,8 @@ def test_set_changes_a_key() -> None:
         ("heads.severity.pooled=[types]", ("heads.severity", "`features` and `pooled` are of gates alone")),
         ("heads.vehicle={kind: labels, of: vehicle, features: false}", ("heads.vehicle", "needs maps in `pooled`")),
         ("heads.vehicle={kind: labels, of: vehicle, within: any}", ("heads.vehicle", "`within` says where", "names none")),
-        ("heads.damage.pooled=[typs]", ("heads.damage looks at typs, which is no head of maps", "`types`")),
-        ("heads.damage.within=vehicle", ("heads.damage looks at vehicle, which is no head of maps",)),
+        ("heads.damage_seen.pooled=[typs]", ("heads.damage_seen looks at typs, which is no head of maps", "`types`")),
+        ("heads.damage_seen.within=vehicle", ("heads.damage_seen looks at vehicle, which is no head of maps",)),
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),

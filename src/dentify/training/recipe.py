@@ -197,7 +197,7 @@ class Recipe(Strict):
             for other in (*head.output.pooled, *filter(None, [head.output.within])):
                 if other not in self.heads or self.heads[other].build(other, self.classes).kind != "maps":
                     raise ValueError(f"heads.{name} looks at {other}, which is no head of maps{nearest(other, self.heads)}")
-            question = (head.role, head.auxiliary, head.kind)
+            question = (head.role, head.auxiliary, head.kind, head.output.features, head.output.pooled)
             if question in asked:
                 raise ValueError(f"heads.{asked[question]} and heads.{name} answer the same question; leave one out")
             asked[question] = name
