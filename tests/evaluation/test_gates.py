@@ -60,3 +60,23 @@ def test_shares_come_with_an_interval(make_assessment: Assess) -> None:
     rows = [gate_row(make_assessment("a", damage=0.9 if number < 92 else 0.1), "damaged", None) for number in range(100)]
     interval = gates_result(rows).kinds["damaged"].damage.interval
     assert interval == pytest.approx((0.850, 0.959), abs=0.001)
+
+
+def test_what_is_called_clear_is_held_against_the_truth(make_assessment: Assess) -> None:
+    rows = [
+        gate_row(make_assessment("a", vehicle=0.95, damage=0.95), "damaged", "x"),
+        gate_row(make_assessment("b", vehicle=0.95, damage=0.05), "damaged", "y"),
+        gate_row(make_assessment("c", vehicle=0.6, damage=0.8), "damaged", "y"),
+        gate_row(make_assessment("d", vehicle=0.97, damage=None), "no_vehicle", None),
+        gate_row(make_assessment("e", vehicle=0.95, damage=0.99), "vehicle", None),
+    ]
+    result = gates_result(rows)
+    assert [
+        (share.count, share.of) for share in (result.kinds["damaged"].clear_vehicle, result.kinds["damaged"].clear_damage)
+    ] == [
+        (2, 2),
+        (1, 2),
+    ]
+    assert (result.sources["damaged"]["y"].clear_damage.count, result.sources["damaged"]["y"].clear_damage.of) == (0, 1)
+    assert (result.kinds["no_vehicle"].clear_vehicle.count, result.kinds["no_vehicle"].clear_vehicle.of) == (0, 1)
+    assert result.kinds["vehicle"].clear_damage.share is None

@@ -11,6 +11,7 @@ from dentify.assessment import Assessment, Presence
 from dentify.evaluation.bootstrap import wilson
 from dentify.evaluation.calibration import auroc
 from dentify.evaluation.results import GateResult, GatesResult, Share
+from dentify.report.words import certainty_word
 
 KINDS = ("damaged", "undamaged", "undamaged_crops", "vehicle", "no_vehicle")
 """`vehicle` is a photo of a vehicle of which nobody said whether it is damaged."""
@@ -71,8 +72,28 @@ def gate_result(rows: Iterable[GateRow]) -> GateResult:
         vehicle=share_of(vehicle),
         damage=share_of(damage),
         with_findings=share_of([row.findings > 0 for row in rows]),
+        clear_vehicle=clear_share([(row.vehicle, row.kind != "no_vehicle") for row in rows]),
+        clear_damage=clear_share(
+            [(row.damage, row.kind == "damaged") for row in rows if row.kind in ("damaged", "undamaged", "undamaged_crops")]
+        ),
         findings_per_photo=sum(row.findings for row in rows) / len(rows) if rows else None,
     )
+
+
+def clear_share(answers: Iterable[tuple[float | None, bool]]) -> Share:
+    """Of the answers that are called clear, those that are right.
+
+    Args:
+        answers: probability of *yes*, `None` where the gate did not run, and whether yes is right.
+
+    >>> clear_share([(0.95, True), (0.91, False), (0.02, False), (0.7, False), (None, True)]).count
+    2
+    """
+    told = [(probability, right) for probability, right in answers if probability is not None]
+    clear = [
+        (probability, right) for probability, right in told if certainty_word(max(probability, 1 - probability)) == "clearly"
+    ]
+    return share_of([(probability > 0.5) == right for probability, right in clear])
 
 
 def share_of(answers: Sequence[bool]) -> Share:

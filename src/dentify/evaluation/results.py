@@ -59,6 +59,9 @@ class Share(Strict):
     interval: Interval
 
 
+NOT_ASKED = Share(count=0, of=0, share=None, interval=None)
+
+
 class Mean(Strict):
     """A figure over photos with its bootstrap 95 % interval; `over` names what it is the mean of."""
 
@@ -156,13 +159,18 @@ class SeverityResult(Strict):
 
 
 class GateResult(Strict):
-    """One kind of photos before the gates. A share is `null` where the gate did not run."""
+    """One kind of photos before the gates. A share is `null` where the gate did not run.
+
+    `clear_vehicle`, `clear_damage`: of the gate's answers that a report calls clear, those that are right.
+    """
 
     photos: int
     vehicle: Share
     damage: Share
     with_findings: Share
     findings_per_photo: float | None
+    clear_vehicle: Share = NOT_ASKED
+    clear_damage: Share = NOT_ASKED
 
 
 class GatesResult(Strict):

@@ -99,7 +99,9 @@ def _means(found: Found) -> list[Cells]:
 
 def _gates(evaluation: Evaluation) -> str:
     gates = evaluation.gates
-    rows: list[Cells] = [("Gates", "photos", "vehicle seen", "flagged damaged", "with findings", "findings a photo")]
+    rows: list[Cells] = [
+        ("Gates", "photos", "vehicle seen", "flagged damaged", "with findings", "findings a photo", "clear and right")
+    ]
 
     def row(label: str, result: GateResult) -> Cells:
         shares = (_share(result.vehicle), _share(result.damage), _share(result.with_findings))
@@ -108,6 +110,7 @@ def _gates(evaluation: Evaluation) -> str:
             str(result.photos),
             *shares,
             "–" if result.findings_per_photo is None else f"{result.findings_per_photo:.2f}",
+            _share(result.clear_vehicle if label == "no_vehicle" else result.clear_damage),
         )
 
     several = len({source for sources in gates.sources.values() for source in sources}) > 1
