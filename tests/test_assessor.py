@@ -399,6 +399,20 @@ def test_damage_without_a_finding_is_a_disagreement(assessor: Assessor) -> None:
     assert assessment.severity is None
 
 
+def test_several_vehicles_are_told_with_the_one_that_was_judged(assessor: Assessor) -> None:
+    look = assessor.look(ON_HOOD)
+    assert look.vehicles is None
+    boxes = np.float32([[0, 0, 700, 500], [720, 400, 768, 512]])
+    masks = tuple(np.ones((1, 1), np.bool_) for _ in boxes)
+    apart = Instances(boxes, np.float32([1, 1]), np.array([0, 0]), masks, np.zeros((2, 2), np.int64), (1, 1), (512, 768))
+    assert ("several_vehicles", None) not in codes(assessor.tell(replace(look, vehicles=apart.select(np.array([0])))))
+    told = assessor.tell(replace(look, vehicles=apart))
+    assert ("several_vehicles", None) in codes(told)
+    assert "several vehicles are in view: parts are those of the largest one, across most of the photo" in told.report
+    turned_away = assessor.look(paint_photo(body=None))
+    assert ("several_vehicles", None) not in codes(assessor.tell(replace(turned_away, vehicles=apart)))
+
+
 def test_damage_that_cannot_be_placed_is_at_most_possible(assessor: Assessor, folder: Path) -> None:
     look = assessor.look(ON_HOOD)
     assert look.damage is not None

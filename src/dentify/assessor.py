@@ -29,7 +29,8 @@ from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
 from dentify.report import write_report
-from dentify.runtime.decoders import damage_instances, part_instances
+from dentify.report.words import place_words
+from dentify.runtime.decoders import damage_instances, part_instances, vehicle_instances
 from dentify.runtime.instances import Instances, areas_beside, means_over_cells, shared_areas
 from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
@@ -153,6 +154,7 @@ class Assessor:
             damaged=answers.damaged,
             damage=damage_instances(answers, self.bundle.manifest, decoded.photo_hw),
             parts=part_instances(answers, self.bundle.manifest, decoded.photo_hw),
+            vehicles=vehicle_instances(answers, decoded.photo_hw),
             severity_maps=answers.severity,
             photo_severity=answers.photo_severity,
         )
@@ -277,6 +279,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         damage=damage,
         findings=findings,
         strongest=strongest,
+        several=several_vehicles(look.vehicles),
         rules=manifest.review,
         judges_findings=look.damage is not None,
         gates=gates,
@@ -339,6 +342,15 @@ def presence(probability: float | None, threshold: float) -> told.Presence | Non
         return None
     present = probability >= threshold
     return told.Presence(present=present, confidence=round(probability if present else 1 - probability, 3))
+
+
+def several_vehicles(vehicles: Instances | None) -> str | None:
+    """What to say where several vehicles stand apart on a photo: which one was judged."""
+    if vehicles is None or len(vehicles) < 2:
+        return None
+    height, width = vehicles.photo_hw
+    where = place_words(_box(vehicles, 0), (width, height))
+    return f"Several vehicles are in view: parts are those of the largest one, {where}, and damage may lie on others."
 
 
 def at_most_possible(damage: told.Presence) -> told.Presence:
@@ -512,6 +524,7 @@ def review_reasons(
     findings: Sequence[told.Finding],
     strongest: tuple[str, float] | None,
     rules: ReviewRules,
+    several: str | None = None,
     judges_findings: bool = True,
     gates: bool = True,
 ) -> tuple[told.ReviewReason, ...]:
@@ -524,6 +537,7 @@ def review_reasons(
         findings: those told.
         strongest: type and confidence of the surest finding, told or held back by a gate. It speaks against a gate's no where it
             is sure enough by itself.
+        several: which of several vehicles was judged, where there are several.
         rules: from which confidence on the bundle is sure, and its weak types.
         judges_findings: whether the bundle looks for findings at all.
         gates: whether the gates hold findings back.
@@ -560,6 +574,8 @@ def review_reasons(
     elif damage is not None and judges_findings and not findings:
         add("stages_disagree", "The photo may show damage, but no single damage was sure enough to be told.")
 
+    if several is not None and not no_vehicle:
+        add("several_vehicles", several)
     for finding in findings:
         word = damage_word(finding.type)
         if finding.confidence < sure_from:

@@ -7,6 +7,7 @@ from dentify.runtime.damage_maps import find_damage
 from dentify.runtime.instances import Instances
 from dentify.runtime.networks import Answers
 from dentify.runtime.part_maps import find_parts
+from dentify.runtime.vehicle_maps import find_vehicles
 
 
 def damage_instances(answers: Answers, manifest: Manifest, photo_hw: tuple[int, int]) -> Instances | None:
@@ -31,3 +32,9 @@ def part_instances(answers: Answers, manifest: Manifest, photo_hw: tuple[int, in
             return find_parts(answers.parts, manifest.classes.parts, manifest.grouping, photo_hw)
         case _:
             raise AssertionError(f"opening lets no parts of kind {kind!r} through")
+
+
+def vehicle_instances(answers: Answers, photo_hw: tuple[int, int]) -> Instances | None:
+    """The vehicles that stand apart; `None` where the networks do not tell where vehicles are."""
+    outline = answers.auxiliary.get("vehicle")
+    return None if outline is None else find_vehicles(outline, photo_hw)

@@ -24,6 +24,7 @@ class Look:
         damaged: logit that it is damaged; likewise.
         damage: the damages found, with raw scores; masks or boxes.
         parts: the parts found; likewise.
+        vehicles: the vehicles that stand apart, the largest first, where the bundle tells where vehicles are.
         severity_maps: `(L, h, w)` logits of the severity levels, over the photo.
         photo_severity: `(L,)` logits of the whole photo's severity.
     """
@@ -35,5 +36,6 @@ class Look:
     damaged: float | None = None
     damage: Instances | None = None
     parts: Instances | None = None
+    vehicles: Instances | None = None
     severity_maps: FloatArray | None = None
     photo_severity: FloatArray | None = None
