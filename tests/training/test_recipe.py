@@ -116,8 +116,11 @@ def test_set_changes_a_key() -> None:
         ("heads.severity.pooled=[types]", ("heads.severity", "`features` and `pooled` are of gates alone")),
         ("heads.vehicle={kind: labels, of: vehicle, features: false}", ("heads.vehicle", "needs maps in `pooled`")),
         ("heads.vehicle={kind: labels, of: vehicle, within: any}", ("heads.vehicle", "`within` says where", "names none")),
-        ("heads.damage_seen.pooled=[typs]", ("heads.damage_seen looks at typs, which is no head of maps", "`types`")),
-        ("heads.damage_seen.within=vehicle", ("heads.damage_seen looks at vehicle, which is no head of maps",)),
+        (
+            "heads.damage_seen.pooled=[typs]",
+            ("heads.damage_seen looks at typs, which is no head of maps of yes and no", "`types`"),
+        ),
+        ("heads.damage_seen.within=vehicle", ("heads.damage_seen looks at vehicle, which is no head of maps of yes and no",)),
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),

@@ -135,8 +135,9 @@ class Overlapping:
         told = [known_types(placed, self.damage) for placed in scene.photos]
         all_known = np.logical_and.reduce(told)
         outlined = [of_photo & (not box_only) for of_photo, box_only in zip(told, boxed, strict=True)]
-        known = known_cells(scene, outlined, self.recipe.stride, untyped=True)
-        doubtful = any(placed.untyped or placed.ignored for placed in scene.photos)
+        untyped = UNTYPED not in self.damage
+        known = known_cells(scene, outlined, self.recipe.stride, untyped=untyped)
+        doubtful = any(placed.ignored or (untyped and placed.untyped) for placed in scene.photos)
         return {
             "cover": cover,
             "known": known | ((cover > FULL) & (not any(boxed))),
