@@ -252,6 +252,8 @@ def _doubt(code: ReviewCode, named: Sequence[Finding]) -> str:
             return f"{counted} {is_or_are} of {types} that the model knows badly"
         case "stages_disagree":
             return f"the answer for the whole photo speaks against {counted}"
+        case "several_vehicles":
+            return f"{counted} may be of another vehicle"
         case "poor_quality":
             return f"the photo is poor where {counted} {is_or_are}"
 

@@ -1,7 +1,7 @@
 """`Head`: one output of a network, with its truth, its loss, its counts and what it means in a bundle.
 
-A network is models × heads: the default one answers nine, a gate one. Training, validation and export know no head by name; they
-ask each for what they need. A new kind of head is one file with a config and a class that has these members, and one line in
+A network is models × heads: the default one answers twelve, a gate one. Training, validation and export know no head by name;
+they ask each for what they need. A new kind of head is one file with a config and a class that has these members, and one line in
 `heads/__init__.py`.
 """
 
