@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import dentify
-from dentify.assessment import Assessment, Finding, Photo, Presence, Quality
+from dentify.assessment import Assessment, Finding, Photo, PhotoType, Presence, Quality
 from dentify.assessor import (
     Assessor,
     confident,
@@ -41,7 +41,7 @@ from dentify.runtime.look import Look
 from dentify.runtime.probabilities import softmax
 from dentify.settings import Settings
 from dentify.sources import iter_photos
-from dentify.testing import Damage, paint_photo, tiny_bundle
+from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier
 
 HOOD = {"hood": (8 / 64, 0.25, 0.5, 0.75)}
 DENT = Damage("dent", (0.25, 0.375, 0.375, 0.5))
@@ -343,6 +343,105 @@ def test_a_finding_just_sure_enough_wants_no_look(assessor: Assessor) -> None:
     """The tiny bundle is sure from 0.7 on."""
     seen = [look(damage=instances((score, 0, (0, 0, 4, 4)))) for score in (0.7, 0.69)]
     assert [codes(tell(each, assessor.bundle)) for each in seen] == [[], [("low_confidence", 1)]]
+
+
+# Types of the photo as a whole
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Assessor:
+    """The tiny bundle, telling types of the photo beside all else."""
+    return dentify.load(tiny_bundle(tmp_path_factory.mktemp("typed") / "bundle", photo_types=True), threads=1)
+
+
+def classifier(path: Path, **changes: Any) -> Bundle:
+    return Bundle.open(tiny_classifier(path / "classifier", **changes))
+
+
+def told_types(assessment: Assessment) -> list[tuple[str, float]] | None:
+    return None if assessment.types is None else [(one.type, one.confidence) for one in assessment.types]
+
+
+def test_a_bundle_without_types_of_the_photo_does_not_judge_them(assessor: Assessor) -> None:
+    for photo in (ON_HOOD, paint_photo(body=None)):
+        assert assessor.assess(photo).types is None
+
+
+def test_types_of_the_photo_are_told_beside_findings(typed: Assessor, assessor: Assessor) -> None:
+    assessment = typed.assess(ON_HOOD)
+    assert told_types(assessment) == [("dent", 0.998)]
+    assert assessment.findings == assessor.assess(ON_HOOD).findings
+    assert not assessment.review.needed
+    assert "As a whole the photo clearly shows a dent. There is clearly a dent on the hood" in assessment.report
+
+
+def test_independent_types_are_told_from_their_thresholds_on_surest_first(tmp_path: Path) -> None:
+    thresholds = {"types": {"dent": 0.6, "scratch": 0.5, "broken_part": 0.9}}
+    bundle = classifier(tmp_path, thresholds=thresholds, calibration={"types": {"temperature": 2.0}})
+    seen = look(photo_types=np.float32([1, 2, 4]))  # 0.622, 0.731, 0.881 at temperature 2
+    assert told_types(tell(seen, bundle)) == [("scratch", 0.731), ("dent", 0.622)]
+    assert told_types(tell(seen, bundle, score_threshold=0.7)) == [("broken_part", 0.881), ("scratch", 0.731)]
+    assert told_types(tell(look(photo_types=np.float32([0, 0, 0])), bundle)) == [("scratch", 0.5)]
+
+
+def test_of_exclusive_types_the_likeliest_is_told_if_it_is_likely_enough(tmp_path: Path) -> None:
+    bundle = classifier(tmp_path, exclusive=True, thresholds={"types": 0.6})
+    assert told_types(tell(look(photo_types=np.log(np.float32([0.3, 0.7, 1e-9]))), bundle)) == [("scratch", 0.7)]
+    unsure = look(photo_types=np.log(np.float32([0.45, 0.55, 1e-9])))
+    assert told_types(tell(unsure, bundle)) == []
+    assert told_types(tell(unsure, bundle, score_threshold=0.1)) == [("scratch", 0.55)]
+
+
+def test_gates_hold_types_of_the_photo_back(typed: Assessor) -> None:
+    shows_a_dent = np.float32([6, -6, -6])
+    for gate in ({"vehicle": -6.0}, {"vehicle": 6.0, "damaged": -6.0}):
+        seen = look(photo_types=shows_a_dent, damage=instances(), **gate)
+        assert told_types(tell(seen, typed.bundle)) == []
+        assert told_types(tell(seen, typed.bundle, gates=False)) == [("dent", 0.998)]
+        assert codes(tell(seen, typed.bundle)) == [("stages_disagree", None)]
+    blank = replace(look(photo_types=shows_a_dent), quality=Quality(usable=False, issues=("not_a_photo",)))
+    assert told_types(tell(blank, typed.bundle, gates=False)) == []
+
+
+def test_one_of_exclusive_types_is_likely_on_any_photo_and_speaks_against_no_gate(tmp_path: Path) -> None:
+    whole = classifier(tmp_path, exclusive=True).manifest.model_dump(mode="json")
+    gate = [{"file": "tiny.onnx", "output": "damaged", "kind": "labels"}]
+    bundle = classifier(tmp_path / "gated", exclusive=True, roles=whole["roles"] | {"damage_gate": gate})
+    told = tell(look(damaged=-6.0, photo_types=np.float32([6, -6, -6])), bundle)
+    assert (told_types(told), codes(told)) == ([], [])
+
+
+def test_a_type_of_the_photo_without_a_finding_is_at_most_possible(typed: Assessor) -> None:
+    seen = look(photo_types=np.float32([6, -6, -6]), damage=instances())
+    told = tell(seen, typed.bundle)
+    assert told_types(told) == [("dent", 0.49)]
+    assert codes(told) == [("stages_disagree", None)]
+    assert told.report.startswith("No single damage could be marked. As a whole the photo possibly shows a dent.")
+    assert told_types(tell(seen, typed.bundle, gates=False)) == [("dent", 0.998)]
+
+
+def test_a_classifier_says_what_but_not_where(tmp_path: Path) -> None:
+    bundle = classifier(tmp_path)
+    told = tell(look(photo_types=np.float32([6, -6, 0.5])), bundle)
+    assert told.types == (PhotoType(type="dent", confidence=0.998), PhotoType(type="broken_part", confidence=0.622))
+    assert (told.damage, told.findings) == (None, ())
+    assert told.not_judged == ("crack", "glass_shatter", "lamp_broken", "tire_flat")
+    assert codes(told) == [("low_confidence", None), ("weak_type", None)]  # both of the broken part
+    assert "As a whole the photo clearly shows a dent, probably a broken or missing part; where was not judged." in told.report
+    assert "it is uncertain whether the photo as a whole shows a broken or missing part" in told.report
+
+
+def test_severity_is_that_of_the_types_told(tmp_path: Path) -> None:
+    whole = classifier(tmp_path).manifest.model_dump(mode="json")
+    levels = {
+        "roles": whole["roles"] | {"severity": [{"file": "tiny.onnx", "output": "damaged", "kind": "labels"}]},
+        "classes": whole["classes"] | {"severity": ["severe"]},
+        "taxonomy": whole["taxonomy"] | {"severity_levels": ["severe"]},
+    }
+    bundle = classifier(tmp_path / "levels", **levels)
+    for logit, known in ((6, True), (-6, False)):
+        told = tell(look(photo_types=np.float32([logit, -6, -6]), photo_severity=np.float32([1])), bundle)
+        assert (told.severity is not None) == known
 
 
 # Thresholds and settings

@@ -1,10 +1,11 @@
 """From a photo to its `Assessment`: the stages in order, each a plain function from arrays and numbers to a piece of the answer.
 
 A *look* is what was seen: decode → quality → networks, decoded by kind. *Telling* is what is said of it: vehicle? → damaged? →
-findings → parts of each → severity → review → report. One look can be told in several ways; only telling calibrates and decides.
+types of the photo as a whole → findings → parts of each → severity → review → report. One look can be told in several ways; only
+telling calibrates and decides.
 
-Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings are, and
-`gates=False` tells everything and still says what the gates think. Of a blank picture nothing is told in any case.
+Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings or types are,
+and `gates=False` tells everything and still says what the gates think. Of a blank picture nothing is told in any case.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from PIL import Image
 
 from dentify import assessment as told
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import GateCalibration, ReviewRules, ScoreCalibration
+from dentify.bundle.manifest import GateCalibration, Manifest, ReviewRules, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
@@ -29,12 +30,12 @@ from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
 from dentify.report import write_report
-from dentify.report.words import place_words
+from dentify.report.words import damage_phrase, place_words
 from dentify.runtime.decoders import damage_instances, part_instances, vehicle_instances
 from dentify.runtime.instances import Instances, areas_beside, means_over_cells, shared_areas
 from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
-from dentify.runtime.probabilities import calibrated, gate_probability, softmax
+from dentify.runtime.probabilities import calibrated, gate_probability, softmax, type_probabilities
 from dentify.runtime.session import Device
 from dentify.settings import Settings
 from dentify.taxonomy import damage_word, is_panel, own_parts
@@ -117,8 +118,9 @@ class Assessor:
             photo: a path, a file's bytes, a Pillow picture, a `(H, W, 3)` uint8 RGB array, a photo of `dentify.sources`, or
                 what `decode` returned.
             name: what the assessment calls the photo; its path where not given.
-            score_threshold: tell findings and parts from this confidence on, in place of the bundle's own thresholds.
-            gates: tell no findings where the bundle sees no vehicle or no damage; `False` tells them all the same.
+            score_threshold: tell findings, parts and types of the photo from this confidence on, in place of the bundle's own
+                thresholds.
+            gates: tell no findings and types where the bundle sees no vehicle or no damage; `False` tells them all the same.
 
         Raises:
             InputError: `score_threshold` is not within 0 and 1, or `photo` is nothing that can be assessed.
@@ -157,6 +159,7 @@ class Assessor:
             vehicles=vehicle_instances(answers, decoded.photo_hw),
             severity_maps=answers.severity,
             photo_severity=answers.photo_severity,
+            photo_types=answers.photo_types,
         )
 
     def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
@@ -231,6 +234,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
     settings = _answer_settings(score_threshold, gates=gates)
     photo, quality, manifest = look.photo, look.quality, bundle.manifest
     thresholds, calibration = manifest.thresholds, manifest.calibration
+    judges_types = look.photo_types is not None
     vehicle = presence(_gate(look.vehicle, calibration.vehicle), thresholds.vehicle)
     damage = presence(_gate(look.damaged, calibration.damage), thresholds.damage)
     if "not_a_photo" in quality.issues:
@@ -239,6 +243,9 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         damage = None
         look = Look(photo=photo, quality=quality, notes=look.notes)
 
+    seen_types: tuple[told.PhotoType, ...] = ()
+    if look.photo_types is not None:
+        seen_types = types_of_photo(look.photo_types, manifest, score_threshold)
     nothing = Instances.empty((photo.height, photo.width), (1, 1))
     found, parts_seen = nothing, nothing
     if look.damage is not None:
@@ -251,6 +258,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
 
     no_vehicle = gates and vehicle is not None and not vehicle.present
     no_damage = gates and damage is not None and not damage.present
+    types = () if no_vehicle or no_damage else seen_types
     findings: tuple[told.Finding, ...] = ()
     severity = None
     if not (no_vehicle or no_damage):
@@ -268,16 +276,20 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         )
         if whole is None and levels is not None and len(found):
             whole = level_of_photo(levels, found.scores)
-        looked = look.damage is not None or damage is not None  # a bundle of severity alone says how bad it looks, and no more
-        if whole is not None and (len(found) or not looked or (damage is not None and damage.present)):
+        # A bundle of severity alone says how bad it looks, and no more.
+        looked = look.damage is not None or damage is not None or judges_types
+        if whole is not None and (len(found) or types or not looked or (damage is not None and damage.present)):
             severity = severity_of(whole, manifest.classes.severity)
     parts = () if no_vehicle else tell_parts(parts_seen, manifest.classes.parts)
     strongest = (manifest.classes.damage[int(found.class_ids[0])], float(found.scores[0])) if len(found) else None
+    if strongest is None and seen_types and not calibration.types.exclusive:  # one of exclusive types is likely on any photo
+        strongest = seen_types[0].type, seen_types[0].confidence
     reasons = review_reasons(
         quality=quality,
         vehicle=vehicle,
         damage=damage,
         findings=findings,
+        types=types,
         strongest=strongest,
         several=several_vehicles(look.vehicles),
         rules=manifest.review,
@@ -288,17 +300,22 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
     damage = None if no_vehicle else damage
     if damage is not None and look.damage is not None and gates:
         damage = at_most_possible(damage) if damage.present and not findings else damage
+    if look.damage is not None and gates and not findings:  # the same holds for its types
+        types = tuple(one.model_copy(update={"confidence": min(one.confidence, MOST_UNPLACED)}) for one in types)
+    judged_types = types if judges_types else None
     report = write_report(
         photo=photo,
         quality=quality,
         vehicle=vehicle,
         damage=damage,
+        types=judged_types,
         findings=findings,
         parts=parts,
         severity=severity,
         review=review,
         not_judged=manifest.not_judged,
         notes=look.notes,
+        judges_findings=bool(manifest.roles.damage),
     )
     return told.Assessment(
         photo=photo,
@@ -306,6 +323,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         quality=quality,
         vehicle=vehicle,
         damage=damage,
+        types=judged_types,
         findings=findings,
         parts=parts,
         severity=severity,
@@ -360,6 +378,31 @@ def at_most_possible(damage: told.Presence) -> told.Presence:
     Presence(present=True, confidence=0.49)
     """
     return told.Presence(present=damage.present, confidence=min(damage.confidence, MOST_UNPLACED))
+
+
+def types_of_photo(logits: FloatArray, manifest: Manifest, score_threshold: float | None = None) -> tuple[told.PhotoType, ...]:
+    """The damage types that a photo shows as a whole, most confident first; of types that exclude each other one at most.
+
+    Args:
+        logits: `(C,)`, in the order of `classes.types`.
+        manifest: whose calibration, thresholds and names count.
+        score_threshold: in place of the bundle's own thresholds.
+    """
+    names, own, calibration = manifest.classes.types, manifest.thresholds.types, manifest.calibration.types
+    probabilities = type_probabilities(logits, calibration)
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    likely = order[:1] if calibration.exclusive else order
+
+    def threshold(name: str) -> float:
+        if score_threshold is not None:
+            return score_threshold
+        return own[name] if isinstance(own, dict) else own
+
+    return tuple(
+        told.PhotoType(type=names[index], confidence=_rounded(probabilities[index], 3))
+        for index in likely
+        if probabilities[index] >= np.float32(threshold(names[index]))
+    )
 
 
 def confident(candidates: Instances, curves: Sequence[ScoreCalibration | None], thresholds: Sequence[float]) -> Instances:
@@ -524,6 +567,7 @@ def review_reasons(
     findings: Sequence[told.Finding],
     strongest: tuple[str, float] | None,
     rules: ReviewRules,
+    types: Sequence[told.PhotoType] = (),
     several: str | None = None,
     judges_findings: bool = True,
     gates: bool = True,
@@ -535,10 +579,11 @@ def review_reasons(
         vehicle: the vehicle gate's answer.
         damage: the damage gate's answer, also where it is not told for want of a vehicle.
         findings: those told.
-        strongest: type and confidence of the surest finding, told or held back by a gate. It speaks against a gate's no where it
-            is sure enough by itself.
+        strongest: type and confidence of the surest finding, told or held back by a gate; where there is none, of the surest type
+            of the photo as a whole. It speaks against a gate's no where it is sure enough by itself.
         several: which of several vehicles was judged, where there are several.
         rules: from which confidence on the bundle is sure, and its weak types.
+        types: of the photo as a whole, those told. What is wrong with a type is said once, of its findings where there are any.
         judges_findings: whether the bundle looks for findings at all.
         gates: whether the gates hold findings back.
     """
@@ -571,7 +616,7 @@ def review_reasons(
     elif damage is not None and not damage.present:
         if strong:
             add("stages_disagree", f"The photo as a whole looks undamaged, but {seen}.")
-    elif damage is not None and judges_findings and not findings:
+    elif (damage is not None or types) and judges_findings and not findings:
         add("stages_disagree", "The photo may show damage, but no single damage was sure enough to be told.")
 
     if several is not None and not no_vehicle:
@@ -586,6 +631,15 @@ def review_reasons(
             )
         if finding.type in rules.weak_types:
             add("weak_type", f"Finding {finding.id} ({word}) is of a type that this bundle knows badly.", finding.id)
+    found = {finding.type for finding in findings}
+    for one in types:
+        if one.type in found:
+            continue
+        shown = damage_phrase(one.type)
+        if one.confidence < sure_from:
+            add("low_confidence", f"It is uncertain whether the photo as a whole shows {shown}.")
+        if one.type in rules.weak_types:
+            add("weak_type", f"The photo as a whole shows {shown}, a type that this bundle knows badly.")
     return tuple(reasons)
 
 

@@ -279,12 +279,14 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
             "calibration": Calibration(
                 vehicle=gates["vehicle"].calibration if "vehicle" in gates else calibration.vehicle,
                 damage=gates["damage"].calibration if "damage" in gates else calibration.damage,
+                types=calibration.types,
                 findings=found.curves,
                 severity=severity,
             ),
             "thresholds": Thresholds(
                 vehicle=gates["vehicle"].threshold if "vehicle" in gates else thresholds.vehicle,
                 damage=gates["damage"].threshold if "damage" in gates else thresholds.damage,
+                types=thresholds.types,
                 findings=found.thresholds,
                 parts=thresholds.parts,
             ),
