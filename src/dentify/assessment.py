@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, SupportsFloat
 
 from pydantic import Field
 
@@ -25,6 +25,11 @@ Box = tuple[float, float, float, float]
 QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos"]
 SeverityLevel = Literal["minor", "moderate", "severe"]
 ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type", "several_vehicles"]
+
+
+def rounded(value: SupportsFloat, digits: int) -> float:
+    """A share or a confidence as a document tells it: within 0 and 1, to so many digits."""
+    return min(max(round(float(value), digits), 0.0), 1.0)
 
 
 class Photo(Strict):

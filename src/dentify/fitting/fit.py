@@ -160,7 +160,7 @@ def fit_bundle(
         everything.evidence.extend(replace(evidence, photo=number) for evidence in seen.evidence)
         everything.asked.extend(seen.asked)
         everything.levels.extend(seen.levels)
-        names |= {damage.name for damage in sample.damages} - {UNTYPED}
+        names |= {damage.name for damage in sample.damages} - ({UNTYPED} - set(bundle.manifest.classes.damage))
         photos += 1
         if on_photo is not None:
             on_photo(sample)

@@ -94,8 +94,8 @@ class Teacher:
             told[name] = np.full((head.output.channels, side, side), np.nan, np.float16)
         for placed in scene.photos:
             kept = self._kept(placed.sample)
-            for name, head in self._heads.items() if kept is not None else ():
-                told[name][(slice(None), *cells_of(placed.window, _stride(head)))] = self._seen(kept or {}, placed, head)
+            for name, head in self._heads.items():
+                told[name][(slice(None), *cells_of(placed.window, _stride(head)))] = self._seen(kept, placed, head)
         for damage in (damage for placed in scene.pasted for damage in placed.damages):
             for name, head in self._heads.items():
                 told[name][(slice(None), *damage.cells(_stride(head)))][:, damage.at(_stride(head)) > 0] = np.nan
@@ -114,11 +114,11 @@ class Teacher:
             return manifest.classes.damage
         return head.names if head.auxiliary in ("any", "vehicle") and head.auxiliary in manifest.roles.damage[0].auxiliary else ()
 
-    def _kept(self, sample: Sample) -> Kept | None:
-        """The maps of a photo; `None` where the teacher did not look at it."""
+    def _kept(self, sample: Sample) -> Kept:
+        """The maps of a photo; none where the teacher did not look at it."""
         path = self._path(sample)
         if not path.is_file():
-            return None
+            return {}
         with np.load(path) as kept:
             return dict(kept)
 

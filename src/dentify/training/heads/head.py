@@ -106,6 +106,11 @@ def iou_counts(told: Tensor, truth: Tensor, known: Tensor) -> dict[str, Tensor]:
     return {"both": (told & truth & known).sum((0, 2, 3)), "either": ((told | truth) & known).sum((0, 2, 3))}
 
 
+def cover_counts(outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of maps of yes and no whose truth is `cover` and `known`: cells at a probability of a half."""
+    return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
+
+
 def iou_figures(counts: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[str, float]:
     """The pixel IoU of each class, and their mean over those that occur."""
     ious = (counts["both"].double() / counts["either"].double()).tolist()  # 0/0 is NaN: not judged

@@ -15,7 +15,7 @@ from dentify.datasets.sample import Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, iou_counts, iou_figures
+from dentify.training.heads.head import Output, Role, Stride, Truth, cover_counts, iou_figures
 from dentify.training.scene import Placed, Scene, cells_of
 
 
@@ -88,7 +88,7 @@ class Outline:
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cells at a probability of a half."""
-        return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
+        return cover_counts(outputs, truth)
 
     def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
         """Pixel IoU, where it is known."""

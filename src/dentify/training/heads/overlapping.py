@@ -20,8 +20,8 @@ from dentify.training.heads.head import (
     Role,
     Stride,
     Truth,
+    cover_counts,
     has_boxes_only,
-    iou_counts,
     iou_figures,
     known_cells,
     known_types,
@@ -161,7 +161,7 @@ class Overlapping:
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels at a probability of a half."""
-        return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
+        return cover_counts(outputs, truth)
 
     def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
         """Pixel IoU."""
