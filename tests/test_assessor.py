@@ -20,19 +20,17 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import dentify
-from dentify.assessment import Assessment, Finding, Photo, Presence, Quality
+from dentify.assessment import Assessment, Finding, Photo, PhotoType, Presence, Quality
 from dentify.assessor import (
     Assessor,
     confident,
     level_of_photo,
     no_worse_than,
-    parts_of_findings,
     presence,
-    review_reasons,
     tell,
 )
 from dentify.bundle import Bundle
-from dentify.bundle.manifest import ReviewRules, ScoreCalibration
+from dentify.bundle.manifest import ScoreCalibration
 from dentify.errors import DentifyError, ImageError, InputError
 from dentify.imaging.masks import rle_decode
 from dentify.in_order import map_in_order
@@ -41,7 +39,8 @@ from dentify.runtime.look import Look
 from dentify.runtime.probabilities import softmax
 from dentify.settings import Settings
 from dentify.sources import iter_photos
-from dentify.testing import Damage, paint_photo, tiny_bundle
+from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier
+from placed_instances import instances
 
 HOOD = {"hood": (8 / 64, 0.25, 0.5, 0.75)}
 DENT = Damage("dent", (0.25, 0.375, 0.375, 0.5))
@@ -345,6 +344,105 @@ def test_a_finding_just_sure_enough_wants_no_look(assessor: Assessor) -> None:
     assert [codes(tell(each, assessor.bundle)) for each in seen] == [[], [("low_confidence", 1)]]
 
 
+# Types of the photo as a whole
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Assessor:
+    """The tiny bundle, telling types of the photo beside all else."""
+    return dentify.load(tiny_bundle(tmp_path_factory.mktemp("typed") / "bundle", photo_types=True), threads=1)
+
+
+def classifier(path: Path, **changes: Any) -> Bundle:
+    return Bundle.open(tiny_classifier(path / "classifier", **changes))
+
+
+def told_types(assessment: Assessment) -> list[tuple[str, float]] | None:
+    return None if assessment.types is None else [(one.type, one.confidence) for one in assessment.types]
+
+
+def test_a_bundle_without_types_of_the_photo_does_not_judge_them(assessor: Assessor) -> None:
+    for photo in (ON_HOOD, paint_photo(body=None)):
+        assert assessor.assess(photo).types is None
+
+
+def test_types_of_the_photo_are_told_beside_findings(typed: Assessor, assessor: Assessor) -> None:
+    assessment = typed.assess(ON_HOOD)
+    assert told_types(assessment) == [("dent", 0.998)]
+    assert assessment.findings == assessor.assess(ON_HOOD).findings
+    assert not assessment.review.needed
+    assert "As a whole the photo clearly shows a dent. There is clearly a dent on the hood" in assessment.report
+
+
+def test_independent_types_are_told_from_their_thresholds_on_surest_first(tmp_path: Path) -> None:
+    thresholds = {"types": {"dent": 0.6, "scratch": 0.5, "broken_part": 0.9}}
+    bundle = classifier(tmp_path, thresholds=thresholds, calibration={"types": {"temperature": 2.0}})
+    seen = look(photo_types=np.float32([1, 2, 4]))  # 0.622, 0.731, 0.881 at temperature 2
+    assert told_types(tell(seen, bundle)) == [("scratch", 0.731), ("dent", 0.622)]
+    assert told_types(tell(seen, bundle, score_threshold=0.7)) == [("broken_part", 0.881), ("scratch", 0.731)]
+    assert told_types(tell(look(photo_types=np.float32([0, 0, 0])), bundle)) == [("scratch", 0.5)]
+
+
+def test_of_exclusive_types_the_likeliest_is_told_if_it_is_likely_enough(tmp_path: Path) -> None:
+    bundle = classifier(tmp_path, exclusive=True, thresholds={"types": 0.6})
+    assert told_types(tell(look(photo_types=np.log(np.float32([0.3, 0.7, 1e-9]))), bundle)) == [("scratch", 0.7)]
+    unsure = look(photo_types=np.log(np.float32([0.45, 0.55, 1e-9])))
+    assert told_types(tell(unsure, bundle)) == []
+    assert told_types(tell(unsure, bundle, score_threshold=0.1)) == [("scratch", 0.55)]
+
+
+def test_gates_hold_types_of_the_photo_back(typed: Assessor) -> None:
+    shows_a_dent = np.float32([6, -6, -6])
+    for gate in ({"vehicle": -6.0}, {"vehicle": 6.0, "damaged": -6.0}):
+        seen = look(photo_types=shows_a_dent, damage=instances(), **gate)
+        assert told_types(tell(seen, typed.bundle)) == []
+        assert told_types(tell(seen, typed.bundle, gates=False)) == [("dent", 0.998)]
+        assert codes(tell(seen, typed.bundle)) == [("stages_disagree", None)]
+    blank = replace(look(photo_types=shows_a_dent), quality=Quality(usable=False, issues=("not_a_photo",)))
+    assert told_types(tell(blank, typed.bundle, gates=False)) == []
+
+
+def test_one_of_exclusive_types_is_likely_on_any_photo_and_speaks_against_no_gate(tmp_path: Path) -> None:
+    whole = classifier(tmp_path, exclusive=True).manifest.model_dump(mode="json")
+    gate = [{"file": "tiny.onnx", "output": "damaged", "kind": "labels"}]
+    bundle = classifier(tmp_path / "gated", exclusive=True, roles=whole["roles"] | {"damage_gate": gate})
+    told = tell(look(damaged=-6.0, photo_types=np.float32([6, -6, -6])), bundle)
+    assert (told_types(told), codes(told)) == ([], [])
+
+
+def test_a_type_of_the_photo_without_a_finding_is_at_most_possible(typed: Assessor) -> None:
+    seen = look(photo_types=np.float32([6, -6, -6]), damage=instances())
+    told = tell(seen, typed.bundle)
+    assert told_types(told) == [("dent", 0.49)]
+    assert codes(told) == [("stages_disagree", None)]
+    assert told.report.startswith("No single damage could be marked. As a whole the photo possibly shows a dent.")
+    assert told_types(tell(seen, typed.bundle, gates=False)) == [("dent", 0.998)]
+
+
+def test_a_classifier_says_what_but_not_where(tmp_path: Path) -> None:
+    bundle = classifier(tmp_path)
+    told = tell(look(photo_types=np.float32([6, -6, 0.5])), bundle)
+    assert told.types == (PhotoType(type="dent", confidence=0.998), PhotoType(type="broken_part", confidence=0.622))
+    assert (told.damage, told.findings) == (None, ())
+    assert told.not_judged == ("crack", "glass_shatter", "lamp_broken", "tire_flat")
+    assert codes(told) == [("low_confidence", None), ("weak_type", None)]  # both of the broken part
+    assert "As a whole the photo clearly shows a dent, probably a broken or missing part; where was not judged." in told.report
+    assert "it is uncertain whether the photo as a whole shows a broken or missing part" in told.report
+
+
+def test_severity_is_that_of_the_types_told(tmp_path: Path) -> None:
+    whole = classifier(tmp_path).manifest.model_dump(mode="json")
+    levels = {
+        "roles": whole["roles"] | {"severity": [{"file": "tiny.onnx", "output": "damaged", "kind": "labels"}]},
+        "classes": whole["classes"] | {"severity": ["severe"]},
+        "taxonomy": whole["taxonomy"] | {"severity_levels": ["severe"]},
+    }
+    bundle = classifier(tmp_path / "levels", **levels)
+    for logit, known in ((6, True), (-6, False)):
+        told = tell(look(photo_types=np.float32([logit, -6, -6]), photo_severity=np.float32([1])), bundle)
+        assert (told.severity is not None) == known
+
+
 # Thresholds and settings
 
 
@@ -438,156 +536,11 @@ def test_a_sure_finding_held_back_by_the_damage_gate_is_a_disagreement(assessor:
     )
 
 
-RULES = ReviewRules(sure_from=0.6)
-YES, NO, HARDLY = (
-    Presence(present=True, confidence=0.9),
-    Presence(present=False, confidence=0.9),
-    Presence(present=True, confidence=0.5),
-)
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        pytest.param({}, [], id="all is well"),
-        pytest.param({"vehicle": None, "damage": None}, [], id="not judged is no reason"),
-        pytest.param({"quality": Quality(usable=False, issues=("too_dark", "blurred"))}, ["poor_quality"], id="poor photo"),
-        pytest.param({"vehicle": HARDLY}, ["low_confidence"], id="hardly a vehicle"),
-        pytest.param({"vehicle": Presence(present=True, confidence=0.6)}, [], id="just sure enough of the vehicle"),
-        pytest.param({"damage": HARDLY}, ["low_confidence", "stages_disagree"], id="hardly damaged, and nothing to show"),
-        pytest.param({"damage": Presence(present=False, confidence=0.6)}, [], id="just sure enough of no damage"),
-        pytest.param({"damage": YES}, ["stages_disagree"], id="damaged without findings"),
-        pytest.param({"damage": YES, "judges_findings": False}, [], id="damaged, findings not looked for"),
-        pytest.param({"strongest": ("dent", 0.9)}, ["stages_disagree"], id="undamaged with a sure finding"),
-        pytest.param({"strongest": ("dent", 0.6)}, ["stages_disagree"], id="undamaged with a finding just sure enough"),
-        pytest.param({"strongest": ("dent", 0.5)}, [], id="undamaged with a doubtful finding"),
-        pytest.param({"vehicle": NO, "damage": YES, "strongest": ("dent", 0.9)}, ["stages_disagree"], id="no vehicle but damage"),
-        pytest.param({"vehicle": NO, "damage": NO, "strongest": ("dent", 0.9)}, [], id="no vehicle, and the damage gate agrees"),
-        pytest.param({"vehicle": NO, "damage": HARDLY}, [], id="damage is not told where there is no vehicle"),
-    ],
-)
-def test_reasons_for_review(given: dict[str, Any], expected: list[str]) -> None:
-    usual: dict[str, Any] = {"quality": Quality(usable=True), "vehicle": YES, "damage": NO, "findings": (), "strongest": None}
-    reasons = review_reasons(**(usual | given), rules=RULES)
-    assert [reason.code for reason in reasons] == expected
-    assert all(reason.text.endswith(".") and "\n" not in reason.text for reason in reasons)
-
-
 # Stages on arrays
 
 
-def instances(*found: tuple[float, int, tuple[int, int, int, int]], grid_hw: tuple[int, int] = (16, 16)) -> Instances:
-    """Full rectangles `(x, y, w, h)` on a grid over a photo of ten pixels a cell."""
-    boxes = np.array([box for *_, box in found], np.int64).reshape(-1, 4)
-    return Instances(
-        boxes_xyxy=np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1).astype(np.float32) * 10,
-        scores=np.array([score for score, *_ in found], np.float32),
-        class_ids=np.array([class_id for _, class_id, _ in found], np.int64),
-        masks=tuple(np.ones((h, w), np.bool_) for _, _, w, h in boxes),
-        corners_xy=boxes[:, :2],
-        grid_hw=grid_hw,
-        photo_hw=(grid_hw[0] * 10, grid_hw[1] * 10),
-    )
-
-
-def named(parts: tuple[Any, ...]) -> list[tuple[str, float]]:
-    return [(part.name, part.share_of_finding) for part in parts]
-
-
-def at_parts(findings: Instances, parts: Instances, names: list[str], damage: str = "dent") -> list[tuple[Any, ...]]:
-    return parts_of_findings(findings, parts, types=[damage], names=names)
-
-
-@pytest.mark.parametrize(
-    ("finding", "expected"),
-    [
-        pytest.param((0, 0, 4, 4), [("hood", 1.0)], id="wholly on one"),
-        pytest.param((6, 0, 4, 4), [("hood", 0.5), ("door", 0.5)], id="half on each"),
-        pytest.param((5, 0, 4, 4), [("hood", 0.75), ("door", 0.25)], id="most first"),
-        pytest.param((0, 0, 9, 1), [("hood", 0.889), ("door", 0.111)], id="a tenth is named"),
-        pytest.param((0, 0, 1, 10), [("hood", 0.8)], id="the rest lies on none"),
-        pytest.param((0, 8, 4, 4), [("hood", 0.0)], id="beside one"),
-        pytest.param((7, 8, 8, 6), [("door", 0.0)], id="beside two, nearer to one by most"),
-        pytest.param((0, 6, 4, 6), [("hood", 0.333)], id="a third on it, the rest beside it"),
-        pytest.param((0, 12, 4, 4), [], id="beside none"),
-    ],
-)
-def test_parts_of_a_finding(finding: tuple[int, int, int, int], expected: list[tuple[str, float]]) -> None:
-    parts = instances((0.9, 0, (0, 0, 8, 8)), (0.8, 1, (8, 0, 8, 8)))
-    (found,) = at_parts(instances((0.7, 0, finding)), parts, ["hood", "door"])
-    assert named(found) == expected
-
-
-def test_what_a_crash_leaves_nothing_of_is_at_the_part_around_it() -> None:
-    """The hood is made out around the finding only, a sixth of it as large."""
-    around = np.ones((10, 10), np.bool_)
-    around[1:-1, 1:-1] = False
-    hood = replace(instances((0.9, 0, (3, 3, 10, 10))), masks=(around,))
-    (found,) = at_parts(instances((0.7, 0, (4, 4, 8, 8))), hood, ["hood"])
-    assert named(found) == [("hood", 0.0)]
-    assert found[0].share_of_part == 0
-
-
-@pytest.mark.parametrize("fitting", ["wheel", "left_mirror", "front_left_light", "front_glass"])
-def test_crushed_metal_is_at_the_panel_and_not_at_the_fitting_beside_it(fitting: str) -> None:
-    parts = instances((0.9, 0, (4, 4, 2, 2)), (0.8, 1, (4, 10, 8, 4)))
-    crushed = instances((0.7, 0, (4, 6, 6, 4)))  # it touches both
-    (found,) = at_parts(crushed, parts, [fitting, "front_bumper"])
-    assert named(found) == [("front_bumper", 0.0)]
-    assert at_parts(crushed, parts.select(np.array([0])), [fitting, "front_bumper"]) == [()]
-
-
-@pytest.mark.parametrize(
-    ("damage", "own", "other"),
-    [
-        ("lamp_broken", "back_left_light", "back_bumper"),
-        ("tire_flat", "wheel", "front_left_door"),
-        ("glass_shatter", "front_glass", "hood"),
-    ],
-)
-def test_a_damage_that_only_some_parts_have_is_at_one_of_these(damage: str, own: str, other: str) -> None:
-    parts = instances((0.9, 0, (0, 0, 4, 4)), (0.8, 1, (4, 0, 8, 8)))
-    beside = instances((0.7, 0, (4, 0, 4, 4)))  # wholly on the other
-    (found,) = at_parts(beside, parts, [own, other], damage)
-    assert named(found) == [(own, 0.0)]
-    (far_away,) = at_parts(instances((0.7, 0, (9, 0, 3, 3))), parts, [own, other], damage)
-    assert named(far_away) == [(other, 1.0)]
-    (any_part,) = at_parts(beside, parts, [own, other], "dent")
-    assert named(any_part) == [(other, 1.0)]
-
-
-def test_findings_of_several_types_are_told_apart() -> None:
-    parts = instances((0.9, 0, (0, 0, 4, 4)), (0.8, 1, (4, 0, 8, 8)))
-    findings = instances((0.7, 0, (4, 0, 4, 4)), (0.6, 1, (4, 0, 4, 4)), (0.5, 2, (12, 12, 2, 2)))
-    told = parts_of_findings(findings, parts, types=["dent", "lamp_broken", "tire_flat"], names=["front_left_light", "hood"])
-    assert [named(parts) for parts in told] == [[("hood", 1.0)], [("front_left_light", 0.0)], []]
-
-
-def test_shares_of_a_part_are_of_its_visible_cells() -> None:
-    parts = instances((0.9, 0, (0, 0, 8, 8)))
-    (found,) = at_parts(instances((0.7, 0, (0, 0, 4, 4))), parts, ["hood"])
-    assert found[0].share_of_part == 0.25
-
-
-def test_parts_on_a_coarser_grid_are_the_same_place() -> None:
-    coarse = instances((0.9, 0, (0, 0, 4, 4)), grid_hw=(8, 8))
-    (found,) = at_parts(instances((0.7, 0, (6, 0, 4, 4))), coarse, ["hood"])
-    assert named(found) == [("hood", 0.5)]
-
-
-def test_findings_without_masks_lie_where_their_boxes_do() -> None:
-    masked = instances((0.7, 0, (5, 0, 4, 4)))
-    boxed = Instances(
-        masked.boxes_xyxy, masked.scores, masked.class_ids, None, masked.corners_xy, masked.grid_hw, masked.photo_hw
-    )
-    parts = instances((0.9, 0, (0, 0, 8, 8)))
-    assert at_parts(boxed, parts, ["hood"]) == at_parts(masked, parts, ["hood"])
-
-
-def test_no_findings_and_no_parts_go_through() -> None:
+def test_no_findings_go_through() -> None:
     nothing = instances()
-    assert at_parts(nothing, instances((0.9, 0, (0, 0, 8, 8))), ["hood"]) == []
-    assert at_parts(instances((0.7, 0, (0, 0, 2, 2))), nothing, ["hood"]) == [()]
     assert means_over_cells(nothing, np.zeros((3, 4, 4), np.float32)).shape == (0, 3)
     assert len(confident(nothing, [None], [0.5])) == 0
 

@@ -25,6 +25,7 @@ from dentify.assessment import (
     BundleIdentity,
     Finding,
     Photo,
+    PhotoType,
     Presence,
     Quality,
     Review,
@@ -41,7 +42,7 @@ from dentify.sinks import (
     concerns_one_photo,
     output_stem,
 )
-from dentify.summary import Timings
+from dentify.summary import Timings, summary_cells, summary_columns
 from dentify.writing import write_whole
 
 TYPES = ("dent", "scratch", "crack")
@@ -177,10 +178,23 @@ def test_the_summary_has_a_row_a_photo_and_tells_unknown_from_none() -> None:
         sink.write(result("b, c.jpg"))
     header, first, second = Path("out/summary.csv").read_text().splitlines()
     assert header == (
-        "name,vehicle,damage,findings,dent,scratch,crack,severity,review_needed,quality_issues,read_ms,assess_ms,draw_ms"
+        "name,vehicle,damage,types,findings,dent,scratch,crack,severity,review_needed,quality_issues,read_ms,assess_ms,draw_ms"
     )
-    assert first == "a.jpg,true,true,3,2,1,,minor,false,blurred,1.0,20.2,3.0"
-    assert second == '"b, c.jpg",true,false,0,0,0,,,false,blurred,1.0,20.2,3.0'
+    assert first == "a.jpg,true,true,,3,2,1,,minor,false,blurred,1.0,20.2,3.0"
+    assert second == '"b, c.jpg",true,false,,0,0,0,,,false,blurred,1.0,20.2,3.0'
+
+
+@pytest.mark.parametrize(
+    ("types", "told"), [(None, ""), ((), "none"), ((("dent", 0.9), ("=hail", 0.5)), "dent; =hail"), ((("=hail", 0.5),), "'=hail")]
+)
+def test_the_summary_tells_types_of_the_photo(types: tuple[tuple[str, float], ...] | None, told: str) -> None:
+    of_photo = None if types is None else tuple(PhotoType(type=name, confidence=sure) for name, sure in types)
+    plain = result("a.jpg").assessment
+    assessment = plain.model_copy(update={"types": of_photo, "not_judged": ("crack",)})
+    row = dict(zip(summary_columns(TYPES), summary_cells(assessment, TYPES), strict=False))
+    assert (row["types"], row["findings"], row["dent"], row["crack"]) == (told, "0", "0", "")
+    alone = dict(zip(summary_columns(["crack"]), summary_cells(assessment, ["crack"]), strict=False))
+    assert alone["findings"] == ("0" if types is None else "")  # none of the types is one that findings are told of
 
 
 def test_a_name_is_no_formula_for_a_spreadsheet() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import dentify
 from dentify.assessor import Assessor
-from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_bundle, tiny_onnx
+from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_onnx
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,18 @@ def test_without_the_onnx_package_it_says_what_to_install(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 'MissingExtraError: The tiny bundle needs more packages: pip install "dentify[train]"' in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+PLACE = {"box": (0.25, 0.375, 0.375, 0.5)}  # 1.6 % of the photo
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_the_classifier_tells_what_the_photo_shows(tmp_path: Path, name: str) -> None:
+    for exclusive, confidence in ((False, 0.998), (True, 1.0)):
+        classifier = dentify.load(tiny_classifier(tmp_path / str(exclusive), exclusive=exclusive), threads=1)
+        assessment = classifier.assess(paint_photo(parts={"hood": (0, 0, 0.5, 0.5)}, damages=[Damage(name, **PLACE)]))
+        assert assessment.types is not None
+        assert [(one.type, one.confidence) for one in assessment.types] == [(name, confidence)]
+        assert (assessment.vehicle, assessment.damage, assessment.findings, assessment.parts) == (None, None, (), ())
+        sound = classifier.assess(paint_photo(parts={"hood": (0, 0, 0.5, 0.5)}))
+        assert sound.types == ()

@@ -1,21 +1,23 @@
 """`Assessment`: the answer for one photo, as pydantic models and versioned JSON.
 
 Fields never change their meaning within a major `schema_version`. `findings` and `parts` are always lists; `vehicle`, `damage`,
-`severity` and `mask` may be `null`, and `null` means *not judged*. The same photo, bundle, settings and Dentify version give the
-same bytes, so no clock time stands in here. `python -m dentify.assessment` prints the JSON Schema.
+`types`, `severity` and `mask` may be `null`, and `null` means *not judged*. The same photo, bundle, settings and Dentify version
+give the same bytes, so no clock time stands in here. `python -m dentify.assessment` prints the JSON Schema.
+
+Schema 1.1 added `types`. Documents of 1.0 are read as well, and have none.
 """
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, SupportsFloat
 
 from pydantic import Field
 
 from dentify.strict import Strict
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["1.1"] = "1.1"
 
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -23,6 +25,11 @@ Box = tuple[float, float, float, float]
 QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos"]
 SeverityLevel = Literal["minor", "moderate", "severe"]
 ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type", "several_vehicles"]
+
+
+def rounded(value: SupportsFloat, digits: int) -> float:
+    """A share or a confidence as a document tells it: within 0 and 1, to so many digits."""
+    return min(max(round(float(value), digits), 0.0), 1.0)
 
 
 class Photo(Strict):
@@ -54,6 +61,13 @@ class Presence(Strict):
     """The answer of a gate: is there a vehicle, is it damaged. `confidence` is that of the answer given."""
 
     present: bool
+    confidence: Confidence
+
+
+class PhotoType(Strict):
+    """A damage type that the photo shows as a whole. Where it lies is not said."""
+
+    type: str
     confidence: Confidence
 
 
@@ -127,17 +141,23 @@ class AnswerSettings(Strict):
 class Assessment(Strict):
     """What Dentify says about one photo."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
     photo: Photo
     bundle: BundleIdentity
     quality: Quality
     vehicle: Presence | None
     damage: Presence | None
+    types: tuple[PhotoType, ...] | None = Field(
+        None,
+        description="damage types that the photo shows as a whole, most confident first; null: this bundle does not judge that",
+    )
     findings: tuple[Finding, ...] = ()
     parts: tuple[FoundPart, ...] = ()
     severity: Severity | None
     review: Review
-    not_judged: tuple[str, ...] = Field((), description="damage types that this bundle was never taught")
+    not_judged: tuple[str, ...] = Field(
+        (), description="damage types that this bundle was never taught, neither to find nor to tell of the photo"
+    )
     report: str
     notes: tuple[str, ...] = Field((), description="what was done to the input that a reader should know")
     settings: AnswerSettings = AnswerSettings()

@@ -1,10 +1,11 @@
 """From a photo to its `Assessment`: the stages in order, each a plain function from arrays and numbers to a piece of the answer.
 
 A *look* is what was seen: decode → quality → networks, decoded by kind. *Telling* is what is said of it: vehicle? → damaged? →
-findings → parts of each → severity → review → report. One look can be told in several ways; only telling calibrates and decides.
+types of the photo as a whole → findings → parts of each → severity → review → report. One look can be told in several ways; only
+telling calibrates and decides.
 
-Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings are, and
-`gates=False` tells everything and still says what the gates think. Of a blank picture nothing is told in any case.
+Gates decide what is told, not what is computed: without a vehicle nothing else is told, without damage no findings or types are,
+and `gates=False` tells everything and still says what the gates think. Of a blank picture nothing is told in any case.
 """
 
 from __future__ import annotations
@@ -21,28 +22,26 @@ from PIL import Image
 
 from dentify import assessment as told
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import GateCalibration, ReviewRules, ScoreCalibration
+from dentify.bundle.manifest import GateCalibration, Manifest, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
+from dentify.part_naming import parts_of_findings
 from dentify.report import write_report
-from dentify.report.words import place_words
+from dentify.review import review_reasons, several_vehicles
 from dentify.runtime.decoders import damage_instances, part_instances, vehicle_instances
-from dentify.runtime.instances import Instances, areas_beside, means_over_cells, shared_areas
+from dentify.runtime.instances import Instances, means_over_cells
 from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
-from dentify.runtime.probabilities import calibrated, gate_probability, softmax
+from dentify.runtime.probabilities import calibrated, gate_probability, softmax, type_probabilities
 from dentify.runtime.session import Device
 from dentify.settings import Settings
-from dentify.taxonomy import damage_word, is_panel, own_parts
 from dentify.version import __version__
 
 MOST_UNPLACED = 0.49  # confidence of damage that could not be placed: at most possible
-MIN_SHARE_OF_FINDING = 0.1  # a part that holds less of a finding is not named beside the others
-MIN_SHARE_AT_ONE_PART = 0.35  # a finding of which no part holds, or has beside it, this much names none
 
 
 @runtime_checkable
@@ -117,8 +116,9 @@ class Assessor:
             photo: a path, a file's bytes, a Pillow picture, a `(H, W, 3)` uint8 RGB array, a photo of `dentify.sources`, or
                 what `decode` returned.
             name: what the assessment calls the photo; its path where not given.
-            score_threshold: tell findings and parts from this confidence on, in place of the bundle's own thresholds.
-            gates: tell no findings where the bundle sees no vehicle or no damage; `False` tells them all the same.
+            score_threshold: tell findings, parts and types of the photo from this confidence on, in place of the bundle's own
+                thresholds.
+            gates: tell no findings and types where the bundle sees no vehicle or no damage; `False` tells them all the same.
 
         Raises:
             InputError: `score_threshold` is not within 0 and 1, or `photo` is nothing that can be assessed.
@@ -157,6 +157,7 @@ class Assessor:
             vehicles=vehicle_instances(answers, decoded.photo_hw),
             severity_maps=answers.severity,
             photo_severity=answers.photo_severity,
+            photo_types=answers.photo_types,
         )
 
     def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
@@ -231,6 +232,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
     settings = _answer_settings(score_threshold, gates=gates)
     photo, quality, manifest = look.photo, look.quality, bundle.manifest
     thresholds, calibration = manifest.thresholds, manifest.calibration
+    judges_types = look.photo_types is not None
     vehicle = presence(_gate(look.vehicle, calibration.vehicle), thresholds.vehicle)
     damage = presence(_gate(look.damaged, calibration.damage), thresholds.damage)
     if "not_a_photo" in quality.issues:
@@ -239,6 +241,9 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         damage = None
         look = Look(photo=photo, quality=quality, notes=look.notes)
 
+    seen_types: tuple[told.PhotoType, ...] = ()
+    if look.photo_types is not None:
+        seen_types = types_of_photo(look.photo_types, manifest, score_threshold)
     nothing = Instances.empty((photo.height, photo.width), (1, 1))
     found, parts_seen = nothing, nothing
     if look.damage is not None:
@@ -251,6 +256,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
 
     no_vehicle = gates and vehicle is not None and not vehicle.present
     no_damage = gates and damage is not None and not damage.present
+    types = () if no_vehicle or no_damage else seen_types
     findings: tuple[told.Finding, ...] = ()
     severity = None
     if not (no_vehicle or no_damage):
@@ -268,16 +274,20 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         )
         if whole is None and levels is not None and len(found):
             whole = level_of_photo(levels, found.scores)
-        looked = look.damage is not None or damage is not None  # a bundle of severity alone says how bad it looks, and no more
-        if whole is not None and (len(found) or not looked or (damage is not None and damage.present)):
+        # A bundle of severity alone says how bad it looks, and no more.
+        looked = look.damage is not None or damage is not None or judges_types
+        if whole is not None and (len(found) or types or not looked or (damage is not None and damage.present)):
             severity = severity_of(whole, manifest.classes.severity)
     parts = () if no_vehicle else tell_parts(parts_seen, manifest.classes.parts)
     strongest = (manifest.classes.damage[int(found.class_ids[0])], float(found.scores[0])) if len(found) else None
+    if strongest is None and seen_types and not calibration.types.exclusive:  # one of exclusive types is likely on any photo
+        strongest = seen_types[0].type, seen_types[0].confidence
     reasons = review_reasons(
         quality=quality,
         vehicle=vehicle,
         damage=damage,
         findings=findings,
+        types=types,
         strongest=strongest,
         several=several_vehicles(look.vehicles),
         rules=manifest.review,
@@ -286,19 +296,23 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
     )
     review = told.Review(needed=bool(reasons), reasons=reasons)
     damage = None if no_vehicle else damage
-    if damage is not None and look.damage is not None and gates:
-        damage = at_most_possible(damage) if damage.present and not findings else damage
+    if look.damage is not None and gates and not findings:  # what cannot be placed is at most possible
+        damage = at_most_possible(damage) if damage is not None and damage.present else damage
+        types = tuple(one.model_copy(update={"confidence": min(one.confidence, MOST_UNPLACED)}) for one in types)
+    judged_types = types if judges_types else None
     report = write_report(
         photo=photo,
         quality=quality,
         vehicle=vehicle,
         damage=damage,
+        types=judged_types,
         findings=findings,
         parts=parts,
         severity=severity,
         review=review,
         not_judged=manifest.not_judged,
         notes=look.notes,
+        judges_findings=bool(manifest.roles.damage),
     )
     return told.Assessment(
         photo=photo,
@@ -306,6 +320,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         quality=quality,
         vehicle=vehicle,
         damage=damage,
+        types=judged_types,
         findings=findings,
         parts=parts,
         severity=severity,
@@ -344,15 +359,6 @@ def presence(probability: float | None, threshold: float) -> told.Presence | Non
     return told.Presence(present=present, confidence=round(probability if present else 1 - probability, 3))
 
 
-def several_vehicles(vehicles: Instances | None) -> str | None:
-    """What to say where several vehicles stand apart on a photo: which one was judged."""
-    if vehicles is None or len(vehicles) < 2:
-        return None
-    height, width = vehicles.photo_hw
-    where = place_words(_box(vehicles, 0), (width, height))
-    return f"Several vehicles are in view: parts are those of the largest one, {where}, and damage may lie on others."
-
-
 def at_most_possible(damage: told.Presence) -> told.Presence:
     """Damage of which no place could be told: whatever a photo as a whole looks like, that is for a person to check.
 
@@ -360,6 +366,31 @@ def at_most_possible(damage: told.Presence) -> told.Presence:
     Presence(present=True, confidence=0.49)
     """
     return told.Presence(present=damage.present, confidence=min(damage.confidence, MOST_UNPLACED))
+
+
+def types_of_photo(logits: FloatArray, manifest: Manifest, score_threshold: float | None = None) -> tuple[told.PhotoType, ...]:
+    """The damage types that a photo shows as a whole, most confident first; of types that exclude each other one at most.
+
+    Args:
+        logits: `(C,)`, in the order of `classes.types`.
+        manifest: whose calibration, thresholds and names count.
+        score_threshold: in place of the bundle's own thresholds.
+    """
+    names, own, calibration = manifest.classes.types, manifest.thresholds.types, manifest.calibration.types
+    probabilities = type_probabilities(logits, calibration)
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    likely = order[:1] if calibration.exclusive else order
+
+    def threshold(name: str) -> float:
+        if score_threshold is not None:
+            return score_threshold
+        return own[name] if isinstance(own, dict) else own
+
+    return tuple(
+        told.PhotoType(type=names[index], confidence=told.rounded(probabilities[index], 3))
+        for index in likely
+        if probabilities[index] >= np.float32(threshold(names[index]))
+    )
 
 
 def confident(candidates: Instances, curves: Sequence[ScoreCalibration | None], thresholds: Sequence[float]) -> Instances:
@@ -374,57 +405,6 @@ def confident(candidates: Instances, curves: Sequence[ScoreCalibration | None], 
     order = np.argsort(-confidences, kind="stable")
     order = order[confidences[order] >= np.asarray(thresholds, np.float32)[candidates.class_ids[order]]]
     return replace(candidates, scores=confidences).select(order)
-
-
-def parts_of_findings(
-    findings: Instances, parts: Instances, *, types: Sequence[str], names: Sequence[str]
-) -> list[tuple[told.PartOfFinding, ...]]:
-    """The parts that each finding is named by: first the one that it is at, then others that hold a tenth of it, most first.
-
-    It is at the part that holds most of it, where what lies on no part counts for the panel that it lies beside: crushed metal is
-    seldom seen as the part that it was. A broken lamp is at a lamp, a flat tyre at a wheel, and shattered glass at a pane or a
-    door, where one is there or beside it, whatever else holds more, and it is at that one alone.
-
-    Args:
-        findings: N findings.
-        parts: the parts that were seen, on any grid.
-        types: names of the findings' classes.
-        names: of the parts' classes.
-    """
-    if not len(findings) or not len(parts):
-        return [()] * len(findings)
-    part_names = [names[int(class_id)] for class_id in parts.class_ids]
-    areas = np.maximum(findings.area_shares, 1e-9)[:, None]
-    shared = shared_areas(findings, parts)  # (N, P)
-    shares = shared / areas
-    shares_of_parts = shared / np.maximum(parts.area_shares, 1e-9)
-    held = shares + areas_beside(findings, parts, np.array([is_panel(name) for name in part_names])) / areas
-    at = np.where(held.max(axis=1) >= MIN_SHARE_AT_ONE_PART, held.argmax(axis=1), -1)  # (N,) -1: at none
-    alone = np.zeros(len(findings), np.bool_)
-    for class_id in np.unique(findings.class_ids).tolist():
-        own = np.flatnonzero([name in own_parts(types[class_id]) for name in part_names])
-        if not len(own):
-            continue
-        of_type = np.flatnonzero(findings.class_ids == class_id)
-        beside = areas_beside(findings.select(of_type), parts.select(own), np.ones(len(own), np.bool_))
-        held = shares[np.ix_(of_type, own)] + beside / areas[of_type]
-        is_own = held.max(axis=1) >= MIN_SHARE_OF_FINDING
-        at[of_type[is_own]], alone[of_type[is_own]] = own[held[is_own].argmax(axis=1)], True
-
-    def told_part(finding: int, part: int) -> told.PartOfFinding:
-        return told.PartOfFinding(
-            name=part_names[part],
-            confidence=_rounded(parts.scores[part], 3),
-            share_of_finding=_rounded(shares[finding, part], 3),
-            share_of_part=_rounded(shares_of_parts[finding, part], 4),
-        )
-
-    found: list[tuple[told.PartOfFinding, ...]] = []
-    for index, first in enumerate(at.tolist()):
-        order = np.argsort(-shares[index], kind="stable").tolist()
-        others = [part for part in order if part != first and shares[index, part] >= MIN_SHARE_OF_FINDING and not alone[index]]
-        found.append(tuple(told_part(index, part) for part in (first, *others)) if first >= 0 else ())
-    return found
 
 
 def level_of_photo(levels: FloatArray, confidences: FloatArray) -> FloatArray:
@@ -476,7 +456,7 @@ def severity_of(probabilities: FloatArray, levels: Sequence[told.SeverityLevel])
     Severity(level='moderate', confidence=0.7)
     """
     best = int(probabilities.argmax())
-    return told.Severity(level=levels[best], confidence=_rounded(probabilities[best], 3))
+    return told.Severity(level=levels[best], confidence=told.rounded(probabilities[best], 3))
 
 
 def tell_findings(
@@ -492,10 +472,10 @@ def tell_findings(
         told.Finding(
             id=index + 1,
             type=names[int(findings.class_ids[index])],
-            confidence=_rounded(findings.scores[index], 3),
+            confidence=told.rounded(findings.scores[index], 3),
             box=_box(findings, index),
             mask=findings.rle(index),
-            area_share=_rounded(shares[index], 5),
+            area_share=told.rounded(shares[index], 5),
             parts=parts[index],
             severity=None if severities is None else severities[index],
         )
@@ -508,85 +488,12 @@ def tell_parts(parts: Instances, names: Sequence[str]) -> tuple[told.FoundPart, 
     return tuple(
         told.FoundPart(
             name=names[int(parts.class_ids[index])],
-            confidence=_rounded(parts.scores[index], 3),
+            confidence=told.rounded(parts.scores[index], 3),
             box=_box(parts, index),
             mask=parts.rle(index),
         )
         for index in np.argsort(-parts.scores, kind="stable")
     )
-
-
-def review_reasons(
-    *,
-    quality: told.Quality,
-    vehicle: told.Presence | None,
-    damage: told.Presence | None,
-    findings: Sequence[told.Finding],
-    strongest: tuple[str, float] | None,
-    rules: ReviewRules,
-    several: str | None = None,
-    judges_findings: bool = True,
-    gates: bool = True,
-) -> tuple[told.ReviewReason, ...]:
-    """Why a person should look, a sentence each; empty where nobody needs to.
-
-    Args:
-        quality: of the photo.
-        vehicle: the vehicle gate's answer.
-        damage: the damage gate's answer, also where it is not told for want of a vehicle.
-        findings: those told.
-        strongest: type and confidence of the surest finding, told or held back by a gate. It speaks against a gate's no where it
-            is sure enough by itself.
-        several: which of several vehicles was judged, where there are several.
-        rules: from which confidence on the bundle is sure, and its weak types.
-        judges_findings: whether the bundle looks for findings at all.
-        gates: whether the gates hold findings back.
-    """
-    sure_from = rules.sure_from
-    no_vehicle = gates and vehicle is not None and not vehicle.present
-    reasons: list[told.ReviewReason] = []
-
-    def add(code: told.ReviewCode, text: str, finding: int | None = None) -> None:
-        reasons.append(told.ReviewReason(code=code, finding=finding, text=text))
-
-    if "not_a_photo" in quality.issues:
-        add("poor_quality", "This is a blank or single-colour picture, and not a photo.")
-    if "several_photos" in quality.issues:
-        add("poor_quality", "The picture shows several photos; cut it apart and assess each of them.")
-    poor = [issue.replace("_", " ") for issue in quality.issues if issue not in ("not_a_photo", "several_photos")]
-    if poor:
-        add("poor_quality", f"The photo is {' and '.join(poor)}.")
-    if vehicle is not None and vehicle.confidence < sure_from:
-        add("low_confidence", "It is uncertain whether the photo shows a vehicle.")
-    if damage is not None and damage.confidence < sure_from and not no_vehicle:
-        add("low_confidence", "It is uncertain whether the vehicle is damaged.")
-
-    strong = strongest is not None and strongest[1] >= sure_from
-    seen = (
-        f"damage ({damage_word(strongest[0])}) was seen with a confidence of {strongest[1]:.2f}" if strongest is not None else ""
-    )
-    if vehicle is not None and not vehicle.present:
-        if strong and (damage is None or damage.present):
-            add("stages_disagree", f"No vehicle was recognised, but {seen}.")
-    elif damage is not None and not damage.present:
-        if strong:
-            add("stages_disagree", f"The photo as a whole looks undamaged, but {seen}.")
-    elif damage is not None and judges_findings and not findings:
-        add("stages_disagree", "The photo may show damage, but no single damage was sure enough to be told.")
-
-    if several is not None and not no_vehicle:
-        add("several_vehicles", several)
-    for finding in findings:
-        word = damage_word(finding.type)
-        if finding.confidence < sure_from:
-            add(
-                "low_confidence",
-                f"Finding {finding.id} ({word}) is told with a confidence of {finding.confidence:.2f} only.",
-                finding.id,
-            )
-        if finding.type in rules.weak_types:
-            add("weak_type", f"Finding {finding.id} ({word}) is of a type that this bundle knows badly.", finding.id)
-    return tuple(reasons)
 
 
 def _box(instances: Instances, index: int) -> told.Box:
@@ -595,10 +502,6 @@ def _box(instances: Instances, index: int) -> told.Box:
     x_min, x_max = (round(min(max(x, 0.0), width), 1) for x in (x_min, x_max))
     y_min, y_max = (round(min(max(y, 0.0), height), 1) for y in (y_min, y_max))
     return x_min, y_min, x_max, y_max
-
-
-def _rounded(value: Any, digits: int) -> float:
-    return min(max(round(float(value), digits), 0.0), 1.0)
 
 
 def _name_of(photo: Any, name: str | None) -> str:

@@ -1,7 +1,7 @@
 """The loop of `dentify assess`: photos from `sources` through an `Assessor` into a sink of `sinks`.
 
     assessor = dentify.load()
-    with FolderSink("out", formats=("json", "photo"), damage_types=assessor.bundle.manifest.taxonomy.damage_types) as sink:
+    with FolderSink("out", formats=("json", "photo"), damage_types=assessor.bundle.manifest.counted_types) as sink:
         for outcome in assess_photos(iter_photos(["photos"]), assessor, sink):
             if outcome.error:
                 print(outcome.message)

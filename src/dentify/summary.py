@@ -28,11 +28,12 @@ TIMING_COLUMNS = tuple(column.name for column in fields(Timings))
 
 
 def summary_columns(damage_types: Sequence[str], *, timings: bool = True) -> tuple[str, ...]:
-    """The header: one column of counts a type; the last ones are those of `Timings`."""
+    """The header: one column of counts of findings a type; the last ones are those of `Timings`."""
     start = (
         "name",
         "vehicle",
         "damage",
+        "types",
         "findings",
         *map(safe_cell, damage_types),
         "severity",
@@ -43,14 +44,18 @@ def summary_columns(damage_types: Sequence[str], *, timings: bool = True) -> tup
 
 
 def summary_cells(assessment: Assessment, damage_types: Sequence[str]) -> list[str]:
-    """A row without its timings. Empty is *not judged*, as for a type that the bundle was never taught."""
+    """A row without its timings. Empty is *not judged*, as for a type that the bundle was never taught.
+
+    `types` are those of the photo as a whole, `none` where it shows none of them.
+    """
     found = [finding.type for finding in assessment.findings]
     counts = ["" if name in assessment.not_judged else str(found.count(name)) for name in damage_types]
     return [
         safe_path_cell(assessment.photo.name),
         "" if assessment.vehicle is None else _told(assessment.vehicle.present),
         "" if assessment.damage is None else _told(assessment.damage.present),
-        str(len(found)),
+        "" if assessment.types is None else safe_cell("; ".join(one.type for one in assessment.types) or "none"),
+        "" if assessment.types is not None and not found and not any(counts) else str(len(found)),
         *counts,
         "" if assessment.severity is None else assessment.severity.level,
         _told(assessment.review.needed),

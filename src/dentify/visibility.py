@@ -56,7 +56,7 @@ def seen_from(part: str) -> tuple[View, ...]:
     return _SEEN_FROM.get(part, VIEWS)
 
 
-_WORDS: dict[str, View] = {  # of people who say to which side of the picture the vehicle's front or rear points
+_WORDS: dict[str, View] = {  # of people who say to which side of the picture front or rear points; in profile, the front
     "angle-front-on-left": "front_left",
     "angle-front-on-right": "front_right",
     "angle-back-on-left": "rear_right",

@@ -43,3 +43,18 @@ def test_an_empty_card_says_so() -> None:
     card = model_card(manifest)
     assert "Not measured yet." in card
     assert "Nothing was written down." in card
+
+
+def test_a_card_tells_types_of_the_photo_and_that_places_are_not_judged() -> None:
+    whole = tiny_manifest(photo_types=True)
+    card = model_card(Manifest.model_validate(whole)).splitlines()
+    assert "- damage types of the photo as a whole: dent, scratch, broken_part" in card
+    assert "| dent, of the photo as a whole | 0.5 |" in card
+    assert not any(line.startswith("- Not judged, and told as such") for line in card)
+    alone = {"roles": {"types": whole["roles"]["types"]}, "classes": {"types": whole["classes"]["types"]}}
+    thresholds = {"types": {"dent": 0.3, "scratch": 0.5, "broken_part": 0.5}}
+    alone |= {"thresholds": thresholds, "taxonomy": {key: whole["taxonomy"][key] for key in ("damage_types", "taught")}}
+    card = model_card(Manifest.model_validate(whole | alone)).splitlines()
+    assert "| dent, of the photo as a whole | 0.3 |" in card
+    never = "- Not judged, and told as such: whether there is a vehicle, whether it is damaged, where damage lies, "
+    assert f"{never}parts of the vehicle, severity." in card

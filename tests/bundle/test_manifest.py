@@ -109,7 +109,7 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             put("schema_version", "2.0"), "written for schema 2.0, this Dentify reads 1.x: update Dentify", id="newer schema"
         ),
         pytest.param(
-            put("schema_version", 1), 'schema_version is missing or no text; this Dentify reads "1.0"', id="version no text"
+            put("schema_version", 1), 'schema_version is missing or no text; this Dentify reads "1.1"', id="version no text"
         ),
     ],
 )
@@ -195,3 +195,83 @@ def test_members_of_an_ensemble_name_the_same_auxiliary_outputs(document: dict[s
     document["roles"]["damage"] = [first, {**first, "auxiliary": {"centres": "parts"}}]
     with pytest.raises(BundleError, match="must name the same auxiliary outputs"):
         parse(document)
+
+
+# Types of the photo as a whole
+
+
+@pytest.fixture
+def classifier() -> dict[str, Any]:
+    """A manifest that tells types of the photo and nothing else."""
+    whole = tiny_manifest(photo_types=True)
+    return whole | {
+        "schema_version": "1.1",
+        "roles": {"types": whole["roles"]["types"]},
+        "classes": {"types": ["scratch", "dent"]},
+        "taxonomy": {"damage_types": ["dent", "scratch", "crack"], "taught": ["dent", "scratch"]},
+        "thresholds": {},
+        "review": {"weak_types": ["dent"]},
+    }
+
+
+def test_a_bundle_may_tell_types_of_the_photo_and_nothing_else(classifier: dict[str, Any]) -> None:
+    manifest = parse(classifier)
+    assert (manifest.not_judged, manifest.found_types, manifest.counted_types) == (("crack",), (), ("crack",))
+    assert (manifest.thresholds.types, manifest.calibration.types.temperature) == (0.5, 1.0)
+    assert manifest.output_shape("types", manifest.roles.types[0]) == (1, 2)
+    assert parse_manifest(manifest.to_json().encode(), where="again") == manifest
+
+
+def test_findings_and_the_photo_may_tell_different_types(document: dict[str, Any]) -> None:
+    document["roles"]["types"] = tiny_manifest(photo_types=True)["roles"]["types"]
+    document["classes"]["types"] = ["crack", "dent"]
+    document["taxonomy"]["taught"] = ["dent", "scratch", "crack", "broken_part"]
+    manifest = parse(document)
+    assert manifest.not_judged == ("glass_shatter", "lamp_broken", "tire_flat")
+    assert manifest.found_types == ("dent", "scratch", "broken_part")
+    assert "crack" not in manifest.counted_types
+    document["taxonomy"]["taught"] = ["dent", "scratch", "broken_part"]
+    with pytest.raises(BundleError, match=r"classes\.types must name dent in the order of the channels, got crack, dent"):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("classes.types", ["dent"]), "classes.types must name dent, scratch in the order of the channels, got dent"),
+        (put("classes.types", ["dent", "dent"]), "classes.types holds 'dent' twice"),
+        (put("taxonomy.taught", []), "classes.types must name nothing in the order of the channels, got dent, scratch"),
+        (put("roles.types", []), "classes.types must name nothing in the order of the channels, got dent, scratch"),
+        (put("thresholds.types", {"dent": 0.5}), "thresholds.types has no entry for scratch"),
+        (put("thresholds.types", {"rust": 0.5}), "thresholds.types names 'rust', which is not in classes.types"),
+        (put("thresholds.types", 1.5), "thresholds.types: input should be less than or equal to 1, got 1.5"),
+        (put("calibration", {"types": {"temperature": 0}}), "calibration.types.temperature: input should be greater than 0"),
+        (put("roles.types.0.kind", "maps"), "roles.types[0].kind is 'maps', this Dentify takes labels there"),
+        (put("review.weak_types", ["crack"]), "review.weak_types names 'crack'"),
+    ],
+)
+def test_wrong_types_of_the_photo_are_refused(classifier: dict[str, Any], change: Callable[[Any], None], message: str) -> None:
+    change(classifier)
+    with pytest.raises(BundleError) as caught:
+        parse(classifier)
+    assert message in str(caught.value)
+
+
+def test_exclusive_types_have_one_threshold_and_are_two_at_least(classifier: dict[str, Any]) -> None:
+    classifier["calibration"] = {"types": {"exclusive": True}}
+    assert parse({**classifier, "thresholds": {"types": 0.4}}).calibration.types.exclusive
+    with pytest.raises(BundleError, match=r"thresholds\.types must be one number where calibration\.types\.exclusive is true"):
+        parse({**classifier, "thresholds": {"types": {"dent": 0.5, "scratch": 0.5}}})
+    one = {"classes": {"types": ["dent"]}, "taxonomy": {"damage_types": ["dent"], "taught": ["dent"]}}
+    with pytest.raises(BundleError, match=r"classes\.types must name at least two types that exclude each other"):
+        parse({**classifier, **one})
+
+
+def test_only_a_bundle_that_tells_types_of_the_photo_needs_the_newer_schema() -> None:
+    plain = json.loads(Manifest.model_validate(tiny_manifest()).to_json())
+    assert plain["schema_version"] == "1.0"
+    assert not any("types" in plain[key] for key in ("roles", "classes", "thresholds", "calibration"))
+    typed = json.loads(Manifest.model_validate(tiny_manifest(photo_types=True)).to_json())
+    assert typed["schema_version"] == "1.1"
+    assert typed["classes"]["types"] == ["dent", "scratch", "broken_part"]
+    assert json.loads(Manifest.model_validate(tiny_manifest() | {"schema_version": "1.7"}).to_json())["schema_version"] == "1.7"

@@ -17,6 +17,7 @@ from typer.testing import Result
 
 import dentify as dentify_package
 from dentify.assessment import Assessment
+from dentify.testing import tiny_classifier
 
 Dentify = Callable[..., Result]
 Paint = Callable[..., Path]
@@ -104,6 +105,14 @@ def test_a_folder_becomes_a_tree_of_results(dentify: Dentify, bundle: Path, phot
     assert [(row["name"], row["dent"]) for row in rows] == [("a/b.png", "1"), ("c.png", "0")]
     assert all(float(row["assess_ms"]) > 0 for row in rows)
     assert Path("out/errors.jsonl").read_text() == ""
+
+
+def test_a_classifier_counts_no_findings_of_what_it_tells_of_the_photo(dentify: Dentify, photos: Path) -> None:
+    assert dentify("assess", "--bundle", tiny_classifier("classifier"), photos, "-o", "out").exit_code == 0
+    rows = list(csv.DictReader(Path("out/summary.csv").read_text().splitlines()))
+    assert {row["types"] for row in rows} == {"dent", "none"}
+    assert {row["findings"] for row in rows} == {""}
+    assert "dent" not in rows[0]
 
 
 def test_the_formats_are_chosen(dentify: Dentify, bundle: Path, photos: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import Result
 
 from dentify import Bundle
-from dentify.testing import Damage, paint_photo
+from dentify.testing import Damage, paint_photo, tiny_classifier
 
 Dentify = Callable[..., Result]
 
@@ -36,7 +36,15 @@ def test_info_is_a_table_of_what_people_ask(dentify: Dentify, copy: Path) -> Non
 
 def test_info_as_json_is_the_manifest(dentify: Dentify, copy: Path) -> None:
     result = dentify("bundle", "info", copy, "--format", "json")
-    assert json.loads(result.stdout) == Bundle.open(copy).manifest.model_dump(mode="json")
+    assert result.stdout == (copy / "bundle.json").read_text()
+
+
+def test_info_tells_types_of_the_photo_apart(dentify: Dentify) -> None:
+    result = dentify("bundle", "info", tiny_classifier("classifier", thresholds={"types": 0.25}))
+    table = dict(line.split("  ", 1) for line in result.stdout.splitlines())
+    assert "damage types" not in table
+    assert table["types of the photo"].strip() == "dent, scratch, broken_part"
+    assert "dent of the photo 0.25" in table["told from"]
 
 
 def test_verify_says_that_all_is_well(dentify: Dentify, copy: Path) -> None:

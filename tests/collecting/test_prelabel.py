@@ -17,7 +17,7 @@ from dentify.datasets.convert import write_dataset
 from dentify.errors import DentifyError
 from dentify.imaging.masks import rle_decode
 from dentify.sources import iter_photos
-from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_bundle
+from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_bundle, tiny_classifier
 
 HOOD = (0.125, 0.125, 0.875, 0.875)
 SURE = Damage("dent", (0.25, 0.25, 0.375, 0.375), 1.0)
@@ -142,3 +142,8 @@ def test_drafts_are_read_back_from_each_tool(assessor: Assessor, tmp_path: Path,
     text = "".join(path.read_text() for path in (tmp_path / "out").iterdir() if path.is_file())
     marks = {"cvat": 'name="check">true<', "via": '"check": "yes"', "coco": '"check":true', "label_studio": '"choices":["check"]'}
     assert text.count(marks[to]) == 1
+
+
+def test_types_of_the_photo_as_a_whole_are_no_findings(tmp_path: Path) -> None:
+    (sample,) = drafts(load(tiny_classifier(tmp_path / "classifier")), paint(tmp_path / "a.png", SURE))
+    assert (sample.annotations, sample.labelled) == ((), frozenset())

@@ -37,6 +37,9 @@ def test_details_of_the_same_files_tell_group_and_view(folder: Path) -> None:
     first, *others = read_photos(folder, vehicle=True, details=folder / "details.csv")
     assert (first.group, first.view) == ("golf", "front_left")
     assert [sample.view for sample in others] == [None] * len(others)
+    (folder / "details.csv").write_text("file,group\nelsewhere.png,golf\n")
+    with pytest.raises(DatasetError, match=r"details\.csv: tells of no file of .*; its `file` must be spelled alike"):
+        list(read_photos(folder, vehicle=True, details=folder / "details.csv"))
     (folder / "details.csv").write_text("name,group\na,b\n")
     with pytest.raises(DatasetError, match=r'details\.csv: needs a column "file", has name, group'):
         list(read_photos(folder, vehicle=True, details=folder / "details.csv"))

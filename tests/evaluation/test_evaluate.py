@@ -86,6 +86,7 @@ def test_photos_are_looked_at_once_and_annotated_ones_told_twice(
         ("b", None, True),
         ("b", 0.01, False),
         ("c", None, True),
+        ("c", None, False),  # damaged, but nowhere: its gate's own confidence, which the report does not tell
     ]
 
 

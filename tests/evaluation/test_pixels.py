@@ -13,7 +13,7 @@ from dentify.evaluation import any_iou_counts, iou_from_counts, pixel_iou_counts
 from dentify.evaluation.outlines import Things, Truth
 from dentify.evaluation.pixels import precision_from_counts, recall_from_counts
 from dentify.evaluation.tally import tally_photo
-from dentify.imaging.masks import rle_encode
+from drawn_things import things_of
 
 
 def test_counts_and_their_shares_by_hand() -> None:
@@ -57,20 +57,6 @@ def test_counts_of_rles_equal_counts_of_arrays(seed: int, known: list[bool]) -> 
         if known[k]:
             np.testing.assert_array_equal(tally.names[name].pixels, counts[k])
     np.testing.assert_array_equal(tally.any_pixels, any_iou_counts(pred, truth, np.array(known)))
-
-
-def things_of(names: tuple[str, ...], masks: np.ndarray) -> Things:
-    """One thing a mask that is not empty."""
-    kept = [k for k in range(len(names)) if masks[k].any()]
-    return Things(
-        names=tuple(names[k] for k in kept),
-        boxes_xyxy=np.tile(np.array([0.0, 0.0, 7.0, 9.0]), (len(kept), 1)),
-        rles=tuple({"size": [9, 7], "counts": rle_encode(masks[k]).counts} for k in kept),
-        outlined=np.ones(len(kept), np.bool_),
-        scores=np.full(len(kept), 0.5),
-        crowd=np.zeros(len(kept), np.bool_),
-        severities=(None,) * len(kept),
-    )
 
 
 def test_a_box_without_an_outline_has_no_pixels_to_count(make_things: Callable[..., Things]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dentify.evaluation.outlines import Things, Truth
 from dentify.evaluation.tally import tally_photo, without_left_out
-from dentify.imaging.masks import rle_encode
+from drawn_things import things_of
 
 Make = Callable[..., Things]
 Bitmaps = NDArray[np.bool_]
@@ -110,17 +110,3 @@ def test_pixels_equal_those_of_arrays(seed: int, known: list[bool], of_any_type:
 
 def counts_of(told: Bitmaps, true: Bitmaps) -> list[int]:
     return [int((told & true).sum()), int(told.sum()), int(true.sum())]
-
-
-def things_of(names: Any, masks: Bitmaps) -> Things:
-    """One thing a mask that is not empty."""
-    kept = [k for k in range(len(names)) if masks[k].any()]
-    return Things(
-        names=tuple(names[k] for k in kept),
-        boxes_xyxy=np.tile(np.array([0.0, 0.0, 7.0, 9.0]), (len(kept), 1)),
-        rles=tuple({"size": [9, 7], "counts": rle_encode(masks[k]).counts} for k in kept),
-        outlined=np.ones(len(kept), np.bool_),
-        scores=np.full(len(kept), 0.5),
-        crowd=np.zeros(len(kept), np.bool_),
-        severities=(None,) * len(kept),
-    )

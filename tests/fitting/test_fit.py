@@ -37,7 +37,7 @@ from dentify.fitting.fit import (
 )
 from dentify.runtime.networks import Networks
 from dentify.settings import Settings
-from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_manifest
+from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_manifest, tiny_onnx
 
 HW = (128, 192)
 LABELLED = frozenset({"dent", "scratch", "broken_part"})
@@ -194,6 +194,26 @@ def test_gates_alone_are_enough(tiny: Bundle) -> None:
     fitted = fit_bundle(bundle, everything())
     assert fitted.manifest.calibration.vehicle != GateCalibration()
     assert (fitted.figures, fitted.before, fitted.notes) == ({}, {}, ())
+
+
+def test_types_of_the_photo_stay_as_they_are(tiny: Bundle) -> None:
+    document = tiny_manifest(photo_types=True)
+    roles = {role: document["roles"][role] for role in ("vehicle_gate", "damage_gate", "types")}
+    types = document["classes"]["types"]
+    bundle = bundle_with(
+        Bundle(tiny.manifest, "", {"tiny.onnx": tiny_onnx(photo_types=True)}, "tiny"),
+        roles=roles,
+        classes={"types": types},
+        taxonomy=document["taxonomy"] | {"parts": [], "severity_levels": []},
+        thresholds={"types": dict.fromkeys(types, 0.3)},
+        calibration={"types": {"temperature": 3.0}},
+    )
+    fitted = fit_bundle(bundle, everything()).manifest
+    assert fitted.calibration.vehicle != GateCalibration()
+    assert (fitted.calibration.types, fitted.thresholds.types) == (
+        bundle.manifest.calibration.types,
+        bundle.manifest.thresholds.types,
+    )
 
 
 def test_photos_without_outlines_fit_gates_and_leave_findings(tiny: Bundle) -> None:

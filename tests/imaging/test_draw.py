@@ -21,6 +21,7 @@ from dentify.assessment import (
     Mask,
     PartOfFinding,
     Photo,
+    PhotoType,
     Presence,
     Quality,
     Review,
@@ -34,6 +35,7 @@ from dentify.taxonomy import DAMAGE_NAMES, damage_colour, part_colour
 
 Pixels = NDArray[np.uint8]
 MINOR = Severity(level="minor", confidence=0.8)
+DENT_OF_PHOTO = PhotoType(type="dent", confidence=0.93)
 
 
 def assessment(hw: tuple[int, int], *findings: Finding, parts: tuple[FoundPart, ...] = (), **other: Any) -> Assessment:
@@ -214,6 +216,15 @@ class TestCaption:
             (
                 assessment((10, 10), finding("dent", (0, 0, 1, 1)), vehicle=Presence(present=False, confidence=0.9)),
                 "no vehicle · 1 finding: 1 dent · minor",
+            ),
+            (assessment((10, 10), types=()), "no damage found"),
+            (
+                assessment((10, 10), types=(DENT_OF_PHOTO,), damage=Presence(present=True, confidence=0.9)),
+                "as a whole: dent 93 %, no place is marked",
+            ),
+            (
+                assessment((10, 10), finding("scratch", (0, 0, 1, 1)), types=(DENT_OF_PHOTO,)),
+                "1 finding: 1 scratch · minor · as a whole: dent",
             ),
         ],
     )

@@ -12,6 +12,7 @@ from dentify.assessment import (
     FoundPart,
     PartOfFinding,
     Photo,
+    PhotoType,
     Presence,
     Quality,
     Review,
@@ -366,3 +367,44 @@ def test_one_is_never_many(fields):
     plurals = "|".join(re.escape(damage_word(name, 2)) for name in DAMAGE_NAMES)
     assert not re.search(rf"\b(1|one|an?|another) ({plurals})\b", text, re.IGNORECASE)
     assert not re.search(r"\b(two|three|four|\d+) (is|looks|was)\b", text)
+
+
+def types(**confidences: float) -> list[PhotoType]:
+    return [PhotoType(type=name, confidence=confidence) for name, confidence in confidences.items()]
+
+
+def test_types_of_the_photo_are_told_between_the_whole_and_the_findings(report, finding):
+    text = report(types=types(dent=0.95, glass_shatter=0.92, scratch=0.6), findings=[finding("dent", on={"hood": 0.11})])
+    assert text.startswith(
+        "The photo clearly shows damage to the vehicle. As a whole the photo clearly shows a dent and shattered glass, "
+        "probably a scratch. There is clearly a dent on the hood"
+    )
+    assert report(types=[]) == report(types=None)
+
+
+def test_where_damage_lies_is_not_judged_by_a_bundle_without_findings(report):
+    alone = {"judges_findings": False, "parts": []}
+    assert report(types=types(tire_flat=0.8), damage=None, **alone) == (
+        "As a whole the photo probably shows a flat tyre; where was not judged. Not judged: how bad the damage is."
+    )
+    assert report(types=types(tire_flat=0.8), **alone).startswith(
+        "The photo clearly shows damage to the vehicle. As a whole the photo probably shows a flat tyre; where was not judged."
+    )
+    untold = "No type of damage was sure enough to be told, and where damage lies was not judged."
+    assert report(types=[], damage=None, **alone) == untold
+    assert report(types=[], **alone) == f"The photo clearly shows damage to the vehicle. {untold}"
+    sound = Presence(present=False, confidence=0.95)
+    assert report(types=[], damage=sound, **alone) == "The photo clearly shows no damage to the vehicle."
+
+
+def test_types_without_a_finding_do_not_come_after_a_no(report):
+    text = report(types=types(dent=0.49), damage=None)
+    assert text.startswith("No single damage could be marked. As a whole the photo possibly shows a dent.")
+    for judges_findings in (True, False):
+        text = report(types=types(dent=0.95), damage=Presence(present=False, confidence=0.95), judges_findings=judges_findings)
+        assert text.startswith(
+            "The photo clearly shows no damage to the vehicle; types of damage are told all the same. As a whole the photo"
+        )
+    no_vehicle = Presence(present=False, confidence=0.95)
+    text = report(types=types(dent=0.95), vehicle=no_vehicle, damage=None, judges_findings=False)
+    assert text.startswith("The photo clearly shows no vehicle; damage was looked for all the same. As a whole the photo clearly")

@@ -11,7 +11,7 @@ import pytest
 from dentify.bundle import Manifest
 from dentify.errors import BundleError
 from dentify.runtime.networks import Networks
-from dentify.runtime.probabilities import sigmoid
+from dentify.runtime.probabilities import logits_of_mean, sigmoid, softmax
 from dentify.testing import PARTS, TYPES, Damage, paint_photo, tiny_manifest, tiny_onnx
 
 DENT = paint_photo(damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5))])
@@ -129,3 +129,36 @@ def test_a_network_that_gives_no_numbers_is_broken() -> None:
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(3, np.nan, np.float32), "types.b"))
     with pytest.raises(BundleError, match=r"^b/tiny\.onnx: output '\w+' holds values that are no numbers"):
         networks(model.SerializeToString()).ask(DENT)
+
+
+def types_of(*members: dict[str, Any], exclusive: bool) -> np.ndarray:
+    whole = tiny_manifest(photo_types=True)
+    made = [{"file": "tiny.onnx", "kind": "labels"} | member for member in members]
+    changes = {"roles": whole["roles"] | {"types": made}, "calibration": {"types": {"exclusive": exclusive}}}
+    manifest = Manifest.model_validate(whole | changes)
+    told = Networks(manifest, {"tiny.onnx": tiny_onnx(photo_types=True)}, threads=1, where="b").ask(DENT).photo_types
+    assert told is not None
+    return told
+
+
+def test_types_of_the_photo_are_logits_one_a_type() -> None:
+    assert networks().ask(DENT).photo_types is None
+    told = types_of({"output": "photo_types"}, exclusive=False)
+    assert told[0] == pytest.approx(6, abs=1e-2)
+    assert told[1:] == pytest.approx([-5.8, -5.8], abs=0.3)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_an_ensemble_tells_mean_probabilities_of_types(exclusive: bool) -> None:
+    """Twice the same member changes nothing: not its probabilities, whatever the weights."""
+    alone = types_of({"output": "photo_types"}, exclusive=exclusive)
+    twice = types_of({"output": "photo_types"}, {"output": "photo_types", "weight": 3}, exclusive=exclusive)
+    probabilities = softmax if exclusive else sigmoid
+    np.testing.assert_allclose(probabilities(twice), probabilities(alone), atol=1e-5)
+
+
+def test_means_of_independent_types_are_taken_type_by_type() -> None:
+    first, second = np.float32([4, -4, 0]), np.float32([-4, -4, 0])
+    mean = sigmoid(logits_of_mean([first, second], [3, 1]))
+    np.testing.assert_allclose(mean, 0.75 * sigmoid(first) + 0.25 * sigmoid(second), atol=1e-6)
+    assert logits_of_mean([first], [1]).tolist() == first.tolist()

@@ -71,7 +71,7 @@ def test_it_teaches_the_heads_that_it_answers(teacher: Teacher) -> None:
 
 
 def test_its_maps_lie_where_the_photo_does(teacher: Teacher, sample: Sample) -> None:
-    broken_part, dent, crack = teacher.says(scene(sample), HEADS["types"])
+    broken_part, dent, crack = teacher.says(scene(sample))["types"]
     assert dent[2:14, 2:6].min() > 2  # cells of two pixels
     assert dent[18:, :].max() < -2
     assert dent[:, 10:].max() < -2
@@ -80,18 +80,18 @@ def test_its_maps_lie_where_the_photo_does(teacher: Teacher, sample: Sample) -> 
 
 
 def test_its_maps_are_seen_as_the_picture_shows_the_photo(teacher: Teacher, sample: Sample) -> None:
-    plain, mirrored = (teacher.says(scene(sample, view), HEADS["types"])[1] for view in (WHOLE, mirrored_view(WHOLE, SIDE)))
+    plain, mirrored = (teacher.says(scene(sample, view))["types"][1] for view in (WHOLE, mirrored_view(WHOLE, SIDE)))
     np.testing.assert_allclose(mirrored, plain[:, ::-1], atol=0.2)
     closer = np.array([[2.0, 0, 0], [0, 2.0, 0]])
-    assert teacher.says(scene(sample, closer), HEADS["types"])[1, 2:28, 2:13].min() > 2
-    assert teacher.says(scene(sample, closer), HEADS["types"])[1, :, 19:].max() < -2
+    assert teacher.says(scene(sample, closer))["types"][1, 2:28, 2:13].min() > 2
+    assert teacher.says(scene(sample, closer))["types"][1, :, 19:].max() < -2
 
 
 def test_left_and_right_change_sides_in_a_mirrored_picture(teacher: Teacher, sample: Sample) -> None:
-    left, right, _, none = teacher.says(scene(sample), HEADS["parts"])
+    left, right, _, none = teacher.says(scene(sample))["parts"]
     assert (left - none)[:, 1:7].min() > 0  # cells of four pixels
     assert np.isnan(right).all()
-    left, right, _, none = teacher.says(scene(sample, mirrored_view(WHOLE, SIDE)), HEADS["parts"])
+    left, right, _, none = teacher.says(scene(sample, mirrored_view(WHOLE, SIDE)))["parts"]
     assert np.isnan(left).all()
     assert (right - none)[:, 9:15].min() > 0
 
@@ -99,19 +99,19 @@ def test_left_and_right_change_sides_in_a_mirrored_picture(teacher: Teacher, sam
 def test_beyond_the_photo_and_where_damage_was_pasted_it_says_nothing(teacher: Teacher, sample: Sample) -> None:
     shifted = WHOLE.copy()
     shifted[0, 2] = 32
-    told = teacher.says(scene(sample, shifted), HEADS["types"])
+    told = teacher.says(scene(sample, shifted))["types"]
     assert np.isnan(told[:, :, :16]).all()
     assert not np.isnan(told[:2, :, 16:]).any()
     dent = annotation("dent", (0, 0, 16, 16))
     onto = Placed(Sample(b"", "other.png", (SIDE, SIDE)), WHOLE, (0, 0, SIDE, SIDE), (SIDE, SIDE), (dent,))
-    told = teacher.says(scene(sample, WHOLE, onto), HEADS["types"])
+    told = teacher.says(scene(sample, WHOLE, onto))["types"]
     assert np.isnan(told[:, :8, :8]).all()
     assert np.isnan(told[:2]).sum() == 2 * 64
 
 
 def test_a_photo_that_it_did_not_look_at_is_not_told(teacher: Teacher) -> None:
     other = Sample(b"another", "other.png", (SIDE, SIDE))
-    assert np.isnan(teacher.says(scene(other), HEADS["types"])).all()
+    assert np.isnan(teacher.says(scene(other))["types"]).all()
 
 
 def test_it_looks_at_a_photo_once(bundle: Bundle, sample: Sample, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 import toy_bench
 from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
+from dentify.testing import tiny_bundle
 from dentify.training import Progress, train
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.loop import check_batches, interrupts
@@ -107,6 +108,19 @@ def test_the_loss_is_the_heads_in_sum_by_their_weights(run: Path) -> None:
     weights = {name: head.weight for name, head in toy_recipe().build_heads().items()}
     for row in rows(run):
         assert float(row["loss"]) == pytest.approx(sum(weight * float(row[name]) for name, weight in weights.items()), rel=1e-5)
+
+
+def test_a_teacher_is_asked_before_and_its_distance_counts(painted: Path, tmp_path: Path) -> None:
+    """The tiny bundle tells dents, as the toy recipe does."""
+    folder = tiny_bundle(tmp_path / "teacher")
+    looked: list[None] = []
+    distil = {"teacher": str(folder), "weight": 2.0, "temperature": 1.0}
+    for name, changes in (("plain", {}), ("taught", {"distil": distil})):
+        train(toy_recipe(**changes), data=painted, output=tmp_path / name, on_look=lambda: looked.append(None))
+    plain, taught = (rows(tmp_path / name)[0] for name in ("plain", "taught"))
+    assert float(taught["types"]) > float(plain["types"])
+    assert float(taught["centres"]) == pytest.approx(float(plain["centres"]))  # of which the teacher says nothing
+    assert len(looked) >= len(list((tmp_path / "teachers").rglob("*.npz"))) > 0  # some photos are in two sets
 
 
 def test_a_network_learns_what_the_photos_show(painted: Path, tmp_path: Path) -> None:

@@ -132,3 +132,11 @@ def test_a_phase_after_a_fall_begins_at_the_full_rate() -> None:
 def test_a_schedule_that_cannot_be_is_refused(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Schedule(**keys)
+
+
+def test_a_weight_that_two_parts_hold_is_told() -> None:
+    """It would be moved twice a step."""
+    whole, parts = network()
+    parts["answers"] = [*parts["answers"], *parts["encoder.1"]]
+    with pytest.raises(ConfigError, match=r"two of the network's parts hold 1\.weight; every weight must be in one"):
+        check_parts(whole, parts, toy_recipe())

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="needs the extra `train`")
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DatasetError
 from dentify.training.classes import Classes
-from dentify.training.photos import check_origins, read_photo_set
+from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import PhotoSet, Recipe, read_recipe
 from written_samples import HEIGHT, WIDTH, png
 
@@ -132,3 +132,37 @@ def test_a_bundle_names_the_origin_of_all_its_photos(recipe: Recipe) -> None:
     strangers = [Sample(b"", "b", source=name) for name in ("street", "garage", "street")]
     with pytest.raises(ConfigError, match="`origins` says nothing of garage, street;"):
         check_origins(recipe, [*known, *strangers])
+
+
+def run_recipe(*sets: dict[str, Any], **data: Any) -> Recipe:
+    recipe = read_recipe(RECIPES / "default.yaml")
+    train = tuple(PhotoSet.model_validate(one) for one in sets)
+    phases = tuple(phase.model_copy(update={"per_batch": None}) for phase in recipe.phases)
+    classes = recipe.classes.model_copy(update={"damage": CLASSES.damage})
+    changed = recipe.data.model_copy(update={"train": train, **data})
+    return recipe.model_copy(update={"data": changed, "classes": classes, "phases": phases})
+
+
+def test_sources_are_left_out_of_all_sets_and_a_set_of_nothing_else_is_empty(tmp_path: Path) -> None:
+    coco(tmp_path / "a/train.json", ["dent"] * 4, ["dent"], source=["one", "one", "two", "two"])
+    coco(tmp_path / "b/train.json", ["dent"] * 2, ["dent"], source=["two", "two"])
+    sets = ({"dataset": "a/train.json"}, {"dataset": "b/train.json"})
+    photos = read_run_photos(run_recipe(*sets, leave_out=("two",), hold_out=0), tmp_path)
+    assert [[sample.source for sample in samples] for samples in photos.taught] == [["one", "one"], []]
+    with pytest.raises(ConfigError, match=r"data\.leave_out names 'three', which no photo is from"):
+        read_run_photos(run_recipe(*sets, leave_out=("three",)), tmp_path)
+    with pytest.raises(ConfigError, match=r"data\.leave_out leaves no photo to train on"):
+        read_run_photos(run_recipe(*sets, leave_out=("one", "two")), tmp_path)
+
+
+def test_a_photo_in_two_sets_is_held_out_of_both_or_of_none(tmp_path: Path) -> None:
+    """One set tells its group, the other only the file."""
+    coco(tmp_path / "a/train.json", ["dent"] * 40, ["dent"], source=["one"] * 40, group=[number // 2 for number in range(40)])
+    rows = [f"a/{number}.png,list,train,minor" for number in range(40)]
+    (tmp_path / "list.csv").write_text("\n".join(["file,source,split,severity", *rows]))
+    photos = read_run_photos(run_recipe({"dataset": "a/train.json"}, {"dataset": "list.csv"}, hold_out=0.3), tmp_path)
+    outlined, listed = ({sample.image for sample in samples} for samples in photos.taught)
+    assert outlined == listed
+    assert 0 < len(outlined) < 40
+    assert all((tmp_path / f"a/{n}.png" in outlined) == (tmp_path / f"a/{n + 1}.png" in outlined) for n in range(0, 40, 2))
+    assert not outlined & {sample.image for sample in photos.held_out}

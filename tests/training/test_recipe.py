@@ -67,6 +67,17 @@ def test_the_default_recipes_gates_judge_by_the_picture_and_by_places() -> None:
     }
 
 
+def test_a_teacher_is_asked_and_shown_what_the_default_network_is() -> None:
+    """It begins with that network's weights, and its answers are compared with that network's."""
+    default, teacher = (read_recipe(RECIPES / name).model_dump() for name in ("default.yaml", "teacher.yaml"))
+    for key in ("classes", "heads", "origins"):
+        assert list(teacher[key].items()) == list(default[key].items()), key
+    assert teacher["data"]["train"] == default["data"]["train"]
+    assert {key: teacher["model"][key] for key in ("encoder", "width", "fine_width")} == {
+        key: default["model"][key] for key in ("encoder", "width", "fine_width")
+    }
+
+
 def test_set_changes_a_key() -> None:
     changes = ("phases.0.steps=7", "data.train.0.per_batch=2", "review.weak_types=[]", "heads.parts.loss={lovasz: 2}")
     recipe = read_recipe(DEFAULT, changes)
@@ -116,8 +127,11 @@ def test_set_changes_a_key() -> None:
         ("heads.severity.pooled=[types]", ("heads.severity", "`features` and `pooled` are of gates alone")),
         ("heads.vehicle={kind: labels, of: vehicle, features: false}", ("heads.vehicle", "needs maps in `pooled`")),
         ("heads.vehicle={kind: labels, of: vehicle, within: any}", ("heads.vehicle", "`within` says where", "names none")),
-        ("heads.damage_seen.pooled=[typs]", ("heads.damage_seen looks at typs, which is no head of maps", "`types`")),
-        ("heads.damage_seen.within=vehicle", ("heads.damage_seen looks at vehicle, which is no head of maps",)),
+        (
+            "heads.damage_seen.pooled=[typs]",
+            ("heads.damage_seen looks at typs, which is no head of maps of yes and no", "`types`"),
+        ),
+        ("heads.damage_seen.within=vehicle", ("heads.damage_seen looks at vehicle, which is no head of maps of yes and no",)),
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),

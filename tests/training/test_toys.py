@@ -120,9 +120,9 @@ def test_a_strangers_head_on_a_strangers_network_is_trained_exported_and_asked(p
     assert float((tmp_path / "run" / "figures.csv").read_text().splitlines()[-1].split(",")[1]) > 0.9
     done = export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
     assessor = dentify.load(done)
-    dent, grey = (assessor.assess(painted / name) for name in ("0.png", "grey0.png"))
+    dent, hood = (assessor.assess(painted / name) for name in ("0.png", "2.png"))
     assert dent.damage is not None
-    assert grey.damage is not None
-    assert (dent.damage.present, grey.damage.present) == (True, False)
+    assert hood.damage is not None
+    assert (dent.damage.present, hood.damage.present) == (True, False)
     assert dent.vehicle is None
     assert dent.findings == ()

@@ -59,16 +59,25 @@ def model_card(manifest: Manifest) -> str:
 
 def _questions(manifest: Manifest) -> list[str]:
     roles, classes = manifest.roles, manifest.classes
+    whole = "damage types of the photo as a whole"
     answers = (
         (roles.vehicle_gate, "whether there is a vehicle"),
         (roles.damage_gate, "whether it is damaged"),
+        (roles.types, whole),
         (roles.damage, "damage, by type"),
         (roles.parts, "parts of the vehicle"),
         (roles.severity, "severity"),
     )
-    names = {"damage, by type": classes.damage, "parts of the vehicle": classes.parts, "severity": classes.severity}
+    names = {
+        "damage, by type": classes.damage,
+        whole: classes.types,
+        "parts of the vehicle": classes.parts,
+        "severity": classes.severity,
+    }
     judged = [f"- {text}: {', '.join(names[text])}" if text in names else f"- {text}" for members, text in answers if members]
-    never = [text for members, text in answers if not members]
+    # Who finds damage misses nothing without types of the whole photo; who tells those alone does not judge where damage lies.
+    never = [text for members, text in answers if not members and text != whole]
+    never = ["where damage lies" if roles.types and text == "damage, by type" else text for text in never]
     return [*judged, f"- Not judged, and told as such: {', '.join(never)}."] if never else judged
 
 
@@ -85,6 +94,9 @@ def _thresholds(manifest: Manifest) -> list[tuple[str, str]]:
     thresholds, roles = manifest.thresholds, manifest.roles
     rows = [("vehicle", thresholds.vehicle)] if roles.vehicle_gate else []
     rows += [("damaged", thresholds.damage)] if roles.damage_gate else []
+    for name in manifest.classes.types:
+        own = thresholds.types[name] if isinstance(thresholds.types, dict) else thresholds.types
+        rows.append((f"{name}, of the photo as a whole", own))
     rows += [(name, thresholds.findings[name]) for name in manifest.classes.damage]
     rows += [("part", thresholds.parts)] if roles.parts else []
     return [(name, f"{value:g}") for name, value in rows]

@@ -3,6 +3,9 @@
 A manifest names the files of a bundle with their hashes, which network output answers which question (a *role*), how photos
 become that network's input, what its numbers mean (classes, calibration, thresholds), how well it did and what taught it. Unknown
 keys are refused, so that a bundle can never ask for something that this Dentify would silently leave out.
+
+Schema 1.1 added what a bundle says of the damage types of a photo as a whole: `types` in `roles`, `classes`, `thresholds` and
+`calibration`. A bundle without them is written as one of 1.0, so that a Dentify of before reads it, too.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from dentify.assessment import SeverityLevel
 from dentify.errors import BundleError
 from dentify.strict import Strict, explain
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"  # the newest that this Dentify knows
+_WITHOUT_TYPES = "1.0"
 MANIFEST_NAME = "bundle.json"
 
 Kind = Literal["maps", "instances", "labels", "embedding"]
@@ -33,6 +37,7 @@ Metric = TypeAliasType("Metric", "float | list[float | None] | dict[str, Metric]
 DECODED_KINDS: dict[str, tuple[Kind, ...]] = {
     "vehicle_gate": ("labels",),
     "damage_gate": ("labels",),
+    "types": ("labels",),
     "damage": ("maps",),
     "parts": ("maps",),
     "severity": ("maps", "labels"),
@@ -56,7 +61,10 @@ class BundleFile(Strict):
 
 
 class Taxonomy(Strict):
-    """What the bundle can name. Damage types that are not `taught` are told as not judged."""
+    """What the bundle can name. Damage types that are not `taught` are told as not judged.
+
+    `taught` are all types that the bundle tells, of findings or of the photo as a whole.
+    """
 
     damage_types: Names
     taught: Names
@@ -115,6 +123,7 @@ class Roles(Strict):
 
     vehicle_gate: Members = ()
     damage_gate: Members = ()
+    types: Members = ()
     damage: Members = ()
     parts: Members = ()
     severity: Members = ()
@@ -122,18 +131,26 @@ class Roles(Strict):
 
 
 class Classes(Strict):
-    """Class names in the order of the networks' channels. `parts` maps have one more channel, the last: none of them."""
+    """Class names in the order of the networks' channels. `parts` maps have one more channel, the last: none of them.
 
+    `types` are the damage types that are told of the photo as a whole, `damage` those of findings.
+    """
+
+    types: Names = ()
     damage: Names = ()
     parts: Names = ()
     severity: tuple[SeverityLevel, ...] = ()
 
 
 class Thresholds(Strict):
-    """From which calibrated confidence on something is told. `findings` has one a type, `parts` is for the list of parts."""
+    """From which calibrated confidence on something is told. `findings` has one a type, `parts` is for the list of parts.
+
+    `types` is one number for all types of the photo as a whole, or has one a type where they do not exclude each other.
+    """
 
     vehicle: Probability = 0.5
     damage: Probability = 0.5
+    types: Probability | dict[str, Probability] = 0.5
     findings: dict[str, Probability] = Field({})
     parts: Probability = 0.5
 
@@ -250,11 +267,23 @@ class SeverityCalibration(Strict):
     temperature: float = Field(1.0, gt=0)
 
 
+class TypesCalibration(Strict):
+    """Damage types of the photo as a whole, from their logits.
+
+    Where types are `exclusive`, a photo has one of them, and probabilities = softmax(logits / `temperature`). Elsewhere each type
+    is a yes or no by itself, and its probability = sigmoid(logit / `temperature`).
+    """
+
+    temperature: float = Field(1.0, gt=0)
+    exclusive: bool = False
+
+
 class Calibration(Strict):
     """From logits and scores to confidences. A type without an entry in `findings` keeps its score."""
 
     vehicle: GateCalibration = GateCalibration()
     damage: GateCalibration = GateCalibration()
+    types: TypesCalibration = TypesCalibration()
     findings: dict[str, ScoreCalibration] = Field({})
     severity: SeverityCalibration = SeverityCalibration()
 
@@ -287,7 +316,7 @@ class WeightOrigin(Strict):
 class Manifest(Strict):
     """All of `bundle.json`."""
 
-    schema_version: str = Field(SCHEMA_VERSION, pattern=r"^1\.\d+$")
+    schema_version: str = Field(_WITHOUT_TYPES, pattern=r"^1\.\d+$")
     name: Name
     version: Name
     licence: Name
@@ -312,6 +341,17 @@ class Manifest(Strict):
         """The damage types that the bundle knows by name but was never taught."""
         return tuple(name for name in self.taxonomy.damage_types if name not in self.taxonomy.taught)
 
+    @property
+    def found_types(self) -> tuple[str, ...]:
+        """The damage types that findings are told of."""
+        return tuple(name for name in self.taxonomy.taught if name in self.classes.damage)
+
+    @property
+    def counted_types(self) -> tuple[str, ...]:
+        """The damage types of which findings can be counted, or nothing is judged: all but those told of the photo alone."""
+        whole = set(self.classes.types) - set(self.classes.damage)
+        return tuple(name for name in self.taxonomy.damage_types if name not in whole)
+
     def network_of(self, file: str) -> Network:
         """The network of an ONNX file that a member names."""
         return next(network for network in self.networks if network.file == file)
@@ -319,6 +359,7 @@ class Manifest(Strict):
     def output_shape(self, role: str, member: Member) -> tuple[int | None, ...]:
         """What a member's main output must be: `(1, classes)` or `(1, channels, h, w)`; `None` where any size will do."""
         classes = {
+            "types": len(self.classes.types),
             "damage": len(self.classes.damage),
             "parts": len(self.classes.parts) + 1,  # the last channel: no part
             "severity": len(self.classes.severity),
@@ -330,8 +371,14 @@ class Manifest(Strict):
         return (1, AUXILIARY[key](len(self.classes.damage)), None, None)
 
     def to_json(self) -> str:
-        """The manifest as it stands in `bundle.json`."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        """The manifest as it stands in `bundle.json`: of schema 1.1 at least where it has the keys of 1.1, else without them."""
+        document = self.model_dump(mode="json")
+        if not self.roles.types:
+            for key in ("roles", "classes", "thresholds", "calibration"):
+                del document[key]["types"]
+        elif self.schema_version == _WITHOUT_TYPES:
+            document["schema_version"] = SCHEMA_VERSION
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -356,8 +403,11 @@ class Manifest(Strict):
         return self
 
     def _check_classes(self) -> None:
+        taught, whole = self.taxonomy.taught, self.classes.types
+        of_findings = [name for name in taught if name not in whole or name in self.classes.damage]
         for key, role, known in (
-            ("damage", self.roles.damage, self.taxonomy.taught),
+            ("types", self.roles.types, [name for name in taught if name in whole or not self.roles.damage]),
+            ("damage", self.roles.damage, of_findings),
             ("parts", self.roles.parts, self.taxonomy.parts),
             ("severity", self.roles.severity, self.taxonomy.severity_levels),
         ):
@@ -375,17 +425,32 @@ class Manifest(Strict):
         scorer = self.grouping.scorer
         if scorer is not None and len(scorer.mean) != len(scorer.features) + len(self.classes.damage):
             raise ValueError("grouping.scorer must take its features and one number a class of damage")
-        if not self.roles.damage and self.taxonomy.taught:
-            raise ValueError("taxonomy.taught must be empty where roles.damage has no members")
+        if taught and not (self.roles.damage or self.roles.types):
+            raise ValueError("taxonomy.taught must be empty where neither roles.damage nor roles.types has members")
+        self._check_types()
         missing = set(self.classes.damage) - set(self.thresholds.findings)
         if missing:
             raise ValueError(f"thresholds.findings has no entry for {_listed(missing)}")
         for key, given in (
             ("thresholds.findings", self.thresholds.findings),
             ("calibration.findings", self.calibration.findings),
-            ("review.weak_types", self.review.weak_types),
         ):
             _refuse_unknown(key, given, self.classes.damage, "classes.damage")
+        _refuse_unknown("review.weak_types", self.review.weak_types, taught, "taxonomy.taught")
+
+    def _check_types(self) -> None:
+        """What is said of the types of the photo as a whole fits together."""
+        thresholds, exclusive = self.thresholds.types, self.calibration.types.exclusive
+        if self.roles.types and len(self.classes.types) < (2 if exclusive else 1):
+            raise ValueError(f"classes.types must name {'at least two types that exclude each other' if exclusive else 'a type'}")
+        if not isinstance(thresholds, dict):
+            return
+        _refuse_unknown("thresholds.types", thresholds, self.classes.types, "classes.types")
+        missing = set(self.classes.types) - set(thresholds)
+        if missing:
+            raise ValueError(f"thresholds.types has no entry for {_listed(missing)}")
+        if exclusive:
+            raise ValueError("thresholds.types must be one number where calibration.types.exclusive is true")
 
 
 def parse_manifest(text: bytes, *, where: str) -> Manifest:
@@ -416,7 +481,7 @@ def parse_manifest(text: bytes, *, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
-        newer = "" if version == SCHEMA_VERSION else f" (written for schema {version}: update Dentify)"
+        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {version}: update Dentify)"
         raise BundleError(f"{where}: {explain(error, Manifest)}{newer}") from error
 
 

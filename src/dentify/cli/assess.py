@@ -38,7 +38,9 @@ def assess(
     bundle: Annotated[str, typer.Option(metavar="PATH", help="The bundle to assess with, a folder or zip.")] = "default",
     score_threshold: Annotated[
         float | None,
-        typer.Option(min=0.01, max=1.0, help="Tell findings and parts from this confidence on. [default: the bundle's own]"),
+        typer.Option(
+            min=0.01, max=1.0, help="Tell findings, parts and types from this confidence on. [default: the bundle's own]"
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
     device: OnDevice = Device.AUTO,
@@ -75,7 +77,7 @@ def assess(
     settings = read_settings()
     known = count_known(paths)
     assessor = load_assessor(bundle, settings=settings, device=device, quiet=quiet)
-    types = assessor.bundle.manifest.taxonomy.damage_types
+    types = assessor.bundle.manifest.counted_types
     sink: Sink
     if output is None:
         sink = StreamSink(stream=sys.stdout, output_format="json" if chosen == ("json",) else "text", several=known != 1)

@@ -180,7 +180,8 @@ def _about(bundle: Bundle) -> list[tuple[str, str]]:
         ("licence", manifest.licence),
         ("sha256", bundle.sha256),
         ("size", f"{sum(file.bytes for file in manifest.files):,} bytes in {len(manifest.files)} files"),
-        ("damage types", ", ".join(manifest.taxonomy.taught)),
+        ("damage types", ", ".join(manifest.found_types)),
+        ("types of the photo", ", ".join(manifest.classes.types)),
         ("not judged", ", ".join(manifest.not_judged)),
         ("parts", ", ".join(manifest.taxonomy.parts)),
         ("severity", ", ".join(manifest.taxonomy.severity_levels)),
@@ -192,7 +193,9 @@ def _about(bundle: Bundle) -> list[tuple[str, str]]:
         told = ", ".join(f"{member.file} {member.output} ({member.kind})" for member in members)
         rows.append((role.replace("_", " "), told or "none: not judged"))
     thresholds = manifest.thresholds
-    told = ", ".join(f"{name} {value:g}" for name, value in thresholds.findings.items())
+    of_types = thresholds.types if isinstance(thresholds.types, dict) else dict.fromkeys(manifest.classes.types, thresholds.types)
+    each = [*(thresholds.findings.items()), *((f"{name} of the photo", value) for name, value in of_types.items())]
+    told = ", ".join(f"{name} {value:g}" for name, value in each)
     rows.append(
         ("told from", f"vehicle {thresholds.vehicle:g}, damage {thresholds.damage:g}, parts {thresholds.parts:g}; {told}")
     )

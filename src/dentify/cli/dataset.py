@@ -370,8 +370,8 @@ def prelabel(
     check_output(Path(out), to, overwrite=overwrite, read=[Path(one) for one in inputs if one != "-"])
     settings = read_settings()
     assessor = load(bundle, settings=settings)
-    taxonomy = assessor.bundle.manifest.taxonomy
-    names = (*taxonomy.taught, *(assessor.bundle.manifest.classes.parts if parts else ()))
+    manifest = assessor.bundle.manifest
+    names = (*manifest.found_types, *(manifest.classes.parts if parts else ()))
     failed: list[str] = []
 
     with progress("drafting", count_known(inputs), quiet=quiet) as (advance, say):

@@ -91,7 +91,7 @@ def evaluate(
         result = evaluation.evaluate(
             assessor,
             counted(read_data(inputs, images, labels, settings), advance),
-            taught=manifest.taxonomy.taught,
+            taught=manifest.found_types,
             parts=manifest.classes.parts,
             score_threshold=score_threshold,
             gates=not no_gates,

@@ -35,8 +35,8 @@ def prelabel(
         on_error: is given what is wrong with a photo that cannot be read, which is then left out.
         on_photo: called after each photo, for progress.
     """
-    taught = assessor.bundle.manifest.taxonomy.taught
-    labelled = frozenset([*taught, *(assessor.bundle.manifest.classes.parts if parts else ())])
+    manifest = assessor.bundle.manifest
+    labelled = frozenset([*manifest.found_types, *(manifest.classes.parts if parts else ())])
     for photo in photos:
         try:
             data = photo.read()

@@ -51,7 +51,7 @@ def read_photos(
     else:
         raise DatasetError(f"{path}: no such CSV or folder of photos")
     more = _details(Path(details)) if details is not None else {}
-    found = False
+    found = matched = False
     for picture, name, row in rows:
         found = True
         row |= more.get(name, {})
@@ -65,6 +65,9 @@ def read_photos(
             view=row.get("view") or None,
             split=row.get("split") or None,
         )
+        matched |= name in more
+    if more and not matched:
+        raise DatasetError(f"{details}: tells of no file of {path}; its `file` must be spelled alike")
     if not found:
         raise DatasetError(f"{path}: holds no photo" + (f" of split {split!r}" if split else ""))
 

@@ -192,13 +192,13 @@ class Sample:
 
     @property
     def ignored(self) -> tuple[Annotation, ...]:
-        """Annotated damages that are neither asked for nor wrong."""
-        return tuple(one for one in self.annotations if one.kind == "damage" and one.ignored)
+        """Annotations that are neither asked for nor wrong."""
+        return tuple(one for one in self.annotations if one.ignored)
 
     @property
     def parts(self) -> tuple[Annotation, ...]:
-        """The annotated parts of the vehicle."""
-        return tuple(annotation for annotation in self.annotations if annotation.kind == "part")
+        """The annotated parts of the vehicle, but for what is to be ignored."""
+        return tuple(one for one in self.annotations if one.kind == "part" and not one.ignored)
 
     def knows(self, name: str) -> bool:
         """Whether the labels say where `name` is and where it is not.

@@ -74,6 +74,6 @@ def mean_count_error(pairs: Iterable[tuple[Mapping[str, int], Sample]]) -> float
     errors = [
         count_error(counted, annotated := annotated_counts(sample), list(annotated))
         for counted, sample in pairs
-        if not sample.ignored and all(one.name != UNTYPED for one in sample.damages)
+        if not any(one.kind == "damage" for one in sample.ignored) and all(one.name != UNTYPED for one in sample.damages)
     ]
     return float(np.mean(errors)) if errors else None

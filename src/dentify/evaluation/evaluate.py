@@ -240,7 +240,11 @@ def _assess(
     if sample.labelled:
         scoring = answer if scored == told else tell(look, scored)
     kind = photo_kind(sample)
-    rows = [gate_row(answer, kind, sample.source)] if kind else []
+    rows = []
+    if kind:
+        capped = answer.damage is not None and answer.damage.present and not answer.findings
+        ungated = tell(look, told.model_copy(update={"gates": False})) if capped and told.gates else None
+        rows = [gate_row(answer, kind, sample.source, ungated=ungated)]
     if kind == "undamaged" and crops:
         close_ups = (made_alike(crop, alike, settings) for crop in crops_of(sample, crops, seed=seed, settings=settings))
         rows += [gate_row(tell(look_at(close_up), told), "undamaged_crops", sample.source) for close_up in close_ups]

@@ -19,7 +19,10 @@ KINDS = ("damaged", "undamaged", "undamaged_crops", "vehicle", "no_vehicle")
 
 @dataclass(frozen=True)
 class GateRow:
-    """What the gates said of one photo. Probabilities are of *yes*; `None` where the gate did not run."""
+    """What the gates said of one photo. Probabilities are of *yes*; `None` where the gate did not run.
+
+    That of damage is the gate's own, also where damage that could not be placed is told as no more than possible.
+    """
 
     kind: str
     source: str
@@ -28,18 +31,29 @@ class GateRow:
     vehicle_present: bool | None
     damage_present: bool | None
     findings: int
+    clear: tuple[str, ...] = ()
+    """Of `vehicle` and `damage`, whose answer is told as clear."""
 
 
-def gate_row(assessment: Assessment, kind: str, source: str | None) -> GateRow:
-    """The gates' part of an assessment."""
+def gate_row(assessment: Assessment, kind: str, source: str | None, *, ungated: Assessment | None = None) -> GateRow:
+    """The gates' part of an assessment.
+
+    Args:
+        assessment: as told.
+        kind: of photo.
+        source: of the photo.
+        ungated: the same look, told without gates, where that says another confidence of damage.
+    """
+    answers = {"vehicle": assessment.vehicle, "damage": assessment.damage}
     return GateRow(
         kind=kind,
         source=source or "unnamed",
         vehicle=_probability(assessment.vehicle),
-        damage=_probability(assessment.damage),
+        damage=_probability((ungated or assessment).damage),
         vehicle_present=None if assessment.vehicle is None else assessment.vehicle.present,
         damage_present=None if assessment.damage is None else assessment.damage.present,
         findings=len(assessment.findings),
+        clear=tuple(gate for gate, told in answers.items() if told and certainty_word(told.confidence) == "clearly"),
     )
 
 
@@ -72,28 +86,16 @@ def gate_result(rows: Iterable[GateRow]) -> GateResult:
         vehicle=share_of(vehicle),
         damage=share_of(damage),
         with_findings=share_of([row.findings > 0 for row in rows]),
-        clear_vehicle=clear_share([(row.vehicle, row.kind != "no_vehicle") for row in rows]),
-        clear_damage=clear_share(
-            [(row.damage, row.kind == "damaged") for row in rows if row.kind in ("damaged", "undamaged", "undamaged_crops")]
+        clear_vehicle=share_of([row.vehicle_present == (row.kind != "no_vehicle") for row in rows if "vehicle" in row.clear]),
+        clear_damage=share_of(
+            [
+                row.damage_present == (row.kind == "damaged")
+                for row in rows
+                if "damage" in row.clear and row.kind in ("damaged", "undamaged", "undamaged_crops")
+            ]
         ),
         findings_per_photo=sum(row.findings for row in rows) / len(rows) if rows else None,
     )
-
-
-def clear_share(answers: Iterable[tuple[float | None, bool]]) -> Share:
-    """Of the answers that are called clear, those that are right.
-
-    Args:
-        answers: probability of *yes*, `None` where the gate did not run, and whether yes is right.
-
-    >>> clear_share([(0.95, True), (0.91, False), (0.02, False), (0.7, False), (None, True)]).count
-    2
-    """
-    told = [(probability, right) for probability, right in answers if probability is not None]
-    clear = [
-        (probability, right) for probability, right in told if certainty_word(max(probability, 1 - probability)) == "clearly"
-    ]
-    return share_of([(probability > 0.5) == right for probability, right in clear])
 
 
 def share_of(answers: Sequence[bool]) -> Share:

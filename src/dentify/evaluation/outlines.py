@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ class Truth:
         """Whether there is anything to judge by."""
         return bool(self.labelled) or self.of_any_type
 
-    @property
+    @cached_property
     def left_out(self) -> Things:
         """Regions in which a finding of no type is wrong, as crowds: what is to be ignored, and damage of no known type."""
         regions = joined(self.ignored, self.untyped)

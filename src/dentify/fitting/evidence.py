@@ -122,7 +122,9 @@ def gather(
 def _left_out(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
     """`(H, W)` where no finding is wrong: what is to be ignored, and damage of a type that nobody told; `None` without any."""
     untyped = [one for one in sample.damages if one.name == UNTYPED and UNTYPED not in names]
-    regions = [coverage_of(one, view, grid_hw) > 127 for one in (*sample.ignored, *untyped)]
+    regions = [
+        coverage_of(one, view, grid_hw) > 127 for one in (*(one for one in sample.ignored if one.kind == "damage"), *untyped)
+    ]
     return np.asarray(np.any(regions, axis=0), np.bool_) if regions else None
 
 

@@ -160,7 +160,7 @@ def fit_bundle(
         everything.evidence.extend(replace(evidence, photo=number) for evidence in seen.evidence)
         everything.asked.extend(seen.asked)
         everything.levels.extend(seen.levels)
-        names |= {damage.name for damage in sample.damages} - {UNTYPED}
+        names |= {damage.name for damage in sample.damages} - ({UNTYPED} - set(bundle.manifest.classes.damage))
         photos += 1
         if on_photo is not None:
             on_photo(sample)
@@ -279,12 +279,14 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
             "calibration": Calibration(
                 vehicle=gates["vehicle"].calibration if "vehicle" in gates else calibration.vehicle,
                 damage=gates["damage"].calibration if "damage" in gates else calibration.damage,
+                types=calibration.types,
                 findings=found.curves,
                 severity=severity,
             ),
             "thresholds": Thresholds(
                 vehicle=gates["vehicle"].threshold if "vehicle" in gates else thresholds.vehicle,
                 damage=gates["damage"].threshold if "damage" in gates else thresholds.damage,
+                types=thresholds.types,
                 findings=found.thresholds,
                 parts=thresholds.parts,
             ),

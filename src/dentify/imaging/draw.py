@@ -240,20 +240,26 @@ def _draw_caption(pen: ImageDraw.ImageDraw, assessment: Assessment, bar: PixelBo
 def _captions(assessment: Assessment) -> list[str]:
     """What the photo shows, from the longest wording to the shortest."""
     verdict = []
+    types = assessment.types or ()
+    shown = ", ".join(damage_word(one.type) for one in types)
     if assessment.vehicle is not None and not assessment.vehicle.present:
         verdict.append("no vehicle")
-    elif not assessment.findings:
+    elif not assessment.findings and not types:
         if assessment.damage is not None and assessment.damage.present:
             return ["perhaps damaged: no damage is marked", "perhaps damaged"]
         verdict.append("no damage found")
+    if not assessment.findings and types:
+        sure = ", ".join(f"{damage_word(one.type)} {one.confidence:.0%}".replace("%", " %") for one in types)
+        return [" · ".join([*verdict, f"as a whole: {words}"]) for words in (f"{sure}, no place is marked", sure, shown)]
     if not assessment.findings:
         return [" · ".join(verdict), verdict[0]]
     number = len(assessment.findings)
     verdict.append(f"{number} finding{'s' if number > 1 else ''}")
     severity = [assessment.severity.level] if assessment.severity else []
-    types = Counter(finding.type for finding in assessment.findings).most_common()
-    kinds = ", ".join(f"{count} {damage_word(name, count)}" for name, count in types)
-    return [
-        " · ".join(words)
-        for words in ([*verdict[:-1], f"{verdict[-1]}: {kinds}", *severity], [*verdict, *severity], verdict, verdict[-1:])
-    ]
+    counts = Counter(finding.type for finding in assessment.findings).most_common()
+    kinds = ", ".join(f"{count} {damage_word(name, count)}" for name, count in counts)
+    whole = [*verdict[:-1], f"{verdict[-1]}: {kinds}", *severity]
+    wordings = [whole, [*verdict, *severity], verdict, verdict[-1:]]
+    if types:
+        wordings.insert(0, [*whole, f"as a whole: {shown}"])
+    return [" · ".join(words) for words in wordings]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from dentify.assessment import Box
+from dentify.taxonomy import damage_word
 
 Certainty = Literal["clearly", "probably", "possibly"]
 
@@ -17,6 +18,7 @@ CLEARLY_FROM = 0.9  # what is called clear is right nine times in ten
 PROBABLY_FROM = 0.5
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_WITHOUT_ARTICLE = frozenset({"glass_shatter"})  # "shattered glass" is not counted in the singular
 _FRACTIONS = (
     (0.1, "a tenth"),
     (0.2, "a fifth"),
@@ -66,6 +68,15 @@ def with_article(noun: str) -> str:
     """
     vowel = _SOUNDS_LIKE_VOWEL.match(noun) and not _SOUNDS_LIKE_CONSONANT.match(noun)
     return f"{'an' if vowel else 'a'} {noun}"
+
+
+def damage_phrase(name: str) -> str:
+    """A damage type as one speaks of it in a sentence.
+
+    >>> damage_phrase("dent"), damage_phrase("tire_flat"), damage_phrase("glass_shatter")
+    ('a dent', 'a flat tyre', 'shattered glass')
+    """
+    return damage_word(name) if name in _WITHOUT_ARTICLE else with_article(damage_word(name))
 
 
 def listed(items: Sequence[str]) -> str:

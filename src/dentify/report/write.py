@@ -15,6 +15,7 @@ from dentify.assessment import (
     FoundPart,
     PartOfFinding,
     Photo,
+    PhotoType,
     Presence,
     Quality,
     Review,
@@ -26,6 +27,7 @@ from dentify.report.words import (
     Certainty,
     as_sentence,
     certainty_word,
+    damage_phrase,
     listed,
     number_word,
     place_words,
@@ -40,7 +42,6 @@ _MOST_PARTS = 12
 _SHARE_WORTH_NAMING = 0.1  # of a finding's pixels: a part that holds less of it is not named
 
 _ADJECTIVES: dict[Certainty, str] = {"clearly": "clear", "probably": "probable", "possibly": "only possible"}
-_WITHOUT_ARTICLE = frozenset({"glass_shatter"})  # "shattered glass" is not counted in the singular
 _PREPOSITIONS = {"glass_shatter": "in", "lamp_broken": "at", "tire_flat": "at", "broken_part": "at"}
 _SEVERAL_ON_A_VEHICLE = frozenset({"wheel"})
 _QUALITY_WORDS = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
@@ -59,17 +60,23 @@ def write_report(
     review: Review,
     not_judged: Sequence[str],
     notes: Sequence[str],
+    types: Sequence[PhotoType] | None = None,
+    judges_findings: bool = True,
 ) -> str:
-    """One paragraph of English about one photo, the same for the same fields."""
+    """One paragraph of English about one photo, the same for the same fields.
+
+    `types` are those of the photo as a whole, and `judges_findings` is false where the bundle looks for no findings.
+    """
     blank = "not_a_photo" in quality.issues
     sentences = [
         *_quality(quality),
-        *(() if blank else _whole(vehicle, damage, findings)),
+        *(() if blank else _whole(vehicle, damage, findings, types, judges_findings=judges_findings)),
+        *_types(types or (), judges_findings=judges_findings),
         *_findings(findings, photo, any_part=bool(parts)),
-        *_overall(severity, damage, findings),
+        *_overall(severity, damage, findings, types),
         *_parts_in_view(parts),
         *_review(review, findings, quality),
-        *(() if blank else _not_judged(vehicle, damage, severity, findings, not_judged)),
+        *(() if blank else _not_judged(vehicle, damage, severity, findings, not_judged, types)),
         *(f"note: {note}" for note in notes if note.strip(" .")),
     ]
     return " ".join(as_sentence(sentence) for sentence in sentences)
@@ -91,7 +98,14 @@ def _quality(quality: Quality) -> Iterator[str]:
         yield f"the photo is rather {listed(issues)}, so faint damage may be missed"
 
 
-def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence[Finding]) -> Iterator[str]:
+def _whole(
+    vehicle: Presence | None,
+    damage: Presence | None,
+    findings: Sequence[Finding],
+    types: Sequence[PhotoType] | None,
+    *,
+    judges_findings: bool,
+) -> Iterator[str]:
     counted = _counted(findings)
     were = "was" if len(findings) == 1 else "were"
     if vehicle is not None and not vehicle.present:
@@ -99,7 +113,7 @@ def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence
         if findings:
             yield f"{no_vehicle}; damage was looked for all the same, and {counted} {were} marked"
         elif damage is None:
-            yield f"{no_vehicle}, so damage was not judged"
+            yield f"{no_vehicle}; damage was looked for all the same" if types else f"{no_vehicle}, so damage was not judged"
         else:
             yield f"{no_vehicle}; it {_shows(damage, 'damage', 'no damage')}"
         return
@@ -107,6 +121,16 @@ def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence
     if vehicle is not None and certainty_word(vehicle.confidence) != "clearly":
         yield f"what is shown is {certainty_word(vehicle.confidence)} a vehicle"
     to_what = "damage" if vehicle is None else "damage to the vehicle"
+    all_the_same = "; types of damage are told all the same" if types and damage is not None and not damage.present else ""
+    if types is not None and not judges_findings:
+        if damage is not None:
+            yield f"the photo {_shows(damage, to_what, f'no {to_what}')}{all_the_same}"
+        if not types and (damage is None or damage.present):
+            yield "no type of damage was sure enough to be told, and where damage lies was not judged"
+        return
+    if damage is None and types and not findings:
+        yield "no single damage could be marked"
+        return
     if damage is None:
         yield f"{counted} {were} found" if findings else f"no {to_what} was found"
         return
@@ -118,7 +142,19 @@ def _whole(vehicle: Presence | None, damage: Presence | None, findings: Sequence
     elif findings:
         yield f"taken as a whole the photo {shows}; {counted} {were} marked all the same"
     else:
-        yield f"the photo {shows}"
+        yield f"the photo {shows}{all_the_same}"
+
+
+def _types(types: Sequence[PhotoType], *, judges_findings: bool) -> Iterator[str]:
+    """The types of the photo as a whole, the clear ones first, and that nobody looked where they are."""
+    clauses: list[str] = []
+    for band in _ADJECTIVES:
+        shown = [damage_phrase(one.type) for one in types if certainty_word(one.confidence) == band]
+        if shown:
+            clauses.append(f"{band} {'' if clauses else 'shows '}{listed(shown)}")
+    if clauses:
+        where = "" if judges_findings else "; where was not judged"
+        yield f"as a whole the photo {', '.join(clauses)}{where}"
 
 
 def _shows(answer: Presence, something: str, nothing: str) -> str:
@@ -149,10 +185,10 @@ def _findings(findings: Sequence[Finding], photo: Photo, *, any_part: bool) -> I
 
 
 def _one(finding: Finding, photo: Photo, *, any_part: bool, another: bool = False) -> str:
-    if finding.type in _WITHOUT_ARTICLE:
-        what = f"{'more ' if another else ''}{damage_word(finding.type)}"
-    else:
-        what = f"another {damage_word(finding.type)}" if another else with_article(damage_word(finding.type))
+    what = damage_phrase(finding.type)
+    if another:
+        counted = what != damage_word(finding.type)  # "shattered glass" is not
+        what = f"{'another' if counted else 'more'} {damage_word(finding.type)}"
     where = _where(finding, photo)
     text = f"there is {certainty_word(finding.confidence)} {what} {where}, covering {_size(finding, within_sentence=True)}"
     if any_part and not finding.parts:
@@ -197,8 +233,10 @@ def _several(group: Sequence[Finding], photo: Photo) -> Iterator[str]:
         yield listed([f"{number_word(n)} {'looks' if n == 1 else 'look'} {level}" for level, n in looks])
 
 
-def _overall(severity: Severity | None, damage: Presence | None, findings: Sequence[Finding]) -> Iterator[str]:
-    if severity is not None and (findings or (damage is not None and damage.present)):
+def _overall(
+    severity: Severity | None, damage: Presence | None, findings: Sequence[Finding], types: Sequence[PhotoType] | None
+) -> Iterator[str]:
+    if severity is not None and (findings or types or (damage is not None and damage.present)):
         yield f"overall, the damage is {certainty_word(severity.confidence)} {severity.level}"
 
 
@@ -252,6 +290,8 @@ def _doubt(code: ReviewCode, named: Sequence[Finding]) -> str:
             return f"{counted} {is_or_are} of {types} that the model knows badly"
         case "stages_disagree":
             return f"the answer for the whole photo speaks against {counted}"
+        case "several_vehicles":
+            return f"{counted} may be of another vehicle"
         case "poor_quality":
             return f"the photo is poor where {counted} {is_or_are}"
 
@@ -261,14 +301,15 @@ def _not_judged(
     damage: Presence | None,
     severity: Severity | None,
     findings: Sequence[Finding],
-    types: Sequence[str],
+    never_taught: Sequence[str],
+    types: Sequence[PhotoType] | None,
 ) -> Iterator[str]:
-    if vehicle is not None and not vehicle.present and not findings and damage is None:
+    if vehicle is not None and not vehicle.present and not findings and not types and damage is None:
         return  # the opening says that damage was not judged at all
     what = ["whether this is a vehicle"] if vehicle is None else []
-    if findings and severity is None and all(finding.severity is None for finding in findings):
+    if (findings or types) and severity is None and all(finding.severity is None for finding in findings):
         what.append("how bad the damage is")
-    what += [damage_word(name, 2) for name in types]
+    what += [damage_word(name, 2) for name in never_taught]
     if what:
         yield f"not judged: {listed(what)}"
 
@@ -280,7 +321,7 @@ def _counted(findings: Sequence[Finding]) -> str:
         if count > 1:
             clauses.append(f"{number_word(count)} {damage_word(name, count)}")
         else:
-            clauses.append(damage_word(name) if name in _WITHOUT_ARTICLE else with_article(damage_word(name)))
+            clauses.append(damage_phrase(name))
     return listed(clauses)
 
 

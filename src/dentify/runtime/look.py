@@ -27,6 +27,7 @@ class Look:
         vehicles: the vehicles that stand apart, the largest first, where the bundle tells where vehicles are.
         severity_maps: `(L, h, w)` logits of the severity levels, over the photo.
         photo_severity: `(L,)` logits of the whole photo's severity.
+        photo_types: `(C,)` logits of the damage types that the photo shows as a whole; an ensemble's, of mean probabilities.
     """
 
     photo: Photo
@@ -39,3 +40,4 @@ class Look:
     vehicles: Instances | None = None
     severity_maps: FloatArray | None = None
     photo_severity: FloatArray | None = None
+    photo_types: FloatArray | None = None

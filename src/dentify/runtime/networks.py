@@ -14,7 +14,7 @@ from dentify.arrays import FloatArray
 from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, shapes_agree
 from dentify.errors import BundleError
 from dentify.runtime.preprocess import crop_to_photo, network_input
-from dentify.runtime.probabilities import log_of_mean, logit_of_mean
+from dentify.runtime.probabilities import log_of_mean, logit_of_mean, logits_of_mean
 from dentify.runtime.session import Device, Session, cpu_instead
 
 
@@ -32,6 +32,7 @@ class Answers:
         parts: `(P + 1, h, w)` logits of the parts, the last: none of them.
         severity: `(L, h, w)` logits of the severity levels.
         photo_severity: `(L,)` logits of the whole photo's severity.
+        photo_types: `(C,)` logits of the damage types that the photo shows as a whole.
     """
 
     vehicle: float | None
@@ -41,6 +42,7 @@ class Answers:
     parts: FloatArray | None
     severity: FloatArray | None
     photo_severity: FloatArray | None
+    photo_types: FloatArray | None = None
 
 
 class Networks:
@@ -125,6 +127,8 @@ class Networks:
         auxiliary = {key: maps(damage_maps, key) for key in (damage_maps[0].auxiliary if damage_maps else ())}
         severity_labels = of_kind("labels", roles.severity)
         levels = labels(severity_labels)
+        types = labels(roles.types)
+        mean_of_types = log_of_mean if self._manifest.calibration.types.exclusive else logits_of_mean
         return Answers(
             vehicle=gate(roles.vehicle_gate),
             damaged=gate(roles.damage_gate),
@@ -133,6 +137,7 @@ class Networks:
             parts=maps(of_kind("maps", roles.parts)),
             severity=maps(of_kind("maps", roles.severity)),
             photo_severity=log_of_mean(levels, weights_of(severity_labels)) if levels else None,
+            photo_types=mean_of_types(types, weights_of(roles.types)) if types else None,
         )
 
     def _check(self, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:

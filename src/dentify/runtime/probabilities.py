@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray, IntArray
-from dentify.bundle.manifest import GateCalibration, ScoreCalibration
+from dentify.bundle.manifest import GateCalibration, ScoreCalibration, TypesCalibration
 
 _SMALLEST = 1e-7  # an ensemble's mean of probabilities is kept this far from 0 and 1 before it becomes a logit again
 
@@ -52,6 +52,19 @@ def logit_of_mean(logits: Sequence[float], weights: Sequence[float]) -> float:
     return float(np.log(mean / (1 - mean)))
 
 
+def logits_of_mean(logits: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    """What an ensemble says to several yes-or-no questions, each as in `logit_of_mean`.
+
+    Args:
+        logits: `(C,)` a member.
+        weights: one a member, in any scale.
+
+    Returns:
+        `(C,)` float32.
+    """
+    return np.array([logit_of_mean(each.tolist(), weights) for each in np.stack(logits, axis=1)], np.float32)
+
+
 def log_of_mean(logits: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
     """What an ensemble says of several levels: the logarithm of its members' mean probabilities; one member's own logits.
 
@@ -78,6 +91,22 @@ def gate_probability(logit: float, calibration: GateCalibration) -> float:
     0.818
     """
     return float(sigmoid(np.asarray(logit / calibration.temperature + calibration.bias)))
+
+
+def type_probabilities(logits: FloatArray, calibration: TypesCalibration) -> FloatArray:
+    """Calibrated probabilities that a photo shows each of some damage types.
+
+    Args:
+        logits: `(C,)`.
+        calibration: says whether the types exclude each other.
+
+    >>> type_probabilities(np.float32([0, 4]), TypesCalibration(temperature=2.0)).round(2).tolist()
+    [0.5, 0.8799999952316284]
+    >>> type_probabilities(np.float32([4, 4]), TypesCalibration(exclusive=True)).tolist()
+    [0.5, 0.5]
+    """
+    scaled = logits / calibration.temperature
+    return softmax(scaled) if calibration.exclusive else sigmoid(scaled)
 
 
 def calibrated(scores: FloatArray, class_ids: IntArray, curves: Sequence[ScoreCalibration | None]) -> FloatArray:

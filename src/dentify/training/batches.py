@@ -117,8 +117,8 @@ def taught(scene: Scene, heads: Mapping[str, Head], teacher: Teacher | None = No
     """A scene's picture and the truth of every head; as `teacher` what one says of it."""
     truth = {name: _tensors(head.truth(scene)) for name, head in heads.items()}
     if teacher is not None:
-        for name in teacher.heads:
-            truth[name]["teacher"] = torch.from_numpy(teacher.says(scene, heads[name]))
+        for name, said in teacher.says(scene).items():
+            truth[name]["teacher"] = torch.from_numpy(said)
     return {"image": torch.from_numpy(scene.image), **truth}
 
 

@@ -2,9 +2,9 @@
 
     distil: {teacher: ../bundles/teacher, temperature: 2, weight: 1}
 
-The teacher looks at each photo once, as it is and undistorted, and its maps are kept beside the runs. A training picture shows
-them as it shows outlines, through the same view; so they teach in every window, mosaic and phase, photos without labels, too, and
-cost no more than reading a file. What was pasted on is not the teacher's to judge.
+The teacher looks at each photo once, as it is and undistorted, and its maps are kept beside the runs, about 120 KB a photo. A
+training picture shows them as it shows outlines, through the same view; so they teach in every window, mosaic and phase, photos
+without labels, too, at the price of a file that is read. What was pasted on is not the teacher's to judge.
 
 Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network": logits at a temperature.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from dentify.bundle.open import Bundle
 from dentify.datasets.sample import Sample
 from dentify.errors import ConfigError
 from dentify.imaging.decode import decode_photo
-from dentify.imaging.views import is_mirrored, warp
+from dentify.imaging.views import is_mirrored, moved_view
 from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
 from dentify.taxonomy import mirrored_part
@@ -34,10 +34,11 @@ from dentify.training.heads import Head
 from dentify.training.scene import Placed, Scene, cells_of
 from dentify.writing import write_whole
 
-FINEST = {"damage": 112, "parts": 56}
+DAMAGE_CELLS, PART_CELLS = 112, 56
 """Cells along a side of what is kept: a quarter and an eighth of a picture of 448 pixels."""
 STEPS = 10.0
 """Of kept logits, a unit; they are cut at ±12."""
+Kept = Mapping[str, NDArray[np.int8]]
 
 
 class Teacher:
@@ -56,15 +57,17 @@ class Teacher:
         self._bundle = bundle
         self._folder = folder / bundle.sha256[:12]
         told = {name: self._names(head) for name, head in heads.items()}
-        self._told = {name: names for name, names in told.items() if set(names) & set(_names(heads[name]))}
-        if not self._told:
-            raise ConfigError(f"distil.teacher: {bundle.where} answers with maps nothing that the heads ask")
+        self._heads = {name: heads[name] for name, names in told.items() if set(names) & set(_names(heads[name]))}
+        self._told = told
+        self._paths: dict[Path, Path] = {}
         self._settings = Settings()
+        if not self._heads:
+            raise ConfigError(f"distil.teacher: {bundle.where} answers with maps nothing that the heads ask")
 
     @property
     def heads(self) -> tuple[str, ...]:
         """Names of the heads that it teaches."""
-        return tuple(self._told)
+        return tuple(self._heads)
 
     def prepare(self, samples: Iterable[Sample], on_photo: Callable[[], object] = lambda: None) -> None:
         """Looks at every photo that it did not see before.
@@ -75,26 +78,27 @@ class Teacher:
         """
         networks: Networks | None = None
         for sample in samples:
-            data = sample.read(self._settings)
-            path = self._path(data)
+            path = self._path(sample)
             if not path.is_file():
                 networks = networks or Networks(self._bundle.manifest, self._bundle.files, threads=None, where=self._bundle.where)
+                data = sample.read(self._settings)
                 photo = decode_photo(data, where=sample.name, settings=self._settings, enough_side=networks.enough_side)
-                write_whole({path: self._kept(networks.ask(photo.image))})
+                write_whole({path: _packed(networks.ask(photo.image))})
             on_photo()
 
-    def says(self, scene: Scene, head: Head) -> NDArray[np.float16]:
-        """`(C, h, w)` logits on the cells of a picture, NaN where the teacher says nothing."""
-        stride = head.output.stride
-        assert stride is not None
-        side = scene.size // stride
-        told = np.full((head.output.channels, side, side), np.nan, np.float16)
+    def says(self, scene: Scene) -> dict[str, NDArray[np.float16]]:
+        """By head, `(C, h, w)` logits on the cells of a picture, NaN where the teacher says nothing."""
+        told = {}
+        for name, head in self._heads.items():
+            side = scene.size // _stride(head)
+            told[name] = np.full((head.output.channels, side, side), np.nan, np.float16)
         for placed in scene.photos:
-            maps = self._read(placed.sample, head)
-            if maps is not None:
-                told[(slice(None), *cells_of(placed.window, stride))] = self._seen(maps, placed, head, stride)
+            kept = self._kept(placed.sample)
+            for name, head in self._heads.items():
+                told[name][(slice(None), *cells_of(placed.window, _stride(head)))] = self._seen(kept, placed, head)
         for damage in (damage for placed in scene.pasted for damage in placed.damages):
-            told[(slice(None), *damage.cells(stride))][:, damage.at(stride) > 0] = np.nan
+            for name, head in self._heads.items():
+                told[name][(slice(None), *damage.cells(_stride(head)))][:, damage.at(_stride(head)) > 0] = np.nan
         return told
 
     def _names(self, head: Head) -> tuple[str, ...]:
@@ -108,56 +112,50 @@ class Teacher:
             return ()
         if head.auxiliary is None:
             return manifest.classes.damage
-        return head.names if head.auxiliary in manifest.roles.damage[0].auxiliary and head.auxiliary in ("any", "vehicle") else ()
+        return head.names if head.auxiliary in ("any", "vehicle") and head.auxiliary in manifest.roles.damage[0].auxiliary else ()
 
-    def _kept(self, answers: Answers) -> bytes:
-        """The maps of a photo as they are kept: bytes of one array after the other."""
-        maps: dict[str, FloatArray] = dict(answers.auxiliary)
-        if answers.types is not None:
-            maps["types"] = answers.types
-        if answers.parts is not None:
-            maps["parts"] = answers.parts
-        file = io.BytesIO()
-        arrays: dict[str, Any] = {
-            name: _coarse(maps[name], FINEST.get(name, FINEST["damage"]))
-            for name in ("types", "any", "vehicle", "parts")
-            if name in maps
-        }
-        np.savez_compressed(file, **arrays)
-        return file.getvalue()
-
-    def _read(self, sample: Sample, head: Head) -> FloatArray | None:
-        path = self._path(sample.read(self._settings))
+    def _kept(self, sample: Sample) -> Kept:
+        """The maps of a photo; none where the teacher did not look at it."""
+        path = self._path(sample)
         if not path.is_file():
-            return None
+            return {}
         with np.load(path) as kept:
-            key = "parts" if head.role == "parts" else head.auxiliary or "types"
-            return kept[key].astype(np.float32) / STEPS if key in kept else None
+            return dict(kept)
 
-    def _seen(self, maps: FloatArray, placed: Placed, head: Head, stride: int) -> NDArray[np.float16]:
+    def _seen(self, kept: Kept, placed: Placed, head: Head) -> NDArray[np.float16]:
         """A photo's maps on the cells of its window, its channels those of the head."""
+        stride = _stride(head)
         height, width = (side // stride for side in placed.window_hw)
+        told = np.full((head.output.channels, height, width), np.nan, np.float16)
+        maps = kept.get(_key(head))
+        if maps is None:
+            return told
         photo_h, photo_w = placed.photo_hw
         rows, columns = maps.shape[1:]
-        view = placed.view.copy()
-        view[:, 2] -= placed.window[:2]
-        view = view @ np.diag([photo_w / columns, photo_h / rows, 1.0]) / stride
+        view = moved_view(placed.view, placed.window[:2]) @ np.diag([photo_w / columns, photo_h / rows, 1.0]) / stride
         names = self._told[head.name]
         if is_mirrored(placed.view):
             names = tuple(mirrored_part(name) for name in names)
-        told = np.full((head.output.channels, height, width), np.nan, np.float16)
         for channel, name in enumerate(_names(head)):
             if name in names:
-                told[channel] = warp(maps[names.index(name)], view, (height, width), outside=_OUTSIDE)
+                told[channel] = _warped(maps[names.index(name)].astype(np.float32) / STEPS, view, (height, width))
         told[:, placed.outside[stride // 2 :: stride, stride // 2 :: stride]] = np.nan
         return told
 
-    def _path(self, data: bytes) -> Path:
+    def _path(self, sample: Sample) -> Path:
+        """Where a photo's maps are; files are read once for it."""
+        image = sample.image
+        if isinstance(image, bytes):
+            return self._file(image)
+        if image not in self._paths:
+            self._paths[image] = self._file(sample.read(self._settings))
+        return self._paths[image]
+
+    def _file(self, data: bytes) -> Path:
         return self._folder / f"{hashlib.sha256(data).hexdigest()}.npz"
 
 
 _NONE = "none"
-_OUTSIDE = 0
 
 
 def _names(head: Head) -> tuple[str, ...]:
@@ -165,8 +163,39 @@ def _names(head: Head) -> tuple[str, ...]:
     return (*head.names, _NONE)[: head.output.channels] if head.role == "parts" else head.names
 
 
+def _stride(head: Head) -> int:
+    assert head.output.stride is not None
+    return head.output.stride
+
+
+def _key(head: Head) -> str:
+    """What the maps of a head are kept as."""
+    return "parts" if head.role == "parts" else head.auxiliary or "types"
+
+
+def _packed(answers: Answers) -> bytes:
+    """The maps of a photo as they are kept: an `.npz` of steps."""
+    maps = {**answers.auxiliary, "types": answers.types, "parts": answers.parts}
+    arrays: dict[str, Any] = {
+        name: _coarse(values, PART_CELLS if name == "parts" else DAMAGE_CELLS)
+        for name, values in maps.items()
+        if values is not None and name in ("types", "any", "vehicle", "parts")
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
 def _coarse(maps: FloatArray, finest: int) -> NDArray[np.int8]:
     """Logits on a grid of no more cells along a side than this, in steps."""
     hw = tuple(min(side, finest) for side in maps.shape[1:])
-    small: Sequence[Any] = [cv2.resize(one, hw[::-1], interpolation=cv2.INTER_AREA) for one in maps]
+    small = [cv2.resize(one, hw[::-1], interpolation=cv2.INTER_AREA) for one in maps]
     return np.asarray(np.rint(np.clip(np.stack(small), -12, 12) * STEPS), np.int8)
+
+
+def _warped(values: FloatArray, view: NDArray[np.float64], hw: tuple[int, int]) -> NDArray[Any]:
+    """A map as a view shows it; its border goes on beyond its edges, where nobody looks."""
+    centred = view.copy()
+    centred[:, 2] += view[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV's pixel centres are integers, ours are halves
+    how: dict[str, Any] = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+    return np.asarray(cv2.warpAffine(values, centred, hw[::-1], **how))

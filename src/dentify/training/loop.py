@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -91,7 +91,7 @@ def train(
         average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
-        on_look: is called for every photo that a teacher looked at before, likewise.
+        on_look: is called for every photo that the teacher looks at before the first step, likewise.
 
     Raises:
         BundleError: the teacher cannot be opened.
@@ -109,7 +109,7 @@ def train(
     judges = [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
 
     fabric = _fabric(device)
-    check_batches(recipe, fabric.world_size)
+    check_batches(recipe, fabric.world_size, empty=[not samples for samples in sets])
     heads = recipe.build_heads()
     torch.manual_seed(recipe.seed)  # before the first random weight
     begins_anew = not resume and start is None
@@ -144,8 +144,8 @@ def train(
     teacher = None
     if recipe.distil is not None:
         teacher = Teacher(Bundle.open(data / recipe.distil.teacher), heads, output.parent / "teachers")
-        if fabric.is_global_zero:
-            teacher.prepare((sample for samples in sets for sample in samples), on_look)
+        taught_by_it = [sample for samples in sets for sample in samples]
+        teacher.prepare(taught_by_it[fabric.global_rank :: fabric.world_size], on_look if fabric.is_global_zero else lambda: None)
         fabric.barrier()
     run = _Run(recipe, heads, network, average, taught, fabric, last)
     composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
@@ -213,7 +213,7 @@ def _fabric(device: Device) -> Fabric:
     return fabric
 
 
-def check_batches(recipe: Recipe, processes: int) -> None:
+def check_batches(recipe: Recipe, processes: int, *, empty: Sequence[bool] = ()) -> None:
     """Every process needs a picture for each part of every batch: they sum their losses part by part.
 
     Raises:
@@ -221,7 +221,8 @@ def check_batches(recipe: Recipe, processes: int) -> None:
     """
     least = processes * recipe.accumulate
     for place, phase in enumerate(recipe.phases):
-        pictures = sum(phase.per_batch or [photos.per_batch for photos in recipe.data.train])
+        counts = phase.per_batch or [photos.per_batch for photos in recipe.data.train]
+        pictures = sum(0 if gone else count for count, gone in zip_longest(counts, empty, fillvalue=False))
         if pictures < least:
             told = f"{processes} processes with {recipe.accumulate} parts each"
             raise ConfigError(f"phases.{place}: batches of {pictures} pictures are too small for {told}; raise per_batch")

@@ -55,7 +55,11 @@ def check_parts(network: nn.Module, parts: Parts, recipe: Recipe) -> None:
     Raises:
         ConfigError: one names nothing, or optimizers leave a part out.
     """
-    named = {id(parameter) for modules in parts.values() for module in modules for parameter in module.parameters()}
+    by_part = [{id(one) for module in modules for one in module.parameters()} for modules in parts.values()]
+    named = set().union(*by_part)
+    if sum(map(len, by_part)) > len(named):
+        twice = next(name for name, one in network.named_parameters() if sum(id(one) in part for part in by_part) > 1)
+        raise ConfigError(f"two of the network's parts hold {twice}; every weight must be in one")
     left = [name for name, parameter in network.named_parameters() if id(parameter) not in named]
     if left:
         raise ConfigError(f"the network's parts leave out {', '.join(left[:3])}; every weight must be in one")

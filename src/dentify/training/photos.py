@@ -9,7 +9,7 @@ from pathlib import Path
 from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
 from dentify.datasets.sample import UNTYPED
 from dentify.errors import ConfigError, DatasetError
-from dentify.fitting.held_out import hold_out
+from dentify.fitting.held_out import hold_out, key_of
 from dentify.strict import nearest
 from dentify.training.classes import Classes
 from dentify.training.recipe import PhotoSet, Recipe
@@ -89,10 +89,18 @@ def read_run_photos(recipe: Recipe, root: Path) -> RunPhotos:
         if name not in sources:
             raise ConfigError(f"data.leave_out names {name!r}, which no photo is from{nearest(name, sources)}")
     every = [[sample for sample in samples if sample.source not in recipe.data.leave_out] for samples in every]
-    dealt = [hold_out(samples, recipe.data.hold_out) for samples in every]
-    # A photo may be in several sets, with other labels in each: what is held out of one is taught by none.
-    kept = {sample.image for _, held_out in dealt for sample in held_out if isinstance(sample.image, Path)}
-    taught = [[sample for sample in photos if sample.image not in kept] for photos, _ in dealt]
+    # A photo may be in several sets, with other labels in each, and its group told by one of them alone.
+    grouped = {sample.image: key_of(sample) for samples in every for sample in samples if sample.group is not None}
+
+    def key(sample: Sample) -> str:
+        if sample.image in grouped:
+            return grouped[sample.image]
+        if isinstance(sample.image, Path) and sample.image.is_relative_to(root):
+            return sample.image.relative_to(root).as_posix()
+        return key_of(sample)
+
+    dealt = [hold_out(samples, recipe.data.hold_out, key) for samples in every]
+    taught = [photos for photos, _ in dealt]
     for photos, samples, left in zip(recipe.data.train, every, taught, strict=True):
         if samples and not left:
             raise ConfigError(f"{root / photos.file}: hold_out keeps all its photos from training; lower it, or add photos")

@@ -189,15 +189,19 @@ class Recipe(Strict):
     def _check_heads(self) -> None:
         """Heads that a network could answer and a bundle could not tell."""
         asked: dict[object, str] = {}
+        maps = [name for name, recipe in self.heads.items() if recipe.kind in ("overlapping", "outline")]
         for name, recipe in self.heads.items():
             head = recipe.build(name, self.classes)
             weights = recipe.class_weights if isinstance(recipe, ExclusiveRecipe | LabelsRecipe) else None
             if weights is not None and len(weights) != head.output.channels:
                 raise ValueError(f"heads.{name}.class_weights names {len(weights)} numbers for {head.output.channels} classes")
             for other in (*head.output.pooled, *filter(None, [head.output.within])):
-                if other not in self.heads or self.heads[other].build(other, self.classes).kind != "maps":
-                    raise ValueError(f"heads.{name} looks at {other}, which is no head of maps{nearest(other, self.heads)}")
-            question = (head.role, head.auxiliary, head.kind, head.output.features, head.output.pooled)
+                if other not in maps:
+                    raise ValueError(
+                        f"heads.{name} looks at {other}, which is no head of maps of yes and no{nearest(other, maps)}"
+                    )
+            looks_at = (head.output.features, head.output.pooled, head.output.within)  # a gate's ways to answer are an ensemble
+            question = (head.role, head.auxiliary, head.kind, looks_at)
             if question in asked:
                 raise ValueError(f"heads.{asked[question]} and heads.{name} answer the same question; leave one out")
             asked[question] = name

@@ -130,7 +130,7 @@ class Placed:
     @cached_property
     def parts(self) -> tuple[Region, ...]:
         """Its parts, likewise, called as they are in this view: left and right change sides in a mirrored one."""
-        parts = [annotation for annotation in self.annotations if annotation.kind == "part"]
+        parts = [annotation for annotation in self.annotations if annotation.kind == "part" and not annotation.ignored]
         if is_mirrored(self.view):
             parts = [replace(part, name=mirrored_part(part.name)) for part in parts]
         return tuple(self._region(part) for part in sorted(parts, key=lambda one: -one.box_area))

@@ -18,11 +18,20 @@ def head() -> Outline:
 DOOR, DENT = (0, 0, 64, 128), (32, 32, 64, 64)
 
 
-def test_the_vehicle_is_where_its_parts_are_and_nowhere_else() -> None:
+def test_the_vehicle_is_where_its_parts_and_damages_are_and_nowhere_else() -> None:
     truth = head().truth(scene(photo(annotation("front_left_door", DOOR), annotation("dent", (96, 96, 128, 128)))))
     assert truth["known"].all()
-    assert truth["cover"][0, :, :8].min() == 255
-    assert not truth["cover"][0, :, 8:].any()
+    assert truth["cover"][0, :, :8].min() == truth["cover"][0, 12:, 12:].min() == 255
+    assert not truth["cover"][0, :12, 8:].any()
+    assert not truth["cover"][0, :, 8:12].any()
+
+
+def test_of_another_vehicle_beside_nothing_is_known() -> None:
+    for name in ("hood", "dent"):
+        both = photo(annotation("front_left_door", DOOR), annotation(name, (96, 96, 128, 128), other_car=True))
+        truth = head().truth(scene(both))
+        assert not truth["known"][0, 12:, 12:].any()
+        assert truth["known"].sum() == 16 * 16 - 16
 
 
 def test_what_damage_does_not_cover_is_unknown() -> None:

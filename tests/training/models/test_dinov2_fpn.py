@@ -66,8 +66,26 @@ def test_what_the_transformer_sees_counts(network: DINOv2FPN) -> None:
 def test_its_blocks_are_parts_of_their_own(network: DINOv2FPN) -> None:
     names = [name for name in network.parts() if name.startswith("transformer.")]
     assert names == [f"transformer.{number}" for number in range(len(network.transformer.blocks) + 2)]
-    named = {id(parameter) for modules in network.parts().values() for module in modules for parameter in module.parameters()}
-    assert named == {id(parameter) for parameter in network.parameters()}
+    named = [id(parameter) for modules in network.parts().values() for module in modules for parameter in module.parameters()]
+    assert sorted(named) == sorted(id(parameter) for parameter in network.parameters())
+
+
+def test_blocks_after_the_last_that_is_asked_are_left_out(network: DINOv2FPN) -> None:
+    assert len(network.transformer.blocks) == 11
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"transformer": "vit_smal_patch14_dinov2"}, "timm has no model `vit_smal_patch14_dinov2`; did you mean"),
+        ({"transformer": "vit_tiny_patch16_224"}, "vit_tiny_patch16_224 has patches of 16 pixels; take one with 14"),
+        ({"transformer": "resnet18"}, "resnet18 is no vision transformer"),
+        ({"blocks": (8, 12)}, "has blocks 0 to 11, got 12"),
+    ],
+)
+def test_what_it_cannot_be_built_of_is_told(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        recipe(**changes).build(OUTPUTS, None)
 
 
 def test_its_last_blocks_may_learn_alone(network: DINOv2FPN) -> None:
@@ -80,7 +98,8 @@ def test_its_last_blocks_may_learn_alone(network: DINOv2FPN) -> None:
 
 
 def test_pretrained_weights_are_read(network: DINOv2FPN, tmp_path: Path) -> None:
-    weights = {name: value.half().contiguous() for name, value in network.transformer.state_dict().items()}
+    whole = timm.create_model(recipe().transformer, pretrained=False, num_classes=0, dynamic_img_size=True)
+    weights = {name: value.half().contiguous() for name, value in whole.state_dict().items()}
     save_file(weights, tmp_path / "vit.safetensors")
     read = recipe(transformer_weights="vit.safetensors").build(OUTPUTS, tmp_path)
     assert torch.allclose(read.transformer.blocks[0].mlp.fc1.weight.half(), weights["blocks.0.mlp.fc1.weight"])

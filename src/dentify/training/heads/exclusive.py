@@ -136,6 +136,8 @@ class Exclusive:
             for part in placed.parts:
                 name = part.annotation.name
                 drawn[part.cover > 127] = self.names.index(name) if name in self.names else IGNORE
+            for region in placed.ignored:
+                drawn[region.cover > 0] = IGNORE
             drawn[placed.outside] = IGNORE
         return self._thinned(drawn)
 

@@ -1,7 +1,7 @@
 """`Head`: one output of a network, with its truth, its loss, its counts and what it means in a bundle.
 
-A network is models × heads: the default one answers nine, a gate one. Training, validation and export know no head by name; they
-ask each for what they need. A new kind of head is one file with a config and a class that has these members, and one line in
+A network is models × heads: the default one answers twelve, a gate one. Training, validation and export know no head by name;
+they ask each for what they need. A new kind of head is one file with a config and a class that has these members, and one line in
 `heads/__init__.py`.
 """
 
@@ -104,6 +104,11 @@ class Head(Protocol):
 def iou_counts(told: Tensor, truth: Tensor, known: Tensor) -> dict[str, Tensor]:
     """Cells that two boolean maps (B, C, H, W) share, and cells of either, for each class, where `known`."""
     return {"both": (told & truth & known).sum((0, 2, 3)), "either": ((told | truth) & known).sum((0, 2, 3))}
+
+
+def cover_counts(outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of maps of yes and no whose truth is `cover` and `known`: cells at a probability of a half."""
+    return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
 
 
 def iou_figures(counts: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import UNTYPED, Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
@@ -105,7 +105,7 @@ class Centres(_Middles):
             window = heat[(channel, *damage.cells(self.recipe.stride))]
             np.maximum(window, np.rint(bump * 255).astype(np.uint8), out=window)
         told = [known_types(placed, self.damage) & (not has_boxes_only(placed)) for placed in scene.photos]
-        return {"heat": heat, "known": known_cells(scene, told, self.recipe.stride, untyped=True)}
+        return {"heat": heat, "known": known_cells(scene, told, self.recipe.stride, untyped=UNTYPED not in self.damage)}
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """The focal loss of middles."""

@@ -15,7 +15,7 @@ from dentify.datasets.sample import Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, iou_counts, iou_figures
+from dentify.training.heads.head import Output, Role, Stride, Truth, cover_counts, iou_figures
 from dentify.training.scene import Placed, Scene, cells_of
 
 
@@ -36,8 +36,8 @@ class OutlineRecipe(Strict):
 class Outline:
     """See `Head`.
 
-    Nobody outlined vehicles as such. They are where their parts are, and where these are outlined nowhere else; damage is on
-    them; and what shows no vehicle has none anywhere.
+    Nobody outlined vehicles as such. Parts are on them, and so is damage; where all parts are outlined they are nowhere else; and
+    what shows no vehicle has none anywhere.
 
     Truth: `cover` (1, h, w) uint8, 255 on the vehicle; `known` (1, h, w).
     """
@@ -88,7 +88,7 @@ class Outline:
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Cells at a probability of a half."""
-        return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
+        return cover_counts(outputs, truth)
 
     def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
         """Pixel IoU, where it is known."""
@@ -100,8 +100,12 @@ def _vehicle(placed: Placed, stride: int) -> tuple[np.ndarray, np.ndarray]:
     cover = np.zeros([side // stride for side in placed.window_hw], np.uint8)
     if placed.sample.vehicle is False:
         return cover, np.ones(cover.shape, np.bool_)
-    regions = placed.parts or [damage for damage in placed.damages if damage.annotation.has_mask and not damage.annotation.loose]
-    for region in regions:
+    damages = [damage for damage in placed.damages if damage.annotation.has_mask and not damage.annotation.loose]
+    for region in (*placed.parts, *damages):
         np.maximum(cover, region.at(stride), out=cover)
-    inside = ~placed.outside[stride // 2 :: stride, stride // 2 :: stride]
-    return cover, inside if placed.parts else cover > 127
+    if not placed.parts:
+        return cover, cover > 127
+    known = ~placed.outside[stride // 2 :: stride, stride // 2 :: stride]
+    for region in placed.ignored:
+        known &= region.at(stride) == 0
+    return cover, known | (cover > 127)

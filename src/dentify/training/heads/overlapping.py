@@ -20,8 +20,8 @@ from dentify.training.heads.head import (
     Role,
     Stride,
     Truth,
+    cover_counts,
     has_boxes_only,
-    iou_counts,
     iou_figures,
     known_cells,
     known_types,
@@ -135,8 +135,9 @@ class Overlapping:
         told = [known_types(placed, self.damage) for placed in scene.photos]
         all_known = np.logical_and.reduce(told)
         outlined = [of_photo & (not box_only) for of_photo, box_only in zip(told, boxed, strict=True)]
-        known = known_cells(scene, outlined, self.recipe.stride, untyped=True)
-        doubtful = any(placed.untyped or placed.ignored for placed in scene.photos)
+        untyped = UNTYPED not in self.damage
+        known = known_cells(scene, outlined, self.recipe.stride, untyped=untyped)
+        doubtful = any(placed.ignored or (untyped and placed.untyped) for placed in scene.photos)
         return {
             "cover": cover,
             "known": known | ((cover > FULL) & (not any(boxed))),
@@ -160,7 +161,7 @@ class Overlapping:
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels at a probability of a half."""
-        return iou_counts(outputs > 0, truth["cover"] > 127, truth["known"])
+        return cover_counts(outputs, truth)
 
     def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
         """Pixel IoU."""

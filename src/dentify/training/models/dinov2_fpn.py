@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -19,7 +19,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.training.checkpoints import read_checkpoint
+from dentify.strict import nearest
+from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.efficientnet_fpn import EfficientNetFPN, PyramidRecipe, read_weights
 
@@ -36,7 +37,9 @@ class DINOv2FPNRecipe(PyramidRecipe):
     pyramid: str | None = Field(
         None, description="checkpoint of a default network with the same heads, of which all but the transformer begins"
     )
-    blocks: tuple[int, ...] = Field((8, 10), min_length=1, description="blocks whose tokens are taken; later ones are left out")
+    blocks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (8, 10), min_length=1, description="blocks whose tokens are taken; later ones are left out"
+    )
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> DINOv2FPN:
         """See `EfficientNetFPNRecipe.build`."""
@@ -45,8 +48,9 @@ class DINOv2FPNRecipe(PyramidRecipe):
         if root is not None:
             read_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
             read_weights(network.transformer, root, self.transformer_weights, "model.transformer_weights", self.transformer)
-            if self.pyramid is not None:
-                network.begin_with(read_checkpoint(root / self.pyramid).average, root / self.pyramid)
+        network.leave_out_later_blocks()
+        if root is not None and self.pyramid is not None:
+            network.begin_with(read_checkpoint(root / self.pyramid), root / self.pyramid)
         return network
 
 
@@ -55,19 +59,23 @@ class DINOv2FPN(EfficientNetFPN):
 
     def __init__(self, recipe: DINOv2FPNRecipe, outputs: Mapping[str, Output]) -> None:
         super().__init__(recipe, outputs)
-        import timm
-
         self.blocks = recipe.blocks
-        transformer: Any = timm.create_model(recipe.transformer, pretrained=False, num_classes=0, dynamic_img_size=True)
+        transformer = _transformer(recipe)
         self.transformer = transformer
         self.beside16 = nn.Conv2d(transformer.embed_dim * len(recipe.blocks), recipe.width, 1)
 
-    def begin_with(self, weights: Mapping[str, Tensor], where: Path) -> None:
+    def leave_out_later_blocks(self) -> None:
+        """Drops the blocks after the last whose tokens are taken; not before its weights are read, which have all of them."""
+        transformer: Any = self.transformer
+        transformer.blocks = transformer.blocks[: max(self.blocks) + 1]
+
+    def begin_with(self, checkpoint: Checkpoint, where: Path) -> None:
         """Takes the weights of a default network, and answers as it does until the transformer has learned to add to it.
 
         Raises:
             ConfigError: they are of another encoder, another width or other heads.
         """
+        weights = checkpoint.average
         expected = {name for name in self.state_dict() if not name.startswith(("transformer.", "beside16."))}
         try:
             if set(weights) != expected:
@@ -85,7 +93,9 @@ class DINOv2FPN(EfficientNetFPN):
         transformer: Any = self.transformer
         embedding: list[nn.Module] = [transformer.patch_embed, nn.ParameterList([transformer.cls_token, transformer.pos_embed])]
         stages = [embedding, *([block] for block in transformer.blocks), [transformer.norm]]
-        return {**{f"transformer.{number}": modules for number, modules in enumerate(stages)}, **super().parts()}
+        others = super().parts()
+        others["decoder"] = [module for module in others["decoder"] if module is not transformer]
+        return {**{f"transformer.{number}": modules for number, modules in enumerate(stages)}, **others}
 
     def _at16(self, images: Tensor, features: Tensor) -> Tensor:
         seen = F.interpolate(
@@ -97,3 +107,26 @@ class DINOv2FPN(EfficientNetFPN):
         )
         told: Tensor = super()._at16(images, features) + self.beside16(torch.cat(tokens, 1))
         return told
+
+
+def _transformer(recipe: DINOv2FPNRecipe) -> Any:
+    """A vision transformer of timm with patches of 14 pixels, without its classifier.
+
+    Raises:
+        ConfigError: timm has none of this name, it is built otherwise, or it has fewer blocks.
+    """
+    import timm
+
+    name = recipe.transformer
+    if not timm.is_model(name):
+        raise ConfigError(f"model.transformer: timm has no model `{name}`{nearest(name, timm.list_models('vit_*'))}")
+    try:
+        transformer: Any = timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True)
+        patch = transformer.patch_embed.patch_size
+    except (TypeError, AttributeError) as error:
+        raise ConfigError(f"model.transformer: {name} is no vision transformer, such as vit_small_patch14_dinov2") from error
+    if patch != (PATCH, PATCH):
+        raise ConfigError(f"model.transformer: {name} has patches of {patch[0]} pixels; take one with {PATCH}")
+    if max(recipe.blocks) >= len(transformer.blocks):
+        raise ConfigError(f"model.blocks: {name} has blocks 0 to {len(transformer.blocks) - 1}, got {max(recipe.blocks)}")
+    return transformer

@@ -1,0 +1,47 @@
+"""The answer's document: its version, and that documents of before are still read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from dentify.assessment import Assessment, BundleIdentity, Photo, PhotoType, Quality, Review
+
+
+@pytest.fixture
+def assessment() -> Assessment:
+    return Assessment(
+        photo=Photo(name="a.jpg", sha256="", width=4, height=3),
+        bundle=BundleIdentity(name="tiny", version="1", sha256=""),
+        quality=Quality(usable=True),
+        vehicle=None,
+        damage=None,
+        types=(PhotoType(type="dent", confidence=0.9),),
+        severity=None,
+        review=Review(needed=False),
+        report="",
+        dentify_version="0",
+    )
+
+
+def test_types_stand_beside_the_other_answers_for_the_whole_photo(assessment: Assessment) -> None:
+    document = json.loads(assessment.to_json())
+    assert document["schema_version"] == "1.1"
+    assert list(document)[4:7] == ["vehicle", "damage", "types"]
+    assert document["types"] == [{"type": "dent", "confidence": 0.9}]
+    assert Assessment.model_validate_json(assessment.to_json()) == assessment
+
+
+def test_a_document_of_schema_1_0_is_read_and_judged_no_types(assessment: Assessment) -> None:
+    document = json.loads(assessment.to_json())
+    del document["types"]
+    earlier = Assessment.model_validate(document | {"schema_version": "1.0"})
+    assert (earlier.schema_version, earlier.types) == ("1.0", None)
+
+
+def test_a_newer_document_is_refused(assessment: Assessment) -> None:
+    document = json.loads(assessment.to_json())
+    with pytest.raises(ValidationError, match="schema_version"):
+        Assessment.model_validate(document | {"schema_version": "1.2"})
