@@ -27,6 +27,7 @@ from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
+from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
 from dentify.training.heads.labels import PhotoTypes
@@ -74,6 +75,7 @@ def export_bundle(
     network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
     check_fits(state, network, heads, checkpoint)
     network.load_state_dict(average_weights(state.average, average_with) if average_with else state.average)
+    merge_adapters(network)
     kept = taught_heads(heads, state.taught)
     if not any(one.head.auxiliary is None for one in kept.values()):
         raise ConfigError(f"{checkpoint}: the photos of its run taught nothing that a bundle could tell")

@@ -1,49 +1,78 @@
 """A convolutional network of timm with one layer on its pooled features: a gate, types of a photo as a whole, its severity.
 
 Any architecture of timm that gives features `(B, C, h, w)` will do: ConvNeXt, VGG, ResNet, Inception, Xception. Its parts are
-`backbone.0` (what takes the picture in), `backbone.1` and so on, and `head`.
+`backbone.0` (what takes the picture in), `backbone.1` and so on, `head`, and `adapted`: the weights under adapters.
 
-Adapters: Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation"; they are merged into the weights at export.
+Instead of pictures it takes features of them, in phases that teach nothing but the head (see `bottleneck`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.strict import Strict, nearest
+from dentify.strict import nearest
+from dentify.training.adapters import AdapterRecipe, add_adapters, apart_from_bases
+from dentify.training.checkpoints import read_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.efficientnet_fpn import read_weights
-from dentify.training.models.network import RGB
-from dentify.training.origin import Origin
+from dentify.training.models.network import RGB, NetworkRecipe
 
 HUB = "hub"
 
 
-class TimmClassifierRecipe(Strict):
+class TimmClassifierRecipe(NetworkRecipe):
     """Which architecture, and which weights to begin with."""
 
     name: Literal["timm_classifier"]
     architecture: str = Field(description="a convolutional model of timm, such as convnext_tiny, resnet50 or vgg16")
     weights: str | None = Field(
-        HUB, description=f'"{HUB}": those that timm downloads; a safetensors file of the backbone; null starts from random ones'
+        HUB,
+        description=f'"{HUB}": those that timm downloads; a safetensors file of the backbone, or the checkpoint of another run '
+        "of it; null starts from random ones",
     )
-    origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
-    mean: RGB | None = Field(
-        None, description="of the photos that it takes, of RGB from 0 to 1; that of its weights where not given"
+    normalization: str | None = Field(
+        None, description="what `dentify dataset normalize` wrote of the training photos, a JSON file with `mean` and `std`"
     )
+    mean: RGB | None = Field(None, description="of RGB from 0 to 1, in place of such a file; that of its weights without either")
     std: RGB | None = Field(None, description="likewise")
+    adapter: AdapterRecipe | None = Field(None, description="parts whose weights stay, with a few beside them that learn")
     hidden: int = Field(0, ge=0, description="width of a layer between features and answers; 0 for none")
     dropout: float = Field(0.2, ge=0, lt=1, description="of the features before the answers")
     drop_path: float = Field(
         0.0, ge=0, lt=1, description="how often a training step passes over a residual block, where it has some"
     )
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("`mean` and `std` go together")
+        if self.mean is not None and self.normalization is not None:
+            raise ValueError("give either `normalization` or `mean` and `std`")
+        return self
+
+    def resolved(self, root: Path) -> Self:
+        """With the figures that `normalization` names in its place, so that a run's own recipe needs no such file.
+
+        Raises:
+            ConfigError: it cannot be read, or is none.
+        """
+        if self.normalization is None:
+            return self
+        path = root / self.normalization
+        try:
+            figures = _Normalization.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}; `dentify dataset normalize` writes it") from error
+        except ValidationError as error:
+            raise ConfigError(f"{path}: is not what `dentify dataset normalize` writes: it needs `mean` and `std`") from error
+        return self.model_copy(update={"normalization": None, "mean": figures.mean, "std": figures.std})
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> TimmClassifier:
         """The network.
@@ -60,8 +89,36 @@ class TimmClassifierRecipe(Strict):
                 raise ConfigError(f"heads.{name}: timm_classifier answers for the picture as a whole, and has no maps")
         network = TimmClassifier(self, outputs, pretrained=root is not None and self.weights == HUB)
         if root is not None and self.weights not in (None, HUB):
-            read_weights(network.backbone, root, self.weights, "model.weights", self.architecture)
+            if self.weights.endswith(".ckpt"):
+                _take_backbone(network, root / self.weights)
+            else:
+                read_weights(network.backbone, root, self.weights, "model.weights", self.architecture)
+        if self.adapter is not None:
+            add_adapters(network, network.parts(), self.adapter)
         return network
+
+
+class _Normalization(BaseModel):
+    mean: RGB
+    std: RGB
+
+
+def _take_backbone(network: TimmClassifier, checkpoint: Path) -> None:
+    """Gives a network the backbone of another run.
+
+    Raises:
+        ConfigError: it cannot be read, or is of another architecture.
+    """
+    weights = {
+        name.removeprefix("backbone."): value.float() if value.is_floating_point() else value
+        for name, value in read_checkpoint(checkpoint).average.items()
+        if name.startswith("backbone.")
+    }
+    try:
+        network.backbone.load_state_dict(weights)
+    except RuntimeError as error:
+        told = str(error).splitlines()[-1].strip()
+        raise ConfigError(f"model.weights: {checkpoint} is of another architecture, or has adapters: {told}") from error
 
 
 class TimmClassifier(nn.Module):
@@ -87,7 +144,8 @@ class TimmClassifier(nn.Module):
         groups = group_modules(self.backbone, self.backbone.group_matcher(coarse=True))
         modules = dict(self.backbone.named_modules())
         leaves = {number: [modules[name] for name in names if _holds_weights(modules[name])] for number, names in groups.items()}
-        return {**{f"backbone.{number}": leaves[number] for number in sorted(leaves)}, "head": [self.head]}
+        parts = {**{f"backbone.{number}": leaves[number] for number in sorted(leaves)}, "head": [self.head]}
+        return apart_from_bases(self, parts)
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C) features of normalised photos: what the head sees, and what bottleneck features are."""
@@ -100,8 +158,8 @@ class TimmClassifier(nn.Module):
         return dict(zip(self.outputs, told, strict=True))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Normalised photos to the outputs by name."""
-        return self.answers(self.features(images))
+        """Normalised photos, or (B, C) features of such, to the outputs by name."""
+        return self.answers(images if images.ndim == 2 else self.features(images))
 
 
 def _holds_weights(module: nn.Module) -> bool:
