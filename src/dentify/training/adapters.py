@@ -26,7 +26,7 @@ class AdapterRecipe(Strict):
     rank: int = Field(8, gt=0, description="of the two matrices whose product is added")
     alpha: float | None = Field(None, gt=0, description="times which, over the rank, it is added; twice the rank where not given")
     dropout: float = Field(0.0, ge=0, lt=1, description="of what the adapters see")
-    on: tuple[str, ...] = Field(min_length=1, description="parts of the network whose linear layers get one each")
+    of: tuple[str, ...] = Field(min_length=1, description="parts of the network whose linear layers get one each")
 
 
 def add_adapters(network: nn.Module, parts: Parts, recipe: AdapterRecipe) -> None:
@@ -42,10 +42,10 @@ def add_adapters(network: nn.Module, parts: Parts, recipe: AdapterRecipe) -> Non
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise MissingExtraError(what="Training adapters", extra="train") from error
-    chosen = {id(module) for name in parts_named(parts, recipe.on, key="model.adapter.on") for module in parts[name]}
+    chosen = {id(module) for name in parts_named(parts, recipe.of, key="model.adapter.of") for module in parts[name]}
     names = [name for name, module in network.named_modules() if id(module) in chosen and _is_linear(module)]
     if not names:
-        raise ConfigError(f"model.adapter.on: {', '.join(recipe.on)} of this network holds no linear layer")
+        raise ConfigError(f"model.adapter.of: {', '.join(recipe.of)} of this network holds no linear layer")
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha or 2 * recipe.rank,  # type: ignore[arg-type]  # floats are fine, and documented as such
@@ -58,12 +58,17 @@ def add_adapters(network: nn.Module, parts: Parts, recipe: AdapterRecipe) -> Non
 
 
 def apart_from_bases(network: nn.Module, parts: Parts) -> dict[str, list[nn.Module]]:
-    """The parts of a network with adapters; the weights under these are a part of their own."""
-    bases = {id(layer.base_layer): layer.base_layer for layer in _adapted(network).values()}
-    if not bases:
+    """The parts of a network with adapters; the weights under these are a part of their own, in none of the others."""
+    layers = list(_adapted(network).values())
+    if not layers:
         return dict(parts)
-    own = {name: [module for module in modules if id(module) not in bases] for name, modules in parts.items()}
-    return {**own, BASE: list(bases.values())}
+    bases = {id(layer.base_layer) for layer in layers}
+    beside = {id(layer): [one for one in layer.children() if id(one) not in bases] for layer in layers}
+    own = {
+        name: [one for module in modules if id(module) not in bases for one in beside.get(id(module), [module])]
+        for name, modules in parts.items()
+    }
+    return {**own, BASE: [layer.base_layer for layer in layers]}
 
 
 def merge_adapters(network: nn.Module) -> None:

@@ -143,8 +143,11 @@ class TimmClassifier(nn.Module):
 
         groups = group_modules(self.backbone, self.backbone.group_matcher(coarse=True))
         modules = dict(self.backbone.named_modules())
-        leaves = {number: [modules[name] for name in names if _holds_weights(modules[name])] for number, names in groups.items()}
-        parts = {**{f"backbone.{number}": leaves[number] for number in sorted(leaves)}, "head": [self.head]}
+        leaves = {number: [leaf for name in names for leaf in _leaves(modules[name])] for number, names in groups.items()}
+        parts: dict[str, list[nn.Module]] = {
+            **{f"backbone.{number}": leaves[number] for number in sorted(leaves)},
+            "head": [self.head],
+        }
         return apart_from_bases(self, parts)
 
     def features(self, images: Tensor) -> Tensor:
@@ -162,9 +165,12 @@ class TimmClassifier(nn.Module):
         return self.answers(images if images.ndim == 2 else self.features(images))
 
 
-def _holds_weights(module: nn.Module) -> bool:
-    """Whether a module has weights or statistics of its own, not only within others."""
-    return any(True for _ in module.parameters(recurse=False)) or any(True for _ in module.buffers(recurse=False))
+def _leaves(module: nn.Module) -> list[nn.Module]:
+    """A module without others in it, or what weights a module has beside those within others."""
+    if not any(True for _ in module.children()):
+        return [module]
+    own = list(module.parameters(recurse=False))
+    return [nn.ParameterList(own)] if own else []
 
 
 def _backbone(recipe: TimmClassifierRecipe, *, pretrained: bool) -> Any:
