@@ -17,7 +17,7 @@ from seen_dents import box, evidence
 pytest.importorskip("onnx", reason="the tiny bundle needs the extra train")
 
 from dentify import Bundle
-from dentify.bundle.manifest import GateCalibration, Member, Roles, SeverityCalibration
+from dentify.bundle.manifest import GateCalibration, Member, Roles, SeverityCalibration, TypesCalibration
 from dentify.datasets import Annotation, Sample
 from dentify.datasets.sample import has_vehicle, is_damaged, worst_severity
 from dentify.errors import BundleError, DatasetError
@@ -27,15 +27,18 @@ from dentify.fitting.fit import (
     Fitted,
     Gate,
     Seen,
+    Types,
     check_fittable,
     check_names,
     fit_bundle,
     fit_gate_of,
     fit_seen,
+    fit_types,
     look_at,
     passes,
 )
 from dentify.runtime.networks import Networks
+from dentify.runtime.probabilities import sigmoid
 from dentify.settings import Settings
 from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_manifest, tiny_onnx
 
@@ -196,11 +199,12 @@ def test_gates_alone_are_enough(tiny: Bundle) -> None:
     assert (fitted.figures, fitted.before, fitted.notes) == ({}, {}, ())
 
 
-def test_types_of_the_photo_stay_as_they_are(tiny: Bundle) -> None:
+def whole_types(tiny: Bundle) -> Bundle:
+    """A bundle of gates and types of the photo as a whole."""
     document = tiny_manifest(photo_types=True)
     roles = {role: document["roles"][role] for role in ("vehicle_gate", "damage_gate", "types")}
     types = document["classes"]["types"]
-    bundle = bundle_with(
+    return bundle_with(
         Bundle(tiny.manifest, "", {"tiny.onnx": tiny_onnx(photo_types=True)}, "tiny"),
         roles=roles,
         classes={"types": types},
@@ -208,12 +212,60 @@ def test_types_of_the_photo_stay_as_they_are(tiny: Bundle) -> None:
         thresholds={"types": dict.fromkeys(types, 0.3)},
         calibration={"types": {"temperature": 3.0}},
     )
-    fitted = fit_bundle(bundle, everything()).manifest
-    assert fitted.calibration.vehicle != GateCalibration()
-    assert (fitted.calibration.types, fitted.thresholds.types) == (
-        bundle.manifest.calibration.types,
-        bundle.manifest.thresholds.types,
-    )
+
+
+def test_types_of_the_photo_are_fitted_where_photos_show_and_do_not_show_them(tiny: Bundle) -> None:
+    bundle = whole_types(tiny)
+    fitted = fit_bundle(bundle, everything())
+    before, after = bundle.manifest.thresholds.types, fitted.manifest.thresholds.types
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    kept = {note.partition(" ")[0] for note in fitted.notes if "of a photo as a whole keeps its threshold" in note}
+    assert {name for name in after if after[name] == before[name]} == kept
+    assert 0 < len(kept) < len(after)
+    assert fitted.manifest.calibration.types.temperature != 3.0
+
+
+def logits_and_answers(count: int, *, of: float = 1.0) -> list[tuple[np.ndarray, tuple[bool | None, ...]]]:
+    """Views of two types: logits are right three times of four, and `of` times too large."""
+    rng = np.random.default_rng(0)
+    seen: list[tuple[np.ndarray, tuple[bool | None, ...]]] = []
+    for number in range(count):
+        shown = number % 2 == 0
+        sign = (1 if shown else -1) * (1 if rng.random() < 0.75 else -1)
+        seen.append((np.float32([sign * of, -sign * of]), (shown, not shown)))
+    return seen
+
+
+class TestTypes:
+    """Of photos as a whole."""
+
+    @pytest.mark.parametrize("of", [1.0, 10.0])
+    def test_of_independent_ones_confidences_are_as_often_right_as_they_say(self, of: float) -> None:
+        own = Types(TypesCalibration(), {"dent": 0.5, "scratch": 0.5})
+        notes: list[str] = []
+        fitted = fit_types(logits_and_answers(400, of=of), own, ("dent", "scratch"), notes)
+        assert sigmoid(np.array(of / fitted.calibration.temperature)) == pytest.approx(0.75, abs=0.05)
+        assert notes == []
+
+    def test_of_exclusive_ones_too(self) -> None:
+        own = Types(TypesCalibration(exclusive=True), 0.5)
+        fitted = fit_types(logits_and_answers(400, of=5.0), own, ("dent", "scratch"), [])
+        assert fitted.calibration.exclusive
+        assert fitted.thresholds == 0.5
+        assert sigmoid(np.array(2 * 5.0 / fitted.calibration.temperature)) == pytest.approx(0.75, abs=0.05)
+
+    @pytest.mark.parametrize(("exclusive", "told"), [(True, "types stay: 5 photos"), (False, "dent of a photo as a whole keeps")])
+    def test_too_few_photos_change_nothing_and_it_is_said(self, exclusive: bool, told: str) -> None:
+        own = Types(TypesCalibration(exclusive=exclusive), 0.5 if exclusive else {"dent": 0.5, "scratch": 0.5})
+        notes: list[str] = []
+        assert fit_types(logits_and_answers(10), own, ("dent", "scratch"), notes) is own
+        assert notes[0].startswith(told)
+
+    def test_what_nobody_said_teaches_nothing(self) -> None:
+        own = Types(TypesCalibration(exclusive=True), 0.5)
+        unknown: list[tuple[np.ndarray, tuple[bool | None, ...]]] = [(np.float32([9, 0]), (True, None))] * 100
+        assert fit_types(unknown, own, ("dent", "scratch"), []) is own
 
 
 def test_photos_without_outlines_fit_gates_and_leave_findings(tiny: Bundle) -> None:

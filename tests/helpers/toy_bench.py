@@ -15,23 +15,21 @@ import cv2
 import numpy as np
 import torch
 import yaml
-from pydantic import Field
 from torch import Tensor, nn
 
-from dentify.strict import Strict
 from dentify.training.heads import Output
 from dentify.training.loop import train
+from dentify.training.models.network import NetworkRecipe
 from dentify.training.recipe import Recipe, read_recipe
 
 SIDE = 32
 LEVELS = ("minor", "moderate", "severe")
 
 
-class ToyRecipe(Strict):
+class ToyRecipe(NetworkRecipe):
     """A few convolutions without batch norms, so that a batch's pictures do not know of each other."""
 
     width: int = 8
-    origins: dict[str, Any] = Field({})
     dropout: float = 0.0
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> ToyNetwork:

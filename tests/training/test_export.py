@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 import dentify
@@ -19,7 +20,7 @@ from dentify.errors import BundleError, ConfigError, OutputError
 from dentify.runtime.session import Session
 from dentify.training import export_bundle, train
 from dentify.training.checkpoints import read_checkpoint, write_checkpoint
-from dentify.training.recipe import Recipe
+from dentify.training.recipe import Recipe, read_recipe
 from toy_bench import ToyNetwork, ToyRecipe, toy_document, toy_recipe
 
 # torch's exporter warns of what is still to come in torch.
@@ -253,3 +254,29 @@ def test_weights_that_are_not_the_networks_are_refused(run: Path, tmp_path: Path
     write_checkpoint(tmp_path / "last.ckpt", type(state)(**vars(state) | {"average": fewer}))
     with pytest.raises(ConfigError, match="is of another network than the recipe's"):
         export_bundle(tmp_path / "last.ckpt", tmp_path / "bundle", recipe=toy_recipe())
+
+
+def test_a_classifier_with_adapters_tells_types_of_the_photo_as_a_whole(painted: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    document = toy_document(
+        model={
+            "name": "timm_classifier",
+            "architecture": "test_convnext",
+            "weights": None,
+            "adapter": {"of": ["backbone.4"], "rank": 2},
+        },
+        heads={"kinds": {"kind": "labels", "of": "damage", "exclusive": True}},
+        optimizers=[{"kind": "adamw", "of": ["head"], "rate": 0.01}, {"kind": "adamw", "rate": 0.01}],
+        phases=[{"steps": 3, "size": toy_bench.SIDE, "train": ["backbone.4", "head"], "precision": "32"}],
+    )
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(document))
+    bundle = export_bundle(trained(read_recipe(path), painted, tmp_path / "run"), tmp_path / "bundle")
+    manifest = Bundle.open(bundle).manifest
+    assert [member.output for member in manifest.roles.types] == ["kinds"]
+    assert (manifest.classes.types, manifest.classes.damage) == (("dent", "hail_mark"), ())
+    assert manifest.calibration.types.exclusive
+    answer = dentify.load(bundle).assess(painted / "0.png")
+    assert answer.types is not None
+    assert {one.type for one in answer.types} <= {"dent", "hail_mark"}
+    assert answer.findings == ()

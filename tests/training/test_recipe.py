@@ -13,7 +13,8 @@ import yaml
 
 from dentify.errors import ConfigError
 from dentify.taxonomy import DAMAGE_NAMES
-from dentify.training.recipe import PhotoSet, Recipe, Schedule, read_recipe
+from dentify.training.recipe import PhotoSet, Recipe, Schedule, in_steps, read_recipe
+from toy_bench import toy_document
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 DEFAULT = RECIPES / "default.yaml"
@@ -108,7 +109,7 @@ def test_set_changes_a_key() -> None:
         ("phases.0.per_batch=[1, 2]", ("phases.0.per_batch names 2 numbers for 13 sets of photos",)),
         ("heads.severity.class_weights=[1, 2]", ("heads.severity.class_weights names 2 numbers for 3 classes",)),
         ("heads.parts.class_weights=[1, 2]", ("heads.parts.class_weights names 2 numbers for 27 classes",)),
-        ("heads.vehicle.class_weights=[1, 2]", ("heads.vehicle", "`class_weights` are of severity alone")),
+        ("heads.vehicle.class_weights=[1, 2]", ("heads.vehicle", "`class_weights` are of classes that exclude each other")),
         ("seed=-1", ("seed", "greater than or equal to 0")),
         ("heads.types.loss={}", ("heads.types.loss", "at least 1")),
         ("heads.types.loss={dice: -1}", ("heads.types.loss.dice", "greater than or equal to 0")),
@@ -123,7 +124,8 @@ def test_set_changes_a_key() -> None:
         ("data.train.0.repeat={dnt: 2}", ("data.train.0.repeat names dnt", "did you mean `dent`?")),
         ("classes.damage=[dent, dent]", ("damage names dent twice",)),
         ("classes.severity=[moderate, minor]", ("severity takes minor, moderate, severe, in this order",)),
-        ("heads.severity.smoothing=0.1", ("heads.severity", "`smoothing` is of gates alone")),
+        ("heads.severity.exclusive=true", ("heads.severity", "`exclusive` is of damage alone")),
+        ("heads.severity.smoothing=0.1", ("heads.severity", "`smoothing` is of answers with yes and no")),
         ("heads.severity.pooled=[types]", ("heads.severity", "`features` and `pooled` are of gates alone")),
         ("heads.vehicle={kind: labels, of: vehicle, features: false}", ("heads.vehicle", "needs maps in `pooled`")),
         ("heads.vehicle={kind: labels, of: vehicle, within: any}", ("heads.vehicle", "`within` says where", "names none")),
@@ -187,8 +189,9 @@ def test_a_set_of_photos_has_a_file() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"kind": "multistep"}, "`at` names the steps of kind multistep, and of no other"),
-        ({"at": [3]}, "`at` names the steps of kind multistep, and of no other"),
+        ({"kind": "multistep"}, "`at` names the steps of kind multistep, or `at_epochs` its epochs, and of no other"),
+        ({"at": [3]}, "`at` names the steps of kind multistep, or `at_epochs` its epochs, and of no other"),
+        ({"kind": "multistep", "at": [3], "at_epochs": [1]}, "or `at_epochs` its epochs"),
         ({"kind": "multistep", "at": [3, 3]}, "`at` must rise"),
         ({"kind": "multistep", "at": [5, 3]}, "`at` must rise"),
     ],
@@ -196,3 +199,18 @@ def test_a_set_of_photos_has_a_file() -> None:
 def test_a_schedule_fits_its_kind(document: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Schedule.model_validate(document)
+
+
+def test_epochs_are_counted_in_steps_when_the_photos_are_known() -> None:
+    phases = (
+        "[{epochs: 2, size: 32, optimizers: [{kind: adamw, rate: 0.1, schedule: {kind: multistep, at_epochs: [0.5, 1]}}]},"
+        " {epochs: 1.5, size: 32, per_batch: [0, 0, 5]}, {steps: 7, size: 32}]"
+    )
+    document = toy_document(phases=yaml.safe_load(phases))
+    recipe = in_steps(Recipe.model_validate(document), [9, 4, 40])  # two, one and one in a batch: 5, 4 and 40 batches
+    assert [phase.steps for phase in recipe.phases] == [80, 12, 7]
+    assert [phase.epochs for phase in recipe.phases] == [None, None, None]
+    assert recipe.phases[0].optimizers is not None
+    assert recipe.phases[0].optimizers[0].schedule.at == (20, 40)
+    assert recipe.steps == 99
+    assert in_steps(recipe, [9, 4, 40]) == recipe

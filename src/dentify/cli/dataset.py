@@ -258,6 +258,9 @@ def split(
 def normalize(
     path: DatasetPath,
     split: Annotated[str, typer.Option(help="Of which photos; all, where the data set has no splits.")] = "train",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A JSON file. [default: standard output]")
+    ] = None,
     input_format: InputFormat = None,
     images: Images = None,
     skip_invalid: SkipInvalid = False,
@@ -265,20 +268,69 @@ def normalize(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Mean and standard deviation of red, green and blue (0 to 1) over the train split, as JSON.
+    """Mean and standard deviation of red, green and blue (0 to 1) over the train split, as JSON; a recipe may name the file.
 
     \b
-    Example:
+    Examples:
       dentify dataset normalize photos
+      dentify dataset normalize photos -o normalization.json
     """  # noqa: D301 - click wants the character
     from dentify.curation.normalize import channel_figures
+    from dentify.writing import write_whole
 
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
         with progress("measuring", quiet=quiet) as (advance, _):
             figures = channel_figures(
                 dataset, split, workers=workers, on_invalid=dataset.refuse, settings=settings, on_photo=advance
             )
-        print(figures.model_dump_json(indent=2))
+        if output is None:
+            print(figures.model_dump_json(indent=2))
+        else:
+            write_whole({output: figures.model_dump_json(indent=2).encode() + b"\n"})
+            print(output, file=sys.stderr)
+
+
+@app.command()
+def crops(
+    path: DatasetPath,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder of the crops.")],
+    margin: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="Shown around a damage, in shares of its longer side, as other types leave room."),
+    ] = 0.25,
+    least_side: Annotated[int, typer.Option(min=1, metavar="PIXELS", help="Smaller crops are left out.")] = 48,
+    labels: Labels = None,
+    input_format: InputFormat = None,
+    images: Images = None,
+    skip_invalid: SkipInvalid = False,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Cut out every annotated damage that lies by itself: pictures of one type each, and a photos.csv, for classifiers.
+
+    \b
+    Example:
+      dentify dataset crops damage/train.json -o crops
+    """  # noqa: D301 - click wants the character
+    from dentify.curation.crops import write_crops
+
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, settings):
+        with progress("cutting", quiet=quiet) as (advance, _):
+            counts = write_crops(
+                dataset,
+                output,
+                margin=margin,
+                least_side=least_side,
+                workers=workers,
+                overwrite=overwrite,
+                settings=settings,
+                on_photo=advance,
+            )
+        for name, count in counts.most_common():
+            print(f"{name}: {count}")
+        print(output / "photos.csv", file=sys.stderr)
 
 
 @app.command()

@@ -112,6 +112,22 @@ def balanced(truth: BoolArray, weights: NDArray[np.floating] | None) -> DoubleAr
     return np.asarray(np.where(truth, given / given[truth].sum(), given / given[~truth].sum()), np.float64)
 
 
+def fit_yes_temperature(logits: NDArray[np.floating], truth: BoolArray) -> float:
+    """The temperature with which answers of yes or no were likeliest, yes and no balanced.
+
+    Args:
+        logits: `(N,)` of yes.
+        truth: `(N,)` right answers, both among them.
+    """
+    weighed = balanced(truth, None)
+
+    def loss(log_temperature: float) -> float:
+        z = logits / math.exp(log_temperature)
+        return float((weighed * (np.logaddexp(0, z) - truth * z)).sum())
+
+    return round(math.exp(minimize_scalar(loss, bounds=(-2.0, 3.0), method="bounded").x), 4)
+
+
 def fit_temperature(logits: Sequence[FloatArray], truth: Sequence[int], *, least: int = LEAST_LEVELS) -> SeverityCalibration:
     """The temperature with which the annotated levels were likeliest.
 

@@ -26,11 +26,12 @@ from dentify.bundle.manifest import (
     Scorer,
     SeverityCalibration,
     Thresholds,
+    TypesCalibration,
 )
 from dentify.bundle.open import Bundle
 from dentify.datasets.crops import crops_of
 from dentify.datasets.dataset import decode_picture
-from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, worst_severity
+from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, types_shown, worst_severity
 from dentify.errors import BundleError, DatasetError, printable
 from dentify.fitting.confidence import (
     LEAST_LEVELS,
@@ -39,6 +40,7 @@ from dentify.fitting.confidence import (
     fit_curves,
     fit_gate,
     fit_temperature,
+    fit_yes_temperature,
     gate_probabilities,
 )
 from dentify.fitting.evidence import Evidence, Matched, cross_match, gather, match, silenced
@@ -48,6 +50,7 @@ from dentify.fitting.thresholds import choose_thresholds, gate_threshold
 from dentify.imaging.views import mirrored_view, whole_view
 from dentify.in_order import map_in_order
 from dentify.runtime.networks import Answers, Networks
+from dentify.runtime.probabilities import sigmoid
 from dentify.settings import Settings
 from dentify.strict import nearest
 
@@ -119,6 +122,7 @@ class Seen:
     evidence: list[Evidence] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     levels: list[tuple[FloatArray, int]] = field(default_factory=list)
+    types: list[tuple[FloatArray, tuple[bool | None, ...]]] = field(default_factory=list)
 
 
 def fit_bundle(
@@ -160,6 +164,7 @@ def fit_bundle(
         everything.evidence.extend(replace(evidence, photo=number) for evidence in seen.evidence)
         everything.asked.extend(seen.asked)
         everything.levels.extend(seen.levels)
+        everything.types.extend(seen.types)
         names |= {damage.name for damage in sample.damages} - ({UNTYPED} - set(bundle.manifest.classes.damage))
         photos += 1
         if on_photo is not None:
@@ -178,7 +183,7 @@ def check_fittable(bundle: Bundle) -> None:
         BundleError: it does not.
     """
     roles = bundle.manifest.roles
-    if not (roles.vehicle_gate or roles.damage_gate or roles.damage or roles.severity):
+    if not (roles.vehicle_gate or roles.damage_gate or roles.types or roles.damage or roles.severity):
         raise BundleError(f"{bundle.where}: has no gate, damage or severity, so nothing can be fitted")
     if other := next((member.kind for member in roles.damage if member.kind != "maps"), None):
         raise BundleError(f"{bundle.where}: tells damage as {other}; only bundles that tell it as maps can be fitted")
@@ -213,6 +218,8 @@ def look_at(networks: Networks, manifest: Manifest, sample: Sample, *, seed: int
         seen.asked.extend(_asked(answers, has_vehicle(sample), is_damaged(sample), 1.0, sample.source))
         if worst in levels and answers.photo_severity is not None:
             seen.levels.append((answers.photo_severity, levels.index(worst)))
+        if answers.photo_types is not None:
+            seen.types.append((answers.photo_types, types_shown(sample, manifest.classes.types)))
         if judged and answers.types is not None:
             seen.evidence.append(
                 gather(
@@ -270,6 +277,9 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
     }
     gates = {gate: fit_gate_of(gate, own, seen.asked, notes) for gate, own in before.items()}
     severity = _severity(seen.levels, calibration.severity, notes) if roles.severity else calibration.severity
+    types = Types(calibration.types, thresholds.types)
+    if roles.types:
+        types = fit_types(seen.types, types, manifest.classes.types, notes)
     found = _Findings(manifest.grouping.scorer, calibration.findings, thresholds.findings, {}, {}, fitted=False)
     if roles.damage:
         found = _findings(seen.evidence, manifest, before, gates, notes, seed=seed)
@@ -279,20 +289,21 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
             "calibration": Calibration(
                 vehicle=gates["vehicle"].calibration if "vehicle" in gates else calibration.vehicle,
                 damage=gates["damage"].calibration if "damage" in gates else calibration.damage,
-                types=calibration.types,
+                types=types.calibration,
                 findings=found.curves,
                 severity=severity,
             ),
             "thresholds": Thresholds(
                 vehicle=gates["vehicle"].threshold if "vehicle" in gates else thresholds.vehicle,
                 damage=gates["damage"].threshold if "damage" in gates else thresholds.damage,
-                types=thresholds.types,
+                types=types.thresholds,
                 findings=found.thresholds,
                 parts=thresholds.parts,
             ),
         }
     )
-    if not (found.fitted or severity is not calibration.severity or any(gates[gate] is not before[gate] for gate in gates)):
+    whole = severity is not calibration.severity or types.calibration is not calibration.types
+    if not (found.fitted or whole or any(gates[gate] is not before[gate] for gate in gates)):
         raise DatasetError(f"nothing can be fitted to {_photos(photos)}: {'; '.join(notes)}")
     return Fitted(fitted, found.figures, found.before, photos, tuple(notes))
 
@@ -339,6 +350,49 @@ def _severity(levels: Sequence[tuple[FloatArray, int]], own: SeverityCalibration
         notes.append(f"severity stays: {_photos(len(levels) // 2)} of known severity, it takes {-(-LEAST_LEVELS // 2)}")
         return own
     return fit_temperature([logits for logits, _ in levels], [level for _, level in levels])
+
+
+@dataclass(frozen=True)
+class Types:
+    """How the types of a photo as a whole are told."""
+
+    calibration: TypesCalibration
+    thresholds: float | dict[str, float]
+
+
+def fit_types(
+    seen: Sequence[tuple[FloatArray, tuple[bool | None, ...]]], own: Types, names: Sequence[str], notes: list[str]
+) -> Types:
+    """Temperature and thresholds for the types of photos as a whole; their own where too few photos are labelled with these.
+
+    Args:
+        seen: of each view `(C,)` logits, and of each type whether the photo shows it.
+        own: as the bundle has them.
+        names: of the types.
+        notes: is told what stays.
+    """
+    if own.calibration.exclusive:
+        one = [(logits, shown.index(True)) for logits, shown in seen if shown.count(True) == 1 and None not in shown]
+        if len(one) < LEAST_LEVELS:
+            notes.append(f"types stay: {_photos(len(one) // 2)} of one known type, it takes {-(-LEAST_LEVELS // 2)}")
+            return own
+        temperature = fit_temperature([logits for logits, _ in one], [place for _, place in one]).temperature
+        return Types(TypesCalibration(temperature=temperature, exclusive=True), own.thresholds)
+    asked = {}
+    for place, name in enumerate(names):
+        known = [(logits[place], shown[place]) for logits, shown in seen if shown[place] is not None]
+        truth = np.array([answer for _, answer in known], np.bool_)
+        if min(truth.sum(), (~truth).sum()) >= 2 * LEAST_ANSWERS:  # seen twice
+            asked[name] = np.array([logit for logit, _ in known], np.float64), truth
+        else:
+            notes.append(f"{name} of a photo as a whole keeps its threshold: it takes {LEAST_ANSWERS} photos with and without")
+    if not asked:
+        return own
+    logits, truth = (np.concatenate(parts) for parts in zip(*asked.values(), strict=True))
+    calibration = TypesCalibration(temperature=fit_yes_temperature(logits, truth))
+    assert isinstance(own.thresholds, dict)
+    thresholds = {name: gate_threshold(sigmoid(z / calibration.temperature), right) for name, (z, right) in asked.items()}
+    return Types(calibration, own.thresholds | thresholds)
 
 
 @dataclass(frozen=True)

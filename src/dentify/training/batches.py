@@ -43,7 +43,7 @@ class MixedBatches:
     def __init__(
         self, sets: Sequence[Sequence[Sample]], recipe: Recipe, *, steps: range, rank: int = 0, processes: int = 1
     ) -> None:
-        self._decks = [_deck(photos, samples) for photos, samples in zip(recipe.data.train, sets, strict=True)]
+        self._decks = [deck_of(photos, samples) for photos, samples in zip(recipe.data.train, sets, strict=True)]
         self._recipe = recipe
         self._steps = steps
         self._share = slice(rank, None, processes)
@@ -76,7 +76,7 @@ class MixedBatches:
             drawn += phase.steps * sum(counts)
 
 
-def _deck(photos: PhotoSet, samples: Sequence[Sample]) -> list[int]:
+def deck_of(photos: PhotoSet, samples: Sequence[Sample]) -> list[int]:
     """Indices of the photos, those with rare types more than once."""
     deck = []
     for index, sample in enumerate(samples):
@@ -115,12 +115,13 @@ class WholePhotos(Dataset[Batch]):
 
 def taught(scene: Scene, heads: Mapping[str, Head], teacher: Teacher | None = None) -> Batch:
     """A scene's picture and the truth of every head; as `teacher` what one says of it."""
-    truth = {name: _tensors(head.truth(scene)) for name, head in heads.items()}
+    truth = {name: tensors(head.truth(scene)) for name, head in heads.items()}
     if teacher is not None:
         for name, said in teacher.says(scene).items():
             truth[name]["teacher"] = torch.from_numpy(said)
     return {"image": torch.from_numpy(scene.image), **truth}
 
 
-def _tensors(truth: Mapping[str, Any]) -> dict[str, Tensor]:
+def tensors(truth: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays of a truth as tensors."""
     return {key: torch.from_numpy(np.asarray(value)) for key, value in truth.items()}

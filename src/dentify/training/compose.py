@@ -152,6 +152,8 @@ class Composer:
             share = (0.08, 1.2)
         elif sample.parts:
             share = (0.4, 1.3)
+        elif sample.labels and not sample.damages:  # of a small window what is known of the photo as a whole may not hold
+            share = (0.6, 1.2)
         else:
             share = (0.2, 1.15)
         return random_view(rng, hw, size, focus_xy=focus, share=share, rotate=not box_only, augment=self._augment)

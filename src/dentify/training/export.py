@@ -27,8 +27,10 @@ from dentify.runtime.preprocess import network_input
 from dentify.runtime.session import Session
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
+from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
+from dentify.training.heads.labels import PhotoTypes
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
 from dentify.training.taught import Kept, taught_heads
@@ -73,6 +75,7 @@ def export_bundle(
     network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
     check_fits(state, network, heads, checkpoint)
     network.load_state_dict(average_weights(state.average, average_with) if average_with else state.average)
+    merge_adapters(network)
     kept = taught_heads(heads, state.taught)
     if not any(one.head.auxiliary is None for one in kept.values()):
         raise ConfigError(f"{checkpoint}: the photos of its run taught nothing that a bundle could tell")
@@ -144,7 +147,8 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
         )
         members[role] = (*members.get(role, ()), member)
         names[role] = one.names
-    damage, parts, severity = (names.get(role, ()) for role in ("damage", "parts", "severity"))
+    damage, parts, severity, types = (names.get(role, ()) for role in ("damage", "parts", "severity", "types"))
+    exclusive = any(one.head.exclusive for one in main.values() if isinstance(one.head, PhotoTypes))
     own = tuple(name for name in recipe.classes.damage if name not in DAMAGE_NAMES)
     size = recipe.data.serve_size
     return m.Manifest(
@@ -154,7 +158,7 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
         description=recipe.description,
         taxonomy=m.Taxonomy(
             damage_types=DAMAGE_NAMES + own,
-            taught=tuple(name for name in DAMAGE_NAMES + own if name in damage),
+            taught=tuple(name for name in DAMAGE_NAMES + own if name in (*damage, *types)),
             parts=parts,
             severity_levels=severity,
         ),
@@ -166,11 +170,15 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
             ),
         ),
         roles=m.Roles(**members),
-        classes=m.Classes(damage=damage, parts=parts, severity=severity),
-        thresholds=m.Thresholds(findings=dict.fromkeys(damage, 0.5)),
+        classes=m.Classes(damage=damage, parts=parts, severity=severity, types=types),
+        thresholds=m.Thresholds(
+            findings=dict.fromkeys(damage, 0.5), types=dict.fromkeys(types, 0.5) if types and not exclusive else 0.5
+        ),
+        calibration=m.Calibration(types=m.TypesCalibration(exclusive=exclusive)),
         grouping=GROUPING if damage else m.Grouping(),
         review=m.ReviewRules(
-            sure_from=recipe.review.sure_from, weak_types=tuple(name for name in recipe.review.weak_types if name in damage)
+            sure_from=recipe.review.sure_from,
+            weak_types=tuple(name for name in recipe.review.weak_types if name in (*damage, *types)),
         ),
         data=tuple(
             m.DataOrigin(name=name, origin=origin.origin, licence=origin.licence, photos=photos[name], used_for=origin.used_for)

@@ -27,13 +27,14 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from dentify.bundle.open import Bundle
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DentifyError, TrainingError
 from dentify.runtime.session import Device
-from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos
+from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos, deck_of
+from dentify.training.bottleneck import Bottlenecks, KeptFeatures
 from dentify.training.checkpoints import (
     Checkpoint,
     average_weights,
@@ -50,7 +51,7 @@ from dentify.training.memory import keep_memory
 from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
-from dentify.training.recipe import Phase, Recipe
+from dentify.training.recipe import Phase, Recipe, in_steps
 from dentify.training.taught import taught_names
 from dentify.writing import write_whole
 
@@ -91,7 +92,7 @@ def train(
         average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
-        on_look: is called for every photo that the teacher looks at before the first step, likewise.
+        on_look: is called for every photo that a teacher, or a backbone that learns nothing, looks at before steps, likewise.
 
     Raises:
         BundleError: the teacher cannot be opened.
@@ -106,6 +107,8 @@ def train(
     photos = read_run_photos(recipe, data)
     check_origins(recipe, (sample for samples in photos.every for sample in samples))
     sets = photos.taught
+    decks = [len(deck_of(photos, samples)) for photos, samples in zip(recipe.data.train, sets, strict=True)]
+    recipe = in_steps(recipe, decks).model_copy(update={"model": recipe.model.resolved(data)})
     judges = [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
 
     fabric = _fabric(device)
@@ -158,7 +161,12 @@ def train(
                 if step >= steps.stop:
                     continue
                 run.enter_phase(place, steps, step=step, states=states)
-                for losses in run.steps(TrainingPictures(composer, heads, teacher), sets, range(step, steps.stop)):
+                pictures: Dataset[Batch] = TrainingPictures(composer, heads, teacher)
+                if recipe.phases[place].bottleneck:
+                    pictures = _bottlenecks(
+                        network, recipe.phases[place], sets, heads, output.parent / "features", on_look, fabric
+                    )
+                for losses in run.steps(pictures, sets, range(step, steps.stop)):
                     if journal is not None:
                         journal.add_losses(step, losses, rate=run.rate)
                     step += 1
@@ -187,6 +195,23 @@ def train(
         fabric.barrier()
         torch.distributed.destroy_process_group()
     return last
+
+
+def _bottlenecks(
+    network: nn.Module,
+    phase: Phase,
+    sets: Sequence[Sequence[Sample]],
+    heads: Mapping[str, Head],
+    folder: Path,
+    on_look: Callable[[], object],
+    fabric: Fabric,
+) -> Dataset[Batch]:
+    """The features of all photos, computed by the first process where they are not kept already."""
+    kept = KeptFeatures(network, phase.size, folder)
+    if fabric.is_global_zero:
+        kept.prepare([sample for samples in sets for sample in samples], on_look)
+    fabric.barrier()
+    return Bottlenecks(kept, sets, heads)
 
 
 def _check_beginning(last: Path, *, resume: bool, start: Path | None, average_with: Sequence[Path]) -> None:
@@ -305,7 +330,7 @@ class _Run:
                         key: value if key == "step" else value.to(self._fabric.device) for key, value in states[name].items()
                     }
 
-    def steps(self, pictures: TrainingPictures, sets: Sequence[Sequence[Sample]], steps: range) -> Iterator[dict[str, float]]:
+    def steps(self, pictures: Dataset[Batch], sets: Sequence[Sequence[Sample]], steps: range) -> Iterator[dict[str, float]]:
         """Takes steps, and yields the losses of each."""
         fabric = self._fabric
         batches = MixedBatches(sets, self._recipe, steps=steps, rank=fabric.global_rank, processes=fabric.world_size)
@@ -365,9 +390,9 @@ class _Run:
         return list(losses.values())
 
     def _answers(self, network: nn.Module, images: Tensor) -> dict[str, Tensor]:
-        """(B, S, S, 3) uint8 photos to float32 logits."""
+        """(B, S, S, 3) uint8 photos, or (B, C) features of such, to float32 logits."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16"):
-            outputs = network(normalised(images, *self._normalisation))
+            outputs = network(images if images.ndim == 2 else normalised(images, *self._normalisation))
         return {name: output.float() for name, output in outputs.items()}
 
     def _refuse_nan(self, step: int, losses: Mapping[str, float]) -> None:

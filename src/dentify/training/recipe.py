@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -90,14 +91,16 @@ class Schedule(Strict):
     kind: Literal["constant", "multistep"] = "constant"
     warmup: int = Field(0, ge=0, description="steps in which the rate rises")
     at: tuple[int, ...] = Field((), description="multistep: steps from which on it is multiplied once more")
+    at_epochs: tuple[float, ...] = Field((), description="multistep, in place of `at`: epochs, as phases count them")
     times: float = Field(0.1, gt=0, lt=1, description="multistep: by what")
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        if (self.kind == "multistep") != bool(self.at):
-            raise ValueError("`at` names the steps of kind multistep, and of no other")
-        if list(self.at) != sorted(set(self.at)):
-            raise ValueError(f"`at` must rise, got {list(self.at)}")
+        if bool(self.at) + bool(self.at_epochs) != (self.kind == "multistep"):
+            raise ValueError("`at` names the steps of kind multistep, or `at_epochs` its epochs, and of no other kind")
+        for key, at in (("at", self.at), ("at_epochs", self.at_epochs)):
+            if list(at) != sorted(set(at)):
+                raise ValueError(f"`{key}` must rise, got {list(at)}")
         return self
 
 
@@ -116,8 +119,16 @@ class OptimizerRecipe(Strict):
 class Phase(Strict):
     """A stretch of the run. What it does not say stays as at its beginning: all parts are taught, and the rate stays."""
 
-    steps: int = Field(gt=0)
+    steps: int = Field(0, ge=0)
+    epochs: float | None = Field(
+        None, gt=0, description="in place of `steps`: how often all photos of the set that takes longest are shown"
+    )
     size: int = Field(gt=0, multiple_of=32, description="side of the square that the network sees, in pixels")
+    bottleneck: bool = Field(
+        False,
+        description="photos are shown whole and as they are, and what the backbone says of each is computed once and kept, so "
+        "that a step takes next to nothing; teaches `head` alone",
+    )
     mosaic: float = Field(0.0, ge=0, le=1, description="share of the damaged photos that is shown small, four to a picture")
     paste: float = Field(0.0, ge=0, le=1, description="share of the sound vehicles that gets damages of other photos")
     per_batch: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
@@ -131,6 +142,16 @@ class Phase(Strict):
     optimizers: tuple[OptimizerRecipe, ...] | None = Field(
         None, description="new ones from here on; without, those of before go on"
     )
+
+    @model_validator(mode="after")
+    def _of_steps_or_epochs(self) -> Self:
+        if (self.steps > 0) == (self.epochs is not None):
+            raise ValueError("give either `steps` or `epochs`")
+        if self.bottleneck and self.train != ("head",):
+            raise ValueError("a phase with `bottleneck` teaches the head alone: say `train: [head]`")
+        if self.bottleneck and (self.mosaic or self.paste):
+            raise ValueError("a phase with `bottleneck` shows photos as they are: leave out `mosaic` and `paste`")
+        return self
 
 
 Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -205,6 +226,37 @@ class Recipe(Strict):
             if question in asked:
                 raise ValueError(f"heads.{asked[question]} and heads.{name} answer the same question; leave one out")
             asked[question] = name
+
+
+def in_steps(recipe: Recipe, shown: Sequence[int]) -> Recipe:
+    """A recipe with its epochs counted in steps.
+
+    Args:
+        recipe: of a run.
+        shown: how often a photo of each set is shown until all of the set were, those that are repeated among them.
+    """
+
+    def epoch(phase: Phase) -> int:
+        counts = phase.per_batch or [photos.per_batch for photos in recipe.data.train]
+        return max((-(-size // count) for size, count in zip(shown, counts, strict=True) if count), default=1)
+
+    def counted(optimizers: Sequence[OptimizerRecipe], of: int) -> tuple[OptimizerRecipe, ...]:
+        told = []
+        for one in optimizers:
+            at = tuple(round(epochs * of) for epochs in one.schedule.at_epochs)
+            schedule = one.schedule.model_copy(update={"at": at, "at_epochs": ()}) if at else one.schedule
+            told.append(one.model_copy(update={"schedule": schedule}))
+        return tuple(told)
+
+    phases = []
+    for phase in recipe.phases:
+        changes: dict[str, Any] = {}
+        if phase.epochs is not None:
+            changes = {"steps": max(1, round(phase.epochs * epoch(phase))), "epochs": None}
+        if phase.optimizers is not None:
+            changes["optimizers"] = counted(phase.optimizers, epoch(phase))
+        phases.append(phase.model_copy(update=changes))
+    return recipe.model_copy(update={"phases": tuple(phases), "optimizers": counted(recipe.optimizers, epoch(recipe.phases[0]))})
 
 
 def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:

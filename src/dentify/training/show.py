@@ -14,10 +14,10 @@ import numpy as np
 from dentify.arrays import Photo
 from dentify.errors import ConfigError
 from dentify.taxonomy import RGB, damage_colour, part_colour
-from dentify.training.batches import MixedBatches
+from dentify.training.batches import MixedBatches, deck_of
 from dentify.training.compose import Composer
 from dentify.training.photos import read_run_photos
-from dentify.training.recipe import Recipe
+from dentify.training.recipe import Recipe, in_steps
 from dentify.training.scene import Placed, Region, Scene
 from dentify.writing import write_whole
 
@@ -43,6 +43,7 @@ def show_pictures(recipe: Recipe, *, data: Path, output: Path, count: int) -> Pa
         raise ConfigError(f"{output}: name a file that ends in {', '.join(_SUFFIXES)}")
     sets = read_run_photos(recipe, data).taught
     composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
+    recipe = in_steps(recipe, [len(deck_of(photos, samples)) for photos, samples in zip(recipe.data.train, sets, strict=True)])
     draws = (draw for batch in MixedBatches(sets, recipe, steps=range(recipe.steps)) for draw in batch)
     pictures = [draw_scene(composer.compose(draw)) for _, draw in zip(range(count), draws, strict=False)]
     done, coded = cv2.imencode(output.suffix.lower(), cv2.cvtColor(_sheet(pictures), cv2.COLOR_RGB2BGR))

@@ -13,7 +13,15 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from dentify.datasets import Sample
 from dentify.training import losses
-from dentify.training.heads.labels import Gate, LabelsRecipe, PhotoSeverity, has_vehicle, is_damaged, window_shows_vehicle
+from dentify.training.heads.labels import (
+    Gate,
+    LabelsRecipe,
+    PhotoSeverity,
+    PhotoTypes,
+    has_vehicle,
+    is_damaged,
+    window_shows_vehicle,
+)
 from dentify.training.losses import IGNORE
 from scenes import CLASSES, WHOLE, Corners, annotation, mosaic, pasted, photo, placed, scene, stacked
 
@@ -247,3 +255,76 @@ class TestSeverity:
         counts = SEVERITY.counts(told, stacked(SEVERITY, *scenes))
         assert {key: count.tolist() for key, count in counts.items()} == {"asked": [2, 0, 1], "right": [1, 0, 1]}
         assert SEVERITY.figures(counts) == {"mean": 0.75, "minor": 0.5, "moderate": NAN, "severe": 1.0}
+
+
+NAMES = ("dent", "scratch", "glass_shatter")
+TYPES = PhotoTypes("types", LabelsRecipe(kind="labels", of="damage"), NAMES)
+ONE_TYPE = PhotoTypes("types", LabelsRecipe(kind="labels", of="damage", exclusive=True), NAMES)
+
+
+class TestTypes:
+    """Which types a view shows, each by itself or one alone."""
+
+    @staticmethod
+    def shown(sample: Sample, view: np.ndarray = WHOLE, head: PhotoTypes = TYPES) -> list[float]:
+        return [float(answer) for answer in head.truth(scene(sample, view))["shown"]]
+
+    def test_annotated_ones_are_there_and_labelled_others_are_not(self) -> None:
+        dented = photo(annotation("dent", DENT), labelled=("dent", "scratch"))
+        assert self.shown(dented) == [1.0, 0.0, NAN]
+        assert self.shown(SOUND) == [0.0, 0.0, 0.0]
+        assert self.shown(photo(vehicle=False)) == [0.0, 0.0, 0.0]
+        assert self.shown(photo()) == [NAN, NAN, NAN]
+
+    def test_a_sliver_of_a_damage_decides_nothing(self) -> None:
+        large = photo(annotation("dent", (0, 0, 64, 64)), labelled=NAMES)
+        assert self.shown(large, window(40, 0)) == [1.0, 0.0, 0.0]  # 24 of its 64 columns, but more than 1 % of the window
+        small = photo(annotation("dent", (60, 10, 64, 14)), labelled=NAMES)
+        assert self.shown(small, window(63, 0)) == [NAN, 0.0, 0.0]
+        assert self.shown(small, window(60, 0)) == [1.0, 0.0, 0.0]
+        assert self.shown(small, window(80, 80)) == [0.0, 0.0, 0.0]
+
+    @pytest.mark.parametrize("doubt", [annotation("damage", (4, 4, 20, 20)), annotation("scratch", (4, 4, 20, 20), unsure=True)])
+    def test_damage_that_nobody_is_sure_of_leaves_the_others_open(self, doubt: Any) -> None:
+        assert self.shown(photo(annotation("dent", DENT), doubt, labelled=NAMES)) == [1.0, NAN, NAN]
+
+    def test_a_label_of_the_whole_photo_says_all_of_it_where_most_is_seen(self) -> None:
+        scratched = photo(labels=("scratch",), vehicle=True, damage=True)
+        assert self.shown(scratched) == [0.0, 1.0, 0.0]
+        assert self.shown(scratched, window(0, 0, 0.7)) == [0.0, 1.0, 0.0]
+        assert self.shown(scratched, window(0, 0, 0.5)) == [NAN, NAN, NAN]
+        assert self.shown(photo(labels=("hail_mark",), vehicle=True, damage=True)) == [NAN, NAN, NAN]
+
+    def test_mosaics_and_pasted_damages_are_not_asked(self) -> None:
+        dented = photo(annotation("dent", DENT), labelled=NAMES)
+        for one in (mosaic(dented, dented, dented, dented), pasted(SOUND, dented, WHOLE)):
+            assert TYPES.truth(one)["shown"].tolist() == [NAN, NAN, NAN]
+
+    def test_of_exclusive_ones_there_is_one_or_it_is_unknown(self) -> None:
+        dent, scratch = annotation("dent", DENT), annotation("scratch", (4, 4, 30, 30))
+        assert self.shown(photo(dent, labelled=NAMES), head=ONE_TYPE) == [1.0, 0.0, 0.0]
+        for other in (photo(dent, scratch, labelled=NAMES), SOUND, photo(dent, labelled=("dent",))):
+            assert self.shown(other, head=ONE_TYPE) == [NAN, NAN, NAN]
+
+    def test_photos_teach_what_they_show(self) -> None:
+        both = photo(annotation("dent", DENT), annotation("scratch", DENT), annotation("damage", DENT), labelled=NAMES)
+        assert (set(TYPES.shown(both)), set(ONE_TYPE.shown(both))) == ({"dent", "scratch"}, set())
+        assert set(ONE_TYPE.shown(photo(labels=("scratch", "severe")))) == {"scratch"}
+        assert (TYPES.channels(("scratch",)), ONE_TYPE.channels(("scratch",))) == ([1], [])
+        assert ONE_TYPE.channels(("dent", "glass_shatter")) == [0, 2]
+
+    @pytest.mark.parametrize("head", [TYPES, ONE_TYPE])
+    def test_the_loss_is_least_where_the_answer_is_right_and_none_where_nothing_is_known(self, head: PhotoTypes) -> None:
+        truth = stacked(head, scene(photo(annotation("dent", DENT), labelled=NAMES)), scene(photo()))
+        right, wrong = (torch.tensor([[one, -one, -one], [9.0, 9.0, 9.0]]) for one in (4.0, -4.0))
+        assert head.loss(right, truth) < 0.2 < 2 < head.loss(wrong, truth)
+        assert head.loss(right[:1], stacked(head, scene(photo()))) == 0
+
+    def test_figures_are_recalls(self) -> None:
+        scenes = [scene(photo(labels=(name,), vehicle=True)) for name in ("dent", "dent", "scratch")]
+        outputs = torch.tensor([[2.0, -1, -1], [-1, 2, -2], [-1, 3, 1]])
+        one = ONE_TYPE.figures(ONE_TYPE.counts(outputs, stacked(ONE_TYPE, *scenes)))
+        assert (one["dent"], one["scratch"], one["mean"]) == (0.5, 1.0, 0.75)
+        assert math.isnan(one["glass_shatter"])
+        each = TYPES.figures(TYPES.counts(outputs, stacked(TYPES, *scenes)))
+        assert (each["dent"], each["scratch"]) == (0.75, 0.75)  # mean of the shares of photos with and without it

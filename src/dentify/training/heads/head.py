@@ -20,7 +20,7 @@ from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
 from dentify.training.scene import Placed, Scene, cells_of
 
-Role = Literal["vehicle_gate", "damage_gate", "damage", "parts", "severity"]
+Role = Literal["vehicle_gate", "damage_gate", "types", "damage", "parts", "severity"]
 Stride = Literal[1, 2, 4, 8, 16, 32]
 """Pixels of the picture a cell; sizes of pictures are multiples of 32."""
 Truth = dict[str, NDArray[Any]]

@@ -1,4 +1,4 @@
-"""Answers for the photo as a whole: is there a vehicle, is it damaged, how badly."""
+"""Answers for the photo as a whole: is there a vehicle, is it damaged, how badly, which types of damage it shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dentify.bundle.manifest import Kind
-from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, worst_severity
+from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, shown_types, worst_severity
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
@@ -30,36 +30,43 @@ MOST = 0.6
 
 
 class LabelsRecipe(Strict):
-    """A gate's logit of yes, or a logit a level of severity."""
+    """A gate's logit of yes, or a logit a level of severity or a damage type."""
 
     kind: Literal["labels"]
-    of: Literal["vehicle", "damaged", "severity"]
+    of: Literal["vehicle", "damaged", "severity", "damage"]
     weight: float = Field(1.0, ge=0, description="of the head's loss beside those of the others")
     smoothing: float | None = Field(
         None, ge=0, lt=0.5, description=f"of a gate: share of the labels that is taken for wrong; {SMOOTHING} where not given"
     )
-    class_weights: tuple[float, ...] | None = Field(None, description="of severity, one a level, for rare ones")
+    class_weights: tuple[float, ...] | None = Field(
+        None, description="of severity and of types that exclude each other, one a class, for rare ones"
+    )
+    exclusive: bool = Field(False, description="of damage: whether a photo shows one type; else each type is asked for by itself")
     features: bool = Field(True, description="whether features pooled from the whole picture count")
     pooled: tuple[str, ...] = Field((), description="of a gate: heads of maps whose strongest places count")
     within: str | None = Field(None, description="with `pooled`: the head whose map says where these places may lie")
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        if self.of == "severity" and (self.pooled or not self.features):
+        if self.of in ("severity", "damage") and (self.pooled or not self.features):
             raise ValueError("`features` and `pooled` are of gates alone")
+        if self.exclusive and self.of != "damage":
+            raise ValueError("`exclusive` is of damage alone: levels exclude each other anyway, and a gate has one answer")
         if not (self.features or self.pooled):
             raise ValueError("an answer without `features` needs maps in `pooled`")
         if self.within is not None and not self.pooled:
             raise ValueError("`within` says where the strongest places of `pooled` lie, which names none")
-        if self.of != "severity" and self.class_weights is not None:
-            raise ValueError("`class_weights` are of severity alone: a gate weighs both answers alike")
-        if self.of == "severity" and self.smoothing is not None:
-            raise ValueError("`smoothing` is of gates alone: levels are weighed by `class_weights`")
+        if self.class_weights is not None and self.of != "severity" and not self.exclusive:
+            raise ValueError("`class_weights` are of classes that exclude each other: a gate weighs both answers alike")
+        if self.smoothing is not None and (self.of == "severity" or self.exclusive):
+            raise ValueError("`smoothing` is of answers with yes and no: other classes are weighed by `class_weights`")
         return self
 
-    def build(self, name: str, classes: Classes) -> Gate | PhotoSeverity:
+    def build(self, name: str, classes: Classes) -> Gate | PhotoSeverity | PhotoTypes:
         """The head."""
-        return PhotoSeverity(name, self, classes.severity) if self.of == "severity" else Gate(name, self, classes.damage)
+        if self.of == "severity":
+            return PhotoSeverity(name, self, classes.severity)
+        return (PhotoTypes if self.of == "damage" else Gate)(name, self, classes.damage)
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,111 @@ class PhotoSeverity:
         """Recall of each level, and their mean over those that occur."""
         recalls = counts["right"].double() / counts["asked"].double()
         return {"mean": recalls.nanmean().item(), **dict(zip(self.names, recalls.tolist(), strict=True))}
+
+
+@dataclass(frozen=True)
+class PhotoTypes:
+    """See `Head`. Which types of damage a photo shows, wherever they are.
+
+    Truth: `shown` (C,) float32, 1, 0, or NaN where unknown. Where types are exclusive, all are known or none is, and one is 1.
+    """
+
+    name: str
+    recipe: LabelsRecipe
+    names: tuple[str, ...]
+    kind: Kind = "labels"
+    role: Role = "types"
+    auxiliary: str | None = None
+
+    @property
+    def weight(self) -> float:
+        """See `Head`."""
+        return self.recipe.weight
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a photo shows one of them."""
+        return self.recipe.exclusive
+
+    @property
+    def output(self) -> Output:
+        """A logit a type."""
+        return Output(len(self.names))
+
+    def shown(self, sample: Sample) -> Iterable[str]:
+        """The types that are annotated, or that the photo as a whole is labelled with; of exclusive ones where it is one."""
+        types = shown_types(sample) & set(self.names)
+        return types if len(types) == 1 or not self.exclusive else ()
+
+    def channels(self, taught: tuple[str, ...]) -> list[int]:
+        """One a type; of exclusive ones there must be two."""
+        known = [place for place, name in enumerate(self.names) if name in taught]
+        return known if len(known) > 1 or not self.exclusive else []
+
+    def truth(self, scene: Scene) -> Truth:
+        """Of mosaics, and with damages of others pasted on, it is not asked."""
+        answers = np.full(len(self.names), math.nan, np.float32)
+        if scene.whole is not None and not scene.pasted:
+            answers[:] = window_shows_types(scene.whole, self.names)
+        if self.exclusive and ((answers == 1).sum() != 1 or np.isnan(answers).any()):
+            answers[:] = math.nan
+        return {"shown": answers}
+
+    def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """Cross-entropy: of the one type, or of each type's yes or no, smoothed for the labels' own errors."""
+        if self.exclusive:
+            return losses.cross_entropy(outputs, _one_of(truth["shown"]), self.recipe.class_weights)
+        smoothing = SMOOTHING if self.recipe.smoothing is None else self.recipe.smoothing
+        return losses.yes_or_no(outputs, truth["shown"], smoothing=smoothing)
+
+    def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Of the types beside each other, or of each by itself; no teacher of maps gives any."""
+        measure = losses.exclusive_distance if self.exclusive else losses.binary_distance
+        return measure(outputs, teacher, temperature)
+
+    def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Photos that show each type, that do not, and those of either that are told so."""
+        shown, told = truth["shown"] == 1, outputs > 0
+        absent = truth["shown"] == 0
+        if self.exclusive:
+            told = outputs.argmax(1)[:, None] == torch.arange(len(self.names), device=outputs.device)
+        return {
+            "shown": shown.sum(0),
+            "found": (shown & told).sum(0),
+            "absent": absent.sum(0),
+            "spared": (absent & ~told).sum(0),
+        }
+
+    def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
+        """The recall of each type and their mean; where they do not exclude each other the mean of both answers' instead."""
+        recalls = counts["found"].double() / counts["shown"].double()
+        if not self.exclusive:
+            recalls = (recalls + counts["spared"].double() / counts["absent"].double()) / 2
+        return {"mean": recalls.nanmean().item(), **dict(zip(self.names, recalls.tolist(), strict=True))}
+
+
+def _one_of(shown: Tensor) -> Tensor:
+    """`(B, C)` answers of exclusive types as `(B,)` indices, `IGNORE` where unknown."""
+    known = ~shown.isnan().any(1)
+    return torch.where(known, shown.nan_to_num().argmax(1), torch.full_like(known, IGNORE, dtype=torch.long))
+
+
+def window_shows_types(placed: Placed, names: tuple[str, ...]) -> list[float]:
+    """Of each type 1, 0 or NaN: a sliver of a damage decides nothing, nor does what nobody looked for."""
+    sample = placed.sample
+    if shown_types(sample) and not sample.damages:  # labelled as a whole, so with all that it shows
+        told = shown_types(sample) & set(names) and placed.shown > MOST
+        return [float(name in sample.labels) if told else math.nan for name in names]
+    height, width = placed.window_hw
+    answers = []
+    for name in names:
+        visible = [damage for damage in placed.damages if damage.annotation.name == name]
+        if any(one.visible > 0.4 * one.whole or one.visible > 0.01 * height * width for one in visible):
+            answers.append(1.0)
+        else:
+            unknown = visible or placed.untyped or placed.ignored or not sample.knows(name)
+            answers.append(math.nan if unknown else 0.0)
+    return answers
 
 
 def window_shows_vehicle(placed: Placed) -> float:

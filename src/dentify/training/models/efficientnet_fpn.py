@@ -21,22 +21,20 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.strict import Strict, nearest
+from dentify.strict import nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
-from dentify.training.models.network import RGB
-from dentify.training.origin import Origin
+from dentify.training.models.network import RGB, NetworkRecipe
 
 FINE, COARSE = 2, 4
 """Strides that it answers at, in pixels of the picture."""
 
 
-class PyramidRecipe(Strict):
+class PyramidRecipe(NetworkRecipe):
     """Which encoder, how wide a decoder, and which weights to begin with."""
 
     encoder: str = Field(description="a timm model that can be built with features_only=True")
     encoder_weights: str | None = Field(None, description="safetensors of that encoder; null starts from random weights")
-    origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
     width: int = Field(96, gt=0, description="channels of the decoder at strides 32 to 8")
     fine_width: int = Field(64, gt=0, multiple_of=4, description="channels of the decoder at stride 4")
     drop_path: float = Field(

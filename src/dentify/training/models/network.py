@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from dentify.strict import Strict
+from dentify.training.origin import Origin
+
 RGB = tuple[float, float, float]
+
+
+class NetworkRecipe(Strict):
+    """What the recipes of all networks share."""
+
+    origins: dict[str, Origin] = Field({}, description="of the pretrained weights, by name")
+
+    def resolved(self, root: Path) -> Self:
+        """With all that it takes of files in `root`, weights apart, so that a run's own recipe needs none of these files."""
+        return self
 
 
 class Network(Protocol):

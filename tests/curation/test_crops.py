@@ -1,0 +1,99 @@
+"""Crops around single damages: one type a picture."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dentify.assessment import Box
+from dentify.curation.crops import _widened, iter_crops, single_damages, write_crops
+from dentify.datasets import Annotation, Sample, open_dataset
+from dentify.errors import DatasetError, OutputError
+from written_samples import HEIGHT, WIDTH, png
+
+
+def photo(*annotations: Annotation, name: str = "a/b.png") -> Sample:
+    return Sample(png(0), name, (HEIGHT, WIDTH), annotations=annotations, source="street", group="g", split="train")
+
+
+def box(name: str, corners: Box, **facts: bool) -> Annotation:
+    return Annotation(name, corners, **facts)
+
+
+LEFT, MIDDLE, RIGHT = (0.0, 0.0, 10.0, 10.0), (8.0, 0.0, 20.0, 10.0), (22.0, 0.0, 32.0, 10.0)
+
+
+def test_damages_that_touch_another_type_are_not_by_themselves() -> None:
+    touching = photo(box("dent", LEFT), box("scratch", MIDDLE), box("dent", RIGHT))
+    assert [one.box_xyxy for one in single_damages(touching)] == [RIGHT]
+    assert len(single_damages(photo(box("dent", LEFT), box("dent", MIDDLE)))) == 2
+    assert single_damages(photo(box("damage", LEFT), box("hood", MIDDLE))) == []
+    assert single_damages(photo(box("dent", LEFT, crowd=True), box("dent", RIGHT, unsure=True))) == []
+    assert single_damages(photo(box("dent", LEFT), box("damage", MIDDLE))) == []  # who knows which type that is
+    assert len(single_damages(photo(box("dent", LEFT), box("hood", MIDDLE)))) == 1
+
+
+def test_a_crop_is_the_pixels_around_its_damage() -> None:
+    whole = photo(box("dent", (10, 8, 20, 12)))
+    (crop,) = iter_crops(whole, margin=0.2, least_side=1)
+    (everything,) = iter_crops(photo(box("dent", (0, 0, WIDTH, HEIGHT))), margin=0.0, least_side=1)
+    assert np.array_equal(crop.image, everything.image[6:14, 8:22])
+    assert (crop.sample.name, crop.sample.labels, crop.sample.annotations) == ("a_b_1.jpg", ("dent",), ())
+    assert (crop.sample.source, crop.sample.group, crop.sample.split) == ("street", "g", "train")
+
+
+def test_small_ones_are_left_out() -> None:
+    assert list(iter_crops(photo(box("dent", (10, 8, 20, 12))), margin=0.0, least_side=5)) == []
+    assert len(list(iter_crops(photo(box("dent", (10, 8, 20, 12))), margin=0.0, least_side=4))) == 1
+
+
+corner = st.integers(0, 100)
+boxes = st.tuples(corner, corner, st.integers(1, 40), st.integers(1, 40)).map(
+    lambda one: (float(one[0]), float(one[1]), float(one[0] + one[2]), float(one[1] + one[3]))
+)
+
+
+@given(boxes, st.floats(0, 2), st.lists(boxes, max_size=4))
+def test_a_margin_stays_on_the_photo_and_off_other_types(own: Box, margin: float, others: list[Box]) -> None:
+    def meet(a: Box, b: Box) -> bool:
+        return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+    others = [one for one in others if not meet(own, one)]
+    left, top, right, bottom = _widened(own, margin, (140, 140), others)
+    assert 0 <= left <= own[0] < own[2] <= right <= 140
+    assert 0 <= top <= own[1] < own[3] <= bottom <= 140
+    rounded = (left + 0.5, top + 0.5, right - 0.5, bottom - 0.5)  # sides are whole pixels
+    assert not any(meet(rounded, one) for one in others)
+
+
+def test_what_is_written_is_a_data_set(tmp_path: Path) -> None:
+    samples = [photo(box("dent", LEFT), box("scratch", RIGHT)), photo(box("dent", LEFT), name="c.png")]
+    counts = write_crops(samples, tmp_path / "crops", least_side=1)
+    assert counts == {"dent": 2, "scratch": 1}
+    with (tmp_path / "crops" / "photos.csv").open() as file:
+        rows = [(row["file"], row["label"], row["group"]) for row in csv.DictReader(file)]
+    assert rows == [("images/a_b_1.jpg", "dent", "g"), ("images/a_b_2.jpg", "scratch", "g"), ("images/c_1.jpg", "dent", "g")]
+    read = list(open_dataset(tmp_path / "crops"))
+    assert [(one.labels, one.source, one.split, one.damage) for one in read] == [
+        (("dent",), "street", "train", True),
+        (("scratch",), "street", "train", True),
+        (("dent",), "street", "train", True),
+    ]
+
+
+def test_a_folder_with_crops_is_not_written_over(tmp_path: Path) -> None:
+    write_crops([photo(box("dent", LEFT))], tmp_path, least_side=1)
+    with pytest.raises(OutputError, match="is there already"):
+        write_crops([photo(box("dent", LEFT))], tmp_path, least_side=1)
+    write_crops([photo(box("dent", LEFT))], tmp_path, least_side=1, overwrite=True)
+
+
+def test_nothing_to_cut_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no photo has an annotated damage that can be shown by itself"):
+        write_crops([replace(photo(), annotations=())], tmp_path)
