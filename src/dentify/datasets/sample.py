@@ -262,6 +262,33 @@ def is_damaged(sample: Sample) -> bool | None:
     return None if sample.vehicle is False else True if sample.damages else sample.damage
 
 
+def shown_types(sample: Sample) -> frozenset[str]:
+    """The damage that a photo is known to show, by type: as annotated, else in the words that it is labelled with as a whole.
+
+    >>> sorted(shown_types(Sample(b"", "a.jpg", labels=("scratch", "dent"))))
+    ['dent', 'scratch']
+    """
+    return frozenset({damage.name for damage in sample.damages} - {UNTYPED} if sample.damages else sample.labels)
+
+
+def types_shown(sample: Sample, names: Sequence[str]) -> tuple[bool | None, ...]:
+    """Of each type of damage whether a photo shows it; `None` where nobody said.
+
+    What a photo is labelled with as a whole is all that it shows, where any of it is among the names.
+
+    >>> types_shown(Sample(b"", "a.jpg", labels=("scratch",)), ("dent", "scratch"))
+    (False, True)
+    >>> types_shown(Sample(b"", "b.jpg", labelled=frozenset({"dent"})), ("dent", "scratch"))
+    (False, None)
+    """
+    shown = shown_types(sample)
+    if shown and not sample.damages:
+        told = bool(shown & set(names))
+        return tuple(name in shown if told else None for name in names)
+    doubtful = bool(sample.ignored) or any(damage.name == UNTYPED for damage in sample.damages)
+    return tuple(True if name in shown else None if doubtful or not sample.knows(name) else False for name in names)
+
+
 def worst_severity(sample: Sample) -> str | None:
     """How bad a photo's damage is: as labelled for the whole photo, else the worst annotated level; `None` without either."""
     if sample.severity is not None:

@@ -11,7 +11,8 @@ except ImportError as error:
     raise MissingExtraError(what="Evaluating", extra="evaluate") from error
 
 from dentify.evaluation.alike import Alike
-from dentify.evaluation.calibration import auroc, error_by_chance, expected_calibration_error, reliability
+from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
+from dentify.evaluation.classification import auroc
 from dentify.evaluation.counting import component_counts, found_counts, mean_count_error
 from dentify.evaluation.evaluate import SCORING_THRESHOLD, AssessorLike, evaluate
 from dentify.evaluation.pixels import any_iou_counts, iou_from_counts, pixel_iou_counts

@@ -26,7 +26,8 @@ from dentify.errors import DatasetError
 from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import interval, photo_weights
-from dentify.evaluation.calibration import auroc, error_by_chance, expected_calibration_error, reliability
+from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
+from dentify.evaluation.classification import auroc
 from dentify.evaluation.counting import annotated_counts, component_counts, count_error
 from dentify.evaluation.gates import GateRow, gate_row, gates_result
 from dentify.evaluation.outlines import Things, Truth, check_size, found_things, joined, truth_of

@@ -9,7 +9,7 @@ import numpy as np
 
 from dentify.assessment import Assessment, Presence
 from dentify.evaluation.bootstrap import wilson
-from dentify.evaluation.calibration import auroc
+from dentify.evaluation.classification import auroc
 from dentify.evaluation.results import GateResult, GatesResult, Share
 from dentify.report.words import certainty_word
 
