@@ -117,9 +117,11 @@ def test_the_confusion_matrix_is_scikit_learns(case: tuple[Any, Any, int]) -> No
 def test_classes_that_do_not_exclude_each_other_are_scikit_learns_labels(case: tuple[Any, Any, int]) -> None:
     truth, told, n = case[0][: case[2]], case[1][: case[2]], case[2]
     counts = count_answers(truth.astype(np.int8), told)
-    matrices = metrics.multilabel_confusion_matrix(truth.astype(int).reshape(n, -1), told.astype(int).reshape(n, -1)) if (
-        truth.shape[1] > 1
-    ) else [metrics.confusion_matrix(truth[:, 0], told[:, 0], labels=[False, True])]
+    matrices = (
+        metrics.multilabel_confusion_matrix(truth.astype(int).reshape(n, -1), told.astype(int).reshape(n, -1))
+        if (truth.shape[1] > 1)
+        else [metrics.confusion_matrix(truth[:, 0], told[:, 0], labels=[False, True])]
+    )
     for place, ((tn, fp), (fn, tp)) in enumerate(matrices):
         assert (counts.tp[0, place], counts.fp[0, place], counts.fn[0, place], counts.tn[0, place]) == (tp, fp, fn, tn)
     assert accuracy(counts, exclusive=False)[0] == pytest.approx(1 - metrics.hamming_loss(truth, told))
@@ -159,9 +161,7 @@ def test_a_weight_is_so_many_copies_of_a_photo(pairs: list[tuple[float, bool]], 
     weighed = [one[0] for one in ranking(scores, positive, weights[None])]
     np.testing.assert_allclose(weighed, [one[0] for one in ranking(scores[copied], positive[copied])])
     truth, told = positive[:, None].astype(np.int8), (scores > 0.5)[:, None]
-    np.testing.assert_array_equal(
-        f1(count_answers(truth, told, weights[None])), f1(count_answers(truth[copied], told[copied]))
-    )
+    np.testing.assert_array_equal(f1(count_answers(truth, told, weights[None])), f1(count_answers(truth[copied], told[copied])))
 
 
 def test_many_resamples_are_ranked_as_each_alone() -> None:

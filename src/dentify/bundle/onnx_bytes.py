@@ -40,8 +40,8 @@ Shape = tuple[int | None, ...]
 class OnnxFacts:
     """Names and shapes of a network's inputs and outputs; `None` where a dimension is not fixed.
 
-    `parameters` counts the numbers of its initialisers: weights and biases, whole or quantised, and not the 32 and 64 bit integers
-    that are shapes and indices.
+    `parameters` counts the numbers of its initialisers: weights and biases, quantised ones too, and not the integers of 32 and 64
+    bits, which are shapes and indices.
     """
 
     inputs: dict[str, Shape] = field(default_factory=dict)

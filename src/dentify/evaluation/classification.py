@@ -1,9 +1,10 @@
 """How well classes are told of whole photos: plain functions over arrays, equal to scikit-learn's where both say something.
 
-Truth and answers of N photos and C classes are `(N, C)`, whether a photo is of one class (`exclusive`: a gate's no and yes, levels)
-or each class is a yes or no by itself. What is unknown of a photo counts for nothing. Everything is reckoned for B weightings of
-the photos at once: a row of ones is the figure itself, the rows of `photo_weights` are its bootstrap, and equal rows for two
-bundles make it a paired one. NaN stands for what cannot be measured, such as the recall of a class that no photo shows.
+Truth and answers of N photos and C classes are `(N, C)`, whether a photo is of one class (`exclusive`: the no and yes of a gate,
+levels of severity) or each class is a yes or no by itself. What is unknown of a photo counts for nothing. Everything is reckoned
+for B weightings of the photos at once: a row of ones is the figure itself, the rows of `photo_weights` are its bootstrap, and
+equal rows for two bundles make it a paired one. NaN stands for what cannot be measured, such as the recall of a class that no
+photo shows.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def f1(counts: Counts) -> DoubleArray:
 
 
 def accuracy(counts: Counts, *, exclusive: bool) -> DoubleArray:
-    """The share of right answers, `(B,)`: of photos, or where classes do not exclude each other, of all yes and no that are known."""
+    """The share of right answers, `(B,)`: of photos, or where classes do not exclude each other, of every known yes and no."""
     right = counts.tp if exclusive else counts.tp + counts.tn
     asked = counts.tp + counts.fn if exclusive else counts.tp + counts.fn + counts.fp + counts.tn
     return _share(right.sum(1), asked.sum(1))
