@@ -122,13 +122,22 @@ def test_plots_are_figures_that_name_what_they_show(evaluation: Evaluation) -> N
 def test_all_files_are_written_and_not_over_others(evaluation: Evaluation, tmp_path: Path) -> None:
     written = write_evaluation(evaluation, tmp_path / "out")
     assert sorted(path.name for path in written) == [
+        "classes.csv",
+        "confusion_damage.csv",
+        "confusion_damage.png",
+        "confusion_severity.csv",
+        "confusion_severity.png",
+        "confusion_vehicle.csv",
+        "confusion_vehicle.png",
         "damage_bars.png",
         "damage_precision_recall.png",
+        "index.html",
         "metrics.json",
         "names.csv",
         "parts_bars.png",
         "parts_precision_recall.png",
         "reliability.png",
+        "reliability_photos.png",
     ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
     document = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))

@@ -14,7 +14,9 @@ from dentify.evaluation.alike import Alike
 from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
 from dentify.evaluation.classification import auroc
 from dentify.evaluation.counting import component_counts, found_counts, mean_count_error
-from dentify.evaluation.evaluate import SCORING_THRESHOLD, AssessorLike, evaluate
+from dentify.evaluation.evaluate import evaluate
+from dentify.evaluation.judge import SCORING_THRESHOLD, AssessorLike
+from dentify.evaluation.mistakes import Mistakes
 from dentify.evaluation.pixels import any_iou_counts, iou_from_counts, pixel_iou_counts
 from dentify.evaluation.results import Evaluation
 from dentify.evaluation.table import evaluation_table
@@ -25,6 +27,7 @@ __all__ = [
     "Alike",
     "AssessorLike",
     "Evaluation",
+    "Mistakes",
     "any_iou_counts",
     "auroc",
     "component_counts",
