@@ -29,7 +29,7 @@ from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import interval, photo_weights
 from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
-from dentify.evaluation.classification import auroc
+from dentify.evaluation.classification import auroc, mean_of_known
 from dentify.evaluation.counting import annotated_counts, component_counts, count_error
 from dentify.evaluation.gates import KINDS, GateRow, gate_row, gates_result
 from dentify.evaluation.outlines import Things, Truth, check_size, found_things, joined, truth_of
@@ -40,9 +40,11 @@ from dentify.evaluation.questions import (
     Figure,
     Question,
     TypesRow,
+    class_figures,
     gate_question,
     question_result,
     severity_question,
+    told_mean,
     types_question,
     types_row,
 )
@@ -79,6 +81,9 @@ SCORING_THRESHOLD = 0.01
 
 ROLES = ("vehicle_gate", "damage_gate", "damage", "parts", "severity")
 """What an assessor without a bundle is asked."""
+
+FOUND_FIGURES = {"mask_AP50": "mask AP50", "mask_AP": "mask AP", "box_AP50": "box AP50", "pixel_iou": "pixel IoU"}
+"""Means that bundles are compared by."""
 
 Weights = IntArray
 
@@ -167,8 +172,9 @@ class Judge:
         how: photos are shown and told.
         taught: as in `evaluate`.
         parts: as in `evaluate`.
-        names: damage types and parts to count beside Dentify's and those that were taught, so that the same photos count for
-            several judges.
+        damage_names: damage types to count beside Dentify's and those that were taught, so that the same photos count for several
+            judges.
+        part_names: parts to count, likewise.
         types: types to ask of photos as a whole; those of the bundle where not given.
         exclusive: whether photos are asked for the one type that they show; as the bundle tells it where not given.
     """
@@ -180,7 +186,8 @@ class Judge:
         *,
         taught: Sequence[str] | None = None,
         parts: Sequence[str] | None = None,
-        names: Sequence[str] = (),
+        damage_names: Sequence[str] = (),
+        part_names: Sequence[str] = (),
         types: Sequence[str] | None = None,
         exclusive: bool | None = None,
     ) -> None:
@@ -188,12 +195,12 @@ class Judge:
         self.bundle = assessor.bundle if isinstance(assessor, Assessor) else None
         manifest = None if self.bundle is None else self.bundle.manifest
         self.taught = manifest.found_types if taught is None and manifest is not None else taught
-        self.part_names = manifest.classes.parts if parts is None and manifest is not None else parts
+        self.taught_parts = manifest.classes.parts if parts is None and manifest is not None else parts
         self.roles = ROLES if manifest is None else tuple(role for role, members in manifest.roles if members)
         self.types = () if manifest is None else tuple(manifest.classes.types if types is None else types)
         self.exclusive = exclusive if exclusive is not None or manifest is None else manifest.calibration.types.exclusive
-        self.damage = Sums("damage", tuple(dict.fromkeys([*DAMAGE_NAMES, *(self.taught or ()), *names])))
-        self.part = Sums("part", tuple(dict.fromkeys([*PART_NAMES, *(self.part_names or ()), *names])))
+        self.damage = Sums("damage", tuple(dict.fromkeys([*DAMAGE_NAMES, *(self.taught or ()), *damage_names])))
+        self.part = Sums("part", tuple(dict.fromkeys([*PART_NAMES, *(self.taught_parts or ()), *part_names])))
         self.rows: list[GateRow] = []
         self.types_rows: list[TypesRow] = []
         self.severities: list[Judged] = []
@@ -341,7 +348,7 @@ class Judge:
             )
         taught = self.taught
         known = [name for name in self.damage.names if name not in first.not_judged] if taught is None else list(taught)
-        part_names = list(self.part.names) if self.part_names is None else list(self.part_names)
+        part_names = list(self.part.names) if self.taught_parts is None else list(self.taught_parts)
         return Evaluation(
             dentify_version=dentify.__version__,
             bundle=first.bundle,
@@ -367,6 +374,43 @@ class Judge:
             notes=tuple(self.notes(questions)),
         )
 
+    def figures(self, types: Sequence[str], parts: Sequence[str]) -> Iterator[tuple[str, str, str, Figure]]:
+        """What bundles are compared by: question, figure, class (empty for all together), value and resampled ones.
+
+        Two judges of the same samples, names and seed resample the same photos. Ends the judging.
+
+        Args:
+            types: damage types that means are taken over.
+            parts: likewise.
+        """
+        how = self.how
+        for key, question in self.questions().items():
+            weights = photo_weights(len(question), how.resamples, how.seed)
+            whole, of_class = class_figures(question, weights)
+            yield key, "accuracy", "", whole["accuracy"]
+            yield key, "balanced accuracy", "", whole["balanced_accuracy"]
+            if key in GATE_CLASSES:
+                yes = question.classes[-1]
+                yield key, f"F1 of {yes}", "", of_class[yes]["f1"]
+                yield key, "AUROC", "", whole["auroc"]
+            else:
+                yield key, "macro F1", "", whole["f1"]
+                yield key, "macro AUROC", "", whole["auroc"]
+            for name in question.classes if key == "types" else ():
+                yield key, "F1", name, of_class[name]["f1"]
+                yield key, "AUROC", name, of_class[name]["auroc"]
+        for what, sums, names in (("findings", self.damage, types), ("parts", self.part, parts)):
+            found = found_figures(sums, names, how.resamples, how.seed)
+            if found is None:
+                continue
+            for key, label in FOUND_FIGURES.items():
+                yield what, label, "", mean_over(found.resampled, list(found.resampled), key)[0]
+            if what == "findings":
+                yield what, "pixel IoU of any damage", "", found.any_iou
+                for name, figures in found.resampled.items():
+                    for key in ("mask_AP50", "pixel_iou"):
+                        yield what, FOUND_FIGURES[key], name, figures.get(key, (None, np.zeros(0)))
+
     def notes(self, questions: Mapping[str, Question]) -> Iterator[str]:
         """What a reader of the figures should know."""
         if self._unknown:
@@ -377,14 +421,31 @@ class Judge:
             yield f"types: {left} photos do not tell which of the types they show"
 
 
-def _found(sums: Sums, taught: list[str], resamples: int, seed: int, *, with_damage: bool) -> Found | None:
-    """Figures of damages or of parts, from the counts of each photo."""
+@dataclass(frozen=True, eq=False)
+class FoundFigures:
+    """Figures of damages or of parts: results of each name, what means are taken of, and any damage's pixel IoU."""
+
+    results: dict[str, NameResult]
+    resampled: dict[str, dict[str, Figure]]
+    """Name, figure, and its value with resampled ones; of taught names that occur."""
+    any_iou: Figure
+
+
+def found_figures(sums: Sums, taught: Sequence[str], resamples: int, seed: int) -> FoundFigures | None:
+    """Figures of damages or of parts, from the counts of each photo; `None` without photos. Ends the counting.
+
+    Args:
+        sums: of the photos.
+        taught: the names that means are taken over.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
     if not sums.tallies:
         return None
     box_aps, mask_aps = sums.box_ap.results(), sums.mask_ap.results()
     weights = photo_weights(len(sums.tallies), resamples, seed)
-    names: dict[str, NameResult] = {}
-    figures: dict[str, dict[str, Figure]] = {}  # name → figure → value, resampled (B,)
+    results: dict[str, NameResult] = {}
+    resampled: dict[str, dict[str, Figure]] = {}
     for name in sums.names:
         counts = [tally.names.get(name) for tally in sums.tallies]
         labelled = [count for count in counts if count is not None]
@@ -392,15 +453,25 @@ def _found(sums: Sums, taught: list[str], resamples: int, seed: int, *, with_dam
         if not labelled or not (instances or name in taught):
             continue
         mask_ap = mask_aps[name] if sums.masks and any(count.mask is not None for count in labelled) else None
-        names[name] = _name_result(labelled, instances, mask_ap, box_aps[name], taught=name in taught)
+        results[name] = _name_result(labelled, instances, mask_ap, box_aps[name], taught=name in taught)
         if name in taught and instances:
-            figures[name] = _figures(names[name], counts, weights)
+            resampled[name] = _figures(results[name], counts, weights)
+    pixels = _any_pixels(sums.tallies)
+    any_iou = (_or_none(iou_from_counts(pixels.sum(0))), iou_from_counts(weights @ pixels))
+    return FoundFigures(results, resampled, any_iou)
+
+
+def _found(sums: Sums, taught: Sequence[str], resamples: int, seed: int, *, with_damage: bool) -> Found | None:
+    found = found_figures(sums, taught, resamples, seed)
+    if found is None:
+        return None
+    figures = found.resampled
     groups = {"taught": list(figures)} | ({"common": [name for name in COMMON_TYPES if name in figures]} if with_damage else {})
     keys = dict.fromkeys(key for of_name in figures.values() for key in of_name)
     return Found(
-        names=names,
-        means={key: {group: _mean(figures, members, key) for group, members in groups.items()} for key in keys},
-        any_damage=_any_damage(sums.tallies, weights) if with_damage else None,
+        names=found.results,
+        means={key: {group: told_mean(*mean_over(figures, members, key)) for group, members in groups.items()} for key in keys},
+        any_damage=_any_damage(sums.tallies, found.any_iou) if with_damage else None,
     )
 
 
@@ -458,29 +529,27 @@ def _figures(result: NameResult, counts: list[NameCounts | None], weights: Weigh
     return figures
 
 
-def _mean(figures: dict[str, dict[str, Figure]], names: list[str], key: str) -> Mean:
-    """Mean of one figure over names; a resample takes the mean over those that occur in it."""
-    having = [name for name in names if key in figures[name] and figures[name][key][0] is not None]
+def mean_over(figures: Mapping[str, Mapping[str, Figure]], names: Sequence[str], key: str) -> tuple[Figure, tuple[str, ...]]:
+    """Mean of one figure over names, and over which; a resample takes the mean over those that occur in it."""
+    having = tuple(name for name in names if key in figures[name] and figures[name][key][0] is not None)
     if not having:
-        return Mean(value=None, interval=None, over=())
-    resampled = np.stack([figures[name][key][1] for name in having])
-    occurs = np.isfinite(resampled)
-    sums = np.where(occurs, resampled, 0.0).sum(0)
-    means = np.where(occurs.any(0), sums / np.maximum(occurs.sum(0), 1), np.nan)
-    value = float(np.mean([figures[name][key][0] for name in having]))
-    return Mean(value=value, interval=interval(means), over=tuple(having))
+        return (None, np.zeros(0)), ()
+    resampled = mean_of_known(np.stack([figures[name][key][1] for name in having], axis=1))
+    return (float(np.mean([figures[name][key][0] for name in having])), resampled), having
 
 
-def _any_damage(tallies: list[Tally], weights: Weights) -> AnyDamage:
-    counted = [tally.any_pixels is not None for tally in tallies]
-    pixels = np.array([np.zeros(3, np.int64) if tally.any_pixels is None else tally.any_pixels for tally in tallies])
-    pooled = pixels.sum(0)
-    iou = Mean(value=_or_none(iou_from_counts(pooled)), interval=interval(iou_from_counts(weights @ pixels)), over=("any",))
+def _any_pixels(tallies: list[Tally]) -> IntArray:
+    """`(P, 3)` in both, told, annotated; zeros where an annotation is only a box."""
+    return np.array([np.zeros(3, np.int64) if tally.any_pixels is None else tally.any_pixels for tally in tallies])
+
+
+def _any_damage(tallies: list[Tally], iou: Figure) -> AnyDamage:
+    pooled = _any_pixels(tallies).sum(0)
     return AnyDamage(
-        iou=iou,
+        iou=told_mean(iou, ("any",)),
         precision=_or_none(precision_from_counts(pooled)),
         recall=_or_none(recall_from_counts(pooled)),
-        photos=sum(counted),
+        photos=sum(tally.any_pixels is not None for tally in tallies),
     )
 
 

@@ -1,11 +1,12 @@
-"""An evaluation as one HTML page that holds its tables, its plots and pictures, and asks nobody for anything."""
+"""An evaluation, or a comparison, as one HTML page that holds all it shows and asks nobody for anything."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dentify.evaluation.compare import comparison_head, comparison_sections
 from dentify.evaluation.mistakes import KINDS, Mistakes
-from dentify.evaluation.results import Evaluation
+from dentify.evaluation.results import Comparison, Evaluation
 from dentify.evaluation.table import QUESTIONS, confusion_rows, evaluation_sections, head
 from dentify.pages import check_installed, picture_address, render_page
 
@@ -37,4 +38,20 @@ def evaluation_page(evaluation: Evaluation, plots: Mapping[str, bytes] | None = 
             for title, worst in kinds
             if worst
         ],
+    )
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """One page of all figures of all bundles."""
+    return render_page(
+        "evaluation.html",
+        what=PAGE,
+        extra="evaluate",
+        title=" and ".join(f"{one.bundle.name} {one.bundle.version}" for one in comparison.bundles),
+        head=comparison_head(comparison),
+        notes=comparison.notes,
+        sections=list(comparison_sections(comparison)),
+        confusions=(),
+        plots=(),
+        mistakes=(),
     )

@@ -201,12 +201,12 @@ def question_result(question: Question, *, resamples: int, seed: int) -> Classif
         classes=question.classes,
         exclusive=question.exclusive,
         photos=len(question),
-        **{key: _mean(one, _over(key, of_class, occurring, exclusive=question.exclusive)) for key, one in whole.items()},
+        **{key: told_mean(one, _over(key, of_class, occurring, exclusive=question.exclusive)) for key, one in whole.items()},
         per_class={
             name: ClassResult(
                 photos=int((question.truth[:, place] == 1).sum()),
                 told=int((question.told[:, place] & (question.truth[:, place] != UNKNOWN)).sum()),
-                **{key: _mean(one, ("photos",)) for key, one in of_class[name].items()},
+                **{key: told_mean(one, ("photos",)) for key, one in of_class[name].items()},
             )
             for place, name in enumerate(question.classes)
         },
@@ -258,6 +258,7 @@ def _confidences(question: Question) -> tuple[DoubleArray, BoolArray]:
     return scores[known], truth[known] == 1
 
 
-def _mean(one: Figure, over: tuple[str, ...]) -> Mean:
+def told_mean(one: Figure, over: tuple[str, ...]) -> Mean:
+    """A figure with its interval, and what it is the mean of."""
     value, resampled = one
     return Mean(value=value, interval=None if value is None else interval(resampled), over=over if value is not None else ())

@@ -320,3 +320,44 @@ class Evaluation(Strict):
     def to_json(self, *, indent: int | None = 2) -> str:
         """The document as JSON, without a trailing newline."""
         return self.model_dump_json(indent=indent)
+
+
+class ComparedBundle(Strict):
+    """One of the bundles, by the letter that tables call it by."""
+
+    letter: str
+    path: str
+    bundle: BundleIdentity
+    size: BundleSize | None
+    latency: Latency | None
+
+
+class ComparedFigure(Strict):
+    """One figure of all bundles, in their order; `null` where a bundle does not judge it.
+
+    `of` is a class, or empty for all together. `differences` are to the first bundle, whose own is `null`; their intervals come
+    from the same resampled photos for both.
+    """
+
+    question: str
+    figure: str
+    of: str
+    values: tuple[Mean | None, ...]
+    differences: tuple[Mean | None, ...]
+
+
+class Comparison(Strict):
+    """Bundles on the same photos."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    dentify_version: str
+    bundles: tuple[ComparedBundle, ...]
+    data: tuple[str, ...]
+    settings: EvaluationSettings
+    photos: Photos
+    figures: tuple[ComparedFigure, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """The document as JSON, without a trailing newline."""
+        return self.model_dump_json(indent=indent)

@@ -163,10 +163,7 @@ def _gates(evaluation: Evaluation) -> Iterator[Section]:
         if several:
             rows += [row(f"  {source}", part) for source, part in gates.sources.get(kind, {}).items()]
     if len(rows) > 1:
-        after = (
-            f"AUROC of photos that each gate judged: vehicle {figure(gates.vehicle_auroc)}, damage {figure(gates.damage_auroc)}"
-        )
-        yield Section(rows=rows, after=after)
+        yield Section(rows=rows)
 
 
 def _question(key: str, result: ClassificationResult) -> Section:
@@ -187,7 +184,7 @@ def _question(key: str, result: ClassificationResult) -> Section:
         rows.append((printable(name), str(one.photos), str(one.told), *(figure(value.value) for value in values)))
     missing = [name for name, one in result.per_class.items() if not one.photos]
     told = f"no photo is known as {' or '.join(map(printable, missing))}: not all can be measured" if missing else ""
-    return Section(f"{title}: {whole}\n{calibration}", rows, told)
+    return Section(f"{title}\n{whole}\n{calibration}", rows, told)
 
 
 def confusion_rows(result: ClassificationResult) -> list[Cells]:
@@ -204,7 +201,7 @@ def _latency(latency: Latency | None) -> str:
 
 
 def _size(size: BundleSize | None) -> str:
-    return "" if size is None else f"the bundle is {size.bytes / 1e6:.3g} MB of {size.parameters / 1e6:.3g} million parameters"
+    return "" if size is None else f"the bundle is {size.bytes / 1e6:.2f} MB, {size.parameters:,} parameters"
 
 
 def _singles(evaluation: Evaluation) -> Iterator[Section]:

@@ -7,10 +7,11 @@ import io
 from pathlib import Path
 
 from dentify.evaluation.mistakes import Mistakes
-from dentify.evaluation.results import ClassificationResult, Evaluation, Mean
+from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
 from dentify.spreadsheets import safe_cell
 from dentify.writing import check_vacant, write_whole
 
+_COMPARISON = ("comparison.json", "comparison.html")
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]
 COLUMNS += ["pixel_iou", "pixel_precision", "pixel_recall", "told_right", "told_wrong", "told_missed"]
@@ -54,6 +55,32 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         OutputError: it is a file, or holds an evaluation and `overwrite` is off.
     """
     check_vacant(folder, ("metrics.json", "index.html"), "the evaluation", overwrite=overwrite)
+
+
+def write_comparison(comparison: Comparison, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
+    """Writes `comparison.json` and `comparison.html` into a folder, neither of them in part.
+
+    Raises:
+        OutputError: the folder cannot be written, or holds a comparison and `overwrite` is off.
+        MissingExtraError: Jinja2 is not installed.
+    """
+    from dentify.evaluation.page import comparison_page
+
+    folder = Path(folder)
+    check_comparison_folder(folder, overwrite=overwrite)
+    texts = dict(zip(_COMPARISON, (f"{comparison.to_json()}\n", comparison_page(comparison)), strict=True))
+    files = {folder / name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+    write_whole(files)
+    return list(files)
+
+
+def check_comparison_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuses a folder that a comparison must not be written to, before the work is done.
+
+    Raises:
+        OutputError: it is a file, or holds a comparison and `overwrite` is off.
+    """
+    check_vacant(folder, _COMPARISON, "the comparison", overwrite=overwrite)
 
 
 def names_csv(evaluation: Evaluation) -> str:
