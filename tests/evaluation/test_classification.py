@@ -128,7 +128,7 @@ def test_classes_that_do_not_exclude_each_other_are_scikit_learns_labels(case: t
 
 
 def test_classes_by_themselves_are_balanced_over_yes_and_no() -> None:
-    truth = np.int8([[1, 1], [0, 1], [0, 1], [0, 1]])
+    truth = np.array([[1, 1], [0, 1], [0, 1], [0, 1]], np.int8)
     told = np.array([[True, True], [False, True], [False, True], [True, False]])
     balanced = balanced_accuracy(count_answers(truth, told), exclusive=False)[0]
     assert balanced == pytest.approx((1 + 2 / 3) / 2)  # of the first alone: nothing is without the second
@@ -147,8 +147,8 @@ def test_bins_are_scikit_learns_of_equal_number(bins: int, size: int, data: Any)
 
 def test_what_is_unknown_counts_for_nothing() -> None:
     told = np.array([[True], [True], [False]])
-    known = count_answers(np.int8([[1], [0], [1]]), told)
-    more = count_answers(np.int8([[1], [0], [1], [UNKNOWN], [UNKNOWN]]), np.array([*told, [True], [False]]))
+    known = count_answers(np.array([[1], [0], [1]], np.int8), told)
+    more = count_answers(np.array([[1], [0], [1], [UNKNOWN], [UNKNOWN]], np.int8), np.array([*told, [True], [False]]))
     for key in ("tp", "fp", "fn", "tn"):
         assert getattr(known, key).tolist() == getattr(more, key).tolist()
 
