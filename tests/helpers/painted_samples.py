@@ -38,10 +38,11 @@ def painted(
     """A photo with damages of some types and strengths, annotated as they are or as told, one a place."""
     damages = tuple(Damage(one, box, strength) for (one, strength), box in zip(shows, BOXES, strict=False))
     types = [one for one, _ in shows] if annotated is None else annotated
-    corners = [tuple(share * side for share, side in zip(box, (HW[1], HW[0]) * 2, strict=True)) for box in BOXES]
+    height, width = HW
     annotations = tuple(
         Annotation(one, box, (box_to_polygon(box),))
-        for one, box in zip(types, corners, strict=False)  # type: ignore[arg-type]
+        for one, (x_min, y_min, x_max, y_max) in zip(types, BOXES, strict=False)
+        for box in [(x_min * width, y_min * height, x_max * width, y_max * height)]
     )
     known = {"vehicle": vehicle, "damage": bool(types) if vehicle else None} | facts
     image = png_of(damages, (0.0, 0.0, 1.0, 1.0) if vehicle else None)
