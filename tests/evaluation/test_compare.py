@@ -119,6 +119,7 @@ def test_what_only_one_judges_stands_beside_nothing(whole: dentify.Assessor, gat
     assert damage.values[0] is None
     assert damage.values[1] is not None
     assert damage.differences == (None, None)
+    assert figure(comparison, "findings", "mask AP50", "dent").values[1] is not None
     assert comparison.photos.annotated == 9
     assert [one.letter for one in comparison.bundles] == ["A", "B"]
     assert all(one.size is not None and one.latency is not None for one in comparison.bundles)
@@ -156,6 +157,21 @@ def test_means_are_over_the_types_that_all_were_taught(folder: Path, whole: dent
 def test_workers_change_no_figure(whole: dentify.Assessor, strict: dentify.Assessor) -> None:
     one, several = (compare([whole, strict], mixed_samples(), resamples=5, workers=workers) for workers in (1, 3))
     assert one.figures == several.figures
+
+
+def test_bundles_look_first_in_turn(whole: dentify.Assessor, strict: dentify.Assessor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks second finds file and caches warm: that must not make one bundle seem the faster."""
+    looks: list[str] = []
+    for letter, assessor in (("A", whole), ("B", strict)):
+        look = assessor.look
+
+        def noted(*given: Any, letter: str = letter, look: Any = look, **more: Any) -> Any:
+            looks.append(letter)
+            return look(*given, **more)
+
+        monkeypatch.setattr(assessor, "look", noted)
+    compare([whole, strict], mixed_samples()[:4], resamples=2)
+    assert "".join(looks) == "ABBAABBA"
 
 
 def test_the_table_marks_what_lies_outside_chance(whole: dentify.Assessor, strict: dentify.Assessor) -> None:

@@ -400,6 +400,16 @@ def test_types_that_a_source_does_not_label_are_unknown_and_not_absent(tmp_path:
     assert types.per_class["scratch"].told == 0
 
 
+def test_of_a_plain_surface_no_type_is_told(tmp_path: Path) -> None:
+    """A picture that is one dent all over is no photo: nothing is told of it, which is wrong where it shows one."""
+    assessor = dentify.load(tiny_classifier(tmp_path / "types"), threads=1)
+    red = painted("red.png", [("dent", 1.0)])
+    plain = cv2.imencode(".png", np.full((64, 64, 3), (51, 200, 255), np.uint8))[1].tobytes()
+    types = evaluate(assessor, [replace(red, image=plain)], resamples=2).classification["types"]
+    assert types.confusion[0] == (0, 0, 1, 0)
+    assert types.bins[0].confidence == 0.0
+
+
 def test_the_damage_gate_counts_where_the_vehicle_gate_turned_the_photo_away(tmp_path: Path) -> None:
     assessor = dentify.load(tiny_bundle(tmp_path / "picky", thresholds=tiny_manifest()["thresholds"] | {"vehicle": 1.0}))
     result = evaluate(assessor, mixed_samples(), resamples=2)
