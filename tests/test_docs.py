@@ -62,6 +62,15 @@ def test_every_key_of_the_manifest_is_explained():
     assert {name for name in Manifest.model_fields if f"| `{name}`" not in text and f", `{name}`" not in text} == set()
 
 
+def test_every_field_of_an_evaluation_and_a_comparison_is_explained():
+    results = pytest.importorskip("dentify.evaluation.results", reason="needs the extra evaluate")
+    text = page("reference/evaluation-json.md")
+    models = [results.Evaluation, results.Comparison, results.ComparedBundle, results.ComparedFigure]
+    models += [results.ClassificationResult, results.ClassResult, results.Latency, results.BundleSize, results.EvaluationSettings]
+    fields = {name for model in models for name in model.model_fields}
+    assert {name for name in fields if f"`{name}`" not in text} == set()
+
+
 def choices_of(schema: Any) -> set[str]:
     """Every word that a JSON Schema lets someone choose."""
     if isinstance(schema, dict):

@@ -230,3 +230,26 @@ def test_any_changed_byte_is_onnx_or_a_bundle_error(position: int, byte: int) ->
         inspect_onnx(bytes(data), where="n")
     except BundleError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("values", "parameters"),
+    [
+        (np.ones((2, 3, 4), np.float32), 24),
+        (np.ones((5, 2), np.float16), 10),
+        (np.ones(7, np.int8), 7),  # quantised
+        (np.ones(7, np.int64), 0),  # a shape, or indices
+        (np.float32(1), 1),
+        (np.ones((3, 0), np.float32), 0),
+    ],
+    ids=["floats", "halves", "quantised", "indices", "scalar", "empty"],
+)
+def test_parameters_are_the_numbers_of_initialisers_but_for_shapes_and_indices(values: Any, parameters: int) -> None:
+    made = model([IDENTITY], [numpy_helper.from_array(np.ones(4, np.float32), "w"), numpy_helper.from_array(values, "v")])
+    assert inspect_onnx(made.SerializeToString(), where="it").parameters == 4 + parameters
+
+
+def test_a_tensor_of_a_thousand_dimensions_is_none() -> None:
+    made = model([IDENTITY], [TensorProto(dims=[2] * 1000, data_type=TensorProto.FLOAT, name="w")])
+    with pytest.raises(BundleError, match="not an ONNX file"):
+        inspect_onnx(made.SerializeToString(), where="it")

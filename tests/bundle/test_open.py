@@ -42,6 +42,13 @@ def test_a_folder_and_a_zip_of_it_are_the_same_bundle(tmp_path: Path) -> None:
     assert folder.identity.name == "tiny"
 
 
+def test_its_size_is_that_of_its_files_and_its_networks(tmp_path: Path) -> None:
+    bundle = Bundle.open(tiny_bundle(tmp_path / "b"))
+    assert bundle.size_bytes == len(tiny_onnx())
+    initialisers = onnx.load_from_string(tiny_onnx()).graph.initializer
+    assert bundle.num_parameters == sum(onnx.numpy_helper.to_array(one).size for one in initialisers)
+
+
 def test_its_hash_is_that_of_the_manifest(bundle_folder: Path, edited: Edit) -> None:
     before = Bundle.open(bundle_folder).sha256
     assert len(before) == 64

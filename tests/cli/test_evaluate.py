@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dentify.evaluation import Evaluation
-from dentify.testing import paint_photo
+from dentify.testing import paint_photo, tiny_classifier
 
 Dentify = Callable[..., Any]
 Paint = Callable[..., Path]
@@ -83,9 +83,34 @@ def test_the_table_goes_to_stdout_and_files_to_the_folder(dentify: Dentify, bund
     again = dentify("evaluate", bundle, *ALL, "-o", "out")
     assert again.exit_code == 1
     assert "metrics.json: is there already; --overwrite replaces it" in again.stderr
-    before = Path("out/metrics.json").read_bytes()
+    before = json.loads(Path("out/metrics.json").read_text())
     assert dentify("evaluate", bundle, *ALL, "-o", "out", "--resamples", "20", "--overwrite").exit_code == 0
-    assert Path("out/metrics.json").read_bytes() == before
+    after = json.loads(Path("out/metrics.json").read_text())
+    assert before.pop("latency")["photos"] == after.pop("latency")["photos"] == 3
+    assert before == after
+
+
+def test_a_bundle_of_types_alone_is_judged_and_its_page_written(dentify: Dentify, data: Path) -> None:
+    result = dentify("evaluate", tiny_classifier("types"), *ALL, "-o", "out", "--resamples", "5")
+    assert result.exit_code == 0, result.output
+    assert "Which types does the photo show (3 photos)" in result.stdout
+    assert "Damage (sizes" not in result.stdout
+    files = {path.name for path in Path("out").iterdir()}
+    assert files == {
+        "classes.csv",
+        "confusion_types.csv",
+        "confusion_types.png",
+        "index.html",
+        "metrics.json",
+        "names.csv",
+        "reliability_photos.png",
+    }
+
+
+def test_photos_that_say_nothing_of_what_the_bundle_tells_are_one_line(dentify: Dentify, data: Path) -> None:
+    result = dentify("evaluate", tiny_classifier("types", exclusive=True), "undamaged=sound")
+    assert result.exit_code == 1
+    assert result.stderr == "error: nothing to judge tiny by: it tells types, and no photo is labelled with that\n"
 
 
 def test_damaged_photos_without_outlines_are_judged_by_the_gates_alone(dentify: Dentify, bundle: Path, data: Path) -> None:

@@ -197,3 +197,11 @@ def test_names_that_a_photo_does_not_label_are_passed_over(make_things: Make) ->
         results.append(evaluator.results())
     assert results[0] == results[1]
     assert pytest.approx(1.0) == results[0]["scratch"].AP
+
+
+def test_unmatched_annotations_are_told_in_their_own_order_and_crowds_never(make_things: Make) -> None:
+    left, middle, right = (0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10)
+    annotated = make_things([("dent", 1, left, True), ("dent", 1, middle), ("dent", 1, right)])
+    match = match_photo(make_things([("dent", 0.9, middle)]), annotated, "segm")
+    assert match.unmatched[0].tolist() == [False, False, True]
+    assert match.missed.tolist() == [1] * len(IOU_THRESHOLDS)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+import dentify
 from dentify.assessment import Assessment
 from dentify.datasets import Sample
 from dentify.errors import DatasetError
 from dentify.evaluation import Evaluation, evaluate
+from dentify.testing import tiny_bundle, tiny_classifier, tiny_manifest
+from painted_samples import mixed_samples, painted
 
 Make = Callable[..., Any]
 TAUGHT = ("dent", "scratch", "broken_part")
@@ -322,9 +327,119 @@ def test_workers_change_nothing(run: Callable[..., Evaluation]) -> None:
 def test_the_document_survives_json(run: Callable[..., Evaluation]) -> None:
     result = run(data=["val.json"])
     assert Evaluation.model_validate_json(result.to_json()) == result
-    assert result.schema_version == "1.0"
+    assert result.schema_version == "1.1"
     assert result.bundle.sha256 == "f" * 64
     assert not np.isnan([mean.value or 0.0 for groups in result.damage.means.values() for mean in groups.values()]).any()  # type: ignore[union-attr]
     assert "NaN" not in result.to_json()
-    assert result.to_json().startswith('{\n  "schema_version": "1.0",\n')  # for people, too
+    assert result.to_json().startswith('{\n  "schema_version": "1.1",\n')  # for people, too
     assert "\n" not in result.to_json(indent=None)
+
+
+# --- bundles that judge some of it ----------------------------------------------------------------------------------------
+
+
+def of_roles(folder: Path, *roles: str) -> dentify.Assessor:
+    """The tiny bundle with some of its roles alone."""
+    whole = tiny_manifest()
+    changes: dict[str, Any] = {
+        "roles": {role: whole["roles"][role] for role in roles},
+        "classes": {key: whole["classes"][key] for key in roles if key in whole["classes"]},
+        "taxonomy": whole["taxonomy"] if "damage" in roles else whole["taxonomy"] | {"taught": []},
+        "thresholds": whole["thresholds"] if "damage" in roles else {},
+        "review": {},
+    }
+    return dentify.load(tiny_bundle(folder / "-".join(roles), **changes), threads=1)
+
+
+def test_a_gate_alone_is_judged_by_its_answers_and_by_nothing_else(tmp_path: Path) -> None:
+    result = evaluate(of_roles(tmp_path, "vehicle_gate"), mixed_samples(), resamples=10)
+    assert set(result.classification) == {"vehicle"}
+    vehicle = result.classification["vehicle"]
+    assert (vehicle.photos, vehicle.accuracy.value, vehicle.auroc.value) == (10, 1.0, 1.0)
+    assert vehicle.confusion == ((1, 0, 0), (0, 9, 0))
+    assert (result.damage, result.parts, result.naming, result.severity, result.counting) == (None,) * 5
+    assert result.calibration == {}
+    undamaged = result.gates.kinds["undamaged"]
+    assert (undamaged.vehicle.of, undamaged.damage.share, undamaged.with_findings.share) == (2, None, None)
+    assert undamaged.findings_per_photo is None
+    assert (result.photos.annotated, result.photos.undamaged, result.photos.no_vehicle) == (9, 2, 1)
+
+
+def test_a_damage_gate_alone_is_asked_of_vehicles(tmp_path: Path) -> None:
+    damage = evaluate(of_roles(tmp_path, "damage_gate"), mixed_samples(), resamples=10).classification["damage"]
+    assert damage.photos == 9
+    assert damage.confusion == ((1, 1, 0), (1, 6, 0))
+    assert damage.per_class["damaged"].precision.value == pytest.approx(6 / 7)
+    assert damage.per_class["damaged"].recall.value == pytest.approx(6 / 7)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_types_of_photos_alone_are_judged(tmp_path: Path, exclusive: bool) -> None:
+    assessor = dentify.load(tiny_classifier(tmp_path / "types", exclusive=exclusive), threads=1)
+    result = evaluate(assessor, mixed_samples(), resamples=10)
+    assert set(result.classification) == {"types"}
+    types = result.classification["types"]
+    assert types.exclusive == exclusive
+    assert result.damage is None
+    if exclusive:
+        assert types.photos == 6  # that show one type: two show none, one shows two, and the one of the street none
+        assert types.confusion == ((2, 1, 0, 0), (0, 1, 0, 0), (0, 0, 2, 0))
+        assert result.notes == ("types: 4 photos do not tell which of the types they show",)
+    else:
+        assert types.photos == 10
+        assert types.confusion == ((2, 1, 2, 5), (2, 1, 0, 7), (2, 0, 0, 8))
+        assert types.accuracy.value == pytest.approx(26 / 30)
+
+
+def test_types_that_a_source_does_not_label_are_unknown_and_not_absent(tmp_path: Path) -> None:
+    assessor = dentify.load(tiny_classifier(tmp_path / "types"), threads=1)
+    samples = [painted("a.png", [("dent", 1.0), ("scratch", 1.0)], annotated=["dent"], labelled=["dent"])]
+    types = evaluate(assessor, samples, resamples=2).classification["types"]
+    assert types.confusion == ((1, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
+    assert types.per_class["scratch"].recall.value is None
+    assert types.per_class["scratch"].told == 0
+
+
+def test_of_a_plain_surface_no_type_is_told(tmp_path: Path) -> None:
+    """A picture that is one dent all over is no photo: nothing is told of it, which is wrong where it shows one."""
+    assessor = dentify.load(tiny_classifier(tmp_path / "types"), threads=1)
+    red = painted("red.png", [("dent", 1.0)])
+    plain = cv2.imencode(".png", np.full((64, 64, 3), (51, 200, 255), np.uint8))[1].tobytes()
+    types = evaluate(assessor, [replace(red, image=plain)], resamples=2).classification["types"]
+    assert types.confusion[0] == (0, 0, 1, 0)
+    assert types.bins[0].confidence == 0.0
+
+
+def test_the_damage_gate_counts_where_the_vehicle_gate_turned_the_photo_away(tmp_path: Path) -> None:
+    assessor = dentify.load(tiny_bundle(tmp_path / "picky", thresholds=tiny_manifest()["thresholds"] | {"vehicle": 1.0}))
+    result = evaluate(assessor, mixed_samples(), resamples=2)
+    assert result.gates.kinds["damaged"].damage.count == 0  # what a user sees
+    assert result.classification["damage"].confusion == ((1, 1, 0), (1, 6, 0))
+    assert result.gates.damage_auroc is None
+
+
+def test_size_and_latency_are_told_of_a_bundle(tmp_path: Path, run: Callable[..., Evaluation]) -> None:
+    assessor = dentify.load(tiny_bundle(tmp_path / "tiny"), threads=1, device="cpu")
+    result = evaluate(assessor, mixed_samples(), resamples=2, workers=2)
+    assert result.size is not None
+    assert (result.size.bytes, result.size.parameters) == (len(assessor.bundle.files["tiny.onnx"]), 102)
+    latency = result.latency
+    assert latency is not None
+    assert (latency.photos, latency.workers, latency.threads, latency.device) == (10, 2, 1, "cpu")
+    assert 0 < latency.p50_ms <= latency.p95_ms
+    assert (run().size, run().latency) == (None, None)
+
+
+def test_photos_that_say_nothing_of_what_a_bundle_judges_are_refused(tmp_path: Path) -> None:
+    assessor = dentify.load(tiny_classifier(tmp_path / "types", exclusive=True), threads=1)
+    with pytest.raises(DatasetError) as caught:
+        evaluate(assessor, [painted("sound.png")], resamples=2)
+    assert str(caught.value) == "nothing to judge tiny by: it tells types, and no photo is labelled with that"
+
+
+def test_documents_of_1_0_are_read_as_well(run: Callable[..., Evaluation]) -> None:
+    document = json.loads(run().to_json()) | {"schema_version": "1.0"}
+    for key in ("classification", "latency", "size"):
+        del document[key]
+    read = Evaluation.model_validate_json(json.dumps(document))
+    assert (read.schema_version, read.classification, read.latency, read.size) == ("1.0", {}, None, None)

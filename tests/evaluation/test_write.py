@@ -18,8 +18,8 @@ from PIL import Image
 from dentify.datasets import Sample
 from dentify.errors import OutputError
 from dentify.evaluation import Evaluation, evaluate, evaluation_table, write_evaluation
-from dentify.evaluation.plots import bars_plot, precision_recall_plot, reliability_plot
-from dentify.evaluation.write import names_csv
+from dentify.evaluation.plots import bars_plot, confusion_plot, precision_recall_plot, reliability_plot
+from dentify.evaluation.write import classes_csv, confusion_csv, names_csv
 
 Make = Callable[..., Any]
 
@@ -108,6 +108,45 @@ def test_a_type_of_ones_own_is_no_formula_for_a_spreadsheet(make_sample: Make, m
     assert row["name"] == "'=1+1"
 
 
+def test_classes_and_what_they_are_taken_for_are_tables_too(evaluation: Evaluation) -> None:
+    rows = list(csv.DictReader(io.StringIO(classes_csv(evaluation))))
+    assert [(row["question"], row["class"], row["photos"], row["told"]) for row in rows[:4]] == [
+        ("vehicle", "no vehicle", "0", "0"),
+        ("vehicle", "vehicle", "4", "4"),
+        ("damage", "undamaged", "2", "1"),
+        ("damage", "damaged", "1", "2"),
+    ]
+    undamaged, damaged = rows[2:4]
+    assert (float(undamaged["recall"]), float(damaged["precision"])) == (0.5, 0.5)
+    assert float(undamaged["recall_low"]) <= 0.5 <= float(undamaged["recall_high"])
+    assert (rows[0]["recall"], rows[0]["recall_low"], rows[0]["auroc"]) == ("", "", "")
+    assert list(csv.reader(io.StringIO(confusion_csv(evaluation.classification["damage"])))) == [
+        ["class", "undamaged", "damaged", "none told"],
+        ["undamaged", "1", "1", "0"],
+        ["damaged", "0", "1", "0"],
+    ]
+
+
+def test_names_of_classes_are_no_formulas_for_spreadsheets_and_plots(evaluation: Evaluation) -> None:
+    odd = ("=1+1", "$\\frac$")
+    damage = evaluation.classification["damage"]
+    classes = dict(zip(odd, damage.per_class.values(), strict=True))
+    result = damage.model_copy(update={"classes": odd, "per_class": classes, "confusion_columns": (*odd, "none told")})
+    renamed = evaluation.model_copy(update={"classification": {"damage": result}})
+    assert next(csv.DictReader(io.StringIO(classes_csv(renamed))))["class"] == "'=1+1"
+    assert confusion_csv(result).splitlines()[0] == "class,'=1+1,$\\frac$,none told"
+    confusion_plot("damage", result).savefig(io.BytesIO(), format="png")  # would not parse as a formula
+
+
+def test_the_table_tells_of_classes_and_of_those_that_no_photo_shows(evaluation: Evaluation) -> None:
+    lines = evaluation_table(evaluation).splitlines()
+    place = lines.index("Is it damaged (3 photos)")
+    assert lines[place + 1].startswith("accuracy 0.667 [")
+    assert lines[place + 2].startswith("calibration: ECE ")
+    assert lines[place + 4].split() == ["undamaged", "2", "1", "1.000", "0.500", "0.667", "0.750", "0.833"]
+    assert "no photo is known as no vehicle: not all can be measured" in lines
+
+
 def test_plots_are_figures_that_name_what_they_show(evaluation: Evaluation) -> None:
     assert evaluation.damage is not None
     reliability = reliability_plot(evaluation)
@@ -122,13 +161,22 @@ def test_plots_are_figures_that_name_what_they_show(evaluation: Evaluation) -> N
 def test_all_files_are_written_and_not_over_others(evaluation: Evaluation, tmp_path: Path) -> None:
     written = write_evaluation(evaluation, tmp_path / "out")
     assert sorted(path.name for path in written) == [
+        "classes.csv",
+        "confusion_damage.csv",
+        "confusion_damage.png",
+        "confusion_severity.csv",
+        "confusion_severity.png",
+        "confusion_vehicle.csv",
+        "confusion_vehicle.png",
         "damage_bars.png",
         "damage_precision_recall.png",
+        "index.html",
         "metrics.json",
         "names.csv",
         "parts_bars.png",
         "parts_precision_recall.png",
         "reliability.png",
+        "reliability_photos.png",
     ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
     document = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))

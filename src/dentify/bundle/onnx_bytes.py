@@ -7,6 +7,7 @@ kept in other files, operators that are not ONNX Runtime's own, and compiled blo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -27,18 +28,25 @@ _CHILDREN: dict[str, dict[int, str]] = {
 _KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 # Built-in names that load a compiled blob or call into Python or torch.
 _FOREIGN_OPERATORS = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "ATen", "ATenOp"})
+_INDEX_TYPES = frozenset({6, 7, 12, 13})  # INT32, INT64, UINT32, UINT64 of `TensorProto.DataType`
 _MAX_DEPTH = 60  # protobuf itself stops at 100
 _MAX_FIELDS = 5_000_000
+_MAX_DIMENSIONS = 64  # as many as NumPy's arrays have
 
 Shape = tuple[int | None, ...]
 
 
 @dataclass
 class OnnxFacts:
-    """Names and shapes of a network's inputs and outputs; `None` where a dimension is not fixed."""
+    """Names and shapes of a network's inputs and outputs; `None` where a dimension is not fixed.
+
+    `parameters` counts the numbers of its initialisers: weights and biases, quantised ones too, and not the integers of 32 and 64
+    bits, which are shapes and indices.
+    """
 
     inputs: dict[str, Shape] = field(default_factory=dict)
     outputs: dict[str, Shape] = field(default_factory=dict)
+    parameters: int = 0
 
 
 def inspect_onnx(data: bytes, *, where: str) -> OnnxFacts:
@@ -66,6 +74,8 @@ def inspect_onnx(data: bytes, *, where: str) -> OnnxFacts:
                 if key in (11, 12) and isinstance(value, memoryview):
                     name, shape = walk.name_and_shape(value)
                     (facts.inputs if key == 11 else facts.outputs)[name] = shape
+                elif key == 5 and isinstance(value, memoryview):
+                    facts.parameters += walk.numbers_of(value)
     if not facts.outputs:
         raise BundleError(f"{where}: not an ONNX file (it holds no graph with outputs)")
     return facts
@@ -156,6 +166,24 @@ class _Walk:
         return name, tuple(
             next((size for key, size in self.fields(each) if key == 1 and isinstance(size, int)), None) for each in dimensions
         )
+
+    def numbers_of(self, tensor: memoryview) -> int:
+        """How many numbers a `TensorProto` holds: dims 1, data_type 2; none where they are no weights."""
+        sizes: list[int] = []
+        kind = 0
+        for number, value in self.fields(tensor):
+            if number == 1 and isinstance(value, int):
+                sizes.append(value)
+            elif number == 1 and isinstance(value, memoryview):  # packed
+                position = 0
+                while position < len(value):
+                    size, position = self.varint(value, position)
+                    sizes.append(size)
+            elif number == 2 and isinstance(value, int):
+                kind = value
+        if len(sizes) > _MAX_DIMENSIONS:
+            raise self.malformed()
+        return 0 if kind in _INDEX_TYPES else math.prod(sizes)
 
     def along(self, message: memoryview, path: tuple[int, ...]) -> Iterator[memoryview]:
         """The sub-messages that a path of field numbers leads to."""

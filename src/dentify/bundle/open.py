@@ -51,6 +51,17 @@ class Bundle:
         """What an `Assessment` says of the bundle."""
         return BundleIdentity(name=self.manifest.name, version=self.manifest.version, sha256=self.sha256)
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files, but for `bundle.json` itself."""
+        return sum(file.bytes for file in self.manifest.files)
+
+    @property
+    def num_parameters(self) -> int:
+        """The weights and biases of all its networks, however they are stored."""
+        files = [network.file for network in self.manifest.networks]
+        return sum(inspect_onnx(self.files[file], where=f"{self.where}/{file}").parameters for file in files)
+
     @classmethod
     def open(cls, path: str | os.PathLike[str] = DEFAULT, *, settings: Settings | None = None) -> Self:
         """Read and verify a bundle.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "assess": ("dentify.cli.assess", "assess", ""),
     "evaluate": ("dentify.cli.evaluate", "evaluate", "evaluate"),
+    "compare": ("dentify.cli.compare", "compare", "evaluate"),
     "bundle": ("dentify.cli.bundle", "app", ""),
     "train": ("dentify.cli.train", "train", "train"),
     "export": ("dentify.cli.train", "export", "train"),

@@ -33,7 +33,7 @@ def evaluate(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write metrics.json, names.csv and plots into this folder."),
+        typer.Option("-o", "--output", metavar="DIR", help="Write figures, tables, plots and a page into this folder."),
     ] = None,
     images: Images = None,
     labels: Labels = None,
@@ -60,10 +60,11 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Judge a bundle on labelled photos: AP, pixel IoU, gates, severity, number of findings, calibration.
+    """Judge a bundle on labelled photos: AP, pixel IoU, gates, types, severity, number of findings, calibration, latency.
 
-    Everything is judged as users get it, but AP, which is taken from all that was seen on annotated photos: down to a confidence
-    of 0.01 and without gates. With --score-threshold or --no-gates all figures are taken from what these tell.
+    What the bundle does not tell is left out. Everything is judged as users get it, but AP, which is taken from all that was seen
+    on annotated photos: down to a confidence of 0.01 and without gates. With --score-threshold or --no-gates all figures are
+    taken from what these tell.
 
     \b
     Examples:
@@ -80,19 +81,18 @@ def evaluate(
     from dentify.evaluation.write import check_folder
 
     if output is not None:
+        import dentify.evaluation.page
         import dentify.evaluation.plots  # noqa: F401 - a missing extra is told now and not after an hour
 
         check_folder(output, overwrite=overwrite)
     settings = read_settings()
     assessor = load_assessor(bundle, settings=settings, device=device)
-    manifest = assessor.bundle.manifest
+    mistakes = None if output is None else evaluation.Mistakes(settings=settings)
     one_look = score_threshold is not None or no_gates
     with progress("assessing", quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
             counted(read_data(inputs, images, labels, settings), advance),
-            taught=manifest.found_types,
-            parts=manifest.classes.parts,
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,
@@ -103,10 +103,11 @@ def evaluate(
             workers=workers,
             data=data,
             settings=settings,
+            mistakes=mistakes,
         )
     print(result.to_json() if output_format is Format.JSON else evaluation.evaluation_table(result), flush=True)
     if output is not None:
-        evaluation.write_evaluation(result, output, overwrite=overwrite)
+        evaluation.write_evaluation(result, output, mistakes=mistakes, overwrite=overwrite)
 
 
 def parse_stretch(text: str) -> tuple[int, int]:

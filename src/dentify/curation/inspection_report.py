@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 
-from dentify.arrays import Photo
 from dentify.curation.inspection import Inspected, Inspection, Problem, Spread
-from dentify.datasets.sample import UNTYPED, Annotation, Sample, kind_of
+from dentify.datasets.drawing import draw_sample, name_colour
+from dentify.datasets.sample import UNTYPED, Sample
 from dentify.errors import DatasetError, ImageError, MissingExtraError, printable
-from dentify.imaging.decode import decode_photo
 from dentify.imaging.draw import encode_jpeg
-from dentify.imaging.masks import rle_to_crop
-from dentify.imaging.polygons import box_to_polygon, rle_to_polygons
+from dentify.pages import picture_address, render_page
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
-from dentify.taxonomy import RGB, damage_colour, part_colour
 from dentify.writing import check_vacant, write_whole
 
 MOST_LINES = 20
@@ -33,11 +29,10 @@ MOST_TYPES = 40
 
 _KINDS = {"no_vehicle": "no vehicle", "vehicle": "vehicle (damaged or not: unknown)", "unknown": "nothing"}
 _MARKS = {"unsure": "unsure", "other_car": "of another vehicle", "loose": "of loose parts"}
-_IGNORED_COLOUR: RGB = (150, 150, 150)
+_PAGE = "The page of an inspection"
 _PICTURE_SIDE, _PICTURE_QUALITY = 420, 80
 _MOST_PAIRS = 12
 _LONGEST_CELL = 60  # characters of a name
-_FAR_AWAY = 2**18  # pixels from a drawing; OpenCV's fixed point numbers reach not much further
 
 
 def inspection_table(inspection: Inspection) -> str:
@@ -55,7 +50,7 @@ def write_inspection(
 
     Raises:
         OutputError: the folder cannot be written, or holds an inspection and `overwrite` is off.
-        MissingExtraError: matplotlib is not installed.
+        MissingExtraError: matplotlib or Jinja2 is not installed.
     """
     folder = Path(folder)
     check_folder(folder, overwrite=overwrite)
@@ -81,67 +76,22 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
     """One HTML page: figures, plots, photos of each type with their outlines, near-duplicates side by side, problems."""
     settings = settings or Settings()
     inspection = inspected.inspection
-    body = [
-        f"<h1>{_text(inspection.path)}</h1>",
-        f"<p>{_text(_head(inspection))}</p>",
-        *(f"<p class=note>{_text(note)}</p>" for note in inspection.notes),
-    ]
-    for title, text in (("Splits", _splits(inspection)), ("Types", _types(inspection)), ("Labels", _labels(inspection))):
-        if text:
-            body.append(f"<h2>{title}</h2><pre>{_text(text)}</pre>")
-    body += [f'<img class=plot alt="{_text(name)}" src="{source}">' for name, source in _plots(inspection)]
-    body += _example_rows(inspected, settings)
-    body += _pair_rows(inspected, settings)
-    if inspection.problems:
-        body.append("<h2>Problems</h2>")
-        for kind, problems in _by_kind(inspection.problems).items():
-            lines = "\n".join(problem.message for problem in problems)
-            body.append(f"<details><summary>{_text(kind)}: {len(problems)}</summary><pre>{_text(lines)}</pre></details>")
-    return _PAGE.format(title=_text(inspection.path), body="\n".join(body))
-
-
-def draw_sample(sample: Sample, *, side: int = _PICTURE_SIDE, settings: Settings | None = None) -> Photo:
-    """A photo with the outlines of its annotations; grey is what is to be ignored.
-
-    Args:
-        sample: of a photo that can be read.
-        side: pixels of the drawing's longer side.
-        settings: the limits.
-
-    Returns:
-        `(h, w, 3)` uint8 RGB.
-
-    Raises:
-        DatasetError, ImageError: the picture cannot be read.
-    """
-    settings = settings or Settings()
-    decoded = decode_photo(sample.read(settings), where=sample.name, settings=settings, enough_side=side)
-    height, width = decoded.photo_hw
-    scale = side / max(height, width)
-    canvas_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = np.ascontiguousarray(cv2.resize(decoded.image, canvas_wh, interpolation=cv2.INTER_AREA), np.uint8)
-    for annotation in sample.annotations:
-        _draw_annotation(canvas, annotation, (height, width))
-    return canvas
-
-
-def _draw_annotation(canvas: Photo, annotation: Annotation, photo_hw: tuple[int, int]) -> None:
-    colour = _IGNORED_COLOUR if annotation.ignored else _colour(annotation.name)
-    rims = list(annotation.polygons)
-    if annotation.rle is not None and annotation.rle.size == photo_hw:
-        outer, holes = rle_to_polygons(annotation.rle)
-        rims = [*outer, *holes]
-        inside = rle_to_crop(annotation.rle, (0, 0, photo_hw[1], photo_hw[0]), canvas.shape[:2])
-        canvas[inside] = (0.7 * canvas[inside] + 0.3 * np.array(colour)).astype(np.uint8)
-    stretch = np.array([canvas.shape[1] / photo_hw[1], canvas.shape[0] / photo_hw[0]])
-    rims = rims or [box_to_polygon(annotation.box_xyxy)]
-    points = [np.round(np.minimum(rim * stretch, _FAR_AWAY) * 8).astype(np.int32) for rim in rims]
-    cv2.polylines(canvas, points, True, (0, 0, 0), 3, cv2.LINE_AA, 3)
-    cv2.polylines(canvas, points, True, colour, 1, cv2.LINE_AA, 3)
-
-
-def _colour(name: str) -> RGB:
-    return part_colour(name) if kind_of(name) == "part" else damage_colour(name)
+    tables = (("Splits", _splits(inspection)), ("Types", _types(inspection)), ("Labels", _labels(inspection)))
+    return render_page(
+        "inspection.html",
+        what=_PAGE,
+        extra="data",
+        title=inspection.path,
+        head=_head(inspection),
+        notes=inspection.notes,
+        tables=[(heading, text) for heading, text in tables if text],
+        plots=_plots(inspection),
+        examples=_examples(inspected, settings),
+        more_types=max(0, len(inspection.types) - MOST_TYPES),
+        duplicates=_duplicates(inspection).splitlines()[0] if inspection.duplicates else "",
+        pairs=_pairs(inspected, settings),
+        problems=[(kind, [one.message for one in problems]) for kind, problems in _by_kind(inspection.problems).items()],
+    )
 
 
 def _head(inspection: Inspection) -> str:
@@ -247,7 +197,7 @@ def _plots(inspection: Inspection) -> Iterator[tuple[str, str]]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtraError(what="The page of an inspection", extra="data") from error
+        raise MissingExtraError(what=_PAGE, extra="data") from error
     if not inspection.types:
         return
     names = list(inspection.types)[:MOST_TYPES]
@@ -280,7 +230,7 @@ def _plots(inspection: Inspection) -> Iterator[tuple[str, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a letter that its font lacks is drawn as a box; the table has the name
         figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
-    yield "Instances by split, and areas, of each type", _address(data.getvalue(), "png")
+    yield "Instances by split, and areas, of each type", picture_address(data.getvalue(), "png")
 
 
 def _plain_label(name: str) -> str:
@@ -288,68 +238,26 @@ def _plain_label(name: str) -> str:
     return _cell(name).replace("$", r"\$")
 
 
-def _example_rows(inspected: Inspected, settings: Settings) -> Iterator[str]:
-    names = list(inspected.inspection.types)
-    for name in names[:MOST_TYPES]:
-        pictures = "".join(_figure(sample, sample.name, settings) for sample in inspected.examples.get(name, []))
-        if pictures:
-            colour = "#{:02x}{:02x}{:02x}".format(*_colour(name))  # of its outlines
-            yield f'<h2 class=type style="border-color: {colour}">{_text(name)}</h2><div class=row>{pictures}</div>'
-    if len(names) > MOST_TYPES:
-        yield f"<p class=note>… and {len(names) - MOST_TYPES} more types, which neither plots nor photos show</p>"
+def _examples(inspected: Inspected, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Each type that has photos to show: its name, the colour of its outlines and the photos."""
+    for name in list(inspected.inspection.types)[:MOST_TYPES]:
+        if pictures := _pictures(((sample, sample.name) for sample in inspected.examples.get(name, [])), settings):
+            yield {"name": name, "colour": "#{:02x}{:02x}{:02x}".format(*name_colour(name)), "pictures": pictures}
 
 
-def _pair_rows(inspected: Inspected, settings: Settings) -> Iterator[str]:
-    pairs = inspected.inspection.duplicates
-    if not pairs:
-        return
-    yield f"<h2>Duplicates and near-duplicates</h2><p>{_text(_duplicates(inspected.inspection).splitlines()[0])}</p>"
-    for pair in pairs[:_MOST_PAIRS]:
+def _pairs(inspected: Inspected, settings: Settings) -> Iterator[list[tuple[str, str]]]:
+    """Both photos of the first pairs of duplicates."""
+    for pair in inspected.inspection.duplicates[:_MOST_PAIRS]:
         both = [(pair.first, pair.splits[0]), (pair.second, pair.splits[1])]
         known = [(inspected.photos[name], f"{name} ({split})") for name, split in both if name in inspected.photos]
-        shown = "".join(_figure(sample, caption, settings) for sample, caption in known)
-        yield f"<div class=row>{shown}</div>"
+        yield _pictures(known, settings)
 
 
-def _figure(sample: Sample, caption: str, settings: Settings) -> str:
-    try:
-        address = _address(encode_jpeg(draw_sample(sample, settings=settings), _PICTURE_QUALITY), "jpeg")
-    except (DatasetError, ImageError):
-        return ""
-    return f'<figure><img loading=lazy alt="" src="{address}"><figcaption>{_text(caption)}</figcaption></figure>'
-
-
-def _address(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def _text(text: str) -> str:
-    return html.escape(text, quote=True)
-
-
-_PAGE = """<!doctype html>
-<html lang=en>
-<meta charset=utf-8>
-<meta name=viewport content="width=device-width, initial-scale=1">
-<meta http-equiv=Content-Security-Policy content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #1c1f24; }}
-h1 {{ font-size: 1.3rem; overflow-wrap: anywhere; }}
-h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
-pre {{ background: #f4f5f7; padding: .8rem; overflow-x: auto; font-size: 13px; }}
-.type {{ border-left: .6rem solid; padding-left: .5rem; }}
-.note {{ color: #6b4e00; }}
-.row {{ display: flex; flex-wrap: wrap; gap: .6rem; }}
-figure {{ margin: 0; max-width: 280px; }}
-figure img {{ width: 100%; display: block; }}
-figcaption {{ font-size: 12px; overflow-wrap: anywhere; color: #555; }}
-.plot {{ max-width: 100%; }}
-p {{ white-space: pre-line; }}
-summary {{ cursor: pointer; }}
-</style>
-<body>
-{body}
-</body>
-</html>
-"""
+def _pictures(photos: Iterable[tuple[Sample, str]], settings: Settings) -> list[tuple[str, str]]:
+    """Photos as addresses that hold them, with their captions; those that cannot be read are left out."""
+    drawn = []
+    for sample, caption in photos:
+        with suppress(DatasetError, ImageError):
+            picture = encode_jpeg(draw_sample(sample, side=_PICTURE_SIDE, settings=settings), _PICTURE_QUALITY)
+            drawn.append((picture_address(picture, "jpeg"), caption))
+    return drawn

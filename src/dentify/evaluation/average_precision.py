@@ -52,15 +52,20 @@ class PhotoMatches:
         scores: `(D,)`, falling.
         right: `(T, D)` matched to an annotation, at each IoU threshold.
         left_out: `(T, D)` neither right nor wrong (matched to a crowd).
-        missed: `(T,)` annotations that nothing was matched to.
+        unmatched: `(T, G)` annotations that nothing was matched to, in their order, crowds never.
         annotated: how many annotations count, crowds apart.
     """
 
     scores: DoubleArray
     right: BoolArray
     left_out: BoolArray
-    missed: IntArray
+    unmatched: BoolArray
     annotated: int
+
+    @property
+    def missed(self) -> IntArray:
+        """`(T,)` annotations that nothing was matched to."""
+        return np.asarray(self.unmatched.sum(1), np.int64)
 
 
 def pairwise_iou(found: Things, annotated: Things, iou_type: IouType) -> DoubleArray:
@@ -106,7 +111,7 @@ def match_photo(
         scores=found.scores[order],
         right=right,
         left_out=left_out,
-        missed=(free & ~crowd).sum(1),
+        unmatched=(free & ~crowd)[:, np.argsort(truth)],
         annotated=int((~crowd).sum()),
     )
 

@@ -1,4 +1,4 @@
-"""Whether confidences can be believed: expected calibration error, with AUROC beside it, since a constant is calibrated too."""
+"""Whether confidences can be believed: expected calibration error. A constant is calibrated too, so AUROC stands beside it."""
 
 from __future__ import annotations
 
@@ -64,18 +64,3 @@ def error_by_chance(bins: tuple[Bin, ...]) -> float | None:
     total = sum(one.count for one in bins)
     gaps = (math.sqrt(2 / math.pi * one.count * one.confidence * (1 - one.confidence)) for one in bins)
     return sum(gaps) / total if total else None
-
-
-def auroc(scores: DoubleArray, positive: BoolArray) -> float | None:
-    """How probable it is that a positive scores above a negative, ties counting half; `None` where one kind is missing.
-
-    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
-    0.75
-    """
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if not n_positive or not n_negative:
-        return None
-    _, places, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[places]
-    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

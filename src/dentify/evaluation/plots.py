@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dentify.errors import MissingExtraError
-from dentify.evaluation.results import Evaluation, Found
+import numpy as np
+
+from dentify.errors import MissingExtraError, printable
+from dentify.evaluation.results import ClassificationResult, Evaluation, Found
+from dentify.evaluation.table import QUESTIONS
 from dentify.taxonomy import damage_colour, part_colour
 
 try:
@@ -12,6 +15,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(what="Plotting an evaluation", extra="evaluate") from error
 
+_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 RGBShare = tuple[float, float, float]
 
 
@@ -33,6 +37,41 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share right (type, mask IoU ≥ 0.5)")
     axes.set_title(f"Reliability of findings, {evaluation.photos.annotated} photos")
     axes.legend(loc="upper left", fontsize="small")
+    return figure
+
+
+def photo_reliability_plot(evaluation: Evaluation) -> Figure:
+    """Share of photos of which an answer is true against its confidence, a line a question; dots grow with their number."""
+    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="calibrated")
+    for (key, result), colour in zip(evaluation.classification.items(), _LINES, strict=False):
+        if not result.bins or result.ece is None:
+            continue
+        confidences, rights = [part.confidence for part in result.bins], [part.right for part in result.bins]
+        total = sum(part.count for part in result.bins)
+        axes.plot(confidences, rights, color=colour, linewidth=1)
+        sizes = [20 + 180 * part.count / total for part in result.bins]
+        axes.scatter(confidences, rights, s=sizes, color=colour, label=f"{key}: {result.photos} photos, ECE {result.ece:.3f}")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share true")
+    axes.set_title("Reliability of answers of whole photos")
+    axes.legend(loc="upper left", fontsize="small")
+    return figure
+
+
+def confusion_plot(key: str, result: ClassificationResult) -> Figure:
+    """Photos by class and by what was told of them, each cell with its count and shaded by its share of the class."""
+    counts = np.array(result.confusion, np.float64)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(2.5 + 0.9 * counts.shape[1], 1.6 + 0.5 * counts.shape[0]), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
+    axes.set_xticks(range(counts.shape[1]), [_label(name) for name in result.confusion_columns], rotation=30, ha="right")
+    axes.set_yticks(range(counts.shape[0]), [_label(name) for name in result.classes])
+    axes.set(xlabel="told" if result.exclusive else "answer", ylabel="is" if result.exclusive else "type")
+    axes.set_title(f"{QUESTIONS[key]}, {result.photos} photos")
     return figure
 
 
@@ -80,6 +119,10 @@ def bars_plot(evaluation: Evaluation, found: Found, *, parts: bool = False) -> F
 def figures(evaluation: Evaluation) -> dict[str, Figure]:
     """All figures of an evaluation by file name, without a suffix."""
     made: dict[str, Figure] = {}
+    for question, result in evaluation.classification.items():
+        made[f"confusion_{question}"] = confusion_plot(question, result)
+    if evaluation.classification:
+        made["reliability_photos"] = photo_reliability_plot(evaluation)
     if evaluation.calibration:
         made["reliability"] = reliability_plot(evaluation)
     for key, found in (("damage", evaluation.damage), ("parts", evaluation.parts)):
@@ -97,6 +140,11 @@ def _bars(axes: Axes, names: list[str], values: list[float | None], title: str, 
         axes.text((value or 0.0) + 0.02, place, "–" if value is None else f"{value:.2f}", va="center", fontsize="small")
     axes.set(xlim=(0, 1.15), xticks=(0, 0.5, 1), title=title)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _label(name: str) -> str:
+    """A name in which matplotlib finds no formula."""
+    return printable(name).replace("$", r"\$")
 
 
 def _colour(name: str, parts: bool) -> RGBShare:

@@ -2,16 +2,21 @@
 
 A figure that cannot be measured (no such annotation, a stage that did not run) is `null`, never a silent 0. Shares and means come
 with a 95 % interval.
+
+Fields never change their meaning within a major `schema_version`. Schema 1.1 added `classification`, `latency` and `size`;
+documents of 1.0 are read as well, and have none.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dentify.assessment import BundleIdentity
 from dentify.strict import Strict
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["1.1"] = "1.1"
 
 Interval = tuple[float, float] | None
 
@@ -224,10 +229,74 @@ class CalibrationResult(Strict):
     bins: tuple[ReliabilityBin, ...]
 
 
+class ClassResult(Strict):
+    """One class of photos against the rest: photos that are of it, and that are told so."""
+
+    photos: int
+    told: int
+    precision: Mean
+    recall: Mean
+    f1: Mean
+    auroc: Mean
+    average_precision: Mean
+
+
+class ClassificationResult(Strict):
+    """A question of whole photos.
+
+    `exclusive`: a photo is of one class; else each class is a yes or no by itself. `accuracy` is the share of right answers;
+    where classes do not exclude each other, every known yes and no is one. `balanced_accuracy` is the mean recall, there of yes
+    and no. The other figures are means over the classes that occur; one that occurs and is never told has a precision of 0 in
+    them.
+
+    Rows of `confusion` are the classes. Its columns are the classes told and none; or, where classes do not exclude each other,
+    told rightly, told wrongly, missed, and rightly not told. Calibration is of a gate's yes, of the likeliest of several
+    exclusive classes, and else of each class's yes, all together.
+    """
+
+    classes: tuple[str, ...]
+    exclusive: bool
+    photos: int
+    accuracy: Mean
+    balanced_accuracy: Mean
+    precision: Mean
+    recall: Mean
+    f1: Mean
+    auroc: Mean
+    average_precision: Mean
+    per_class: dict[str, ClassResult]
+    confusion_columns: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    ece: float | None
+    ece_by_chance: float | None
+    bins: tuple[ReliabilityBin, ...]
+
+
+class Latency(Strict):
+    """How long looking at a photo took: decoding and networks, without reading the file and without telling.
+
+    Photos in work at a time (`workers`) share the processors, so one by one (`workers` 1) is what a lone photo takes.
+    """
+
+    p50_ms: float
+    p95_ms: float
+    photos: int
+    workers: int
+    threads: int
+    device: Literal["cpu", "cuda"]
+
+
+class BundleSize(Strict):
+    """Bytes of a bundle's files, and weights and biases of its networks, quantised ones too."""
+
+    bytes: int
+    parameters: int
+
+
 class Evaluation(Strict):
     """What a bundle reaches on labelled photos."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
     dentify_version: str
     bundle: BundleIdentity
     data: tuple[str, ...]
@@ -242,6 +311,51 @@ class Evaluation(Strict):
     counting: CountingResult | None
     calibration: dict[str, CalibrationResult]
     """`told`: findings that a user gets; `scored`: all that AP is taken from."""
+    classification: dict[str, ClassificationResult] = Field({})
+    """Questions of whole photos, those that the bundle judges and the photos know: `vehicle`, `damage`, `types`, `severity`."""
+    latency: Latency | None = None
+    size: BundleSize | None = None
+    notes: tuple[str, ...]
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """The document as JSON, without a trailing newline."""
+        return self.model_dump_json(indent=indent)
+
+
+class ComparedBundle(Strict):
+    """One of the bundles, by the letter that tables call it by."""
+
+    letter: str
+    path: str
+    bundle: BundleIdentity
+    size: BundleSize | None
+    latency: Latency | None
+
+
+class ComparedFigure(Strict):
+    """One figure of all bundles, in their order; `null` where a bundle does not judge it.
+
+    `of` is a class, or empty for all together. `differences` are to the first bundle, whose own is `null`; their intervals come
+    from the same resampled photos for both.
+    """
+
+    question: str
+    figure: str
+    of: str
+    values: tuple[Mean | None, ...]
+    differences: tuple[Mean | None, ...]
+
+
+class Comparison(Strict):
+    """Bundles on the same photos."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    dentify_version: str
+    bundles: tuple[ComparedBundle, ...]
+    data: tuple[str, ...]
+    settings: EvaluationSettings
+    photos: Photos
+    figures: tuple[ComparedFigure, ...]
     notes: tuple[str, ...]
 
     def to_json(self, *, indent: int | None = 2) -> str:

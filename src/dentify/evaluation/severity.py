@@ -12,6 +12,7 @@ import numpy as np
 
 from dentify.arrays import IntArray
 from dentify.evaluation.average_precision import pairwise_iou
+from dentify.evaluation.classification import confusion_matrix
 from dentify.evaluation.outlines import Things
 from dentify.taxonomy import SEVERITY_LEVELS
 
@@ -45,10 +46,9 @@ def confusion(judged: Iterable[Judged], levels: Sequence[str] = SEVERITY_LEVELS)
     >>> confusion([("minor", "minor"), ("severe", None), ("severe", "moderate")]).tolist()
     [[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]]
     """
-    counts = np.zeros((len(levels), len(levels) + 1), np.int64)
-    for true, told in judged:
-        counts[levels.index(true), len(levels) if told is None else levels.index(told)] += 1
-    return counts
+    pairs = [(levels.index(true), len(levels) if told is None else levels.index(told)) for true, told in judged]
+    truth, told_as = np.array(pairs, np.int64).reshape(-1, 2).T
+    return confusion_matrix(truth, told_as, len(levels))
 
 
 def macro_recall(counts: IntArray) -> float | None:

@@ -1,21 +1,62 @@
-"""An `Evaluation` as plain text: aligned columns, `–` for what was not measured."""
+"""An `Evaluation` as tables, for the terminal and for its page alike: `–` for what was not measured."""
 
 from __future__ import annotations
 
-from dentify.evaluation.results import Evaluation, Found, GateResult, Mean, SeverityFigures, Share
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dentify.errors import printable
+from dentify.evaluation.results import (
+    BundleSize,
+    ClassificationResult,
+    Evaluation,
+    Found,
+    GateResult,
+    Latency,
+    Mean,
+    SeverityFigures,
+    Share,
+)
 from dentify.report.columns import Cells, aligned
+
+QUESTIONS = {
+    "vehicle": "Is it a vehicle",
+    "damage": "Is it damaged",
+    "types": "Which types does the photo show",
+    "severity": "How bad is it",
+}
+"""Questions of whole photos, in plain words."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some lines, a table whose first row is its head, and some lines; any of them may be empty."""
+
+    before: str = ""
+    rows: Sequence[Cells] = ()
+    after: str = ""
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.before, aligned(self.rows) if self.rows else "", self.after) if part)
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """All figures of an evaluation for a terminal, without a trailing newline."""
-    sections = [_head(evaluation)]
+    sections = [head(evaluation), *map(str, evaluation_sections(evaluation)), *(f"note: {note}" for note in evaluation.notes)]
+    return "\n\n".join(section for section in sections if section)
+
+
+def evaluation_sections(evaluation: Evaluation) -> Iterator[Section]:
+    """All figures, table by table."""
     for title, found in (("Damage", evaluation.damage), ("Parts", evaluation.parts)):
         if found is not None:
-            sections.append(_found(title, found))
-    sections.append(_gates(evaluation))
-    sections += _singles(evaluation)
-    sections += [f"note: {note}" for note in evaluation.notes]
-    return "\n\n".join(section for section in sections if section)
+            yield from _found(title, found)
+    yield from _gates(evaluation)
+    for key, result in evaluation.classification.items():
+        yield _question(key, result)
+    yield from _singles(evaluation)
+    if told := "; ".join(part for part in (_latency(evaluation.latency), _size(evaluation.size)) if part):
+        yield Section(told)
 
 
 def figure(value: float | None) -> str:
@@ -27,7 +68,8 @@ def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _head(evaluation: Evaluation) -> str:
+def head(evaluation: Evaluation) -> str:
+    """Which bundle was judged, by which photos and how."""
     bundle, settings, photos = evaluation.bundle, evaluation.settings, evaluation.photos
     told, scored = settings.told, settings.scored
     lines = [f"bundle {bundle.name} {bundle.version} ({bundle.sha256[:12]}), Dentify {evaluation.dentify_version}"]
@@ -46,7 +88,7 @@ def _head(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _found(title: str, found: Found) -> str:
+def _found(title: str, found: Found) -> Iterator[Section]:
     rows: list[Cells] = [
         (
             "",
@@ -74,16 +116,16 @@ def _found(title: str, found: Found) -> str:
         values = [*masks, one.box.AP, one.box.AP50, one.box.AP75, one.pixels.iou, one.pixels.precision, one.pixels.recall]
         told = [str(one.told.right), str(one.told.wrong), str(one.told.missed)]
         rows.append((name if one.taught else f"{name} (not taught)", str(one.instances), *map(figure, values), *told))
-    lines = [f"{title} (sizes: 128², 256² px; found, false, missed: told findings at IoU 0.5)", aligned(rows)]
     if not found.names:
-        lines = [f"{title}: none of its types is labelled"]
+        yield Section(f"{title}: none of its types is labelled")
+    else:
+        yield Section(f"{title} (sizes: 128², 256² px; found, false, missed: told findings at IoU 0.5)", rows)
     if found.means:
-        lines += ["", aligned(_means(found))]
+        yield Section(rows=_means(found))
     if found.any_damage is not None:
         whole = found.any_damage
         precision, recall = figure(whole.precision), figure(whole.recall)
-        lines += ["", f"Pixel IoU of any damage {_mean(whole.iou)}, precision {precision}, recall {recall}"]
-    return "\n".join(lines)
+        yield Section(f"Pixel IoU of any damage {mean_text(whole.iou)}, precision {precision}, recall {recall}")
 
 
 def _means(found: Found) -> list[Cells]:
@@ -93,11 +135,11 @@ def _means(found: Found) -> list[Cells]:
     rows: list[Cells] = [("", *heads)]
     for key, means in found.means.items():
         label = key.replace("_", " ").replace("iou", "IoU")
-        rows.append((label, *(_mean(means[group]) for group in groups)))
+        rows.append((label, *(mean_text(means[group]) for group in groups)))
     return rows
 
 
-def _gates(evaluation: Evaluation) -> str:
+def _gates(evaluation: Evaluation) -> Iterator[Section]:
     gates = evaluation.gates
     rows: list[Cells] = [
         ("Gates", "photos", "vehicle seen", "flagged damaged", "with findings", "findings a photo", "clear and right")
@@ -115,47 +157,86 @@ def _gates(evaluation: Evaluation) -> str:
 
     several = len({source for sources in gates.sources.values() for source in sources}) > 1
     for kind, result in gates.kinds.items():
+        if not (result.vehicle.of or result.damage.of or result.with_findings.of):
+            continue  # this bundle judges none of it
         rows.append(row(kind, result))
         if several:
             rows += [row(f"  {source}", part) for source, part in gates.sources.get(kind, {}).items()]
-    if len(rows) == 1:
+    if len(rows) > 1:
+        yield Section(rows=rows)
+
+
+def _question(key: str, result: ClassificationResult) -> Section:
+    """Figures of each class, all together above them."""
+    title = f"{QUESTIONS[key]} ({result.photos} photos)"
+    figures = {
+        "accuracy": result.accuracy,
+        "balanced accuracy": result.balanced_accuracy,
+        "macro F1": result.f1,
+        "AUROC": result.auroc,
+        "average precision": result.average_precision,
+    }
+    whole = ", ".join(f"{label} {mean_text(one)}" for label, one in figures.items())
+    calibration = f"calibration: ECE {figure(result.ece)} (by chance alone {figure(result.ece_by_chance)})"
+    rows: list[Cells] = [("class", "photos", "told", "precision", "recall", "F1", "AUROC", "av. prec.")]
+    for name, one in result.per_class.items():
+        values = (one.precision, one.recall, one.f1, one.auroc, one.average_precision)
+        rows.append((printable(name), str(one.photos), str(one.told), *(figure(value.value) for value in values)))
+    missing = [name for name, one in result.per_class.items() if not one.photos]
+    told = f"no photo is known as {' or '.join(map(printable, missing))}: not all can be measured" if missing else ""
+    return Section(f"{title}\n{whole}\n{calibration}", rows, told)
+
+
+def confusion_rows(result: ClassificationResult) -> list[Cells]:
+    """Classes that photos are of, by what is told of them."""
+    rows: list[Cells] = [("is, by told", *map(printable, result.confusion_columns))]
+    return rows + [(printable(name), *map(str, counts)) for name, counts in zip(result.classes, result.confusion, strict=True)]
+
+
+def _latency(latency: Latency | None) -> str:
+    if latency is None:
         return ""
-    return f"{aligned(rows)}\nAUROC: vehicle {figure(gates.vehicle_auroc)}, damage {figure(gates.damage_auroc)}"
+    how = f"{latency.workers} at a time, {latency.threads} threads each, {latency.device}"
+    return f"Looking at a photo takes {latency.p50_ms:g} ms (median; 95th percentile {latency.p95_ms:g} ms; {how})"
 
 
-def _singles(evaluation: Evaluation) -> list[str]:
-    sections = []
+def _size(size: BundleSize | None) -> str:
+    return "" if size is None else f"the bundle is {size.bytes / 1e6:.2f} MB, {size.parameters:,} parameters"
+
+
+def _singles(evaluation: Evaluation) -> Iterator[Section]:
     if (naming := evaluation.naming) is not None:
-        sections.append(
+        yield Section(
             f"Findings that name a part {_share(naming.findings)}; photos of vehicles without a part {_share(naming.no_part)},"
             f" with front and back together {_share(naming.front_and_back)}"
         )
     if (severity := evaluation.severity) is not None:
-        lines = [_severity("Severity of photos", severity.photos)]
-        if severity.findings.of:
-            lines.append(_severity("Severity of findings on annotations", severity.findings))
-        sections.append("\n".join([*lines, f"chance {figure(severity.chance)}"]))
+        chance = f"chance {figure(severity.chance)}"
+        of_findings = severity.findings.of > 0
+        yield _severity("Severity of photos", severity.photos, "" if of_findings else chance)
+        if of_findings:
+            yield _severity("Severity of findings on annotations", severity.findings, chance)
     if (counting := evaluation.counting) is not None:
-        sections.append(
-            f"Number of findings a photo is off by {_mean(counting.findings)} on average;"
-            f" connected components of the same pixels by {_mean(counting.components)}"
+        yield Section(
+            f"Number of findings a photo is off by {mean_text(counting.findings)} on average;"
+            f" connected components of the same pixels by {mean_text(counting.components)}"
         )
     for key, calibration in evaluation.calibration.items():
-        sections.append(
+        yield Section(
             f"Calibration of {key} findings: ECE {figure(calibration.ece)} (by chance alone {figure(calibration.ece_by_chance)}),"
             f" AUROC {figure(calibration.auroc)}"
             f" ({calibration.findings} findings, {figure(calibration.right)} right)"
         )
-    return sections
 
 
-def _severity(title: str, figures: SeverityFigures) -> str:
+def _severity(title: str, figures: SeverityFigures, after: str) -> Section:
     rows: list[Cells] = [("  annotated", *figures.levels, "none told")]
     rows += [(f"  {level}", *map(str, row)) for level, row in zip(figures.levels, figures.confusion, strict=True)]
-    return f"{title}: macro recall {figure(figures.macro_recall)} ({figures.judged} judged of {figures.of})\n{aligned(rows)}"
+    return Section(f"{title}: macro recall {figure(figures.macro_recall)} ({figures.judged} judged of {figures.of})", rows, after)
 
 
-def _mean(mean: Mean) -> str:
+def mean_text(mean: Mean) -> str:
+    """A figure with its interval."""
     return figure(mean.value) + (f" [{mean.interval[0]:.3f}, {mean.interval[1]:.3f}]" if mean.interval else "")
 
 

@@ -1,4 +1,4 @@
-"""An `Evaluation` as files: `metrics.json`, `names.csv`, and plots as PNG."""
+"""An `Evaluation` as files: `metrics.json`, tables as CSV, plots as PNG, and `index.html`, one page of all of it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,44 @@ import csv
 import io
 from pathlib import Path
 
-from dentify.evaluation.results import Evaluation
+from dentify.evaluation.mistakes import Mistakes
+from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
 from dentify.spreadsheets import safe_cell
 from dentify.writing import check_vacant, write_whole
 
+_COMPARISON = ("comparison.json", "comparison.html")
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]
 COLUMNS += ["pixel_iou", "pixel_precision", "pixel_recall", "told_right", "told_wrong", "told_missed"]
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
+def write_evaluation(
+    evaluation: Evaluation, folder: Path | str, *, mistakes: Mistakes | None = None, overwrite: bool = False
+) -> list[Path]:
     """Writes all files of an evaluation, none of them in part.
+
+    Args:
+        evaluation: what was measured.
+        folder: to write into; made where it is not there.
+        mistakes: the worst of them, for the page.
+        overwrite: replace an evaluation that is there.
 
     Raises:
         OutputError: the folder cannot be written, or holds an evaluation and `overwrite` is off.
-        MissingExtraError: matplotlib is not installed.
+        MissingExtraError: matplotlib or Jinja2 is not installed.
     """
+    from dentify.evaluation.page import evaluation_page
+
     folder = Path(folder)
-    metrics = folder / "metrics.json"
     check_folder(folder, overwrite=overwrite)
-    files = {metrics: f"{evaluation.to_json()}\n".encode(), folder / "names.csv": names_csv(evaluation).encode()}
-    files |= {folder / f"{name}.png": data for name, data in _plots(evaluation).items()}
+    plots = _plots(evaluation)
+    texts = {"metrics.json": f"{evaluation.to_json()}\n", "names.csv": names_csv(evaluation)}
+    if evaluation.classification:
+        texts["classes.csv"] = classes_csv(evaluation)
+    texts |= {f"confusion_{key}.csv": confusion_csv(result) for key, result in evaluation.classification.items()}
+    texts["index.html"] = evaluation_page(evaluation, plots, mistakes)
+    files = {folder / name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+    files |= {folder / f"{name}.png": data for name, data in plots.items()}
     write_whole(files)
     return list(files)
 
@@ -37,7 +54,33 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it is a file, or holds an evaluation and `overwrite` is off.
     """
-    check_vacant(folder, ("metrics.json",), "the evaluation", overwrite=overwrite)
+    check_vacant(folder, ("metrics.json", "index.html"), "the evaluation", overwrite=overwrite)
+
+
+def write_comparison(comparison: Comparison, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
+    """Writes `comparison.json` and `comparison.html` into a folder, neither of them in part.
+
+    Raises:
+        OutputError: the folder cannot be written, or holds a comparison and `overwrite` is off.
+        MissingExtraError: Jinja2 is not installed.
+    """
+    from dentify.evaluation.page import comparison_page
+
+    folder = Path(folder)
+    check_comparison_folder(folder, overwrite=overwrite)
+    texts = dict(zip(_COMPARISON, (f"{comparison.to_json()}\n", comparison_page(comparison)), strict=True))
+    files = {folder / name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+    write_whole(files)
+    return list(files)
+
+
+def check_comparison_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuses a folder that a comparison must not be written to, before the work is done.
+
+    Raises:
+        OutputError: it is a file, or holds a comparison and `overwrite` is off.
+    """
+    check_vacant(folder, _COMPARISON, "the comparison", overwrite=overwrite)
 
 
 def names_csv(evaluation: Evaluation) -> str:
@@ -60,6 +103,30 @@ def names_csv(evaluation: Evaluation) -> str:
                 *pixels,
             ]
             writer.writerow(["" if cell is None else cell for cell in [*row, one.told.right, one.told.wrong, one.told.missed]])
+    return text.getvalue()
+
+
+def classes_csv(evaluation: Evaluation) -> str:
+    """Figures of each class of each question of whole photos, one a row, with the ends of their intervals."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    figures = ("precision", "recall", "f1", "auroc", "average_precision")
+    ends = [f"{key}{end}" for key in figures for end in ("", "_low", "_high")]
+    writer.writerow(["question", "class", "photos", "told", *ends])
+    for key, result in evaluation.classification.items():
+        for name, one in result.per_class.items():
+            means: list[Mean] = [getattr(one, figure) for figure in figures]
+            cells = [cell for mean in means for cell in (mean.value, *(mean.interval or (None, None)))]
+            writer.writerow([key, safe_cell(name), one.photos, one.told, *("" if cell is None else cell for cell in cells)])
+    return text.getvalue()
+
+
+def confusion_csv(result: ClassificationResult) -> str:
+    """A confusion matrix: a row a class that photos are of, a column a class, or answer, that is told of them."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["class", *map(safe_cell, result.confusion_columns)])
+    writer.writerows([safe_cell(name), *row] for name, row in zip(result.classes, result.confusion, strict=True))
     return text.getvalue()
 
 

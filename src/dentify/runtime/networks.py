@@ -15,7 +15,7 @@ from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessi
 from dentify.errors import BundleError
 from dentify.runtime.preprocess import crop_to_photo, network_input
 from dentify.runtime.probabilities import log_of_mean, logit_of_mean, logits_of_mean
-from dentify.runtime.session import Device, Session, cpu_instead
+from dentify.runtime.session import Device, Session, cpu_instead, usable_processors
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ class Networks:
     ) -> None:
         self._manifest = manifest
         self._where = where
+        self.threads = usable_processors() if threads is None else threads
+        """Threads of a network's run."""
         self._sessions: dict[str, Session] = {}
         members: list[Member] = [member for _, role in manifest.roles for member in role]
         for network in manifest.networks:
@@ -71,7 +73,7 @@ class Networks:
                     files[network.file],
                     input_name=network.input,
                     output_names=list(outputs),
-                    threads=threads,
+                    threads=self.threads,
                     where=f"{where}/{network.file}",
                     device=device,
                 )

@@ -1,0 +1,617 @@
+"""`Judge`: one assessor over labelled photos, from counts of each photo to an `Evaluation`.
+
+Photos go through one by one and are dropped; what stays of each is counts. Photos with outlines or boxes give AP, pixel figures,
+severity, counting and calibration; photos that only say *damaged*, *undamaged* or *no vehicle* count for the gates and for the
+naming of parts, those that say how bad the damage is for the severity of photos too, so that adding them moves no other figure.
+`labelled` is honoured throughout: on each photo, findings of types that its source does not label are left out. So are findings
+in regions that are to be ignored, those of single types on damage of a type that nobody told, and annotations of names that
+neither the bundle nor the taxonomy knows; a note says so of these.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+import dentify
+from dentify.arrays import DoubleArray, IntArray
+from dentify.assessment import Assessment
+from dentify.assessor import Assessor
+from dentify.datasets.crops import crops_of
+from dentify.datasets.sample import UNTYPED, Kind, Sample, photo_kind, worst_severity
+from dentify.errors import DatasetError, printable
+from dentify.evaluation.alike import Alike, made_alike
+from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
+from dentify.evaluation.bootstrap import interval, photo_weights
+from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
+from dentify.evaluation.classification import auroc, mean_of_known
+from dentify.evaluation.counting import annotated_counts, component_counts, count_error
+from dentify.evaluation.gates import KINDS, GateRow, gate_row, gates_result
+from dentify.evaluation.outlines import Things, Truth, check_size, found_things, joined, truth_of
+from dentify.evaluation.parts import PartRow, part_row, parts_result
+from dentify.evaluation.pixels import iou_from_counts, precision_from_counts, recall_from_counts
+from dentify.evaluation.questions import (
+    GATE_CLASSES,
+    Figure,
+    Question,
+    TypesRow,
+    class_figures,
+    gate_question,
+    question_result,
+    severity_question,
+    told_mean,
+    types_question,
+    types_row,
+)
+from dentify.evaluation.results import (
+    AnyDamage,
+    AveragePrecisions,
+    BundleSize,
+    CalibrationResult,
+    CountingResult,
+    Evaluation,
+    EvaluationSettings,
+    Found,
+    Latency,
+    Mean,
+    NameResult,
+    Pass,
+    Photos,
+    PixelFigures,
+    ReliabilityBin,
+    SeverityFigures,
+    SeverityResult,
+    ToldFigures,
+)
+from dentify.evaluation.severity import Judged, confusion, judged_findings, macro_recall
+from dentify.evaluation.tally import NameCounts, Tally, tally_photo, without_left_out
+from dentify.runtime.look import Look
+from dentify.settings import Settings
+from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
+
+COMMON_TYPES = ("dent", "scratch", "broken_part")
+"""Types with enough annotations in few photos for their mean to hold still."""
+
+SCORING_THRESHOLD = 0.01
+
+ROLES = ("vehicle_gate", "damage_gate", "damage", "parts", "severity")
+"""What an assessor without a bundle is asked."""
+
+FOUND_FIGURES = {"mask_AP50": "mask AP50", "mask_AP": "mask AP", "box_AP50": "box AP50", "pixel_iou": "pixel IoU"}
+"""Means that bundles are compared by."""
+
+Weights = IntArray
+
+
+class AssessorLike(Protocol):
+    """What `evaluate` needs of an assessor."""
+
+    def look(self, photo: bytes, *, name: str | None = None) -> Look:
+        """What is seen on one photo."""
+        ...
+
+    def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> Assessment:
+        """What is said of it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Assessed:
+    """What an assessor said of one sample."""
+
+    sample: Sample
+    """As it was shown, of the size of its picture."""
+    told: Assessment
+    scored: Assessment | None
+    gates: tuple[GateRow, ...]
+    types: TypesRow | None
+    look_ms: float
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The damages of one photo: told, true, and what became of each."""
+
+    told: Things
+    truth: Truth
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How photos are shown and told; see `evaluate`."""
+
+    told: Pass
+    scored: Pass
+    alike: Alike = field(default_factory=Alike)
+    crops: int = 0
+    seed: int = 0
+    resamples: int = 1000
+    workers: int = 1
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(eq=False)
+class Sums:
+    """Counts of all photos whose source labels damages, or parts.
+
+    `photos` is how many these are, also where the bundle tells nothing of them and there is no tally.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    tallies: list[Tally] = field(default_factory=list)
+    photos: int = 0
+    masks: bool = True
+    """Whether all found things have masks: a bundle that knows boxes only has no mask AP."""
+
+    def __post_init__(self) -> None:
+        self.mask_ap = AveragePrecision(self.names, "segm")
+        self.box_ap = AveragePrecision(self.names, "bbox")
+
+    def add(self, told: Things, scored: Things, truth: Truth, size_hw: tuple[int, int]) -> Tally:
+        """One photo, whose source labels some of the names."""
+        tally = tally_photo(told, scored, truth, size_hw)
+        for evaluator, names in ((self.mask_ap, tally.outlined_names), (self.box_ap, truth.labelled)):
+            evaluator.add(scored, truth.of_all(names), size_hw, names)
+        self.masks = self.masks and bool(scored.outlined.all())
+        self.tallies.append(tally)
+        return tally
+
+
+class Judge:
+    """Asks one assessor about samples, one by one, and keeps counts of what it says: `assess` each, `add` it, then `evaluation`.
+
+    Args:
+        assessor: an `Assessor` also tells what its bundle judges at all; of any other, all of it is asked.
+        how: photos are shown and told.
+        taught: as in `evaluate`.
+        parts: as in `evaluate`.
+        damage_names: damage types to count beside Dentify's and those that were taught, so that the same photos count for several
+            judges.
+        part_names: parts to count, likewise.
+        types: types to ask of photos as a whole; those of the bundle where not given.
+        exclusive: whether photos are asked for the one type that they show; as the bundle tells it where not given.
+    """
+
+    def __init__(
+        self,
+        assessor: AssessorLike,
+        how: Asking,
+        *,
+        taught: Sequence[str] | None = None,
+        parts: Sequence[str] | None = None,
+        damage_names: Sequence[str] = (),
+        part_names: Sequence[str] = (),
+        types: Sequence[str] | None = None,
+        exclusive: bool | None = None,
+    ) -> None:
+        self.assessor, self.how = assessor, how
+        self.bundle = assessor.bundle if isinstance(assessor, Assessor) else None
+        manifest = None if self.bundle is None else self.bundle.manifest
+        self.taught = manifest.found_types if taught is None and manifest is not None else taught
+        self.taught_parts = manifest.classes.parts if parts is None and manifest is not None else parts
+        self.roles = ROLES if manifest is None else tuple(role for role, members in manifest.roles if members)
+        self.types = () if manifest is None else tuple(manifest.classes.types if types is None else types)
+        self.exclusive = exclusive if exclusive is not None or manifest is None else manifest.calibration.types.exclusive
+        self.damage = Sums("damage", tuple(dict.fromkeys([*DAMAGE_NAMES, *(self.taught or ()), *damage_names])))
+        self.part = Sums("part", tuple(dict.fromkeys([*PART_NAMES, *(self.taught_parts or ()), *part_names])))
+        self.rows: list[GateRow] = []
+        self.types_rows: list[TypesRow] = []
+        self.severities: list[Judged] = []
+        self.severity_confidences: list[float | None] = []
+        self.count_errors: list[list[int]] = []
+        self.looks_ms: list[float] = []
+        self._naming: list[PartRow] = []
+        self._finding_severities: list[Judged] = []
+        self._unknown: set[str] = set()
+        self._first: Assessment | None = None
+
+    def assess(self, sample: Sample) -> Assessed:
+        """What is said of one sample; several may be in work at a time.
+
+        Raises:
+            DatasetError: it contradicts its picture.
+            DentifyError: it cannot be assessed.
+        """
+        how = self.how
+
+        def tell(look: Look, by: Pass) -> Assessment:
+            return self.assessor.tell(look, score_threshold=by.score_threshold, gates=by.gates)
+
+        shown = made_alike(sample, how.alike, how.settings)
+        photo = shown.read(how.settings)
+        begun = time.perf_counter()
+        look = self.assessor.look(photo, name=shown.name)
+        look_ms = 1000 * (time.perf_counter() - begun)
+        answer = tell(look, how.told)
+        size_hw = (answer.photo.height, answer.photo.width)
+        check_size(shown, size_hw)
+        scoring = None
+        if sample.labelled:
+            scoring = answer if how.scored == how.told else tell(look, how.scored)
+        kind = photo_kind(sample)
+        finds = "damage" in self.roles
+        rows = []
+        if kind:
+            capped = answer.damage is not None and answer.damage.present and not answer.findings
+            turned_away = answer.vehicle is not None and not answer.vehicle.present
+            silent = how.told.gates and (capped or turned_away)  # of what the damage gate says by itself
+            ungated = tell(look, how.told.model_copy(update={"gates": False})) if silent else None
+            rows = [gate_row(answer, kind, sample.source, ungated=ungated, finds=finds)]
+        if kind == "undamaged" and how.crops:
+            for crop in crops_of(sample, how.crops, seed=how.seed, settings=how.settings):
+                close_up = made_alike(crop, how.alike, how.settings)
+                close_look = self.assessor.look(close_up.read(how.settings), name=close_up.name)
+                rows.append(gate_row(tell(close_look, how.told), "undamaged_crops", sample.source, finds=finds))
+        types = None
+        if self.types and self.bundle is not None:
+            types = types_row(look, sample, self.bundle.manifest, self.types, how.told.score_threshold)
+        return Assessed(replace(shown, size_hw=size_hw), answer, scoring, tuple(rows), types, look_ms)
+
+    def add(self, assessed: Assessed) -> Seen | None:
+        """Counts one sample, in the order of the samples; answers what its damages were compared with, where any are labelled."""
+        sample, told, scored = assessed.sample, assessed.told, assessed.scored
+        self._first = self._first or told
+        self.looks_ms.append(assessed.look_ms)
+        self.rows += assessed.gates
+        self._naming.append(part_row(told, sample))
+        if assessed.types is not None:
+            self.types_rows.append(assessed.types)
+        if "severity" in self.roles and (worst := worst_severity(sample)) is not None:
+            self.severities.append((worst, None if told.severity is None else told.severity.level))
+            self.severity_confidences.append(None if told.severity is None else told.severity.confidence)
+        if scored is None:
+            return None
+        self._unknown |= {annotation.name for annotation in sample.annotations} - {*self.damage.names, *self.part.names, UNTYPED}
+        seen = None
+        for sums in (self.damage, self.part):
+            truth = truth_of(sample, sums.names, sums.kind)
+            if not truth:
+                continue
+            sums.photos += 1
+            if ("damage" if sums is self.damage else "parts") not in self.roles:
+                continue
+            things = [found_things(assessment, sums.names) for assessment in (told, scored)]
+            tally = sums.add(things[0], things[1], truth, (told.photo.height, told.photo.width))
+            if sums is self.damage:
+                seen = Seen(things[0], truth, tally)
+                if "severity" in self.roles:
+                    self._finding_severities += judged_findings(things[1], joined(truth.annotated, truth.untyped))
+                if truth.labelled:
+                    counted = without_left_out(things[0], tally)
+                    counts = (Counter(counted.names), component_counts(counted))
+                    annotated = annotated_counts(sample)
+                    self.count_errors.append([count_error(count, annotated, truth.labelled) for count in counts])
+        return seen
+
+    def questions(self) -> dict[str, Question]:
+        """The questions of whole photos that were asked, of one photo at least."""
+        asked = {gate: gate_question(gate, self.rows) for gate in GATE_CLASSES}
+        if self.types_rows:
+            asked["types"] = types_question(self.types_rows, self.types, exclusive=bool(self.exclusive))
+        if self.severities:
+            asked["severity"] = severity_question(self.severities, self.severity_confidences)
+        return {key: question for key, question in asked.items() if len(question)}
+
+    @property
+    def photos(self) -> Photos:
+        """How many photos were assessed, by what is known of them."""
+        kinds = Counter(row.kind for row in self.rows)
+        return Photos(annotated=self.damage.photos, parts=self.part.photos, **{kind: kinds[kind] for kind in KINDS})
+
+    @property
+    def latency(self) -> Latency | None:
+        """Of an `Assessor`'s looks at whole photos."""
+        if not isinstance(self.assessor, Assessor) or not self.looks_ms:
+            return None
+        p50, p95 = (round(float(value), 1) for value in np.percentile(self.looks_ms, (50, 95)))
+        networks = self.assessor.networks
+        return Latency(
+            p50_ms=p50,
+            p95_ms=p95,
+            photos=len(self.looks_ms),
+            workers=self.how.workers,
+            threads=networks.threads,
+            device=networks.device,
+        )
+
+    @property
+    def size(self) -> BundleSize | None:
+        """Of an `Assessor`'s bundle."""
+        return None if self.bundle is None else BundleSize(bytes=self.bundle.size_bytes, parameters=self.bundle.num_parameters)
+
+    def evaluation(self, data: Sequence[str] = ()) -> Evaluation:
+        """All figures. Ends the judging: nothing can be added after it.
+
+        Args:
+            data: what the samples came from, for the record.
+
+        Raises:
+            DatasetError: there was no sample, or none that says anything of what is judged.
+        """
+        first, how = self._first, self.how
+        if first is None:
+            raise DatasetError("no photo to evaluate on")
+        if not (self.rows or self.damage.photos or self.part.photos or self.severities or self.types_rows):
+            raise DatasetError("nothing is known of these photos: no outlines, and not whether they show a vehicle or damage")
+        questions = self.questions()
+        if not (questions or self.damage.tallies or self.part.tallies or (self.rows and "damage" in self.roles)):
+            judges = ", ".join(self.roles).replace("_", " ")
+            raise DatasetError(
+                f"nothing to judge {printable(first.bundle.name)} by: it tells {judges}, and no photo is labelled with that"
+            )
+        taught = self.taught
+        known = [name for name in self.damage.names if name not in first.not_judged] if taught is None else list(taught)
+        part_names = list(self.part.names) if self.taught_parts is None else list(self.taught_parts)
+        return Evaluation(
+            dentify_version=dentify.__version__,
+            bundle=first.bundle,
+            data=tuple(data),
+            settings=EvaluationSettings(
+                told=how.told, scored=how.scored, **asdict(how.alike), crops=how.crops, seed=how.seed, resamples=how.resamples
+            ),
+            photos=self.photos,
+            damage=_found(self.damage, known, how.resamples, how.seed, with_damage=True),
+            parts=_found(self.part, part_names, how.resamples, how.seed, with_damage=False),
+            naming=parts_result(self._naming) if part_names and "parts" in self.roles else None,
+            severity=_severity(self.severities, self._finding_severities),
+            gates=gates_result(self.rows),
+            counting=_counting(np.array(self.count_errors), how.resamples, how.seed) if self.count_errors else None,
+            calibration=_calibrations(self.damage.tallies),
+            classification={
+                key: result
+                for key, question in questions.items()
+                if (result := question_result(question, resamples=how.resamples, seed=how.seed)) is not None
+            },
+            latency=self.latency,
+            size=self.size,
+            notes=tuple(self.notes(questions)),
+        )
+
+    def figures(self, types: Sequence[str], parts: Sequence[str]) -> Iterator[tuple[str, str, str, Figure]]:
+        """What bundles are compared by: question, figure, class (empty for all together), value and resampled ones.
+
+        Two judges of the same samples, names and seed resample the same photos. Ends the judging.
+
+        Args:
+            types: damage types that means are taken over.
+            parts: likewise.
+        """
+        how = self.how
+        for key, question in self.questions().items():
+            weights = photo_weights(len(question), how.resamples, how.seed)
+            whole, of_class = class_figures(question, weights)
+            yield key, "accuracy", "", whole["accuracy"]
+            yield key, "balanced accuracy", "", whole["balanced_accuracy"]
+            if key in GATE_CLASSES:
+                yes = question.classes[-1]
+                yield key, f"F1 of {yes}", "", of_class[yes]["f1"]
+                yield key, "AUROC", "", whole["auroc"]
+            else:
+                yield key, "macro F1", "", whole["f1"]
+                yield key, "macro AUROC", "", whole["auroc"]
+            for name in question.classes if key == "types" else ():
+                yield key, "F1", name, of_class[name]["f1"]
+                yield key, "AUROC", name, of_class[name]["auroc"]
+        for what, sums, names in (("findings", self.damage, types), ("parts", self.part, parts)):
+            found = found_figures(sums, names, how.resamples, how.seed)
+            if found is None:
+                continue
+            for key, label in FOUND_FIGURES.items():
+                yield what, label, "", mean_over(found.resampled, list(found.resampled), key)[0]
+            if what == "findings":
+                yield what, "pixel IoU of any damage", "", found.any_iou
+                for name, figures in found.resampled.items():
+                    for key in ("mask_AP50", "pixel_iou"):
+                        yield what, FOUND_FIGURES[key], name, figures.get(key, (None, np.zeros(0)))
+
+    def notes(self, questions: Mapping[str, Question]) -> Iterator[str]:
+        """What a reader of the figures should know."""
+        if self._unknown:
+            yield f"annotations left out, as nothing knows their names: {', '.join(sorted(self._unknown))}"
+        if not (self.damage.masks and self.part.masks):
+            yield "this bundle tells boxes without masks: mask AP is left out, pixel figures are of filled boxes"
+        if (left := len(self.types_rows) - len(questions.get("types", ()))) > 0:
+            yield f"types: {left} photos do not tell which of the types they show"
+
+
+@dataclass(frozen=True, eq=False)
+class FoundFigures:
+    """Figures of damages or of parts: results of each name, what means are taken of, and any damage's pixel IoU."""
+
+    results: dict[str, NameResult]
+    resampled: dict[str, dict[str, Figure]]
+    """Name, figure, and its value with resampled ones; of taught names that occur."""
+    any_iou: Figure
+
+
+def found_figures(sums: Sums, taught: Sequence[str], resamples: int, seed: int) -> FoundFigures | None:
+    """Figures of damages or of parts, from the counts of each photo; `None` without photos. Ends the counting.
+
+    Args:
+        sums: of the photos.
+        taught: the names that means are taken over.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    if not sums.tallies:
+        return None
+    box_aps, mask_aps = sums.box_ap.results(), sums.mask_ap.results()
+    weights = photo_weights(len(sums.tallies), resamples, seed)
+    results: dict[str, NameResult] = {}
+    resampled: dict[str, dict[str, Figure]] = {}
+    for name in sums.names:
+        counts = [tally.names.get(name) for tally in sums.tallies]
+        labelled = [count for count in counts if count is not None]
+        instances = sum(count.instances for count in labelled)
+        if not labelled or not (instances or name in taught):
+            continue
+        mask_ap = mask_aps[name] if sums.masks and any(count.mask is not None for count in labelled) else None
+        results[name] = _name_result(labelled, instances, mask_ap, box_aps[name], taught=name in taught)
+        if name in taught and instances:
+            resampled[name] = _figures(results[name], counts, weights)
+    pixels = _any_pixels(sums.tallies)
+    any_iou = (_or_none(iou_from_counts(pixels.sum(0))), iou_from_counts(weights @ pixels))
+    return FoundFigures(results, resampled, any_iou)
+
+
+def _found(sums: Sums, taught: Sequence[str], resamples: int, seed: int, *, with_damage: bool) -> Found | None:
+    found = found_figures(sums, taught, resamples, seed)
+    if found is None:
+        return None
+    figures = found.resampled
+    groups = {"taught": list(figures)} | ({"common": [name for name in COMMON_TYPES if name in figures]} if with_damage else {})
+    keys = dict.fromkeys(key for of_name in figures.values() for key in of_name)
+    return Found(
+        names=found.results,
+        means={key: {group: told_mean(*mean_over(figures, members, key)) for group, members in groups.items()} for key in keys},
+        any_damage=_any_damage(sums.tallies, found.any_iou) if with_damage else None,
+    )
+
+
+def _name_result(
+    counts: list[NameCounts], instances: int, mask_ap: Precisions | None, box_ap: Precisions, *, taught: bool
+) -> NameResult:
+    pixels = [count.pixels for count in counts if count.pixels is not None]
+    pooled = np.sum(pixels, axis=0) if pixels else np.zeros(3, np.int64)
+    right, wrong, missed = (
+        sum(int(values[0]) for values in column)
+        for column in zip(
+            *((m.right.sum(1), (~m.right & ~m.left_out).sum(1), m.missed) for m in (c.told for c in counts)), strict=True
+        )
+    )
+    best = mask_ap or box_ap
+    return NameResult(
+        taught=taught,
+        photos=len(counts),
+        instances=instances,
+        mask=_precisions(mask_ap) if mask_ap is not None else None,
+        box=_precisions(box_ap),
+        pixels=PixelFigures(
+            iou=_or_none(iou_from_counts(pooled)),
+            precision=_or_none(precision_from_counts(pooled)),
+            recall=_or_none(recall_from_counts(pooled)),
+            photos=len(pixels),
+        ),
+        told=ToldFigures(
+            right=right,
+            wrong=wrong,
+            missed=missed,
+            precision=right / (right + wrong) if right + wrong else None,
+            recall=right / (right + missed) if right + missed else None,
+            f1=2 * right / (2 * right + wrong + missed) if right + wrong + missed else None,
+        ),
+        curve=best.curve,
+    )
+
+
+def _figures(result: NameResult, counts: list[NameCounts | None], weights: Weights) -> dict[str, Figure]:
+    """Each figure of one name that means are taken of, with its resampled values `(B,)`."""
+    figures: dict[str, Figure] = {}
+    for kind, value, matches in (
+        ("mask", result.mask, [None if count is None else count.mask for count in counts]),
+        ("box", result.box, [None if count is None else count.box for count in counts]),
+    ):
+        if value is not None:
+            resampled = resampled_precision(matches, weights)  # (B, T)
+            figures[f"{kind}_AP"] = (value.AP, resampled.mean(1))
+            figures[f"{kind}_AP50"] = (value.AP50, resampled[:, 0])
+            figures[f"{kind}_AP75"] = (value.AP75, resampled[:, 5])
+    pixels = np.array([np.zeros(3, np.int64) if count is None or count.pixels is None else count.pixels for count in counts])
+    pooled = weights @ pixels
+    figures["pixel_iou"] = (result.pixels.iou, np.where(pooled[:, 2] > 0, iou_from_counts(pooled), np.nan))
+    return figures
+
+
+def mean_over(figures: Mapping[str, Mapping[str, Figure]], names: Sequence[str], key: str) -> tuple[Figure, tuple[str, ...]]:
+    """Mean of one figure over names, and over which; a resample takes the mean over those that occur in it."""
+    having = tuple(name for name in names if key in figures[name] and figures[name][key][0] is not None)
+    if not having:
+        return (None, np.zeros(0)), ()
+    resampled = mean_of_known(np.stack([figures[name][key][1] for name in having], axis=1))
+    return (float(np.mean([figures[name][key][0] for name in having])), resampled), having
+
+
+def _any_pixels(tallies: list[Tally]) -> IntArray:
+    """`(P, 3)` in both, told, annotated; zeros where an annotation is only a box."""
+    return np.array([np.zeros(3, np.int64) if tally.any_pixels is None else tally.any_pixels for tally in tallies])
+
+
+def _any_damage(tallies: list[Tally], iou: Figure) -> AnyDamage:
+    pooled = _any_pixels(tallies).sum(0)
+    return AnyDamage(
+        iou=told_mean(iou, ("any",)),
+        precision=_or_none(precision_from_counts(pooled)),
+        recall=_or_none(recall_from_counts(pooled)),
+        photos=sum(tally.any_pixels is not None for tally in tallies),
+    )
+
+
+def _severity(photos: list[Judged], findings: list[Judged]) -> SeverityResult | None:
+    if not photos:
+        return None
+    on_finding = [pair for pair in findings if pair[1] is not None]
+    return SeverityResult(
+        photos=_severity_figures(photos, len(photos)),
+        findings=_severity_figures(on_finding, len(findings)),
+        chance=1 / len(SEVERITY_LEVELS),
+    )
+
+
+def _severity_figures(judged: list[Judged], of: int) -> SeverityFigures:
+    counts = confusion(judged)
+    told = sum(level is not None for _, level in judged)
+    return SeverityFigures(
+        levels=SEVERITY_LEVELS,
+        confusion=tuple(tuple(row) for row in counts.tolist()),
+        macro_recall=macro_recall(counts),
+        judged=told,
+        of=of,
+    )
+
+
+def _counting(errors: IntArray, resamples: int, seed: int) -> CountingResult:
+    weights = photo_weights(len(errors), resamples, seed)
+    resampled = weights @ errors / len(errors)  # (B, 2)
+    findings, components = (
+        Mean(value=float(errors[:, column].mean()), interval=interval(resampled[:, column]), over=("photos",))
+        for column in (0, 1)
+    )
+    return CountingResult(findings=findings, components=components, photos=len(errors))
+
+
+def _calibrations(tallies: list[Tally]) -> dict[str, CalibrationResult]:
+    counts = [count for tally in tallies for count in tally.names.values()]
+    if not counts:
+        return {}
+    scored = [count.mask if count.mask is not None else count.box for count in counts]
+    return {"told": _calibration([count.told for count in counts]), "scored": _calibration(scored)}
+
+
+def _calibration(matches: list[PhotoMatches]) -> CalibrationResult:
+    counted = np.concatenate([~match.left_out[0] for match in matches])
+    confidences = np.concatenate([match.scores for match in matches])[counted]
+    right = np.concatenate([match.right[0] for match in matches])[counted]
+    bins = reliability(confidences, right)
+    return CalibrationResult(
+        ece=expected_calibration_error(bins),
+        ece_by_chance=error_by_chance(bins),
+        auroc=auroc(confidences, right),
+        findings=len(right),
+        right=float(right.mean()) if len(right) else None,
+        bins=tuple(ReliabilityBin(**asdict(part)) for part in bins),
+    )
+
+
+def _precisions(precisions: Precisions) -> AveragePrecisions:
+    return AveragePrecisions(**{key: getattr(precisions, key) for key in AveragePrecisions.model_fields})
+
+
+def _or_none(value: DoubleArray) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,52 @@
+"""Pages on one base: what is told is text, and a browser is told to fetch nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import jinja2
+import pytest
+
+from dentify.pages import render_page
+from html_page import Page
+
+
+def page(**values: Any) -> Page:
+    filled: dict[str, Any] = {"title": "t", "head": "h"}
+    filled |= dict.fromkeys(("notes", "sections", "confusions", "plots", "mistakes"), ())
+    return Page(render_page("evaluation.html", what="A page", extra="evaluate", **filled | values))
+
+
+def test_every_text_is_escaped_wherever_it_stands() -> None:
+    odd = "<script>alert(1)</script>\"'><img src=https://evil.example onerror=x>"
+    section = {"before": odd, "rows": [(odd, "a"), (odd, odd)], "after": odd}
+    made = page(
+        title=odd,
+        head=odd,
+        notes=[odd],
+        sections=[section],
+        confusions=[(odd, [(odd,), (odd,)])],
+        plots=[(odd, "data:image/png;base64,")],
+        mistakes=[(odd, [("data:image/jpeg;base64,", odd)])],
+    )
+    assert made.asks_nobody()
+    assert made.text.count(odd) == 14
+    assert [one["alt"] for tag, one in made.elements if tag == "img"] == [odd, ""]
+
+
+def test_an_empty_page_is_its_head() -> None:
+    assert page().tags == {"html", "meta", "title", "style", "body", "h1", "h2", "p"}
+
+
+def test_what_a_template_lacks_is_a_fault_and_no_blank() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        render_page("evaluation.html", what="A page", extra="evaluate", title="t")
+
+
+def test_a_missing_extra_says_what_to_install() -> None:
+    code = "import sys; sys.modules['jinja2'] = None; import dentify.evaluation; import dentify.evaluation.page"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    expected = 'dentify.errors.MissingExtraError: The page of an evaluation needs more packages: pip install "dentify[evaluate]"'
+    assert result.stderr.splitlines()[-1] == expected
