@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evaluate": ("dentify.cli.evaluate", "evaluate", "evaluate"),
     "bundle": ("dentify.cli.bundle", "app", ""),
     "train": ("dentify.cli.train", "train", "train"),
+    "tune": ("dentify.cli.tune", "tune", "tune"),
     "export": ("dentify.cli.train", "export", "train"),
     "dataset": ("dentify.cli.dataset", "app", "data"),
 }
