@@ -38,6 +38,7 @@ DATASET = ("inspect", "convert", "split", "normalize", "captions", "prelabel", "
         ["bundle", "info"],
         ["bundle", "verify"],
         ["train"],
+        ["tune"],
         ["export"],
         *(["dataset", name] for name in DATASET),
     ],
@@ -80,10 +81,14 @@ def test_a_command_without_its_extra_says_what_to_install() -> None:
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'lightning_fabric', 'timm', 'yaml', 'onnx'), None))\n"
         "from dentify.cli import main; main()"
     )
-    for arguments in (["train", "recipe.yaml", "--data", "."], ["export", "checkpoint", "-o", "bundle"]):
+    for extra, arguments in (
+        ("train", ["train", "recipe.yaml", "--data", "."]),
+        ("train", ["export", "checkpoint", "-o", "bundle"]),
+        ("tune", ["tune", "recipe.yaml", "--data", ".", "--trials", "2"]),
+    ):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
-        assert 'needs more packages: pip install "dentify[train]"' in done.stderr
+        assert f'needs more packages: pip install "dentify[{extra}]"' in done.stderr
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0

@@ -25,7 +25,7 @@ from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.testing import tiny_bundle
 from dentify.training import Progress, train
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
-from dentify.training.loop import check_batches, interrupts
+from dentify.training.loop import check_batches, figure_names, interrupts, read_judges
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
@@ -153,6 +153,11 @@ def test_figures_are_of_the_photos_of_val(painted: Path, tmp_path: Path) -> None
     assert float(last["types/dent"]) > 0.8  # cells at the edges of a dent are half damaged
     assert float(last["types/hail_mark"]) == 0
     assert float(last["types/mean"]) == pytest.approx(float(last["types/dent"]) / 2, abs=1e-4)
+
+
+def test_what_figures_will_be_called_is_known_before_a_run(run: Path, painted: Path) -> None:
+    recipe = toy_recipe()
+    assert ("step", *figure_names(recipe, read_judges(recipe, painted)[0])) == tuple(rows(run, "figures.csv")[0])
 
 
 class OneNumber(nn.Module):

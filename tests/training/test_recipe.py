@@ -9,11 +9,12 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra `train`")
 
+
 import yaml
 
 from dentify.errors import ConfigError
 from dentify.taxonomy import DAMAGE_NAMES
-from dentify.training.recipe import PhotoSet, Recipe, Schedule, in_steps, read_recipe
+from dentify.training.recipe import PhotoSet, Recipe, Schedule, changed, in_steps, read_recipe, write_recipe
 from toy_bench import toy_document
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -28,9 +29,21 @@ def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
     assert list(recipe.build_heads()) == list(recipe.heads)
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    recipe = read_recipe(DEFAULT, ("search={phases.0.mosaic: [0, 1], optimizers.0.rate: [1e-5, 0.1, log]}", "tune.goal=lowest"))
+    (tmp_path / "recipe.yaml").write_bytes(write_recipe(recipe))
+    assert read_recipe(tmp_path / "recipe.yaml") == recipe
+
+
+def test_a_recipe_with_other_values_is_one_of_its_own() -> None:
     recipe = read_recipe(DEFAULT)
-    assert Recipe.model_validate(yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))) == recipe
+    other = changed(recipe, {"phases.0.steps": 7, "heads.parts.loss": {"lovasz": 2}})
+    assert (other.phases[0].steps, other.heads["parts"].model_dump()["loss"]) == (7, {"lovasz": 2})
+    assert changed(other, {"phases.0.steps": recipe.phases[0].steps, "heads.parts": recipe.heads["parts"].model_dump()}) == recipe
+    with pytest.raises(ConfigError, match=r"^phases\.99\.steps: `phases\.99\.steps` is no place in this recipe"):
+        changed(recipe, {"phases.99.steps": 7})
+    with pytest.raises(ConfigError, match=r"unknown key `phases\[0\]\.stepps`; did you mean `steps`\?"):
+        changed(recipe, {"phases.0.stepps": 7})
 
 
 def test_the_default_recipes_heads_are_in_order_and_as_they_are_weighed() -> None:
@@ -137,6 +150,12 @@ def test_set_changes_a_key() -> None:
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),
+        ("search={phases.0.mosaic: 0.2}", ("search.phases.0.mosaic", "write [low, high]")),
+        ("search={search.a: [1, 2]}", ("search.search.a: is no key of what is trained",)),
+        ("search={model: {any_of: [1, 2]}, model.width: [1, 2]}", ("search names model and, within it, model.width",)),
+        ("tune.figures=[typs/mean]", ("tune.figures names typs/mean, which is no figure of a head", "`types`")),
+        ("tune.figures=[types]", ("tune.figures names types, which is no figure of a head",)),
+        ("tune.prune_after=0", ("tune.prune_after", "greater than or equal to 1")),
         ("phases.0.steps", ("--set phases.0.steps: write key=value",)),
         ("name.first=x", ("--set name.first=x: `name` holds a value, not keys",)),
         ("data.train.99.per_batch=2", ("--set data.train.99.per_batch=2: `data.train.99.per_batch` is no place in this recipe",)),

@@ -268,7 +268,9 @@ def shown_types(sample: Sample) -> frozenset[str]:
     >>> sorted(shown_types(Sample(b"", "a.jpg", labels=("scratch", "dent"))))
     ['dent', 'scratch']
     """
-    return frozenset({damage.name for damage in sample.damages} - {UNTYPED} if sample.damages else sample.labels)
+    if sample.damages:
+        return frozenset(damage.name for damage in sample.damages) - {UNTYPED}
+    return frozenset() if sample.damage is False or sample.vehicle is False else frozenset(sample.labels)
 
 
 def types_shown(sample: Sample, names: Sequence[str]) -> tuple[bool | None, ...]:
@@ -280,6 +282,8 @@ def types_shown(sample: Sample, names: Sequence[str]) -> tuple[bool | None, ...]
     (False, True)
     >>> types_shown(Sample(b"", "b.jpg", labelled=frozenset({"dent"})), ("dent", "scratch"))
     (False, None)
+    >>> types_shown(Sample(b"", "c.jpg", labels=("undamaged",), damage=False), ("dent", "scratch"))
+    (False, False)
     """
     shown = shown_types(sample)
     if shown and not sample.damages:

@@ -1,7 +1,8 @@
-"""The bench: recipes, the training loop, and export to a bundle. Needs the extra `train`."""
+"""The bench: recipes, the training loop, tuning, and export to a bundle. Needs the extra `train`, and tuning `tune`."""
 
 from dentify.training.export import export_bundle
 from dentify.training.loop import Progress, train
 from dentify.training.recipe import Recipe, read_recipe
+from dentify.training.tune import Tuned, tune
 
-__all__ = ["Progress", "Recipe", "export_bundle", "read_recipe", "train"]
+__all__ = ["Progress", "Recipe", "Tuned", "export_bundle", "read_recipe", "train", "tune"]

@@ -22,7 +22,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-import yaml
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
@@ -51,7 +50,7 @@ from dentify.training.memory import keep_memory
 from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
-from dentify.training.recipe import Phase, Recipe, in_steps
+from dentify.training.recipe import Phase, Recipe, in_steps, write_recipe
 from dentify.training.taught import taught_names
 from dentify.writing import write_whole
 
@@ -109,7 +108,7 @@ def train(
     sets = photos.taught
     decks = [len(deck_of(photos, samples)) for photos, samples in zip(recipe.data.train, sets, strict=True)]
     recipe = in_steps(recipe, decks).model_copy(update={"model": recipe.model.resolved(data)})
-    judges = [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
+    judges = read_judges(recipe, data)
 
     fabric = _fabric(device)
     check_batches(recipe, fabric.world_size, empty=[not samples for samples in sets])
@@ -141,8 +140,7 @@ def train(
     average.to(fabric.device)
     keep_memory()
     if fabric.is_global_zero:
-        document = yaml.safe_dump(recipe.model_dump(mode="json", serialize_as_any=True), sort_keys=False)
-        write_whole({output / "recipe.yaml": document.encode(), output / "data.txt": f"{data.resolve()}\n".encode()})
+        write_whole({output / "recipe.yaml": write_recipe(recipe), output / "data.txt": f"{data.resolve()}\n".encode()})
 
     teacher = None
     if recipe.distil is not None:
@@ -212,6 +210,28 @@ def _bottlenecks(
         kept.prepare([sample for samples in sets for sample in samples], on_look)
     fabric.barrier()
     return Bottlenecks(kept, sets, heads)
+
+
+def read_judges(recipe: Recipe, data: Path) -> list[Sample]:
+    """The photos that figures are of.
+
+    Raises:
+        DatasetError: labels cannot be read.
+    """
+    return [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
+
+
+def figure_names(recipe: Recipe, judge: Sample) -> tuple[str, ...]:
+    """What a run's figures will be called, from a look at one photo by a network that learned nothing.
+
+    Raises:
+        ConfigError: the network cannot be built.
+        ImageError: the photo cannot be read.
+    """
+    heads = recipe.build_heads()
+    network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
+    run = _Run(recipe, heads, network, AveragedModel(network), {}, _fabric("cpu"), Path())
+    return tuple(run.validate(WholePhotos([judge], recipe.data.serve_size, heads)))
 
 
 def _check_beginning(last: Path, *, resume: bool, start: Path | None, average_with: Sequence[Path]) -> None:

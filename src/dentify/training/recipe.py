@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +18,7 @@ from dentify.training.heads.exclusive import ExclusiveRecipe
 from dentify.training.heads.labels import LabelsRecipe
 from dentify.training.models import ModelRecipe
 from dentify.training.origin import Origin
+from dentify.training.search import Search
 
 
 class ReviewRecipe(Strict):
@@ -154,6 +155,16 @@ class Phase(Strict):
         return self
 
 
+class TuneRecipe(Strict):
+    """What `dentify tune` compares runs by, and when it ends one early: see `dentify.training.tune`."""
+
+    figures: tuple[str, ...] = Field((), description="on `val`, as in figures.csv; of several, their mean")
+    goal: Literal["highest", "lowest"] = "highest"
+    prune_after: int | None = Field(
+        5, ge=1, description="trials after which one that is below the median of those before is ended; null: none is"
+    )
+
+
 Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -177,6 +188,8 @@ class Recipe(Strict):
     validate_every: int = Field(1000, gt=0, description="steps between looks at `val`")
     checkpoint_every: int = Field(100, gt=0, description="steps between checkpoints")
     review: ReviewRecipe = ReviewRecipe()
+    search: dict[str, Search] = Field({}, description="where `dentify tune` looks for the best values of keys")
+    tune: TuneRecipe = TuneRecipe()
     origins: dict[str, Origin] = Field({}, description="of the photos, by their `source`")
     limits: tuple[str, ...] = Field((), description="what the bundle is known to fail on, a sentence each, for its model card")
 
@@ -196,6 +209,7 @@ class Recipe(Strict):
             near = nearest(strangers[0], self.classes.damage)
             raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage{near}")
         self._check_heads()
+        self._check_search()
         for place, photos in enumerate(self.data.train):
             for name in photos.repeat:
                 if name not in self.classes.damage:
@@ -226,6 +240,20 @@ class Recipe(Strict):
             if question in asked:
                 raise ValueError(f"heads.{asked[question]} and heads.{name} answer the same question; leave one out")
             asked[question] = name
+
+    def _check_search(self) -> None:
+        """Keys that would be searched in vain, and figures of nothing."""
+        for key in self.search:
+            if key.split(".")[0] in ("search", "tune"):
+                raise ValueError(f"search.{key}: is no key of what is trained")
+            for other in self.search:
+                if key.startswith(f"{other}."):
+                    raise ValueError(f"search names {other} and, within it, {key}; leave one out")
+        for figure in self.tune.figures:
+            name, slash, _ = figure.partition("/")
+            if name not in self.heads or not slash:
+                near = nearest(name, self.heads)
+                raise ValueError(f"tune.figures names {figure}, which is no figure of a head, as types/mean is{near}")
 
 
 def in_steps(recipe: Recipe, shown: Sequence[int]) -> Recipe:
@@ -281,19 +309,50 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
         raise ConfigError(f"{path}: {explain(error, Recipe)}") from error
 
 
+def write_recipe(recipe: Recipe) -> bytes:
+    """A recipe as YAML with all its keys, which `read_recipe` reads back."""
+    return yaml.safe_dump(recipe.model_dump(mode="json", serialize_as_any=True), sort_keys=False).encode()
+
+
+def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """A recipe with other values at some of its keys.
+
+    Args:
+        recipe: any.
+        values: by key, dotted as `read_recipe` takes them.
+
+    Raises:
+        ConfigError: a key is no place in it, or the values do not fit.
+    """
+    document = recipe.model_dump(mode="json", serialize_as_any=True)
+    for key, value in values.items():
+        _put(document, key, value, said=key)
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"recipe {recipe.name}: {explain(error, Recipe)}") from error
+
+
 def _apply(document: dict[str, Any], change: str) -> None:
-    key, equals, value = change.partition("=")
+    key, equals, text = change.partition("=")
     if not equals:
         raise ConfigError(f"--set {change}: write key=value, as in --set phases.0.steps=500")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {change}: {text!r} is no YAML value") from error
+    _put(document, key, value, said=f"--set {change}")
+
+
+def _put(document: dict[str, Any], key: str, value: Any, *, said: str) -> None:
+    """Puts a value in a document's place; `said` is what asked for it, for messages."""
     *parents, last = key.split(".")
     place: Any = document
     try:
         for parent in parents:
             place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
             if not isinstance(place, dict | list):
-                raise ConfigError(f"--set {change}: `{parent}` holds a value, not keys")
-        place[int(last) if isinstance(place, list) else last] = yaml.safe_load(value)
+                raise ConfigError(f"{said}: `{parent}` holds a value, not keys")
+        place[int(last) if isinstance(place, list) else last] = value
     except (IndexError, ValueError) as error:
-        raise ConfigError(f"--set {change}: `{key}` is no place in this recipe") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {change}: {value!r} is no YAML value") from error
+        raise ConfigError(f"{said}: `{key}` is no place in this recipe") from error
