@@ -1,4 +1,4 @@
-"""`dentify bundle info`, `dentify bundle verify` and `dentify bundle fit`."""
+"""`dentify bundle info`, `dentify bundle verify`, `dentify bundle build` and `dentify bundle fit`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from dentify import Bundle
 from dentify.testing import Damage, paint_photo, tiny_classifier
 
 Dentify = Callable[..., Result]
+Paint = Callable[..., Path]
 
 
 @pytest.fixture
@@ -80,6 +81,38 @@ def test_a_newer_bundle_is_one_line(dentify: Dentify, copy: Path) -> None:
     result = dentify("bundle", "verify", copy)
     assert result.exit_code == 1
     assert result.stderr == "error: copy/bundle.json: written for schema 2.0, this Dentify reads 1.x: update Dentify\n"
+
+
+def plan(**roles: Any) -> None:
+    Path("roles.yaml").write_text(json.dumps({"name": "mine", "version": "1.0.0", "roles": roles}))  # JSON is YAML
+
+
+def test_build_makes_a_bundle_of_several_and_notes_what_no_longer_fits(dentify: Dentify, copy: Path, paint: Paint) -> None:
+    tiny_classifier("whole.zip")
+    plan(damage=["copy"], types=["whole.zip"])
+    result = dentify("bundle", "build", "roles.yaml", "-o", "mine")
+    assert (result.exit_code, result.stdout) == (0, "mine\n"), result.output
+    assert result.stderr == (
+        "note: Confidences and thresholds of damage are those of tiny 1.0.0 behind its own vehicle_gate and damage_gate, "
+        "which are not the same here; run `dentify bundle fit` on your own photos.\n"
+    )
+    paint("a.png", "dent")
+    answer = json.loads(dentify("assess", "a.png", "--bundle", "mine", "--format", "json").stdout)
+    assert [finding["type"] for finding in answer["findings"]] == [one["type"] for one in answer["types"]] == ["dent"]
+    assert (answer["vehicle"], answer["damage"], answer["severity"]) == (None, None, None)
+
+
+def test_build_tells_what_is_wrong_as_one_line_and_writes_nothing(dentify: Dentify, copy: Path) -> None:
+    plan(types=["copy"])
+    result = dentify("bundle", "build", "roles.yaml", "-o", "mine")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: roles.yaml: roles.types: copy has no types, it answers vehicle_gate,")
+    assert len(result.stderr.splitlines()) == 1
+    assert not Path("mine").exists()
+    plan(parts=["copy"])
+    assert "copy: exists already" in dentify("bundle", "build", "roles.yaml", "-o", "copy").stderr
+    assert dentify("bundle", "build", "roles.yaml", "-o", "copy", "--overwrite").exit_code == 0
+    assert Bundle.open("copy").manifest.name == "mine"
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""`dentify bundle info`, `verify` and `fit`. In Python: `dentify.Bundle.open` and `dentify.fitting.fit_bundle`."""
+"""`dentify bundle info`, `verify`, `build` and `fit`.
+
+In Python: `dentify.Bundle.open`, `dentify.bundle.build_bundle` and `dentify.fitting.fit_bundle`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import typer
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Data, Images, Labels, parse_data, read_data
 from dentify.cli.progress import counted, progress
+from dentify.errors import printable
 
 if TYPE_CHECKING:
     from dentify.bundle import Bundle, Manifest
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
     from dentify.settings import Settings
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="Look at bundles, check them, fit them to photos."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at bundles, check them, combine them, fit them to photos.",
 )
 
 
@@ -70,6 +77,32 @@ def verify(path: BundlePath = "default", output_format: OutputFormat = Format.TA
         return
     _print_table([*((file.name, f"{file.bytes:,} bytes, SHA-256 as listed") for file in bundle.manifest.files)])
     print(f"{bundle.manifest.name} {bundle.manifest.version} is whole and can be used.")
+
+
+@app.command()
+def build(
+    plan: Annotated[Path, typer.Argument(metavar="YAML", help="Which bundles answer which question.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW", help="The folder, or .zip, to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make one bundle of members of several: a gate of one, parts of another, several that judge damage together.
+
+    What is left out is not judged, and null in the answer. Notes say which thresholds were made for other members; see fit.
+
+    \b
+    Example:
+      dentify bundle build roles.yaml -o my-bundle
+    """  # noqa: D301 - click wants the character
+    from dentify.bundle import build_bundle, write_bundle
+    from dentify.bundle.write import check_target
+
+    check_target(output, overwrite=overwrite)
+    built = build_bundle(plan, settings=read_settings())
+    done = write_bundle(output, built.manifest, built.files, overwrite=overwrite)
+    for note in built.notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
+    print(done)
 
 
 @app.command()
