@@ -88,7 +88,7 @@ def plan(**roles: Any) -> None:
 
 
 def test_build_makes_a_bundle_of_several_and_notes_what_no_longer_fits(dentify: Dentify, copy: Path, paint: Paint) -> None:
-    tiny_classifier("whole.zip")
+    tiny_classifier("whole.zip", name="whole")
     plan(damage=["copy"], types=["whole.zip"])
     result = dentify("bundle", "build", "roles.yaml", "-o", "mine")
     assert (result.exit_code, result.stdout) == (0, "mine\n"), result.output
