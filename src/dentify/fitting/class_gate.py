@@ -11,9 +11,9 @@ not on others, means vehicle here. The gate's logit is that of the probability t
 
 which is two Gather, two ReduceLogSumExp and a Sub in ONNX. It is calibrated like any gate's (`fit_gate`).
 
-Source: the first gate of neokt/car-damage-detective (`01-first_gate-car_or_not.ipynb`), where a photo shows a car if one of VGG16's
-first five classes is among the most frequent ones on photos of cars. Here chance and other photos say which classes are taken, and
-the answer is a probability.
+Source: the first gate of neokt/car-damage-detective (`01-first_gate-car_or_not.ipynb`), where a photo shows a car if one of the
+first five classes of VGG16 is among the most frequent ones on photos of cars. Here chance and other photos say which classes are
+taken, and the answer is a probability.
 """
 
 from __future__ import annotations
