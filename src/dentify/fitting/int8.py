@@ -118,7 +118,7 @@ def quantize_bundle(
         raise DatasetError("no photo to calibrate with")
     settings = settings or Settings()
     before = Assessor(bundle, settings=settings, threads=threads, device="cpu")
-    calibrated_with = samples[:: max(1, len(samples) // photos)][:photos]
+    calibrated_with = spread(samples, photos)
     files = dict(bundle.files)
     changed = []
     for network in bundle.manifest.networks:
@@ -137,7 +137,7 @@ def quantize_bundle(
         )
     sha256 = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()  # a name until its manifest is written
     after = Assessor(Bundle(bundle.manifest, sha256, files, bundle.where), settings=settings, threads=threads, device="cpu")
-    shown = [before.decode(sample.read(settings), name=sample.name).image for sample in samples[:TIMED_PHOTOS]]
+    shown = [before.decode(sample.read(settings), name=sample.name).image for sample in spread(samples, TIMED_PHOTOS)]
     latency_ms = compare_latency(before.networks, after.networks, shown)
     figures = compare_figures(before, after, samples, settings=settings, workers=workers, on_photo=on_photo)
     measured: dict[str, Metric] = {
@@ -152,6 +152,12 @@ def quantize_bundle(
         update={"metrics": bundle.manifest.metrics | {"int8": measured}, "notes": (*bundle.manifest.notes, note)}
     )
     return Quantized(manifest, files, latency_ms, figures, len(samples))
+
+
+def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """So many samples, or all that there are, from the first to the last at even distances."""
+    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
+    return [samples[place] for place in places]
 
 
 def _input(assessor: Assessor, sample: Sample, preprocessing: Preprocessing, on_photo: Callable[[], None]) -> FloatArray:

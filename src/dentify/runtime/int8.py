@@ -81,8 +81,9 @@ def to_int8(
             return None if turn is None else {input_name: turn()}
 
     loaded = onnx.load_from_string(model)
-    for number, node in enumerate(loaded.graph.node):  # layers are chosen by name, and a file need not name its nodes
-        node.name = node.name or f"node_{number}"
+    if not all(node.name for node in loaded.graph.node):  # layers are chosen by name, and a file need not name its nodes
+        for number, node in enumerate(loaded.graph.node):
+            node.name = f"node_{number}"
     chosen = chosen_layers(loaded.graph, layers)
     if not chosen:
         return None
@@ -119,15 +120,15 @@ def chosen_layers(graph: Any, layers: Layers) -> tuple[str, ...]:
     """Names of the nodes that compute in 8 bits, in the order of the file.
 
     Args:
-        graph: an `onnx.GraphProto` whose nodes have names.
+        graph: an `onnx.GraphProto`.
         layers: which are chosen.
     """
     producers = {output: node for node in graph.node for output in node.output}
     windows = {tensor.name: tuple(tensor.dims)[2:] for tensor in graph.initializer}  # of a convolution's weights
-    last = {node.name for output in graph.output for node in _layers_before(output.name, producers)}
+    last = {made for output in graph.output for made in _layers_before(output.name, producers)}
 
     def is_chosen(node: Any) -> bool:
-        if node.op_type not in _LAYERS or node.name in last or not list(_layers_before(node.input[0], producers)):
+        if node.op_type not in _LAYERS or node.output[0] in last or not _layers_before(node.input[0], producers):
             return False
         if layers == "all":
             return True
@@ -137,15 +138,18 @@ def chosen_layers(graph: Any, layers: Layers) -> tuple[str, ...]:
     return tuple(node.name for node in graph.node if is_chosen(node))
 
 
-def _layers_before(tensor: str, producers: Mapping[str, Any]) -> Iterator[Any]:
-    """The nearest layers that a tensor is made of; none where it is the picture itself."""
+def _layers_before(tensor: str, producers: Mapping[str, Any]) -> set[str]:
+    """What the nearest layers make that a tensor is made of; nothing where it is made of the picture without any."""
+    found: set[str] = set()
     seen, pending = set(), [tensor]
     while pending:
-        node = producers.get(pending.pop())
-        if node is None or node.name in seen:
+        name = pending.pop()
+        node = producers.get(name)
+        if node is None or name in seen:
             continue
-        seen.add(node.name)
+        seen.add(name)
         if node.op_type in _LAYERS:
-            yield node
+            found.add(name)
         else:
             pending += node.input
+    return found
