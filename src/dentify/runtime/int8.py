@@ -27,7 +27,7 @@ Layers = Literal["windows", "all"]
 """Which layers are chosen: ungrouped convolutions that see more than one pixel, or every convolution and matrix product.
 
 The first do most work a value that has to be rounded; those with one group a channel, and those of a network's attention to
-channels, do little and suffer much: with them the default bundle's network is no faster, and says nothing of use any more.
+channels, do little and suffer much: with them the default bundle's network is slower and much worse (see the training log).
 """
 
 _PERCENTILE = 99.99
