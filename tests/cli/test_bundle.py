@@ -1,4 +1,4 @@
-"""`dentify bundle info`, `dentify bundle verify` and `dentify bundle fit`."""
+"""`dentify bundle info`, `verify`, `build`, `fit` and `quantize`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from dentify import Bundle
 from dentify.testing import Damage, paint_photo, tiny_classifier
 
 Dentify = Callable[..., Result]
+Paint = Callable[..., Path]
 
 
 @pytest.fixture
@@ -82,6 +83,38 @@ def test_a_newer_bundle_is_one_line(dentify: Dentify, copy: Path) -> None:
     assert result.stderr == "error: copy/bundle.json: written for schema 2.0, this Dentify reads 1.x: update Dentify\n"
 
 
+def plan(**roles: Any) -> None:
+    Path("roles.yaml").write_text(json.dumps({"name": "mine", "version": "1.0.0", "roles": roles}))  # JSON is YAML
+
+
+def test_build_makes_a_bundle_of_several_and_notes_what_no_longer_fits(dentify: Dentify, copy: Path, paint: Paint) -> None:
+    tiny_classifier("whole.zip", name="whole")
+    plan(damage=["copy"], types=["whole.zip"])
+    result = dentify("bundle", "build", "roles.yaml", "-o", "mine")
+    assert (result.exit_code, result.stdout) == (0, "mine\n"), result.output
+    assert result.stderr == (
+        "note: Confidences and thresholds of damage are those of tiny 1.0.0 behind its own vehicle_gate and damage_gate, "
+        "which are not the same here; run `dentify bundle fit` on your own photos.\n"
+    )
+    paint("a.png", "dent")
+    answer = json.loads(dentify("assess", "a.png", "--bundle", "mine", "--format", "json").stdout)
+    assert [finding["type"] for finding in answer["findings"]] == [one["type"] for one in answer["types"]] == ["dent"]
+    assert (answer["vehicle"], answer["damage"], answer["severity"]) == (None, None, None)
+
+
+def test_build_tells_what_is_wrong_as_one_line_and_writes_nothing(dentify: Dentify, copy: Path) -> None:
+    plan(types=["copy"])
+    result = dentify("bundle", "build", "roles.yaml", "-o", "mine")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: roles.yaml: roles.types: copy has no types, it answers vehicle_gate,")
+    assert len(result.stderr.splitlines()) == 1
+    assert not Path("mine").exists()
+    plan(parts=["copy"])
+    assert "copy: exists already" in dentify("bundle", "build", "roles.yaml", "-o", "copy").stderr
+    assert dentify("bundle", "build", "roles.yaml", "-o", "copy", "--overwrite").exit_code == 0
+    assert Bundle.open("copy").manifest.name == "mine"
+
+
 @pytest.fixture
 def photos() -> None:
     """`labels.json`: 22 photos with a dent that is annotated and one that is not; `lot`: 12 sound cars; `rooms`: 12 others."""
@@ -129,7 +162,7 @@ def test_fit_writes_a_bundle_that_tells_what_is_right(dentify: Dentify, copy: Pa
     own, manifest = Bundle.open(copy).manifest, Bundle.open("fitted").manifest
     assert (manifest.name, manifest.version) == ("tiny", "1.0.0+fitted")
     assert manifest.files == own.files
-    assert manifest.metrics["fitted"]["dent/AP50"] == 1.0
+    assert manifest.metrics["fitted"]["dent/AP50"] == 1.0  # type: ignore[index, call-overload]  # a figure may be a number alone
     rows = [(row.name, row.origin, row.licence, row.photos, row.used_for) for row in manifest.data[len(own.data) :]]
     assert rows == [
         ("yard", "labels.json", "our own", 22, "fitting"),
@@ -214,6 +247,82 @@ def test_wrong_usage_of_fit_is_told_before_any_work(dentify: Dentify, copy: Path
     result = dentify("bundle", "fit", copy, *arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def few() -> None:
+    """`labels.json`: a photo with a dent that is annotated."""
+    Path("images").mkdir()
+    save("images/0.png", damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5))])
+    outline = [48, 32, 96, 32, 96, 64, 48, 64]
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [outline], "bbox": [48, 32, 48, 32]}
+    write_labels("labels.json", [{"id": 1, "file_name": "0.png", "width": 192, "height": 128, "source": "yard"}], [annotation])
+
+
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], None]:
+    """`taking(before, after)`: how long a photo takes, which chance decides for so small networks."""
+    pytest.importorskip("hotcoco", reason="needs the extra quantize")
+    from dentify.fitting import int8
+
+    def take(before: float, after: float) -> None:
+        monkeypatch.setattr(int8, "compare_latency", lambda *given: int8.Figure(before, after))
+
+    return take
+
+
+QUANTIZE = ("bundle", "quantize", "copy", "--data", "labels.json", "--layers", "all", "-o", "small")
+
+
+def test_quantize_writes_a_bundle_that_is_faster_and_as_good(
+    dentify: Dentify, copy: Path, few: None, taking: Callable[[float, float], None]
+) -> None:
+    taking(20.0, 15.0)
+    result = dentify(*QUANTIZE, "--licence", "our own")
+    assert result.exit_code == 0, result.output
+    assert [line.split() for line in result.stdout.splitlines()[:3]] == [
+        ["floats", "8", "bits"],
+        ["photo", "in", "the", "networks,", "ms", "20.0", "15.0"],
+        ["any", "damage,", "pixel", "IoU", "1.000", "1.000"],
+    ]
+    own, manifest = Bundle.open(copy).manifest, Bundle.open("small").manifest
+    assert manifest.version == "1.0.0+int8"
+    (row,) = manifest.data[len(own.data) :]
+    told = (row.name, row.origin, row.licence, row.photos, row.used_for)
+    assert told == ("yard", "labels.json", "our own", 1, "calibrating and judging 8 bits")
+    assert dentify("assess", "images/0.png", "--bundle", "small").exit_code == 0
+
+
+def test_quantize_writes_nothing_where_it_does_not_pay_but_on_demand(
+    dentify: Dentify, copy: Path, few: None, taking: Callable[[float, float], None]
+) -> None:
+    taking(15.0, 20.0)
+    result = dentify(*QUANTIZE)
+    assert result.exit_code == 1
+    assert "15.0     20.0" in result.stdout
+    assert result.stderr == (
+        "not written: 8 bits do not pay: it is not faster here (20.0 ms a photo, 15.0 before); --anyway writes it all the same\n"
+    )
+    assert not Path("small").exists()
+    result = dentify(*QUANTIZE, "--anyway", "--version", "2")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("note: written all the same, though 8 bits do not pay: it is not faster here")
+    assert Bundle.open("small").manifest.version == "2"
+    assert "small: exists already" in dentify(*QUANTIZE).stderr
+
+
+def test_quantize_tells_where_there_is_nothing_to_do(dentify: Dentify, copy: Path, few: None) -> None:
+    pytest.importorskip("hotcoco", reason="needs the extra quantize")
+    result = dentify("bundle", "quantize", "copy", "--data", "labels.json", "-o", "small")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: copy: no network has layers that 8 bits are meant for")
+
+
+def test_quantize_without_its_extra_says_what_to_install(dentify: Dentify, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    result = dentify(*QUANTIZE)
+    assert result.exit_code == 1
+    assert result.stderr == 'error: dentify bundle quantize needs more packages: pip install "dentify[quantize]"\n'
 
 
 def test_fit_without_scipy_says_what_to_install(dentify: Dentify, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,11 +172,16 @@ def _read_all(sizes: Mapping[str, int], read: Read, where: str, settings: Settin
         raise BundleError(f"{where}: not a bundle (no {MANIFEST_NAME} in it)")
     if sizes[MANIFEST_NAME] > _MAX_MANIFEST_BYTES:
         raise BundleError(f"{where}/{MANIFEST_NAME}: {sizes[MANIFEST_NAME]:,} bytes, over the limit of {_MAX_MANIFEST_BYTES:,}")
-    _check_total(sum(sizes.values()), where, settings)
+    check_total(sum(sizes.values()), where, settings)
     return read(MANIFEST_NAME), {name: read(name) for name in sizes if name != MANIFEST_NAME}
 
 
-def _check_total(total: int, where: str, settings: Settings) -> None:
+def check_total(total: int, where: str, settings: Settings) -> None:
+    """Makes sure that a bundle of so many bytes would be opened.
+
+    Raises:
+        BundleError: it is over the limit.
+    """
     if total > settings.max_bundle_bytes:
         limit = f"{settings.max_bundle_bytes:,}"
         raise BundleError(f"{where}: {total:,} bytes, over the limit of {limit}; raise DENTIFY_MAX_BUNDLE_BYTES")
