@@ -18,7 +18,7 @@ from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, iou_figures
+from dentify.training.heads.head import LEAST_FILLED, Output, Role, Stride, Truth, iou_figures, is_filled
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene, cells_of
 from dentify.visibility import VIEWS, known_view, mirrored_side, seen_from
@@ -56,7 +56,8 @@ class Exclusive:
     """See `Head`.
 
     Truth: `classes` (h, w) uint8, `IGNORE` where unknown; of parts `view` (h, w) uint8, which of `VIEWS` shows the vehicle where
-    this alone is known, `IGNORE` elsewhere: what cannot be seen from there is not shown.
+    this alone is known, `IGNORE` elsewhere: what cannot be seen from there is not shown; and `filled` () bool, whether a vehicle
+    fills the picture.
     """
 
     name: str
@@ -110,7 +111,7 @@ class Exclusive:
                         window = classes[damage.cells(self.recipe.stride)]
                         window[damage.at(self.recipe.stride) > 64] = self.names.index(damage.annotation.severity)
             return {"classes": classes}
-        return {"classes": classes, "view": view}
+        return {"classes": classes, "view": view, "filled": np.array(is_filled(scene))}
 
     def _view(self, placed: Placed) -> NDArray[np.uint8]:
         """The vehicle's side that one photo shows on its window, where no parts say more."""
@@ -161,9 +162,18 @@ class Exclusive:
                 case "boundary":
                     value = losses.boundary(outputs.softmax(1), hot, known)
                 case "views":
-                    value = losses.allowed(outputs, truth["view"].long(), self._seen)
+                    value = self._views(outputs, truth)
             total = total + weight * value
         return total
+
+    def _views(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """Of what is taken for a part, which one; and that enough is, where a vehicle fills the picture.
+
+        It is not asked whether a cell is a part at all: "none" would always be right.
+        """
+        any_part = 1 - outputs.softmax(1)[:, -1]
+        which = losses.allowed(outputs[:, :-1], truth["view"].long(), self._seen, any_part.detach())
+        return which + losses.too_small(any_part, truth["filled"], LEAST_FILLED)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Of the classes beside each other."""
@@ -171,8 +181,8 @@ class Exclusive:
 
     @property
     def _seen(self) -> list[list[bool]]:
-        """Of each view, which channels it can show."""
-        return [[*(view in seen_from(name) for name in self.names), True] for view in VIEWS]
+        """Of each view, which parts it can show."""
+        return [[view in seen_from(name) for name in self.names] for view in VIEWS]
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels of the likeliest class."""
