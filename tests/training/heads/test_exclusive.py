@@ -86,6 +86,19 @@ class TestParts:
         grows = told.grad.sum((0, 2, 3)) < 0
         assert grows.tolist() == [True, False, True, False, False]  # the left mirror and the left door are on the other side
 
+    def test_that_nothing_is_a_part_is_no_way_out(self) -> None:
+        """Of a photo whose view alone is known it is not told where the vehicle is; that it is somewhere is."""
+        truth = stacked(parts(), scene(photo(vehicle=True, view="right")))
+        head = parts(loss={"views": 1})
+        none, hood = torch.zeros(1, 5, 16, 16), torch.zeros(1, 5, 16, 16)
+        none[:, NONE], hood[:, HOOD] = 9.0, 9.0
+        assert head.loss(hood, truth) < 0.01 < 0.9 < head.loss(none, truth)
+        elsewhere = hood.clone()
+        elsewhere[:, NONE, 4:] = 18.0  # the vehicle covers a quarter
+        assert head.loss(elsewhere, truth) < 0.01
+        close_up = stacked(parts(), scene(photo(vehicle=True, view="close")))
+        assert head.loss(none, close_up) == 0
+
     def test_photos_without_a_vehicle_have_no_parts(self) -> None:
         assert (parts().truth(scene(photo(vehicle=False)))["classes"] == NONE).all()
 
