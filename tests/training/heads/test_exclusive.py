@@ -99,6 +99,25 @@ class TestParts:
         close_up = stacked(parts(), scene(photo(vehicle=True, view="close")))
         assert head.loss(none, close_up) == 0
 
+    def test_damage_lies_on_some_part(self) -> None:
+        dent = annotation("dent", (0, 0, 64, 64))
+        truth = parts().truth(scene(photo(dent)))
+        assert truth["damaged"].sum() == truth["damaged"][:8, :8].sum() == 64
+        for other in (
+            photo(dent, annotation("hood", (64, 64, 128, 128))),  # whose parts are outlined
+            photo(annotation("dent", (0, 0, 64, 64), loose=True)),
+            photo(annotation("dent", (0, 0, 64, 64), other_car=True)),
+            photo(annotation("dent", (0, 0, 64, 64), outlined=False)),
+        ):
+            assert not parts().truth(scene(other))["damaged"].any()
+        told = torch.zeros(1, 5, 16, 16, requires_grad=True)
+        loss = parts(loss={"damaged": 1}).loss(told, stacked(parts(), scene(photo(dent))))
+        assert loss.item() == pytest.approx(math.log(5 / 4))
+        loss.backward()
+        assert told.grad is not None
+        assert (told.grad[0, :, :8, :8] < 0).all(dim=(1, 2)).tolist() == [True, True, True, True, False]
+        assert not told.grad[0, :, 8:].any()
+
     def test_photos_without_a_vehicle_have_no_parts(self) -> None:
         assert (parts().truth(scene(photo(vehicle=False)))["classes"] == NONE).all()
 
