@@ -6,11 +6,12 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from torch import Tensor, nn
 
 import toy_bench
@@ -28,6 +30,7 @@ from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.loop import check_batches, figure_names, interrupts, read_judges
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
+from forked import fork
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 
 GATE = {"vehicle": {"kind": "labels", "of": "vehicle"}}
@@ -84,6 +87,8 @@ def test_a_run_leaves_checkpoint_recipe_losses_figures_and_a_plot(run: Path, pai
         path.name for path in run.iterdir()
     }
     assert (run / "data.txt").read_text().strip() == str(painted.resolve())
+    with Image.open(run / "run.png") as plot:
+        assert plot.width > 1000
     assert read_checkpoint(run / "last.ckpt").step == 10
     assert [row["step"] for row in rows(run)] == [str(step) for step in range(10)]
     assert [row["step"] for row in rows(run, "figures.csv")] == ["5", "10"]
@@ -266,13 +271,10 @@ def test_chance_in_the_network_follows_from_the_step(painted: Path, tmp_path: Pa
 
 
 def test_a_run_that_was_killed_goes_on(painted: Path, tmp_path: Path, run: Path) -> None:
-    command = [sys.executable, toy_bench.__file__, str(painted), str(tmp_path / "run")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "run" / "last.ckpt").is_file():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = fork(lambda: train(toy_recipe(), data=painted, output=tmp_path / "run"), tmp_path / "process")
+    process.wait_for(tmp_path / "run" / "last.ckpt")
+    process.signal(signal.SIGKILL)
+    assert process.end()[0] == -signal.SIGKILL
     train(toy_recipe(), data=painted, output=tmp_path / "run", resume=True)
     assert curve(tmp_path / "run") == pytest.approx(curve(run), rel=1e-6)
 
@@ -410,11 +412,21 @@ def test_processes_need_not_have_as_many_pictures_each_nor_any_to_judge_by(paint
     (painted / "one.json").write_text(json.dumps(document))
     changes = ["phases.0.per_batch=[3, 1, 1]", "phases.0.steps=2", "phases.1.steps=1", "data.val.0.dataset=one.json"]
     train(toy_recipe(changes=tuple(changes)), data=painted, output=tmp_path / "one")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [*torchrun, toy_bench.__file__, str(painted), str(tmp_path / "two"), *changes]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    recipe = toy_recipe(changes=tuple(changes))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def work(rank: int) -> Path:
+        """As `torchrun` starts it."""
+        ranks = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_WORLD_SIZE": 1}
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "toy", "CUDA_VISIBLE_DEVICES": ""}
+        os.environ |= {name: str(value) for name, value in (ranks | where).items()}
+        return train(recipe, data=painted, output=tmp_path / "two")
+
+    for process in [fork(partial(work, rank), tmp_path / f"process{rank}") for rank in range(2)]:
+        code, _, errors = process.end()
+        assert code == 0, errors[-2000:]
     assert curve(tmp_path / "two") == pytest.approx(curve(tmp_path / "one"), rel=1e-3)
     assert rows(tmp_path / "two", "figures.csv")[-1]["types/dent"] == rows(tmp_path / "one", "figures.csv")[-1]["types/dent"]
 

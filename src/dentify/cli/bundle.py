@@ -145,7 +145,7 @@ def fit(
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
     with progress("fitting", quiet=quiet) as (advance, _):
-        samples = counted(_from_data(inputs, data, photos, images, labels, settings), advance)
+        samples = counted(_from_data(inputs, data, photos, images, labels, settings, opened), advance)
         fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
@@ -216,7 +216,7 @@ def quantize(
     with progress("looking", quiet=quiet) as (advance, _):
         quantized = quantize_bundle(
             opened,
-            list(_from_data(inputs, data, counts, images, labels, settings)),
+            list(_from_data(inputs, data, counts, images, labels, settings, opened)),
             calibration=calibration.value,
             layers=layers.value,
             photos=photos,
@@ -250,10 +250,12 @@ def _from_data(
     images: Path | None,
     labels: Path | None,
     settings: Settings,
+    bundle: Bundle,
 ) -> Iterator[Sample]:
-    """The samples of all DATA, counted by source and DATA."""
+    """The samples of all DATA, counted by source and DATA; a label map may speak of the bundle's own types."""
+    own = bundle.manifest.taxonomy.damage_types
     for one, text in zip(inputs, texts, strict=True):
-        for sample in read_data([one], images, labels, settings):
+        for sample in read_data([one], images, labels, settings, own=own):
             photos[sample.source or one.path.stem, text] += 1
             yield sample
 

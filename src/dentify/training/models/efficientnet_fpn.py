@@ -77,6 +77,8 @@ class EfficientNetFPNRecipe(PyramidRecipe):
 def read_weights(module: nn.Module, root: Path, weights: str | None, key: str, architecture: str) -> None:
     """Gives pretrained weights to a module; none where the recipe names none.
 
+    A file of the whole classifier, as timm publishes it, does as well: what a module of features lacks of it is left out.
+
     Args:
         module: that they are of.
         root: folder that the path is relative to.
@@ -93,8 +95,12 @@ def read_weights(module: nn.Module, root: Path, weights: str | None, key: str, a
     if not path.is_file():
         raise ConfigError(f"{path}: no such pretrained weights; set {key} to null to go without")
     values = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    import timm
+
+    with torch.device("meta"):  # for the names alone
+        classifier = timm.create_model(architecture, pretrained=False).state_dict().keys() - module.state_dict().keys()
     try:
-        module.load_state_dict(values)
+        module.load_state_dict({name: value for name, value in values.items() if name not in classifier})
     except RuntimeError as error:
         raise ConfigError(f"{path}: are not weights of {architecture}: {str(error).splitlines()[0]}") from error
 
