@@ -93,7 +93,7 @@ def export_bundle(
     preprocessing = manifest.networks[0].preprocessing
     session = Session(onnx, input_name="image", output_names=list(kept), where=NETWORK_FILE)
     shown = held_out[:: max(1, len(held_out) // PARITY_PHOTOS)]
-    parity = check_parity(exported, session, (_input(sample, preprocessing) for sample in shown), kept)
+    parity = check_parity(exported, session, (photo_input(sample, preprocessing, Settings()) for sample in shown), kept)
     files = {NETWORK_FILE: onnx}
     bundle = Bundle(manifest, hashlib.sha256(manifest.to_json().encode()).hexdigest(), files, str(output))
     return write_bundle(
@@ -120,9 +120,14 @@ def _run_data(checkpoint: Path) -> Path:
         raise ConfigError(f"{checkpoint}: the run's data.txt is not beside it; say where its photos are with --data") from error
 
 
-def _input(sample: Sample, preprocessing: m.Preprocessing) -> FloatArray:
-    """A photo as serving shows it to the network."""
-    photo = decode_photo(sample.read(), where=sample.name, settings=Settings(), enough_side=max(preprocessing.size_hw))
+def photo_input(sample: Sample, preprocessing: m.Preprocessing, settings: Settings) -> FloatArray:
+    """A photo as serving shows it to the network, `(1, 3, H, W)`.
+
+    Raises:
+        DatasetError: its file cannot be read.
+        ImageError: it cannot be decoded.
+    """
+    photo = decode_photo(sample.read(settings), where=sample.name, settings=settings, enough_side=max(preprocessing.size_hw))
     return network_input(photo.image, preprocessing)
 
 
@@ -194,7 +199,13 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
 
 
 def complete(
-    bundle: Bundle, held_out: Sequence[Sample], parity: Parity, *, seed: int, on_photo: Callable[[Sample], None]
+    bundle: Bundle,
+    held_out: Sequence[Sample],
+    parity: Parity,
+    *,
+    seed: int,
+    settings: Settings | None = None,
+    on_photo: Callable[[Sample], None],
 ) -> m.Manifest:
     """A bundle's manifest with what is fitted to held-out photos, and what was measured."""
     manifest = bundle.manifest
@@ -202,7 +213,7 @@ def complete(
     notes: tuple[str, ...] = ()
     try:
         check_fittable(bundle)
-        fitted = fit_bundle(bundle, held_out, seed=seed, on_photo=on_photo)
+        fitted = fit_bundle(bundle, held_out, seed=seed, settings=settings, on_photo=on_photo)
     except (BundleError, DatasetError) as error:  # nothing of it, or nothing to these photos: thresholds stay as they began
         notes = (str(error),)
     else:
