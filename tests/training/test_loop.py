@@ -490,6 +490,17 @@ def test_averaging_needs_a_run_to_begin_with(run: Path, painted: Path, tmp_path:
     assert not (tmp_path / "run").exists()
 
 
+def test_adapters_have_no_mean_to_begin_with(painted: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    adapter = {"of": ["backbone.4"], "rank": 2}
+    model = {"name": "timm_classifier", "architecture": "test_convnext", "weights": None, "adapter": adapter}
+    document = toy_bench.toy_document(model=model, heads={"vehicle": {"kind": "labels", "of": "vehicle"}})
+    recipe = Recipe.model_validate(document | {"optimizers": [{"kind": "adamw", "rate": 0.01}]})
+    with pytest.raises(ConfigError, match=r"^--average-with: the mean of adapters is not what they learned"):
+        train(recipe, data=painted, output=tmp_path / "run", start=Path("a.ckpt"), average_with=[Path("b.ckpt")])
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_checkpoint_of_another_network_is_refused(run: Path, painted: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"is of another network than the recipe's: `\S+` is \(1, 8, 1, 1\), the recipe's \(1, 16"

@@ -8,6 +8,7 @@ What no photo taught is left out: a type that none showed, a gate that saw one a
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,7 @@ from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
 from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
-from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
+from dentify.training.checkpoints import Weights, average_weights, check_fits, read_checkpoint
 from dentify.training.heads.labels import PhotoTypes
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
@@ -74,8 +75,16 @@ def export_bundle(
     heads = recipe.build_heads()
     network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
     check_fits(state, network, heads, checkpoint)
-    network.load_state_dict(average_weights(state.average, average_with) if average_with else state.average)
+
+    def merged(weights: Weights) -> Weights:
+        alone = copy.deepcopy(network)
+        alone.load_state_dict(weights)
+        merge_adapters(alone)
+        return alone.state_dict()
+
+    average = average_weights(state.average, average_with, merged=merged)
     merge_adapters(network)
+    network.load_state_dict(average)
     kept = taught_heads(heads, state.taught)
     if not any(one.head.auxiliary is None for one in kept.values()):
         raise ConfigError(f"{checkpoint}: the photos of its run taught nothing that a bundle could tell")

@@ -32,6 +32,7 @@ from dentify.bundle.open import Bundle
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DentifyError, TrainingError
 from dentify.runtime.session import Device
+from dentify.training.adapters import has_adapters
 from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos, deck_of
 from dentify.training.bottleneck import Bottlenecks, KeptFeatures
 from dentify.training.checkpoints import (
@@ -118,6 +119,10 @@ def train(
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
     check_parts(network, network.parts(), recipe)
+    if average_with and has_adapters(network):
+        raise ConfigError(
+            "--average-with: the mean of adapters is not what they learned; begin with one checkpoint, or average runs at export"
+        )
     taught = taught_names(recipe, heads, sets)
     step, averaged = 0, 0
     states: Mapping[str, Mapping[str, Any]] = {}

@@ -79,7 +79,6 @@ class TestParts:
         assert sorted(held) == sorted(id(one) for one in network.parameters())
         assert list(network.parts())[-2:] == ["head", "adapted"]
 
-
     @pytest.mark.parametrize("adapter", [None, {"of": ["backbone.4"], "rank": 2}], ids=["", "adapted"])
     def test_blocks_that_learn_nothing_are_never_passed_over(self, adapter: dict[str, Any] | None) -> None:
         if adapter is not None:
