@@ -152,10 +152,10 @@ def test_a_head_whose_loss_weighs_nothing_is_not_told(painted: Path, tmp_path: P
     assert Bundle.open(done).manifest.roles.parts == ()
 
 
-def test_photos_that_teach_nothing_make_no_bundle(painted: Path, tmp_path: Path) -> None:
-    data = toy_document()["data"]
-    recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, phases=PHASES)
-    checkpoint = trained(recipe, painted, tmp_path / "run")
+def test_a_run_that_taught_nothing_makes_no_bundle(run: Path, tmp_path: Path) -> None:
+    checkpoint = Path(shutil.copytree(run, tmp_path / "run")) / "last.ckpt"
+    write_checkpoint(checkpoint, replace(read_checkpoint(checkpoint), taught={}))
+    recipe = toy_recipe()
     with pytest.raises(ConfigError, match="taught nothing that a bundle could tell"):
         export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
     assert not (tmp_path / "bundle").exists()

@@ -52,7 +52,7 @@ from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import Phase, Recipe, in_steps, write_recipe
-from dentify.training.taught import taught_names
+from dentify.training.taught import taught_heads, taught_names, untold
 from dentify.writing import write_whole
 
 LAST = "last.ckpt"
@@ -80,6 +80,7 @@ def train(
     device: Device = "auto",
     on_step: Callable[[Progress], object] = lambda progress: None,
     on_look: Callable[[], object] = lambda: None,
+    on_note: Callable[[str], object] = lambda note: None,
 ) -> Path:
     """Trains, and returns the path of the last checkpoint. The process's allocator is told to keep memory (`memory`).
 
@@ -93,14 +94,16 @@ def train(
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
         on_look: is called for every photo that a teacher, or a backbone that learns nothing, looks at before steps, likewise.
+        on_note: is given what a user should know before the first step, likewise: what no photo teaches, or is judged by.
 
     Raises:
         BundleError: the teacher cannot be opened.
-        ConfigError: the recipe does not fit the photos or the checkpoint, or there is no checkpoint to go on from.
+        ConfigError: the recipe does not fit the photos or the checkpoint, there is no checkpoint to go on from, or the photos
+            teach nothing that a bundle could tell.
         DatasetError: labels cannot be read.
         ImageError: a photo cannot be read.
         OutputError: the run's folder cannot be written.
-        TrainingError: a loss became NaN or infinite.
+        TrainingError: a loss became NaN or infinite, or a batch does not fit into memory.
     """
     last = output / LAST
     _check_beginning(last, resume=resume, start=start, average_with=average_with)
@@ -140,11 +143,15 @@ def train(
         else:
             network.load_state_dict(average_weights(before.average, average_with))
             average.module.load_state_dict(network.state_dict())
+    notes = untold(heads, taught, judges)
+    check_taught(heads, taught, notes)
     average.n_averaged.fill_(averaged)
     network.to(fabric.device)
     average.to(fabric.device)
     keep_memory()
     if fabric.is_global_zero:
+        for note in notes:
+            on_note(note)
         write_whole({output / "recipe.yaml": write_recipe(recipe), output / "data.txt": f"{data.resolve()}\n".encode()})
 
     teacher = None
@@ -276,6 +283,16 @@ def check_batches(recipe: Recipe, processes: int, *, empty: Sequence[bool] = ())
         if pictures < least:
             told = f"{processes} processes with {recipe.accumulate} parts each"
             raise ConfigError(f"phases.{place}: batches of {pictures} pictures are too small for {told}; raise per_batch")
+
+
+def check_taught(heads: Mapping[str, Head], taught: Mapping[str, list[str]], notes: Sequence[str]) -> None:
+    """A run whose bundle could tell nothing is not worth its time.
+
+    Raises:
+        ConfigError: no head is taught as much as it takes to tell something.
+    """
+    if not any(one.head.auxiliary is None for one in taught_heads(heads, taught).values()):
+        raise ConfigError(f"data.train: the photos teach nothing that a bundle could tell: {'; '.join(notes)}")
 
 
 def _phases(recipe: Recipe) -> Iterator[tuple[int, range]]:
