@@ -503,6 +503,32 @@ def test_what_no_photo_teaches_or_is_judged_by_is_told_before_the_first_step(pai
 # What is refused
 
 
+class HungryRecipe(ToyRecipe):
+    """A network that takes more memory than there is for more than this many pictures."""
+
+    most: int = 0
+
+    def build(self, outputs: Any, root: Path | None) -> ToyNetwork:
+        network = super().build(outputs, root)
+        network.register_forward_pre_hook(self._refuse)
+        return network
+
+    def _refuse(self, module: nn.Module, inputs: tuple[Tensor]) -> None:
+        if len(inputs[0]) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nSee documentation")
+
+
+def test_a_batch_that_does_not_fit_into_memory_says_what_takes_less(painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        train(toy_recipe(model=HungryRecipe(most=3)), data=painted, output=tmp_path / "step")
+    assert str(caught.value) == (
+        "a batch of 4 pictures of 32 × 32 pixels: does not fit into memory; "
+        "raise `accumulate`, or lower `per_batch`, `size` or `data.workers`"
+    )
+    with pytest.raises(TrainingError, match=r"^16 photos of val at 32 × 32 pixels: does not fit .* lower `data.serve_size`"):
+        train(toy_recipe(model=HungryRecipe(most=4)), data=painted, output=tmp_path / "val")
+
+
 def test_photos_that_teach_nothing_are_refused_before_the_first_step(painted: Path, tmp_path: Path) -> None:
     data = toy_bench.toy_document()["data"]
     recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, heads=GATE)

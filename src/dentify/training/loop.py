@@ -47,7 +47,7 @@ from dentify.training.compose import Composer
 from dentify.training.distil import Teacher
 from dentify.training.heads import Head
 from dentify.training.journal import Journal
-from dentify.training.memory import keep_memory
+from dentify.training.memory import enough_memory, keep_memory
 from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
@@ -216,10 +216,10 @@ def _bottlenecks(
     on_look: Callable[[], object],
     fabric: Fabric,
 ) -> Dataset[Batch]:
-    """The features of all photos, computed by the first process where they are not kept already."""
+    """The features of all photos, of which each process computes a share where they are not kept already."""
     kept = KeptFeatures(network, phase.size, folder)
-    if fabric.is_global_zero:
-        kept.prepare([sample for samples in sets for sample in samples], on_look)
+    every = [sample for samples in sets for sample in samples]
+    kept.prepare(every[fabric.global_rank :: fabric.world_size], on_look if fabric.is_global_zero else lambda: None)
     fabric.barrier()
     return Bottlenecks(kept, sets, heads)
 
@@ -379,8 +379,12 @@ class _Run:
         loader = DataLoader(
             pictures, batch_sampler=batches, num_workers=self._recipe.data.workers, worker_init_fn=_leave_interrupts
         )
-        for step, batch in zip(steps, loader, strict=True):
-            yield self._step(step, fabric.to_device(batch))
+        what = f"a batch of {len(next(iter(batches)))} pictures of {self._phase.size} × {self._phase.size} pixels"
+        loaded = iter(loader)
+        for step in steps:
+            with enough_memory(what, "raise `accumulate`, or lower `per_batch`, `size` or `data.workers`"):
+                losses = self._step(step, fabric.to_device(next(loaded)))
+            yield losses
 
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         """One batch, in as many parts as the recipe says."""
@@ -452,12 +456,14 @@ class _Run:
         """Figures of every head on whole photos, by the averaged weights."""
         network = self._average.module.eval()
         counts: dict[str, dict[str, Tensor]] = {name: {} for name in self._heads}
-        for batch in DataLoader(photos, batch_size=_VAL_BATCH, num_workers=self._recipe.data.workers):
-            batch = self._fabric.to_device(batch)
-            outputs = self._answers(network, batch["image"])
-            for name, head in self._heads.items():
-                for key, value in head.counts(outputs[name], batch[name]).items():
-                    counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
+        size = self._recipe.data.serve_size
+        with enough_memory(f"{_VAL_BATCH} photos of val at {size} × {size} pixels", "lower `data.serve_size` or `data.workers`"):
+            for batch in DataLoader(photos, batch_size=_VAL_BATCH, num_workers=self._recipe.data.workers):
+                batch = self._fabric.to_device(batch)
+                outputs = self._answers(network, batch["image"])
+                for name, head in self._heads.items():
+                    for key, value in head.counts(outputs[name], batch[name]).items():
+                        counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
         everywhere = self._over_all(counts)
         figures: dict[str, float] = {}
         for name, head in self._heads.items():
