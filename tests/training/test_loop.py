@@ -25,7 +25,7 @@ from torch import Tensor, nn
 import toy_bench
 from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.testing import tiny_bundle
-from dentify.training import Progress, train
+from dentify.training import Progress, loop, train
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.loop import check_batches, figure_names, interrupts, read_judges
 from dentify.training.models.network import normalised
@@ -165,6 +165,12 @@ def test_what_figures_will_be_called_is_known_before_a_run(run: Path, painted: P
     assert ("step", *figure_names(recipe, read_judges(recipe, painted)[0])) == tuple(rows(run, "figures.csv")[0])
 
 
+@pytest.fixture
+def one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets runs be of one answer alone, so that every step can be worked by hand, though no bundle would come of them."""
+    monkeypatch.setattr(loop, "check_taught", lambda *given: None)
+
+
 class OneNumber(nn.Module):
     """Answers every photo with one number, `level`, behind a batch norm: what a step does to a network can be worked by hand."""
 
@@ -203,6 +209,7 @@ def one_number(painted: Path, folder: Path, *rates: float, level: float = 0.0, p
     return read_checkpoint(train(recipe, data=painted, output=folder))
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_the_average_follows_the_weights_by_the_decay_of_the_phase(painted: Path, tmp_path: Path) -> None:
     """It begins with the weights of the first step, of which no more than 2/11 stay at the second."""
     quick = one_number(painted, tmp_path / "quick", 1.0, 2.0, phase={"average": 0.1})
@@ -213,6 +220,7 @@ def test_the_average_follows_the_weights_by_the_decay_of_the_phase(painted: Path
     assert (quick.averaged, slow.averaged) == (2, 2)
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> None:
     """Photos of val show vehicles: the last weights deny it, their average does not yet."""
     state = one_number(painted, tmp_path, 1e-6, 20.0, level=18.0)
@@ -221,6 +229,7 @@ def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> N
     assert float(rows(tmp_path, "figures.csv")[-1]["vehicle/yes"]) == 1
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_gradient_is_cut_to_the_recipes_norm(painted: Path, tmp_path: Path) -> None:
     for clip, length in ((0.01, 0.01), (5.0, 0.48)):  # without a cut, a half less the smoothing
         state = one_number(painted, tmp_path / str(clip), 1.0, clip=clip)
@@ -228,6 +237,7 @@ def test_a_gradient_is_cut_to_the_recipes_norm(painted: Path, tmp_path: Path) ->
         assert smoothed.item() / 0.1 == pytest.approx(length, rel=1e-3)  # AdamW keeps a tenth of the first
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_step_is_as_long_as_the_schedule_says(painted: Path, tmp_path: Path) -> None:
     warm = [{"kind": "adamw", "rate": 1.0, "weight_decay": 0, "schedule": {"warmup": 4}}]
     state = one_number(painted, tmp_path, 1.0, phase={"optimizers": warm})
@@ -235,6 +245,7 @@ def test_a_step_is_as_long_as_the_schedule_says(painted: Path, tmp_path: Path) -
     assert [row["rate"] for row in rows(tmp_path)] == ["0.25"]
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_batch_norm_that_is_not_taught_keeps_its_statistics(painted: Path, tmp_path: Path) -> None:
     taught = one_number(painted, tmp_path / "taught", 1.0).weights
     kept = one_number(painted, tmp_path / "kept", 1.0, phase={"train": ["level"]}).weights
@@ -371,6 +382,7 @@ def test_a_phase_may_bring_optimizers_of_its_own(painted: Path, tmp_path: Path, 
     assert [float(row["rate"]) for row in rows(tmp_path)] == [0.004, 0.004, *[1e-12] * 4]  # in force until others come
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_batch_in_parts_teaches_what_it_teaches_whole(painted: Path, tmp_path: Path) -> None:
     """Of a loss that is a mean over pictures of which all are known."""
     photos = [{"photos": "photos.csv", "per_batch": 4, "vehicle": False, "damage": False}]
@@ -481,7 +493,62 @@ def test_what_an_earlier_run_taught_stays_taught(run: Path, painted: Path, tmp_p
     assert after["types"] == ["dent", "hail_mark"]
 
 
+def test_what_no_photo_teaches_or_is_judged_by_is_told_before_the_first_step(painted: Path, tmp_path: Path) -> None:
+    document = toy_bench.toy_document()
+    heads = {"types": document["heads"]["types"], "parts": document["heads"]["parts"], "vehicle": GATE["vehicle"]}
+    classes = {"damage": ["dent", "hail_mark", "crack"], "parts": ["hood", "roof"]}
+    train_sets = [{"dataset": "train.json", "images": ".", "per_batch": 2}]
+    judged_by = [{"photos": "photos.csv", "vehicle": True, "damage": False}]
+    data = document["data"] | {"train": train_sets, "val": judged_by}
+    recipe = toy_recipe(heads=heads, classes=classes, data=data, phases=[{"steps": 1, **PHASE}])
+    notes: list[str] = []
+    train(recipe, data=painted, output=tmp_path, on_note=notes.append)
+    assert notes == [
+        "heads.types: no photo to train on shows crack, so that is never told",
+        "heads.types: no photo of val shows dent, hail_mark, so figures say nothing of it",
+        "heads.parts: no photo to train on shows roof, so that is never told",
+        "heads.parts: no photo of val shows hood, so figures say nothing of it",
+        "heads.vehicle: photos to train on show yes, too little to tell anything: it is left out",
+    ]
+
+
 # What is refused
+
+
+class HungryRecipe(ToyRecipe):
+    """A network that takes more memory than there is for more than this many pictures."""
+
+    most: int = 0
+
+    def build(self, outputs: Any, root: Path | None) -> ToyNetwork:
+        network = super().build(outputs, root)
+        network.register_forward_pre_hook(self._refuse)
+        return network
+
+    def _refuse(self, module: nn.Module, inputs: tuple[Tensor]) -> None:
+        if len(inputs[0]) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nSee documentation")
+
+
+def test_a_batch_that_does_not_fit_into_memory_says_what_takes_less(painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        train(toy_recipe(model=HungryRecipe(most=3)), data=painted, output=tmp_path / "step")
+    assert str(caught.value) == (
+        "a batch of 4 pictures of 32 × 32 pixels: does not fit into memory; "
+        "raise `accumulate`, or lower `per_batch`, `size` or `data.workers`"
+    )
+    with pytest.raises(TrainingError, match=r"^16 photos of val at 32 × 32 pixels: does not fit .* lower `data.serve_size`"):
+        train(toy_recipe(model=HungryRecipe(most=4)), data=painted, output=tmp_path / "val")
+
+
+def test_photos_that_teach_nothing_are_refused_before_the_first_step(painted: Path, tmp_path: Path) -> None:
+    data = toy_bench.toy_document()["data"]
+    recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, heads=GATE)
+    with pytest.raises(
+        ConfigError, match=r"teach nothing that a bundle could tell: heads.vehicle: photos to train on show yes, too"
+    ):
+        train(recipe, data=painted, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_resuming_needs_a_checkpoint(painted: Path, tmp_path: Path) -> None:
@@ -499,6 +566,17 @@ def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path) -> None:
 def test_averaging_needs_a_run_to_begin_with(run: Path, painted: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--average-with averages with the checkpoint of --from"):
         train(toy_recipe(), data=painted, output=tmp_path / "run", average_with=[run / "last.ckpt"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_adapters_have_no_mean_to_begin_with(painted: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    adapter = {"of": ["backbone.4"], "rank": 2}
+    model = {"name": "timm_classifier", "architecture": "test_convnext", "weights": None, "adapter": adapter}
+    document = toy_bench.toy_document(model=model, heads={"vehicle": {"kind": "labels", "of": "vehicle"}})
+    recipe = Recipe.model_validate(document | {"optimizers": [{"kind": "adamw", "rate": 0.01}]})
+    with pytest.raises(ConfigError, match=r"^--average-with: the mean of adapters is not what they learned"):
+        train(recipe, data=painted, output=tmp_path / "run", start=Path("a.ckpt"), average_with=[Path("b.ckpt")])
     assert not (tmp_path / "run").exists()
 
 

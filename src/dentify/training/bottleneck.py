@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from dentify.settings import Settings
 from dentify.training.batches import Batch, tensors
 from dentify.training.compose import Draw
 from dentify.training.heads import Head
+from dentify.training.memory import enough_memory
 from dentify.training.models.network import normalised
 from dentify.training.scene import Placed, Scene
 from dentify.writing import write_whole
@@ -70,7 +72,8 @@ class KeptFeatures:
         pictures = _Pictures(list(missing.values()), self._size, self._settings)
         paths = iter(missing)
         for images, sizes in DataLoader(pictures, batch_size=BATCH, num_workers=0):
-            with torch.inference_mode():
+            what = f"{BATCH} photos at {self._size} × {self._size} pixels"
+            with torch.inference_mode(), enough_memory(what, "lower the `size` of the phase"):
                 features = self._network.features(normalised(images.to(device), self._network.mean, self._network.std))
             for vector, hw in zip(features.float().cpu().numpy(), sizes.numpy(), strict=True):
                 file = io.BytesIO()
@@ -79,10 +82,18 @@ class KeptFeatures:
                 on_photo()
 
     def of(self, sample: Sample) -> tuple[FloatArray, tuple[int, int]]:
-        """`(C,)` features of a photo, and its height and width."""
-        with np.load(self.path_of(sample)) as kept:
-            height, width = kept["hw"].tolist()
-            return kept["features"], (height, width)
+        """`(C,)` features of a photo, and its height and width.
+
+        Raises:
+            ConfigError: what is kept of it is missing or broken.
+        """
+        path = self.path_of(sample)
+        try:
+            with path.open("rb") as file, np.load(file) as kept:
+                height, width = kept["hw"].tolist()
+                return kept["features"], (height, width)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise ConfigError(f"{path}: cannot be read as a photo's features; remove it, and they are computed anew") from error
 
     def path_of(self, sample: Sample) -> Path:
         """Where a photo's features are; each file is read once for it."""
