@@ -125,7 +125,8 @@ def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
         check_words(words, LabelMap({"airbag": None}, others="refused"), "photos")
     assert str(caught.value) == (
         "photos: 3 labels that are not mapped: (empty) (1×), bumper (3×; did you mean `back_bumper` or `front_bumper`?),"
-        " scrtch (40×; did you mean `scratch`?); say in --labels what each becomes, or null to leave it out"
+        " scrtch (40×; did you mean `scratch`?);"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
     )
 
 

@@ -499,7 +499,7 @@ def test_what_no_photo_teaches_or_is_judged_by_is_told_before_the_first_step(pai
     classes = {"damage": ["dent", "hail_mark", "crack"], "parts": ["hood", "roof"]}
     train_sets = [{"dataset": "train.json", "images": ".", "per_batch": 2}]
     judged_by = [{"photos": "photos.csv", "vehicle": True, "damage": False}]
-    data = document["data"] | {"train": train_sets, "val": judged_by}
+    data = document["data"] | {"train": train_sets, "val": judged_by, "hold_out": 0.0}
     recipe = toy_recipe(heads=heads, classes=classes, data=data, phases=[{"steps": 1, **PHASE}])
     notes: list[str] = []
     train(recipe, data=painted, output=tmp_path, on_note=notes.append)
@@ -509,6 +509,7 @@ def test_what_no_photo_teaches_or_is_judged_by_is_told_before_the_first_step(pai
         "heads.parts: no photo to train on shows roof, so that is never told",
         "heads.parts: no photo of val shows hood, so figures say nothing of it",
         "heads.vehicle: photos to train on show yes, too little to tell anything: it is left out",
+        "data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos",
     ]
 
 

@@ -132,7 +132,8 @@ def check_words(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
         told = ", ".join(f"{printable(word) or '(empty)'} ({words[word]}×{_nearest(word)})" for word in sorted(unmapped))
         plural = "label that is" if len(unmapped) == 1 else "labels that are"
         raise DatasetError(
-            f"{where}: {len(unmapped)} {plural} not mapped: {told}; say in --labels what each becomes, or null to leave it out"
+            f"{where}: {len(unmapped)} {plural} not mapped: {told};"
+            " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
         )
 
 

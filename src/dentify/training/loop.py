@@ -145,6 +145,8 @@ def train(
             average.module.load_state_dict(network.state_dict())
     notes = untold(heads, taught, judges)
     check_taught(heads, taught, notes)
+    if not photos.held_out:
+        notes.append("data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos")
     average.n_averaged.fill_(averaged)
     network.to(fabric.device)
     average.to(fabric.device)

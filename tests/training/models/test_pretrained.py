@@ -38,6 +38,15 @@ def test_weights_of_another_architecture_say_what_differs(tmp_path: Path) -> Non
         read_weights(nn.Linear(2, 1), tmp_path / "other.safetensors", "linear", advice="")
 
 
+def test_of_many_weights_that_are_missing_some_are_named(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ConfigError) as caught:
+        read_weights(nn.Sequential(*(nn.Linear(2, 2) for _ in range(100))), tmp_path / "other.safetensors", "linear", advice="")
+    said = str(caught.value).partition("are not weights of linear: ")[2]
+    assert said.startswith('Missing key(s) in state_dict: "0.weight", "0.bias"')
+    assert len(said) <= 160
+
+
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none.safetensors: no such pretrained weights; take a walk$"):
         read_weights(nn.Linear(2, 1), tmp_path / "none.safetensors", "linear", advice="take a walk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -65,7 +66,17 @@ def read_weights(module: nn.Module, path: Path, architecture: str, *, advice: st
     try:
         module.load_state_dict({name: value for name, value in values.items() if name not in left_out})
     except RuntimeError as error:
-        raise ConfigError(f"{path}: are not weights of {architecture}: {str(error).splitlines()[-1].strip()}") from error
+        raise ConfigError(f"{path}: are not weights of {architecture}: {what_differs(error)}") from error
+
+
+def what_differs(error: RuntimeError) -> str:
+    r"""The first that torch says of weights that do not fit a module, in a line that can be read.
+
+    >>> what_differs(RuntimeError('Error(s) in loading state_dict for Net:\n\tMissing key(s): "a", "b".\n\tsize mismatch'))
+    'Missing key(s): "a", "b".'
+    """
+    lines = str(error).splitlines()
+    return shorten(lines[min(1, len(lines) - 1)], 160, placeholder=" …")
 
 
 def _names_of_classifier(architecture: str) -> set[str]:

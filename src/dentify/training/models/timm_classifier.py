@@ -21,7 +21,7 @@ from dentify.training.adapters import AdapterRecipe, add_adapters, apart_from_ba
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.network import RGB, NetworkRecipe
-from dentify.training.models.pretrained import read_recipe_weights, timm_model
+from dentify.training.models.pretrained import read_recipe_weights, timm_model, what_differs
 
 HUB = "hub"
 
@@ -116,8 +116,9 @@ def _take_backbone(network: TimmClassifier, checkpoint: Path) -> None:
     try:
         network.backbone.load_state_dict(weights)
     except RuntimeError as error:
-        told = str(error).splitlines()[-1].strip()
-        raise ConfigError(f"model.weights: {checkpoint} is of another architecture, or has adapters: {told}") from error
+        raise ConfigError(
+            f"model.weights: {checkpoint} is of another architecture, or has adapters: {what_differs(error)}"
+        ) from error
 
 
 class TimmClassifier(nn.Module):
