@@ -27,7 +27,7 @@ from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.testing import tiny_bundle
 from dentify.training import Progress, loop, train
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
-from dentify.training.loop import check_batches, figure_names, interrupts, read_judges
+from dentify.training.loop import check_batches, figure_names, has_bf16, interrupts, read_judges
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
 from forked import fork
@@ -693,3 +693,16 @@ def test_a_broken_photo_is_one_line_in_whatever_process(tmp_path: Path, workers:
     data = toy_bench.toy_document()["data"] | {"workers": workers}
     with pytest.raises(ImageError, match=r"^\w+\.png: this PNG is [^\n]*$"):
         train(toy_recipe(data=data), data=photos, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("machine", "capability", "fast"),
+    [("x86_64", "AVX2", False), ("x86_64", "AVX512", True), ("x86_64", "DEFAULT", False), ("aarch64", "DEFAULT", True)],
+)
+def test_half_precision_is_used_where_a_processor_is_fast_with_it(
+    monkeypatch: pytest.MonkeyPatch, machine: str, capability: str, fast: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert has_bf16(torch.device("cpu")) is fast
+    assert has_bf16(torch.device("cuda"))
