@@ -104,7 +104,7 @@ def test_they_are_what_the_backbone_says(photos: list[Sample], tmp_path: Path) -
 def test_features_that_cannot_be_read_are_one_line(photos: list[Sample], tmp_path: Path, content: bytes | None) -> None:
     kept = KeptFeatures(network(), SIDE, tmp_path)
     kept.prepare(photos[:1])
-    path = kept.path_of(photos[0])
+    path = kept._files.of(photos[0])
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"\.npz: cannot be read as a photo's features; remove it, and they are computed anew$"):
         kept.of(photos[0])

@@ -28,6 +28,7 @@ from dentify.settings import Settings
 from dentify.training.batches import Batch, tensors
 from dentify.training.compose import Draw
 from dentify.training.heads import Head
+from dentify.training.kept_files import KeptFiles
 from dentify.training.memory import enough_memory
 from dentify.training.models.network import normalised
 from dentify.training.scene import Placed, Scene
@@ -55,9 +56,8 @@ class KeptFeatures:
             )
         self._network: Any = network
         self._size = size
-        self._folder = folder / _key(network, size)
         self._settings = Settings()
-        self._paths: dict[Path, Path] = {}
+        self._files = KeptFiles(folder / _key(network, size), self._settings)
 
     def prepare(self, samples: Sequence[Sample], on_photo: Callable[[], object] = lambda: None) -> None:
         """Computes what is not kept yet.
@@ -66,7 +66,7 @@ class KeptFeatures:
             ImageError: a photo cannot be read.
             OutputError: features cannot be written.
         """
-        missing = {path: sample for sample in samples if not (path := self.path_of(sample)).is_file()}
+        missing = {path: sample for sample in samples if not (path := self._files.of(sample)).is_file()}
         self._network.eval()
         device = next(self._network.parameters()).device
         pictures = _Pictures(list(missing.values()), self._size, self._settings)
@@ -87,25 +87,13 @@ class KeptFeatures:
         Raises:
             ConfigError: what is kept of it is missing or broken.
         """
-        path = self.path_of(sample)
+        path = self._files.of(sample)
         try:
             with path.open("rb") as file, np.load(file) as kept:
                 height, width = kept["hw"].tolist()
                 return kept["features"], (height, width)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise ConfigError(f"{path}: cannot be read as a photo's features; remove it, and they are computed anew") from error
-
-    def path_of(self, sample: Sample) -> Path:
-        """Where a photo's features are; each file is read once for it."""
-        image = sample.image
-        if isinstance(image, bytes):
-            return self._path(image)
-        if image not in self._paths:
-            self._paths[image] = self._path(sample.read(self._settings))
-        return self._paths[image]
-
-    def _path(self, data: bytes) -> Path:
-        return self._folder / f"{hashlib.sha256(data).hexdigest()}.npz"
 
 
 class Bottlenecks(Dataset[Batch]):
