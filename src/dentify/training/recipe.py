@@ -28,7 +28,7 @@ class ReviewRecipe(Strict):
     weak_types: tuple[str, ...] = ()
     not_told: tuple[str, ...] = Field(
         (),
-        description="types that are taught, so that others are told from them, and left out of the bundle: they do not hold on val",
+        description="types that are taught, so that others are told from them, and left out of the bundle: they do not hold",
     )
 
 
