@@ -209,7 +209,8 @@ def _singles(evaluation: Evaluation) -> Iterator[Section]:
         same = "" if naming.most_named is None else f", {_share(naming.same_part)} of them `{printable(naming.most_named)}`"
         yield Section(
             f"Findings that name a part {_share(naming.findings)}{same};"
-            f" photos of vehicles without a part {_share(naming.no_part)}, with front and back together {_share(naming.front_and_back)}"
+            f" photos of vehicles without a part {_share(naming.no_part)},"
+            f" with front and back together {_share(naming.front_and_back)}"
         )
     if (severity := evaluation.severity) is not None:
         chance = f"chance {figure(severity.chance)}"
