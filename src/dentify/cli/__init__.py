@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from dentify.errors import ConfigError, DentifyError, MissingExtraError
+from dentify.offline import report_nothing
 from dentify.version import __version__
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def dentify(
 
 def main() -> None:
     """The `dentify` command."""
+    report_nothing()  # before any command imports what would
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray
 from dentify.errors import BundleError, printable
+from dentify.offline import report_nothing
 
 Device = Literal["auto", "cpu", "cuda"]
 """What networks run on. `auto`: CUDA where ONNX Runtime has it, and the CPU otherwise."""
@@ -47,8 +48,7 @@ class Session:
         where: str,
         device: Device = "cpu",
     ) -> None:
-        import onnxruntime  # 0.1 s and 60 MB: only who opens a bundle pays for it
-
+        onnxruntime = import_onnxruntime()  # 0.1 s and 60 MB: only who opens a bundle pays for it
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = usable_processors() if threads is None else threads
         options.inter_op_num_threads = 1
@@ -92,6 +92,16 @@ class Session:
         return {name: output.astype(np.float32, copy=False) for name, output in zip(self._output_names, outputs, strict=True)}
 
 
+def import_onnxruntime() -> Any:
+    """ONNX Runtime, which from then on reports nothing to its maker; see `dentify.offline`."""
+    report_nothing()
+    import onnxruntime
+
+    if hasattr(onnxruntime, "disable_telemetry_events"):  # where somebody else had imported it before
+        onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 def cpu_instead() -> str:
     """Why the CPU is used where a GPU was asked for, and what to do about it."""
     if not _offers_cuda():
@@ -100,15 +110,12 @@ def cpu_instead() -> str:
 
 
 def _offers_cuda() -> bool:
-    import onnxruntime
-
-    return _CUDA in onnxruntime.get_available_providers()
+    return _CUDA in import_onnxruntime().get_available_providers()
 
 
 def _open_on_cuda(model: bytes, options: Any) -> Any | None:
     """The network on a GPU; `None` where none can be used, as without a driver or memory. It says nothing of its own."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     if hasattr(onnxruntime, "preload_dlls"):  # finds CUDA and cuDNN where pip has put them, and prints what is missing
         with redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()

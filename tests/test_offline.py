@@ -1,0 +1,99 @@
+"""No call home: what assessing sends, asks for and leaves behind, seen from outside the process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from dentify.testing import paint_photo, tiny_bundle
+
+# Assesses, then waits for as long as ONNX Runtime's telemetry takes to look up its maker; all it does is seen by strace.
+ASSESS = """
+import sys, time
+sys.argv = ["dentify", "assess", "photo.png", "--bundle", "tiny", "-q"]
+from dentify.cli import main
+try:
+    main()
+finally:
+    time.sleep(float({seconds}))
+"""
+
+
+def _runs(*command: str) -> bool:
+    return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a cache of one's own, beside a photo and a bundle."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "home").mkdir()
+    Image.fromarray(paint_photo(size_hw=(64, 64))).save("photo.png")
+    tiny_bundle(tmp_path / "tiny")
+    return tmp_path / "home"
+
+
+def test_assess_opens_no_socket_and_leaves_nothing_in_the_users_cache(home: Path) -> None:
+    """All that the process asks of the system for the network, of every one of its threads and children."""
+    if not _runs("strace", "-f", "-e", "trace=network", "true"):
+        pytest.skip("needs strace, and the right to trace")
+    command = ["strace", "-f", "-qq", "-o", "calls.txt", "-e", "trace=network", sys.executable, "-c", ASSESS.format(seconds=1)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    calls = [line for line in Path("calls.txt").read_text().splitlines() if "AF_UNIX" not in line]
+    assert [call for call in calls if "(" in call] == []
+    assert list(home.rglob("*")) == []
+
+
+def test_assess_sends_no_packet_where_a_name_server_listens(home: Path) -> None:
+    """In a network of its own, in which whoever asks for a name would be heard."""
+    if not _runs("unshare", "-n", "ip", "link", "set", "lo", "up"):
+        pytest.skip("needs the right to make a network of one's own (unshare -n)")
+    listener = textwrap.dedent("""
+        import socket, subprocess, sys
+        servers = [line.split()[1] for line in open("/etc/resolv.conf") if line.startswith("nameserver")] or ["127.0.0.1"]
+        heard = []
+        for server in servers:
+            if ":" not in server and not server.startswith("127."):
+                subprocess.run(["ip", "addr", "add", f"{server}/32", "dev", "lo"], check=True)
+        anything = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+        anything.settimeout(0.2)
+        done = subprocess.run([sys.executable, "-c", sys.argv[1]], stdout=subprocess.DEVNULL)
+        try:
+            while True:
+                heard.append(anything.recv(2000))
+        except TimeoutError:
+            pass
+        print(done.returncode, len(heard))
+    """)
+    command = ["unshare", "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", sys.executable, "-c", listener]
+    done = subprocess.run([*command, ASSESS.format(seconds=3)], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "0 0\n", done.stderr
+    assert list(home.rglob("*")) == []
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="looks at a process as on Unix")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dentify; from dentify.runtime.session import import_onnxruntime; import_onnxruntime()",
+        "from dentify.bundle import Bundle; from dentify.runtime.session import Session",
+        "import dentify; dentify.load('tiny')",
+    ],
+)
+def test_whoever_opens_a_network_has_turned_reports_off(home: Path, code: str) -> None:
+    told = "import os, sys; print(os.environ.get('ORT_DISABLE_TELEMETRY') if 'onnxruntime' in sys.modules else 1)"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{told}"], capture_output=True, text=True, env=dict(os.environ))
+    assert done.stdout == "1\n", done.stderr
