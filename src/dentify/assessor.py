@@ -105,7 +105,9 @@ class Assessor:
             raise InputError(f"device must be auto, cpu or cuda, got {printable(str(device))!r}")
         self.bundle = bundle
         self.settings = settings or Settings()
-        self.networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device)
+        self.networks = Networks(
+            bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device, settings=self.settings
+        )
 
     def assess(
         self, photo: PhotoLike, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
