@@ -373,3 +373,15 @@ def test_memory_stays_flat_over_many_label_files(tmp_path: Path, kind: str) -> N
     finally:
         tracemalloc.stop()
     assert peak < 4 * 2**20  # the files hold 6 MiB; the photos' names stay, to find one that is listed twice
+
+
+@pytest.mark.parametrize("check_pictures", [True, False])
+def test_pixels_that_labels_claim_are_checked_like_a_photos(tmp_path: Path, check_pictures: bool) -> None:
+    """Masks would be made as large as they say."""
+    image = {"id": 1, "file_name": "a.png", "width": 30_000, "height": 30_000}
+    outline = {"size": [30_000, 30_000], "counts": [0, 9 * 10**8]}
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": outline}
+    document = {"images": [image], "annotations": [annotation], "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=r"images\[0\] \(id 1\): 30000 × 30000 pixels are over the limit of 100 megapixels$"):
+        list(open_dataset(tmp_path, check_pictures=check_pictures))

@@ -167,9 +167,8 @@ class _Walk:
         self._unfold(None, calls, {})
         for operator, constant in sized:
             if sizes.get(constant, 0) > _MAX_NUMBERS:
-                raise BundleError(
-                    f"{self.where}: its {operator} makes a tensor of {sizes[constant]:.2g} numbers, over the limit of {_MAX_NUMBERS:,}"
-                )
+                told = f"makes a tensor of {sizes[constant]:.2g} numbers, over the limit of {_MAX_NUMBERS:,}"
+                raise BundleError(f"{self.where}: its {operator} {told}")
 
     def _unfold(
         self,

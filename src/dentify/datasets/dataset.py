@@ -19,6 +19,7 @@ from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_roo
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
+from dentify.datasets.outlines import check_mask_size
 from dentify.datasets.pictures import is_file, walk
 from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, ImageError, printable
@@ -68,6 +69,8 @@ class Dataset:
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
         for raw in self._raw():
             try:
+                if raw.size_hw is not None:
+                    check_mask_size(raw.size_hw, raw.where, self._settings)
                 if self._check_pictures:
                     check_picture(raw, self._settings)
                 key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)

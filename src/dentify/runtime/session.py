@@ -25,8 +25,8 @@ Device = Literal["auto", "cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # The same photo gives the same answer, and nearly the CPU's: whole single precision, algorithms chosen by rule and not by a race.
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-# What a graph makes of constants alone is made at each run, under the limits of a run, and not while the file is opened, which has
-# none: a file of 4 kB can ask for gigabytes and hours. Exporters do that beforehand, so networks are as fast without.
+# What a graph makes of constants alone is made at each run, under the limits of a run, and not while the file is opened, where none
+# hold: a file of 4 kB can ask for gigabytes and hours. Exporters do that beforehand, so networks are as fast without.
 _DISABLED = ["ConstantFolding"]
 _SILENT = 4  # of ONNX Runtime's log: fatal errors only
 _FAR = 1e6  # a logit beyond says no more, and what is reckoned with it may be no number
@@ -119,7 +119,8 @@ class Session:
             if late.is_set():
                 told = f"stopped after {self._seconds:g} seconds; raise DENTIFY_MAX_RUN_SECONDS where that is too short"
             elif _OUT_OF_MEMORY.search(told):
-                told = f"needs more than {told_bytes(self._settings.max_run_bytes)}; raise DENTIFY_MAX_RUN_BYTES where that is too little"
+                most = told_bytes(self._settings.max_run_bytes)
+                told = f"needs more than {most}; raise DENTIFY_MAX_RUN_BYTES where that is too little"
             raise BundleError(f"{self._where}: the network failed on an input of shape {tensor.shape} ({told})") from error
         finally:
             if alarm is not None:
