@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from dentify.datasets import LabelMap, open_dataset
 from dentify.datasets.formats import FORMATS
 from dentify.errors import DatasetError
 from dentify.imaging.formats import is_picture_name
+from dentify.settings import Settings
 
 # --- recognising ---------------------------------------------------------------------------------------------------------
 
@@ -385,3 +387,77 @@ def test_pixels_that_labels_claim_are_checked_like_a_photos(tmp_path: Path, chec
     (tmp_path / "labels.json").write_text(json.dumps(document))
     with pytest.raises(DatasetError, match=r"images\[0\] \(id 1\): 30000 × 30000 pixels are over the limit of 100 megapixels$"):
         list(open_dataset(tmp_path, check_pictures=check_pictures))
+
+
+# What lies outside
+
+
+def coco_of(folder: Path, name: str) -> Path:
+    """A data set in COCO of one picture, 64 × 48, that bears a name."""
+    document = {"images": [{"id": 1, "file_name": name, "width": 64, "height": 48}], "annotations": []}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.json").write_text(json.dumps(document | {"categories": [{"id": 1, "name": "dent"}]}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["private/p.png", "../private/p.png", "{root}/private/p.png", "file://{root}/private/p.png", "../p.png", "{root}/p.png"],
+)
+def test_a_picture_beside_the_folder_that_was_opened_is_not_opened(tmp_path: Path, name: str) -> None:
+    for place in ("private/p.png", "p.png"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 48)).save(tmp_path / place)
+    opened = open_dataset(coco_of(tmp_path / "set", name.format(root=tmp_path)))
+    with pytest.raises(DatasetError, match="no picture"):
+        list(opened)
+
+
+@pytest.mark.parametrize("suffix", ["labels", "annotations"])
+def test_pictures_beside_a_folder_of_labels_are_found(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "images/p.png")
+    (one,) = open_dataset(coco_of(tmp_path / suffix, "p.png"))
+    assert one.image == tmp_path / "images/p.png"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_link_that_leads_out_is_followed_where_it_was_asked_for(tmp_path: Path, whole: bool) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    folder = coco_of(tmp_path / "set", "p.png")
+    (folder / "p.png").symlink_to(tmp_path / "p.png" if whole else "../p.png")
+    with pytest.raises(
+        DatasetError, match="p.png is a link that leads out of the data set; put the picture itself there, or set"
+    ):
+        list(open_dataset(folder))
+    assert len(list(open_dataset(folder, settings=Settings(follow_links=True)))) == 1
+
+
+def test_a_label_file_that_is_a_link_out_is_not_read(tmp_path: Path) -> None:
+    coco_of(tmp_path / "private", "p.png")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/labels.json").symlink_to(tmp_path / "private/labels.json")
+    with pytest.raises(DatasetError, match="holds neither labels nor pictures"):
+        open_dataset(tmp_path / "set")
+
+
+def test_more_names_than_anybody_tells_apart_are_refused(tmp_path: Path) -> None:
+    """What is known of each photo is told by them, so that photos times names is the work."""
+    folder = coco_of(tmp_path, "p.png")
+    document = json.loads((folder / "labels.json").read_text())
+    document["categories"] = [{"id": number, "name": f"type {number}"} for number in range(10_001)]
+    (folder / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match="10,001 names of types and parts, over the limit of 10,000"):
+        list(open_dataset(folder, check_pictures=False))
+
+
+def test_what_is_labelled_is_told_in_time_for_many_photos_of_many_types(tmp_path: Path) -> None:
+    document = {
+        "images": [{"id": number, "file_name": f"{number}.png", "width": 64, "height": 48} for number in range(3_000)],
+        "annotations": [],
+        "categories": [{"id": number, "name": f"type {number}"} for number in range(9_000)],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    started = time.monotonic()
+    assert len(list(open_dataset(tmp_path, check_pictures=False))) == 3_000
+    assert time.monotonic() - started < 10  # minutes, where each photo's were told anew

@@ -79,9 +79,7 @@ EXIF = segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0")
 def test_a_jpeg_of_many_small_pieces_is_refused(jpeg: bytes, added: list[bytes], message: str) -> None:
     data = within(jpeg, *added)
     started = time.monotonic()
-    with pytest.raises(
-        ImageError, match=rf"^a\.jpg: this JPEG has {message}, made to keep a reader busy; export the photo again$"
-    ):
+    with pytest.raises(ImageError, match=rf"^a\.jpg: this JPEG has {message}, made to keep a reader busy; export"):
         decode_photo(data, where="a.jpg", settings=Settings())
     with pytest.raises(ImageError, match=message):
         read_photo_size(data, where="a.jpg", settings=Settings())

@@ -1,8 +1,8 @@
 """What a picture's file is made of, counted before a decoder sees it.
 
 A decoder takes its time for every piece of a file, however small: a segment, chunk, block or strip. Some are slower than that:
-Pillow appends each further EXIF segment to all before it, and each block of a GIF's comment. Files with more pieces than any camera
-or program writes are refused before the work, so that a file costs what its bytes and its pixels cost.
+Pillow appends each further EXIF segment to all before it, and each block of a GIF's comment. Files with more pieces than cameras
+and programs write are refused before the work, so that a file costs what its bytes and its pixels cost.
 
 Each function walks as Pillow does, so that both see the same pieces.
 """

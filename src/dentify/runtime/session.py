@@ -25,8 +25,8 @@ Device = Literal["auto", "cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # The same photo gives the same answer, and nearly the CPU's: whole single precision, algorithms chosen by rule and not by a race.
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-# What a graph makes of constants alone is made at each run, under the limits of a run, and not while the file is opened, where none
-# hold: a file of 4 kB can ask for gigabytes and hours. Exporters do that beforehand, so networks are as fast without.
+# What a graph makes of constants alone is made at each run, under its limits, and not at opening, where there are none: a file
+# of 4 kB can ask for gigabytes and hours. Exporters do that beforehand, so networks are as fast without.
 _DISABLED = ["ConstantFolding"]
 _SILENT = 4  # of ONNX Runtime's log: fatal errors only
 _FAR = 1e6  # a logit beyond says no more, and what is reckoned with it may be no number
