@@ -20,7 +20,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -30,18 +30,17 @@ from typing import Literal, Protocol, Self, TextIO
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.spreadsheets import safe_path_cell
+from dentify.spreadsheets import csv_line, safe_path_cell
 from dentify.summary import (
     SUMMARY,
     TIMING_COLUMNS,
     Timings,
-    csv_line,
     earlier_rows,
     summary_cells,
     summary_columns,
     timing_cells,
 )
-from dentify.writing import write_whole, writing
+from dentify.writing import locked, write_whole, writing
 
 Format = Literal["text", "json", "photo"]
 FORMATS: tuple[Format, ...] = ("text", "json", "photo")
@@ -280,6 +279,7 @@ class FolderSink(_Files):
         self._summary = _Part(self._folder / SUMMARY)
         self._errors = _Part(self._folder / ERRORS)
         self._timings: dict[str, tuple[str, ...]] = {}
+        self._lock = ExitStack()
 
     def __enter__(self) -> Self:
         if not self._overwrite and self._resume is None and (self._summary.path.exists() or self._summary.part.exists()):
@@ -288,15 +288,34 @@ class FolderSink(_Files):
             )
         if self._folder.exists() and not self._folder.is_dir():
             raise OutputError(f"{printable(str(self._folder))}: is a file, results need a folder or a name that ends in .zip")
+        made = not self._folder.exists()
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(locked(self._folder))
+                self._begin()
+                self._lock = stack.pop_all()
+        except BaseException:
+            if made:
+                with suppress(OSError):
+                    self._folder.rmdir()  # where it is empty, as it was not there before
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Opens the files that grow; takes them away again where there is no room for them."""
         for path in (self._summary.path, self._summary.part):
             for row in earlier_rows(path):
                 self._timings[row["name"]] = tuple(row.get(key) or "" for key in TIMING_COLUMNS)
-        self._summary.open()
-        self._errors.open()
-        self._summary.write(csv_line(summary_columns(self._damage_types)))
-        return self
+        try:
+            self._summary.open()
+            self._errors.open()
+            self._summary.write(csv_line(summary_columns(self._damage_types)))
+        except BaseException:
+            self._summary.discard()
+            self._errors.discard()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
@@ -307,6 +326,7 @@ class FolderSink(_Files):
         finally:
             self._summary.discard()
             self._errors.discard()
+            self._lock.close()
 
     def reserve(self, name: str, where: str) -> None:
         """Makes sure that no other photo of this run and no earlier file is in the way.
@@ -418,6 +438,7 @@ class ZipSink(_Files):
         self._damage_types = damage_types
         self._overwrite = overwrite
         self._archive: zipfile.ZipFile | None = None
+        self._lock = ExitStack()
         # Some hundred bytes a photo; two entries of a zip cannot be written at the same time.
         self._summary = io.StringIO(csv_line(summary_columns(damage_types, timings=False)), newline="")
         self._summary.seek(0, io.SEEK_END)
@@ -428,7 +449,11 @@ class ZipSink(_Files):
             raise OutputError(f"{printable(str(self._path))}: is there already; --overwrite replaces it")
         with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._archive = zipfile.ZipFile(self._part, "w")
+        with ExitStack() as stack:
+            stack.enter_context(locked(self._path))
+            with writing(self._path):
+                self._archive = zipfile.ZipFile(self._part, "w")
+            self._lock = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -449,6 +474,7 @@ class ZipSink(_Files):
             self._archive.close()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
+        self._lock.close()
 
     def reserve(self, name: str, where: str) -> None:
         """Makes sure that no other photo of this run would be written to the same place.

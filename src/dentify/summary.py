@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -71,13 +70,6 @@ def timing_cells(timings: Timings) -> list[str]:
     """The rest of a row; empty is *not known*."""
     values = (timings.read_ms, timings.assess_ms, timings.draw_ms)
     return ["" if value is None else f"{value:.1f}" for value in values]
-
-
-def csv_line(cells: Sequence[str]) -> str:
-    """One line of the file, its end included."""
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def earlier_rows(path: Path) -> Iterator[dict[str, str]]:

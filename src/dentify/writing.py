@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dentify.errors import OutputError, printable
 
+_LOCK = ".dentify.lock"
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -55,6 +57,66 @@ def make_folder(folder: Path) -> None:
         for one in (*reversed(folder.parents), folder):
             if not one.is_dir():
                 one.mkdir(exist_ok=True)
+
+
+@contextmanager
+def locked(place: Path) -> Iterator[None]:
+    """Keeps other runs away from a folder, or from a file that is made under another name, while it is written.
+
+    The lock ends with the process, however it ends; where the file system has no locks, there is none.
+
+    Raises:
+        OutputError: another run writes there, or nothing can be written there.
+    """
+    path = place / _LOCK if place.is_dir() else place.with_name(f".{place.name}.lock")
+    descriptor = _locked_file(path, place)
+    try:
+        yield
+    finally:
+        if sys.platform != "win32":
+            with suppress(OSError):
+                path.unlink()  # before the lock ends, or the next one's would be taken away
+        os.close(descriptor)
+        if sys.platform == "win32":
+            with suppress(OSError):
+                path.unlink()
+
+
+def _locked_file(path: Path, place: Path) -> int:
+    while True:
+        with writing(place):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        try:
+            _lock(descriptor)
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise OutputError(
+                f"{printable(str(place))}: another run of Dentify writes there; wait for it, or write elsewhere"
+            ) from error
+        os.close(descriptor)  # the run before took its lock away in between
+
+
+def _lock(descriptor: int) -> None:
+    """Raises `BlockingIOError` where somebody else has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError from error
+    else:
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass  # a file system without locks
 
 
 @contextmanager

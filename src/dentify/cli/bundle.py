@@ -79,7 +79,7 @@ def verify(path: BundlePath = "default", output_format: OutputFormat = Format.TA
         print(json.dumps({"verified": True, **bundle.identity.model_dump(mode="json"), "files": files}, indent=2))
         return
     _print_table([*((file.name, f"{file.bytes:,} bytes, SHA-256 as listed") for file in bundle.manifest.files)])
-    print(f"{bundle.manifest.name} {bundle.manifest.version} is whole and can be used.")
+    print(f"{printable(bundle.manifest.name)} {printable(bundle.manifest.version)} is whole and can be used.")
 
 
 @app.command()
@@ -150,7 +150,7 @@ def fit(
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
     for note in fitted.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)
     print(f"before  {_figures(fitted.before)}")
     print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
 

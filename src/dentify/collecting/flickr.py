@@ -16,7 +16,6 @@ extras are not documented there, but Flickr's own pages ask for them.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import re
@@ -37,7 +36,7 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
-from dentify.spreadsheets import safe_cell
+from dentify.spreadsheets import csv_line, safe_cell
 from dentify.strict import nearest
 from dentify.version import __version__
 from dentify.writing import write_whole
@@ -542,11 +541,7 @@ def _picture(out: Path, row: Row) -> Path | None:
 
 
 def _list_bytes(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return "".join([csv_line(columns), *(csv_line(row.get(column, "") for column in columns) for row in rows)]).encode()
 
 
 def _remove_leftovers(out: Path) -> None:

@@ -5,8 +5,6 @@ They are written as pictures and a `photos.csv` of file and label, which everyth
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
+from dentify.spreadsheets import csv_line
 from dentify.writing import check_vacant, write_whole
 
 
@@ -137,9 +136,7 @@ def write_crops(
         on_photo()
     if not counts:
         raise DatasetError("no photo has an annotated damage that can be shown by itself")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_whole({output / "photos.csv": text.getvalue().encode()})
+    write_whole({output / "photos.csv": "".join(map(csv_line, rows)).encode()})
     return counts
 
 

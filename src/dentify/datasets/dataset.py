@@ -27,6 +27,7 @@ from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
 from dentify.imaging.formats import is_picture_name
 from dentify.names import clean_name
 from dentify.settings import Settings
+from dentify.spreadsheets import cell_text
 from dentify.taxonomy import DAMAGE_NAMES
 
 _MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
@@ -290,7 +291,8 @@ def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
     columns = csv_columns(path)
     if not {"file", "split"} <= set(columns):
         raise DatasetError(f"{path}: needs the columns file and split, has {', '.join(columns) or 'none'}")
-    return {row["file"]: (row["split"], row.get("group", "")) for _, row in read_csv(path, settings)}
+    rows = (row for _, row in read_csv(path, settings))
+    return {row["file"].removeprefix("./"): (cell_text(row["split"]), cell_text(row.get("group", ""))) for row in rows}
 
 
 def _named(raw: Sample, labels: LabelMap, labelled: frozenset[str], note: OnNote) -> Sample:

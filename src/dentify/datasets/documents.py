@@ -35,11 +35,16 @@ def _told(path: Path) -> str:
 
 
 def read_text(path: Path, settings: Settings) -> str:
-    """The text of an annotation file.
+    """The text of an annotation file, its lines ended as on Unix.
 
     Raises:
         DatasetError: it cannot be read, is over `max_annotation_bytes`, or is not UTF-8.
     """
+    text = _as_it_is(path, settings)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _as_it_is(path: Path, settings: Settings) -> str:
     try:
         with _opened(path, settings) as stream:
             pieces, size = [], 0
@@ -50,8 +55,7 @@ def read_text(path: Path, settings: Settings) -> str:
                 pieces.append(piece)
         data = b"".join(pieces)
         pieces.clear()
-        text = data.decode("utf-8-sig")
-        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(f"{_told(path)}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -134,7 +138,7 @@ def read_csv(
     Raises:
         DatasetError: it cannot be read, is over a limit, or a row has more or fewer fields than the first line.
     """
-    text = read_text(path, settings)
+    text = _as_it_is(path, settings)  # the cells of a CSV may hold ends of lines of either kind
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     most = csv.field_size_limit(min(_MOST_CSV_FIELD, sys.maxsize))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
 
 from dentify.evaluation.mistakes import Mistakes
 from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
-from dentify.spreadsheets import safe_cell
+from dentify.spreadsheets import csv_line, safe_cell
 from dentify.writing import check_vacant, write_whole
 
 _COMPARISON = ("comparison.json", "comparison.html")
@@ -85,9 +84,7 @@ def check_comparison_folder(folder: Path, *, overwrite: bool) -> None:
 
 def names_csv(evaluation: Evaluation) -> str:
     """Figures of each type and part, one a row; empty where not measured."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines = [csv_line(COLUMNS)]
     for kind, found in (("damage", evaluation.damage), ("part", evaluation.parts)):
         for name, one in found.names.items() if found is not None else ():
             mask = one.mask.model_dump().values() if one.mask is not None else [None] * 6
@@ -102,32 +99,28 @@ def names_csv(evaluation: Evaluation) -> str:
                 *one.box.model_dump().values(),
                 *pixels,
             ]
-            writer.writerow(["" if cell is None else cell for cell in [*row, one.told.right, one.told.wrong, one.told.missed]])
-    return text.getvalue()
+            lines.append(csv_line([*row, one.told.right, one.told.wrong, one.told.missed]))
+    return "".join(lines)
 
 
 def classes_csv(evaluation: Evaluation) -> str:
     """Figures of each class of each question of whole photos, one a row, with the ends of their intervals."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     figures = ("precision", "recall", "f1", "auroc", "average_precision")
     ends = [f"{key}{end}" for key in figures for end in ("", "_low", "_high")]
-    writer.writerow(["question", "class", "photos", "told", *ends])
+    lines = [csv_line(["question", "class", "photos", "told", *ends])]
     for key, result in evaluation.classification.items():
         for name, one in result.per_class.items():
             means: list[Mean] = [getattr(one, figure) for figure in figures]
             cells = [cell for mean in means for cell in (mean.value, *(mean.interval or (None, None)))]
-            writer.writerow([key, safe_cell(name), one.photos, one.told, *("" if cell is None else cell for cell in cells)])
-    return text.getvalue()
+            lines.append(csv_line([key, safe_cell(name), one.photos, one.told, *cells]))
+    return "".join(lines)
 
 
 def confusion_csv(result: ClassificationResult) -> str:
     """A confusion matrix: a row a class that photos are of, a column a class, or answer, that is told of them."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class", *map(safe_cell, result.confusion_columns)])
-    writer.writerows([safe_cell(name), *row] for name, row in zip(result.classes, result.confusion, strict=True))
-    return text.getvalue()
+    lines = [csv_line(["class", *map(safe_cell, result.confusion_columns)])]
+    lines += [csv_line([safe_cell(name), *row]) for name, row in zip(result.classes, result.confusion, strict=True)]
+    return "".join(lines)
 
 
 def _plots(evaluation: Evaluation) -> dict[str, bytes]:

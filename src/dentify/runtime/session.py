@@ -139,7 +139,7 @@ class Session:
             raise BundleError(f"{self._where}: output {name!r} holds values that are no numbers; the network is broken")
         if max(-lowest, highest) > _FAR:
             output = np.clip(output, -_FAR, _FAR)
-        return output.astype(np.float32, copy=False)
+        return np.asarray(output, np.float32)
 
 
 def import_onnxruntime() -> Any:
