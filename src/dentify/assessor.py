@@ -150,7 +150,7 @@ class Assessor:
                 height=decoded.photo_hw[0],
                 captured_at=decoded.captured_at,
             ),
-            quality=judge_quality(decoded.image, decoded.photo_hw),
+            quality=judge_quality(decoded.image, decoded.photo_hw, damaged=decoded.damaged),
             notes=decoded.notes,
             vehicle=answers.vehicle,
             damaged=answers.damaged,

@@ -401,3 +401,16 @@ def test_a_gpu_that_is_not_there_is_one_note(
     assert insisting.stdout == auto.stdout
     assert dentify(*arguments, "--device", "cuda", "--quiet").stderr == ""
     assert "is not one of" in dentify(*arguments, "--device", "tpu").stderr
+
+
+@pytest.mark.parametrize("given", ["in/*.zip", "**/*.zip", "in/claim.zip"])
+def test_an_output_that_is_an_input_is_refused_and_stays(dentify: Dentify, bundle: Path, paint: Paint, given: str) -> None:
+    paint("a.png", "dent")
+    Path("in").mkdir()
+    with zipfile.ZipFile("in/claim.zip", "w") as archive:
+        archive.write("a.png")
+    before = Path("in/claim.zip").read_bytes()
+    told = dentify("assess", given, "-o", "in/claim.zip", "--overwrite", "--bundle", bundle)
+    assert told.exit_code == 2
+    assert "-o names one of the inputs: choose another name" in told.output
+    assert Path("in/claim.zip").read_bytes() == before

@@ -427,7 +427,7 @@ def test_a_link_that_leads_out_is_followed_where_it_was_asked_for(tmp_path: Path
     folder = coco_of(tmp_path / "set", "p.png")
     (folder / "p.png").symlink_to(tmp_path / "p.png" if whole else "../p.png")
     with pytest.raises(
-        DatasetError, match="p.png is a link that leads out of the data set; put the picture itself there, or set"
+        DatasetError, match=r"p\.png is a link that leads out of the data set; put the picture itself there, or set"
     ):
         list(open_dataset(folder))
     assert len(list(open_dataset(folder, settings=Settings(follow_links=True)))) == 1

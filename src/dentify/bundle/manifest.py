@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from typing_extensions import TypeAliasType
 
 from dentify.assessment import SeverityLevel
-from dentify.errors import BundleError
+from dentify.errors import BundleError, printable
 from dentify.strict import Strict, explain
 
 SCHEMA_VERSION = "1.1"  # the newest that this Dentify knows
@@ -482,20 +482,21 @@ def parse_manifest(text: bytes, *, where: str) -> Manifest:
     except json.JSONDecodeError as error:
         raise BundleError(f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
     except (ValueError, RecursionError) as error:  # two keys alike, NaN, not UTF-8, absurdly deep
-        raise BundleError(f"{where}: not a manifest: {error}") from error
+        raise BundleError(f"{where}: not a manifest: {printable(str(error))}") from error
     if not isinstance(document, dict):
         raise BundleError(f"{where}: not a manifest: must hold a JSON object, got {type(document).__name__}")
     version = document.get("schema_version")
     if not isinstance(version, str):
         raise BundleError(f'{where}: schema_version is missing or no text; this Dentify reads "{SCHEMA_VERSION}"')
+    told = printable(version)
     if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         raise BundleError(
-            f"{where}: written for schema {version}, this Dentify reads {SCHEMA_VERSION.partition('.')[0]}.x: update Dentify"
+            f"{where}: written for schema {told}, this Dentify reads {SCHEMA_VERSION.partition('.')[0]}.x: update Dentify"
         )
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
-        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {version}: update Dentify)"
+        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {told}: update Dentify)"
         raise BundleError(f"{where}: {explain(error, Manifest)}{newer}") from error
 
 

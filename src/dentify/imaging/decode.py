@@ -33,6 +33,7 @@ from dentify.imaging.colour import to_plain_mode, to_srgb
 from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
 from dentify.imaging.files import check_file_bytes, read_photo_file
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
+from dentify.imaging.holes import has_holes
 from dentify.imaging.pieces import check_pieces, check_segments
 from dentify.settings import Settings
 
@@ -41,6 +42,7 @@ _FEWEST_SCANS, _MOST_SCANNED = 16, 1_600_000_000  # of a large one: pixels in al
 _START_OF_SCAN = re.compile(rb"\xff\xda")  # finds them in a third of the time of `bytes.count`
 _MARKER = re.compile(rb"(?<!\xff)\xff++[^\x00\x01\xd0-\xd8]")  # those that a segment follows, and the end
 _MOST_FRAMES = 10_000  # counted for a note, no further
+_DAMAGED = "parts of the file are missing or damaged, and grey or wrong in the photo"
 _STRIP_PIXELS = 2**18  # copied at a time from Pillow to an array; 2**20 takes four times as long, by page faults
 
 _quiet = threading.Lock()
@@ -56,6 +58,7 @@ class DecodedPhoto:
         sha256: of the file's bytes; of the pixels (of `image`) where there was no file.
         captured_at: when it was taken, by EXIF, without time zone.
         notes: what was done to the photo that a reader should know.
+        damaged: whether parts of the file are missing, which its decoder filled up.
     """
 
     image: Photo
@@ -63,6 +66,7 @@ class DecodedPhoto:
     sha256: str
     captured_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    damaged: bool = False
 
 
 def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: int | None = None) -> DecodedPhoto:
@@ -95,14 +99,21 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     with _decoding(kind, where):
         width, height = header.size
         picture, more_notes = _pixels(kind, header, enough_side)
+        image = _to_array(picture)
+        damaged = kind == "JPEG" and has_holes(data, image, lambda other: _jpeg_array(other, enough_side))
     exif = _exif(kind, header, data)  # a PNG's may stand behind its pixels
     return DecodedPhoto(
-        image=_upright(_to_array(picture), exif.orientation),
+        image=_upright(image, exif.orientation),
         photo_hw=(width, height) if exif.orientation >= 5 else (height, width),
         sha256=hashlib.sha256(data).hexdigest(),
         captured_at=exif.captured_at,
-        notes=(*notes, *more_notes),
+        notes=(*notes, *more_notes, *([_DAMAGED] if damaged else [])),
+        damaged=damaged,
     )
+
+
+def _jpeg_array(data: bytes, enough_side: int | None) -> Photo:
+    return _to_array(_pixels("JPEG", _open("JPEG", io.BytesIO(data)), enough_side)[0])
 
 
 def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settings: Settings) -> tuple[int, int]:

@@ -1,0 +1,116 @@
+"""Results that are there whole or not at all, whoever else writes and however full the disk is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dentify.errors import OutputError
+from dentify.writing import locked
+
+HOLD = """
+import sys
+from pathlib import Path
+from dentify.writing import locked
+with locked(Path("out")):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes as on Unix")
+
+
+@pytest.fixture(autouse=True)
+def _there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def hold() -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_one_run_writes_at_a_time(folder: bool) -> None:
+    if folder:
+        Path("out").mkdir()
+    other = hold()
+    with (
+        pytest.raises(OutputError, match=r"^out: another run of Dentify writes there; wait for it, or"),
+        locked(Path("out")),
+    ):
+        pass
+    other.communicate("")
+    with locked(Path("out")):
+        pass
+    assert [path for path in Path().rglob("*") if path.name.startswith(".")] == []
+
+
+def test_a_killed_run_leaves_no_lock() -> None:
+    other = hold()
+    other.kill()
+    other.communicate()
+    with locked(Path("out")):
+        assert [path.name for path in Path().iterdir()] == [".out.lock"]
+    assert list(Path().iterdir()) == []
+
+
+def test_a_lock_that_is_a_link_is_not_followed() -> None:
+    Path("precious").write_text("x")
+    Path(".out.lock").symlink_to("precious")
+    with pytest.raises(OutputError, match=r"^out: cannot be written"), locked(Path("out")):
+        pass
+    assert Path("precious").read_text() == "x"
+
+
+FULL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+sys.argv = ["dentify", *{arguments!r}]
+from dentify.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["assess", "photo.png", "--bundle", "tiny", "-o", "out", "-q"],
+        ["assess", "photo.png", "--bundle", "tiny", "-o", "out.zip", "-q"],
+        ["dataset", "convert", "set", "out", "--to", "coco", "-q"],
+        ["dataset", "split", "set", "--ratios", "50,50"],
+        ["bundle", "build", "roles.yaml", "-o", "out"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_a_disk_that_is_full_from_the_first_byte_leaves_nothing(arguments: list[str]) -> None:
+    """Not a byte fits any file; what was there stays, and the same command works when there is room."""
+    from PIL import Image
+
+    from dentify.testing import paint_photo, tiny_bundle
+
+    tiny_bundle("tiny")
+    Image.fromarray(paint_photo(size_hw=(64, 64))).save("photo.png")
+    Path("set/dent").mkdir(parents=True)
+    Path("set/scratch").mkdir()
+    for place in ("dent", "scratch"):
+        for number in range(3):
+            Image.fromarray(paint_photo(size_hw=(64, 64 + number))).save(f"set/{place}/{number}.png")
+    Path("roles.yaml").write_text("name: x\nversion: 1.0.0\nlicence: MIT\nroles: {damage_gate: [tiny]}\n")
+    before = sorted(Path().rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-c", FULL.format(arguments=arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written: File too large; make room, then run again" in done.stderr
+    assert sorted(Path().rglob("*")) == before
