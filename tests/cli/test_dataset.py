@@ -229,7 +229,7 @@ def test_convert_lists_all_labels_that_a_map_leaves_out(dentify: Dentify) -> Non
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         "error: data: 2 labels that are not mapped: dnt (2×; did you mean `dent`?), scrtch (1×; did you mean `scratch`?);"
-        " say in --labels what each becomes, or null to leave it out\n"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out\n"
     )
     assert files(".") == before
 
@@ -307,7 +307,8 @@ def test_split_writes_what_all_commands_read(dentify: Dentify) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("photos with")
     assert result.stdout.endswith("0 groups of 0 photos stay together\n")
-    assert result.stderr == "data/splits.csv\n"
+    told = "note: val holds no photo with scrtch; another --seed may do, or more photos\n"
+    assert result.stderr == told + "data/splits.csv\n"
     inspection = json.loads(dentify("dataset", "inspect", "data", "--format", "json").stdout)
     assert {name: one["photos"] for name, one in inspection["splits"].items()} == {"train": 2, "val": 2}
 

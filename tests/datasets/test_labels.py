@@ -64,6 +64,16 @@ def test_labelled_may_be_nothing_at_all(written: Written) -> None:
     assert read_label_map(written("labelled: []")).labelled == frozenset()
 
 
+def test_names_of_a_recipe_or_a_bundle_may_be_meant_and_stand_for_themselves(written: Written) -> None:
+    path = written("labels: {hagel: hail_mark}")
+    labels = read_label_map(path, own=("hail_mark", "dent"))
+    assert [labels.rename(word) for word in ("hagel", "hail_mark", "dent")] == ["hail_mark", "hail_mark", "dent"]
+    assert labels.knows("hail_mark")
+    assert read_label_map(written("labels: {dent: scratch}"), own=("dent",)).rename("dent") == "scratch"
+    with pytest.raises(DatasetError, match="'hail_mark' is no name of the taxonomy"):
+        read_label_map(written("labels: {hagel: hail_mark}"))
+
+
 BOMB = f"- &a [x, x]\n{''.join(f'  - &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}"
 
 
@@ -115,7 +125,8 @@ def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
         check_words(words, LabelMap({"airbag": None}, others="refused"), "photos")
     assert str(caught.value) == (
         "photos: 3 labels that are not mapped: (empty) (1×), bumper (3×; did you mean `back_bumper` or `front_bumper`?),"
-        " scrtch (40×; did you mean `scratch`?); say in --labels what each becomes, or null to leave it out"
+        " scrtch (40×; did you mean `scratch`?);"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
     )
 
 

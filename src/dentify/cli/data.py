@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -85,8 +85,17 @@ def _says_nothing(data: str) -> str:
     )
 
 
-def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings) -> Iterator[Sample]:
+def read_data(
+    data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Collection[str] = ()
+) -> Iterator[Sample]:
     """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
+
+    Args:
+        data: the arguments.
+        images: the folder of the pictures, where it was given.
+        labels: the label map, likewise.
+        settings: the limits.
+        own: names beside the taxonomy's that the map may speak of: those of the bundles that are asked.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
@@ -95,7 +104,7 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
     from dentify.datasets import open_dataset, read_label_map, read_photos
     from dentify.datasets.sample import PHOTO_WORDS, photo_kind
 
-    label_map = read_label_map(labels, settings) if labels is not None else None
+    label_map = read_label_map(labels, settings, own=own) if labels is not None else None
     for one in data:
         if not one.label:
             dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)

@@ -92,7 +92,7 @@ def evaluate(
     with progress("assessing", quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            counted(read_data(inputs, images, labels, settings), advance),
+            counted(read_data(inputs, images, labels, settings, own=assessor.bundle.manifest.taxonomy.damage_types), advance),
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
+from dentify.datasets.formats.tables import needs_names
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
 from dentify.datasets.outlines import check_mask_size
@@ -409,7 +410,7 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         name = wanted or _format_of_text(path, suffix, settings)
         if name is None:
             advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
-            raise DatasetError(f"{path}: no annotation format that is known; {advice}")
+            raise DatasetError(f"{path}: {_without_names(path) or f'no annotation format that is known; {advice}'}")
     return name, replace(label_set, files=(path,)) if FORMATS[name].one_a_picture else label_set
 
 
@@ -481,7 +482,16 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
     if wanted is not None:
         return f"holds nothing that is {FORMATS[wanted].title}"
+    for path in files:
+        if path.name != SPLITS and (told := _without_names(path)):
+            return f"{path.name} {told}"
     return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
+
+
+def _without_names(path: Path) -> str:
+    """What a CSV lacks, which is of no format; empty where it is another file."""
+    columns = csv_columns(path) if path.suffix.lower() in (".csv", ".tsv") else ()
+    return needs_names(columns) if columns else ""
 
 
 _LABEL_SUFFIXES = ".json, .xml, .csv or .yaml"

@@ -77,7 +77,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
     Args:
         path: of the file.
         settings: the limits.
-        own: names beside the taxonomy's that words may become.
+        own: names beside the taxonomy's that words may become; a word that is one of them needs no row.
 
     Raises:
         DatasetError: it cannot be read, has a key that is none, or names what the taxonomy does not know.
@@ -105,7 +105,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
     if attribute is not None and not isinstance(attribute, str):
         raise DatasetError(f"{path}: attribute must be the name of one, got {_told(attribute)}")
     return LabelMap(
-        named,
+        {name: name for name in own} | named,
         others="refused",
         labelled=frozenset(
             name for one in labelled if (name := _of_an_annotation(_target(one, f"{path}: labelled", own))) is not None
@@ -132,7 +132,8 @@ def check_words(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
         told = ", ".join(f"{printable(word) or '(empty)'} ({words[word]}×{_nearest(word)})" for word in sorted(unmapped))
         plural = "label that is" if len(unmapped) == 1 else "labels that are"
         raise DatasetError(
-            f"{where}: {len(unmapped)} {plural} not mapped: {told}; say in --labels what each becomes, or null to leave it out"
+            f"{where}: {len(unmapped)} {plural} not mapped: {told};"
+            " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
         )
 
 

@@ -31,6 +31,11 @@ def is_table(columns: Sequence[str]) -> bool:
     return _column(columns, _FILES) is not None
 
 
+def needs_names(columns: Sequence[str]) -> str:
+    """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
+    return f"needs a column of file names, as `file`; has {printable(', '.join(columns)) or 'none'}"
+
+
 def tells_labels(columns: Sequence[str]) -> bool:
     """Whether a CSV with these columns may say something of its pictures beside their names, sources and splits."""
     file = _column(columns, _FILES)
@@ -42,7 +47,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     columns = csv_columns(label_set.path)
     file, severity = _column(columns, _FILES), _column(columns, ("severity",))
     if file is None:
-        raise DatasetError(f"{label_set.path}: needs a column of file names, as `file`; has {', '.join(columns) or 'none'}")
+        raise DatasetError(f"{label_set.path}: {needs_names(columns)}")
     answers = _columns_of(label_set, [column for column in columns if column.lower() in ("vehicle", "damage")], _ANSWERS)
     label = _column([column for column in columns if column not in answers], _LABELS)
     ripik = {column.lower() for column in columns} == {"image_id", "filename", "label"}
