@@ -40,7 +40,7 @@ from dentify.summary import (
     summary_columns,
     timing_cells,
 )
-from dentify.writing import locked, write_whole, writing
+from dentify.writing import locked, locked_folder, write_whole, writing
 
 Format = Literal["text", "json", "photo"]
 FORMATS: tuple[Format, ...] = ("text", "json", "photo")
@@ -288,19 +288,10 @@ class FolderSink(_Files):
             )
         if self._folder.exists() and not self._folder.is_dir():
             raise OutputError(f"{printable(str(self._folder))}: is a file, results need a folder or a name that ends in .zip")
-        made = not self._folder.exists()
-        with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with ExitStack() as stack:
-                stack.enter_context(locked(self._folder))
-                self._begin()
-                self._lock = stack.pop_all()
-        except BaseException:
-            if made:
-                with suppress(OSError):
-                    self._folder.rmdir()  # where it is empty, as it was not there before
-            raise
+        with ExitStack() as stack:
+            stack.enter_context(locked_folder(self._folder))
+            self._begin()
+            self._lock = stack.pop_all()
         return self
 
     def _begin(self) -> None:

@@ -22,8 +22,8 @@ from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
-from dentify.spreadsheets import csv_line
-from dentify.writing import check_vacant, write_whole
+from dentify.spreadsheets import csv_line, safe_cell
+from dentify.writing import check_vacant, locked_folder, write_whole
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,21 @@ def write_crops(
         DatasetError: a photo cannot be read, or none has a damage by itself.
         OutputError: the folder holds such files already, or cannot be written.
     """
-    check_vacant(output, ["photos.csv", "images"], "crops", overwrite=overwrite)
-    rows = [("file", "label", "source", "group", "split")]
+    with locked_folder(output):
+        check_vacant(output, ["photos.csv", "images"], "crops", overwrite=overwrite)
+        return _write_crops(samples, output, margin, least_side, workers, settings, on_photo)
+
+
+def _write_crops(
+    samples: Iterable[Sample],
+    output: Path,
+    margin: float,
+    least_side: int,
+    workers: int,
+    settings: Settings | None,
+    on_photo: Callable[[], object],
+) -> Counter[str]:
+    rows: list[tuple[str, ...]] = [("file", "label", "source", "group", "split")]
     counts: Counter[str] = Counter()
     files: set[str] = set()
     cut = partial(_cut, margin=margin, least_side=least_side, settings=settings)
@@ -137,7 +150,8 @@ def write_crops(
                 file = f"{file.removesuffix('.jpg')}_.jpg"
             files.add(file)
             write_whole({output / file: data})
-            rows.append((file, crop.labels[0], crop.source or "", crop.group or "", crop.split or ""))
+            cells = (crop.labels[0], crop.source or "", crop.group or "", crop.split or "")
+            rows.append((file, *map(safe_cell, cells)))
             counts[crop.labels[0]] += 1
         on_photo()
     if not counts:

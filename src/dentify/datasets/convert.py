@@ -16,7 +16,7 @@ from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError, OutputError
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
-from dentify.writing import locked, writing
+from dentify.writing import locked, make_folder, writing
 
 WriteSamples = Callable[[Iterable[Sample], Output], None]
 
@@ -63,7 +63,7 @@ def write_dataset(
     write = FORMATS[to].write
     assert write is not None
     with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
     with locked(output.folder.with_name(folder.name + ".part")):
         return _written(samples, folder, output, write, on_invalid)
 

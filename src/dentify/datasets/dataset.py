@@ -30,6 +30,7 @@ from dentify.names import clean_name
 from dentify.settings import Settings
 from dentify.spreadsheets import cell_text
 from dentify.taxonomy import DAMAGE_NAMES
+from dentify.writing import check_apart
 
 _MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
 SPLITS = "splits.csv"
@@ -109,6 +110,17 @@ class Dataset:
         if self._labels.labelled is not None:
             return self._labels.labelled
         return frozenset(name for name in names_of(words, self._labels) if not _says_sound(name, self._labels))
+
+    def check_not_read(self, output: Path) -> None:
+        """Refuses a file to write that is one of those that labels are read from, or one of its pictures.
+
+        Raises:
+            OutputError: it is.
+        """
+        if output.is_file():
+            labels = (one for label_set in self.sources for one in (label_set.path, *label_set.files))
+            pictures = (sample.image for sample in self._raw() if is_picture_name(output.name))
+            check_apart([output], (self.path, *labels, *(one for one in pictures if isinstance(one, Path))))
 
     def without_splits(self) -> Dataset:
         """The same data set without what `splits.csv` says."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COST_FREE, _COST_PER_BYTE = 200 * 2**20, 20
 _JSON_COST = {"{": 240, "[": 90, ",": 40, ":": 40}
 _XML_FREE, _XML_BYTES = 100_000, 8  # elements and attributes, and bytes that each further one has at least
-_CHUNK_BYTES = 2**22
+_CHUNK_BYTES = 2**18
 _MOST_CSV_FIELD = 2**28  # characters; VIA 1 may hold whole pictures in one
 
 

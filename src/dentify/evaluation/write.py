@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from dentify.evaluation.mistakes import Mistakes
 from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
 from dentify.spreadsheets import csv_line, safe_cell
-from dentify.writing import check_vacant, write_whole
+from dentify.writing import check_apart, check_vacant, write_whole
 
+_SUFFIXES = (".json", ".csv", ".html", ".png")
 _COMPARISON = ("comparison.json", "comparison.html")
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]
@@ -47,13 +49,17 @@ def write_evaluation(
     return list(files)
 
 
-def check_folder(folder: Path, *, overwrite: bool) -> None:
+def check_folder(folder: Path, *, overwrite: bool, read: Iterable[Path | str] = ()) -> None:
     """Refuses a folder that an evaluation must not be written to, before the work is done.
 
     Raises:
-        OutputError: it is a file, or holds an evaluation and `overwrite` is off.
+        OutputError: it is a file, or holds an evaluation and `overwrite` is off; or it is read, or holds a file that is read
+            and could be replaced.
     """
     check_vacant(folder, ("metrics.json", "index.html"), "the evaluation", overwrite=overwrite)
+    read = list(read)
+    written = [folder, *(Path(one) for one in read if Path(one).parent == folder and Path(one).suffix in _SUFFIXES)]
+    check_apart(written, read)
 
 
 def write_comparison(comparison: Comparison, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
@@ -73,13 +79,14 @@ def write_comparison(comparison: Comparison, folder: Path | str, *, overwrite: b
     return list(files)
 
 
-def check_comparison_folder(folder: Path, *, overwrite: bool) -> None:
+def check_comparison_folder(folder: Path, *, overwrite: bool, read: Iterable[Path | str] = ()) -> None:
     """Refuses a folder that a comparison must not be written to, before the work is done.
 
     Raises:
-        OutputError: it is a file, or holds a comparison and `overwrite` is off.
+        OutputError: it is a file, or holds a comparison and `overwrite` is off; or what would be replaced is read.
     """
     check_vacant(folder, _COMPARISON, "the comparison", overwrite=overwrite)
+    check_apart((folder / name for name in _COMPARISON), read)
 
 
 def names_csv(evaluation: Evaluation) -> str:
