@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from dentify.errors import OutputError
-from dentify.writing import locked
+from dentify.writing import LOCK, locked, locked_folder, write_whole
 
 HOLD = """
 import sys
 from pathlib import Path
-from dentify.writing import locked
+from dentify.writing import LOCK, locked, locked_folder, write_whole
 with locked(Path("out")):
     print("held", flush=True)
     sys.stdin.read()
@@ -114,3 +114,29 @@ def test_a_disk_that_is_full_from_the_first_byte_leaves_nothing(arguments: list[
     assert done.stderr.count("\n") == 1
     assert "cannot be written: File too large; make room, then run again" in done.stderr
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_folder_that_nothing_was_written_into_is_taken_away_again() -> None:
+    with locked_folder(Path("new/out")):
+        assert [path.name for path in Path("new/out").iterdir()] == [LOCK]
+    assert not Path("new/out").exists()
+    Path("there").mkdir()
+    with locked_folder(Path("there")):
+        pass
+    assert Path("there").is_dir()
+    with locked_folder(Path("full")):
+        write_whole({Path("full/a"): b"x"})
+    assert [path.name for path in Path("full").iterdir()] == ["a"]
+
+
+def test_what_several_runs_write_does_not_touch_what_others_have_half_written() -> None:
+    Path(".a.part").write_bytes(b"half of")
+    write_whole({Path("a"): b"whole"}, shared=True)
+    assert (Path("a").read_bytes(), Path(".a.part").read_bytes()) == (b"whole", b"half of")
+    assert len(list(Path().iterdir())) == 2
+
+
+def test_a_folder_below_a_file_is_one_line() -> None:
+    Path("file").write_text("x")
+    with pytest.raises(OutputError, match=r"^file/out: cannot be written: Not a directory$"), locked_folder(Path("file/out")):
+        pass
