@@ -30,7 +30,7 @@ from typing import Literal, Protocol, Self, TextIO
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.spreadsheets import csv_line, safe_path_cell
+from dentify.spreadsheets import MARK, csv_bytes, csv_line, safe_path_cell
 from dentify.summary import (
     SUMMARY,
     TIMING_COLUMNS,
@@ -48,6 +48,7 @@ ERRORS = "errors.jsonl"
 
 _SUFFIXES: dict[Format, str] = {"json": ".json", "photo": ".photo.jpg", "text": ".txt"}  # in the order of writing
 _LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
+_PIECE = 2**20
 _LONGEST_NAME = 255 - len(".") - len(".photo.jpg") - len(".part")  # bytes: what nearly all file systems take
 
 
@@ -451,7 +452,7 @@ class ZipSink(_Files):
         assert self._archive is not None
         try:
             if error is None:
-                self._add(SUMMARY, self._summary.getvalue().encode())
+                self._add(SUMMARY, csv_bytes([self._summary.getvalue()]))
                 self._add(ERRORS, self._errors.getvalue().encode())
                 with writing(self._path):
                     self._archive.close()
@@ -519,6 +520,7 @@ class _Part:
         self.path = path
         self.part = path.with_name(f".{path.name}.part")
         self._stream: TextIO | None = None
+        self._is_ascii = True
 
     def open(self) -> None:
         with writing(self.path):
@@ -529,11 +531,14 @@ class _Part:
         with writing(self.path):
             self._stream.write(line)
             self._stream.flush()
+        self._is_ascii = self._is_ascii and line.isascii()
 
     def finish(self) -> None:
         assert self._stream is not None
         with writing(self.path):
             self._stream.close()
+            if self.path.suffix == ".csv" and not self._is_ascii:
+                _prepend(MARK.encode(), self.part)
             self.part.replace(self.path)
 
     def discard(self) -> None:
@@ -543,6 +548,21 @@ class _Part:
                 self._stream.close()
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
+
+
+def _prepend(data: bytes, path: Path) -> None:
+    """Puts some bytes before those of a file, which may be long."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - _PIECE)
+            file.seek(start)
+            piece = file.read(end - start)
+            file.seek(start + len(data))
+            file.write(piece)
+            end = start
+        file.seek(0)
+        file.write(data)
 
 
 def _error_line(name: str, kind: str, message: str) -> str:

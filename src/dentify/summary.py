@@ -74,7 +74,7 @@ def timing_cells(timings: Timings) -> list[str]:
 
 def earlier_rows(path: Path) -> Iterator[dict[str, str]]:
     """Rows of a summary that an earlier run wrote, or began to write; none where there is no such file."""
-    with suppress(OSError, csv.Error), path.open(encoding="utf-8", errors="replace", newline="") as stream:
+    with suppress(OSError, csv.Error), path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         reader = csv.DictReader(stream)
         if "name" in (reader.fieldnames or ()):
             yield from reader

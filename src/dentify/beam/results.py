@@ -26,7 +26,7 @@ from dentify.beam.annotations import Row, category_names
 from dentify.beam.credits import Credits
 from dentify.beam.prepare import Placement
 from dentify.datasets.sample import kind_of
-from dentify.spreadsheets import csv_line, safe_cell, safe_path_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
 
 ANNOTATIONS, MANIFEST, SIDECAR, ERRORS, SPLITS = (
     "annotations.json",
@@ -143,7 +143,7 @@ def splits_csv(kept: Sequence[Written]) -> bytes:
         place = f"images/{one.picture}" if not one.shard else one.picture
         cells = (one.facts["split"] or "", one.facts["group"] or "")
         lines.append(csv_line((safe_path_cell(place), *map(safe_cell, cells))))
-    return "".join(lines).encode()
+    return csv_bytes(lines)
 
 
 def sidecar_lines(kept: Sequence[Written]) -> bytes:

@@ -36,7 +36,7 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
-from dentify.spreadsheets import csv_line, safe_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.strict import nearest
 from dentify.version import __version__
 from dentify.writing import locked_folder, write_whole
@@ -544,7 +544,7 @@ def _picture(out: Path, row: Row) -> Path | None:
 
 
 def _list_bytes(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-    return "".join([csv_line(columns), *(csv_line(row.get(column, "") for column in columns) for row in rows)]).encode()
+    return csv_bytes([csv_line(columns), *(csv_line(row.get(column, "") for column in columns) for row in rows)])
 
 
 def _remove_leftovers(out: Path) -> None:

@@ -22,7 +22,7 @@ from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
-from dentify.spreadsheets import csv_line, safe_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.writing import check_vacant, locked_folder, write_whole
 
 
@@ -156,7 +156,7 @@ def _write_crops(
         on_photo()
     if not counts:
         raise DatasetError("no photo has an annotated damage that can be shown by itself")
-    write_whole({output / "photos.csv": "".join(map(csv_line, rows)).encode()})
+    write_whole({output / "photos.csv": csv_bytes(map(csv_line, rows))})
     return counts
 
 

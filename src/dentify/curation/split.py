@@ -22,7 +22,7 @@ from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
-from dentify.spreadsheets import csv_line, safe_cell, safe_path_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
 from dentify.writing import write_whole
 
 SPLIT_NAMES = {2: ("train", "val"), 3: ("train", "val", "test")}
@@ -136,7 +136,7 @@ def write_splits(placed: Sequence[Placed], dataset: Dataset, *, overwrite: bool 
     check_splits(path, overwrite=overwrite)
     lines = [csv_line(["file", "split", "group"])]
     lines += [csv_line([safe_path_cell(one.file), safe_cell(one.split), safe_cell(one.group or "")]) for one in placed]
-    write_whole({path: "".join(lines).encode()})
+    write_whole({path: csv_bytes(lines)})
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dentify.evaluation.mistakes import Mistakes
 from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
-from dentify.spreadsheets import csv_line, safe_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.writing import check_apart, check_vacant, write_whole
 
 _SUFFIXES = (".json", ".csv", ".html", ".png")
@@ -43,7 +43,10 @@ def write_evaluation(
         texts["classes.csv"] = classes_csv(evaluation)
     texts |= {f"confusion_{key}.csv": confusion_csv(result) for key, result in evaluation.classification.items()}
     texts["index.html"] = evaluation_page(evaluation, plots, mistakes)
-    files = {folder / name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+    files = {
+        folder / name: csv_bytes([text]) if name.endswith(".csv") else text.encode(errors="backslashreplace")
+        for name, text in texts.items()
+    }
     files |= {folder / f"{name}.png": data for name, data in plots.items()}
     write_whole(files)
     return list(files)
