@@ -224,6 +224,33 @@ def test_xml_of_many_small_pieces_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes as on Unix")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.xml", "<annotation_of_a_photo>" * 101 + "</annotation_of_a_photo>" * 101),
+        ("a.xml", "<annotation_of_a_photo>" * 200_000),
+        ("a.json", '[{"annotations": ' * 100_000),
+        ("a.json", '{"a":' * 50_000 + "1" + "}" * 50_000),
+        ("a.yaml", "[" * 50_000),
+    ],
+    ids=["XML", "XML without end", "JSON without end", "JSON", "YAML"],
+)
+def test_what_is_nested_deeper_than_labels_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    read = {".xml": xml_root_and_all, ".json": read_json, ".yaml": read_yaml}[Path(name).suffix]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=f"{name}: [^\n]*( deep|broken JSON)[^\n]*$"):
+        read(tmp_path / name, Settings())
+
+
+def test_xml_as_deep_as_tools_write_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<a>" * 100 + "</a>" * 100)
+    assert xml_root_and_all(tmp_path / "a.xml", Settings()) == 200
+
+
+def xml_root_and_all(path: Path, settings: Settings) -> int:
+    return sum(1 for _ in iterate_xml(path, settings))
+
+
 @pytest.mark.parametrize("odd", ["pipe", "device"])
 @pytest.mark.parametrize("read", [read_json, read_text, read_yaml, xml_root])
 def test_pipes_and_devices_are_no_files_of_labels(tmp_path: Path, odd: str, read: Callable[..., Any]) -> None:

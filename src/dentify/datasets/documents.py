@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _COST_FREE, _COST_PER_BYTE = 200 * 2**20, 20
 _JSON_COST = {"{": 240, "[": 90, ",": 40, ":": 40}
 _XML_FREE, _XML_BYTES = 100_000, 8  # elements and attributes, and bytes that each further one has at least
+_XML_DEPTH = 100  # labels are 10 deep; what walks them may recurse
 _CHUNK_BYTES = 2**18
 _MOST_CSV_FIELD = 2**28  # characters; VIA 1 may hold whole pictures in one
 
@@ -97,12 +98,17 @@ def _check_cost(path: Path, size: int, cost: int) -> None:
 
 def _counted(events: Iterator[tuple[str, Element]], stream: BinaryIO, path: Path) -> Iterator[tuple[str, Element]]:
     """The events of an XML file, as long as its elements and attributes are in proportion to what was read of it."""
-    pieces = 0
+    pieces = depth = 0
     for event, element in events:
         if event == "start":
             pieces += 1 + len(element.attrib)
+            depth += 1
             if pieces > _XML_FREE and pieces > _XML_FREE + stream.tell() // _XML_BYTES:
                 raise DatasetError(f"{_told(path)}: {pieces:,} elements, each smaller than any of labels; are these labels?")
+            if depth > _XML_DEPTH:
+                raise DatasetError(f"{_told(path)}: elements within elements, more than {_XML_DEPTH} deep; are these labels?")
+        else:
+            depth -= 1
         yield event, element
 
 
