@@ -205,3 +205,9 @@ def test_outlines_of_many_points_are_read_in_time_and_memory() -> None:
         assert time.process_time() - started < 5
         assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("counts", [[1] * 1_000_001, "1" * 1_000_001], ids=["list", "text"])
+def test_a_mask_of_runs_without_end_is_refused(counts: object) -> None:
+    with pytest.raises(DatasetError, match=r"^here: RLE of 1,000,001 counts, over the limit of 1,000,000; no damage has such an"):
+        check_runs(counts, (10_000, 10_000), "here")

@@ -22,6 +22,7 @@ OUTSIDE_PX = 2.0
 """How far an outline may reach out of its photo before it counts as wrong; annotation tools round (DSMLR's reach 1.8 px)."""
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
+_MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
 _FAR_AWAY = 1e9  # pixels: further out than any photo reaches, and near enough to reckon with
 
 Size = tuple[int, int]
@@ -93,6 +94,8 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
     Raises:
         DatasetError: neither, not of the photo's size, or without a pixel.
     """
+    if isinstance(counts, str | list) and len(counts) > _MOST_RUNS:
+        raise DatasetError(f"{where}: RLE of {len(counts):,} counts, over the limit of {_MOST_RUNS:,}; no damage has such an outline")
     try:
         if isinstance(counts, str):
             rle = runs_to_rle(rle_to_runs(Mask(size=size_hw, counts=counts)), size_hw)
