@@ -30,7 +30,7 @@ from PIL import Image
 
 from dentify.testing import Damage, paint_photo, tiny_bundle
 
-PHOTOS = 150
+PHOTOS = 60
 COMMAND = [sys.executable, "-c", "from dentify.cli import main; main()"]
 Tree = dict[str, bytes]
 
@@ -88,7 +88,7 @@ def answers_alone(found: Tree, whole: Tree) -> bool:
 
 def nothing(found: Tree, whole: Tree) -> bool:
     """Of `convert`: a folder that is there is whole."""
-    return not found
+    return not found or found == whole
 
 
 def no_success(found: Tree, whole: Tree) -> bool:

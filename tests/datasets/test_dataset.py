@@ -461,3 +461,28 @@ def test_what_is_labelled_is_told_in_time_for_many_photos_of_many_types(tmp_path
     started = time.monotonic()
     assert len(list(open_dataset(tmp_path, check_pictures=False))) == 3_000
     assert time.monotonic() - started < 10  # minutes, where each photo's were told anew
+
+
+def test_more_annotations_of_a_photo_than_anybody_draws_are_refused(tmp_path: Path) -> None:
+    """They are all in memory at a time; the photos beside it are read."""
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    Image.new("RGB", (64, 48)).save(tmp_path / "q.png")
+    box = {"category_id": 1, "bbox": [1, 1, 9, 9]}
+    images = [{"id": one, "file_name": f"{'pq'[one]}.png", "width": 64, "height": 48} for one in range(2)]
+    rows = [{"id": number, "image_id": int(number == 0), **box} for number in range(20_002)]
+    document = {"images": images, "annotations": rows, "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    refused: list[DatasetError] = []
+    (one,) = open_dataset(tmp_path, on_invalid=refused.append)
+    assert one.name == "q.png"
+    assert [str(error).partition(": ")[2] for error in refused] == [
+        "images[0] (id 0): 20,001 annotations, over the limit of 20,000 of one photo"
+    ]
+
+
+def test_more_lines_of_a_photo_than_anybody_draws_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    (tmp_path / "classes.txt").write_text("dent\n")
+    (tmp_path / "p.txt").write_text("0 .5 .5 .2 .2\n" * 20_001)
+    with pytest.raises(DatasetError, match=r"p\.txt: 20,001 lines, over the limit of 20,000 of one photo$"):
+        list(open_dataset(tmp_path))

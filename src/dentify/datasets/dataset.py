@@ -18,7 +18,7 @@ from pathlib import Path
 from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
-from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
 from dentify.datasets.outlines import check_mask_size
 from dentify.datasets.pictures import is_file, leads_out, walk
@@ -155,7 +155,10 @@ class Dataset:
                     if len(sample.labelled) > _MOST_NAMES:
                         told = f"{len(sample.labelled):,} names of types and parts, over the limit of {_MOST_NAMES:,}"
                         raise DatasetError(f"{sample.where}: {told}")
-                    if isinstance(sample.image, Path) and is_file(sample.image) and label_set.leads_out(sample.image):
+                    if len(sample.annotations) > MOST_ANNOTATIONS:
+                        told = f"{len(sample.annotations):,} annotations, over the limit of {MOST_ANNOTATIONS:,} of one photo"
+                        label_set.refuse(DatasetError(f"{sample.where}: {told}"))
+                    elif isinstance(sample.image, Path) and is_file(sample.image) and label_set.leads_out(sample.image):
                         label_set.refuse(_outside(sample))
                     else:
                         yield sample

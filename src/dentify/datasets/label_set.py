@@ -123,6 +123,9 @@ class LabelSet:
         return next((split for name in names if (split := split_in(name))), None)
 
 
+MOST_ANNOTATIONS = 20_000
+"""Of one photo: all of them are held in memory at a time, a kilobyte each, and compared with each other."""
+
 _LABEL_FOLDERS = ("annotation", "annotations", "label", "labels", "mask", "masks")  # whose pictures lie beside them
 
 

@@ -95,7 +95,9 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
         DatasetError: neither, not of the photo's size, or without a pixel.
     """
     if isinstance(counts, str | list) and len(counts) > _MOST_RUNS:
-        raise DatasetError(f"{where}: RLE of {len(counts):,} counts, over the limit of {_MOST_RUNS:,}; no damage has such an outline")
+        raise DatasetError(
+            f"{where}: RLE of {len(counts):,} counts, over the limit of {_MOST_RUNS:,}; no damage has such an outline"
+        )
     try:
         if isinstance(counts, str):
             rle = runs_to_rle(rle_to_runs(Mask(size=size_hw, counts=counts)), size_hw)
