@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import dentify
 from dentify.testing import paint_photo, tiny_bundle
 
 # Assesses, then waits for as long as ONNX Runtime's telemetry takes to look up its maker; all it does is seen by strace.
@@ -82,6 +85,23 @@ def test_assess_sends_no_packet_where_a_name_server_listens(home: Path) -> None:
     done = subprocess.run([*command, ASSESS.format(seconds=3)], capture_output=True, text=True, timeout=120)
     assert done.stdout == "0 0\n", done.stderr
     assert list(home.rglob("*")) == []
+
+
+def test_onnx_runtime_is_imported_in_one_place() -> None:
+    """Which turns its reports off before; whoever else takes something of it has called that first."""
+    source = Path(dentify.__file__).parent
+    found: dict[str, list[str]] = {}
+    for path in source.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            body = getattr(node, "body", None)
+            lines = [ast.unparse(one) for one in body] if isinstance(body, list) else []
+            imports = [at for at, line in enumerate(lines) if re.match(r"(import|from) onnxruntime\b", line)]
+            if imports:
+                place = f"{path.relative_to(source).as_posix()}: {getattr(node, 'name', '')}"
+                found[place] = lines[: imports[0]]
+    assert set(found) == {"runtime/session.py: import_onnxruntime", "runtime/int8.py: to_int8"}
+    assert "report_nothing()" in found["runtime/session.py: import_onnxruntime"]
+    assert "import_onnxruntime()" in found["runtime/int8.py: to_int8"]
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="looks at a process as on Unix")

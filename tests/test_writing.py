@@ -140,3 +140,51 @@ def test_a_folder_below_a_file_is_one_line() -> None:
     Path("file").write_text("x")
     with pytest.raises(OutputError, match=r"^file/out: cannot be written: Not a directory$"), locked_folder(Path("file/out")):
         pass
+
+
+ROOM = """
+mkdir -p m && mount -t tmpfs -o size=64k tmpfs m && cd m && dd if=/dev/zero of=fill bs=1k count=64 2>/dev/null
+"$@"; echo "$? $(ls -A | tr '\\n' ' ')"
+rm fill && mount -o remount,size=20m "$OLDPWD/m"
+"$@"; echo "$? $(ls -A out | wc -l)"
+"""
+
+
+def test_the_same_command_works_when_a_full_disk_has_room_again() -> None:
+    """On a file system of its own without a free byte."""
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system of one's own (unshare -m)")
+    from PIL import Image
+
+    from dentify.testing import paint_photo, tiny_bundle
+
+    bundle = tiny_bundle("tiny").resolve()
+    Image.fromarray(paint_photo(size_hw=(64, 64))).save("photo.png")
+    command = [sys.executable, "-c", "from dentify.cli import main; main()", "assess", str(Path("photo.png").resolve())]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", ROOM, "sh", *command, "-o", "out", "--bundle", str(bundle), "-q"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split("\n")[:2] == ["1 fill ", "0 4"], done.stderr
+    assert done.stderr.startswith("error: out: cannot be written: No space left on device") or "No space left" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_of_two_runs_at_once_one_writes_all_and_the_other_says_so(tmp_path: Path) -> None:
+    """Both resume: neither overwrites, and neither minds what is there."""
+    from PIL import Image
+
+    from dentify.testing import paint_photo, tiny_bundle
+
+    tiny_bundle("tiny")
+    Path("photos").mkdir()
+    for number in range(40):
+        Image.fromarray(paint_photo(size_hw=(64, 64 + number))).save(f"photos/{number:02}.png")
+    command = [sys.executable, "-c", "from dentify.cli import main; main()", "assess", "photos", "-o", "out", "--bundle", "tiny"]
+    runs = [subprocess.Popen([*command, "--resume", "-q"], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = sorted((run.communicate()[1], run.returncode) for run in runs)
+    refused = "error: out: another run of Dentify writes there; wait for it, or write elsewhere\n"
+    assert told in ([("", 0), (refused, 1)], [("", 0), ("", 0)])  # the second, where the first had ended already
+    assert len(list(Path("out").glob("*.json"))) == 40
+    assert len(Path("out/summary.csv").read_text().splitlines()) == 41

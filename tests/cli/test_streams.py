@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -118,6 +119,18 @@ def test_a_closed_stream_is_one_line_or_none(paint: Paint, command: str, expecte
     assert told.count("\n") == expected[1][:1].count("e")
     for path in Path("out").glob("*.json"):
         json.loads(path.read_bytes())
+
+
+def test_what_a_decoder_prints_by_itself_is_not_seen() -> None:
+    """libtiff tells into standard error, past Python, that a TIFF lacks the sizes of its strips."""
+    tags = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (259, 3, 1, 5), (262, 3, 1, 1), (277, 3, 1, 1)]
+    tags += [(322, 4, 1, 16), (323, 4, 1, 16), (324, 4, 16, 122)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    Path("a.tif").write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + b"\x08\0\0\0" * 16)
+    tiny_bundle("tiny")
+    code, told = shell(f"{COMMAND} assess a.tif --bundle tiny -q")
+    assert (code, told.count("\n")) == (1, 1)
+    assert told.startswith("error: a.tif: this TIFF is damaged (")
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02, 0.1])

@@ -8,6 +8,7 @@ exactly as fast as OpenCV does (12 megapixels at 1/4: 32 ms each, equal pixels),
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import io
 import os
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -278,11 +280,25 @@ def _open(kind: Kind, file: BinaryIO) -> ImageFile.ImageFile:
             case "TIFF":
                 from PIL.TiffImagePlugin import TiffImageFile
 
+                _silence_libtiff()
                 return TiffImageFile(file, "")
             case "BMP":
                 from PIL.BmpImagePlugin import BmpImageFile
 
                 return BmpImageFile(file, "")
+
+
+@cache
+def _silence_libtiff() -> None:
+    """It prints what is wrong with a file into standard error by itself, beside the one line that says so."""
+    from PIL import _imaging
+
+    with contextlib.suppress(OSError, AttributeError):  # where it is linked in, as on Windows, it cannot be told
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            tell = getattr(library, name)
+            tell.argtypes, tell.restype = [ctypes.c_void_p], ctypes.c_void_p
+            tell(None)
 
 
 def _check_pixels(size_wh: tuple[int, int], where: str, settings: Settings) -> None:
