@@ -313,8 +313,8 @@ class FolderSink(_Files):
         try:
             if error is None:
                 self._add_earlier_rows()
-                self._summary.finish()
                 self._errors.finish()
+                self._summary.finish()  # last: where it is, all is there
         finally:
             self._summary.discard()
             self._errors.discard()
