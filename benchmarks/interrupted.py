@@ -121,7 +121,7 @@ def kill_at_random(work: Work, out: Path, seconds: float, rng: random.Random) ->
     """Whether it was killed while it worked, within so many seconds of the first thing that it made."""
     process = start(work, out)
     while process.poll() is None and not work.begun(out):
-        time.sleep(0.002)
+        time.sleep(0.01)
     time.sleep(rng.uniform(0, seconds))
     process.send_signal(signal.SIGKILL)
     return process.wait() == -signal.SIGKILL
@@ -133,7 +133,7 @@ def measure(work: Work, out: Path) -> float:
     while process.poll() is None:
         if not begun and work.begun(out):
             begun = time.monotonic()
-        time.sleep(0.002)
+        time.sleep(0.01)
     return time.monotonic() - begun
 
 
