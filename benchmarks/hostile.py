@@ -196,9 +196,10 @@ def loop(onnx: Any, graph: Any) -> None:
     helper, kinds = onnx.helper, onnx.TensorProto
     again = helper.make_node("Identity", ["on"], ["on_out"])
     same = helper.make_node("Identity", ["held"], ["held_out"])
-    inputs = [("i", kinds.INT64, []), ("on", kinds.BOOL, []), ("held", kinds.FLOAT, None)]
+    inputs: list[tuple[str, Any, Any]] = [("i", kinds.INT64, []), ("on", kinds.BOOL, []), ("held", kinds.FLOAT, None)]
     values = [helper.make_tensor_value_info(*one) for one in inputs]
-    outputs = [helper.make_tensor_value_info(*one) for one in (("on_out", kinds.BOOL, []), ("held_out", kinds.FLOAT, None))]
+    told: list[tuple[str, Any, Any]] = [("on_out", kinds.BOOL, []), ("held_out", kinds.FLOAT, None)]
+    outputs = [helper.make_tensor_value_info(*one) for one in told]
     body = helper.make_graph([again, same], "body", values, outputs)
     graph.initializer.extend(
         [helper.make_tensor("trips", kinds.INT64, [], [2**62]), helper.make_tensor("yes", kinds.BOOL, [], [True])]
@@ -281,6 +282,25 @@ def labelme() -> str:
 def table_of_columns() -> str:
     """A million of them."""
     return "file," + ",".join(f"c{n}" for n in range(1_000_000)) + "\na.jpg" + ",0" * 1_000_000
+
+
+def pipe_of_labels() -> None:
+    """Into which nobody writes."""
+    Path("set").mkdir()
+    os.mkfifo("set/labels.json")
+
+
+def endless_labels() -> None:
+    """A device that gives zeros without end."""
+    Path("set").mkdir()
+    Path("set/labels.json").symlink_to("/dev/zero")
+
+
+def pipe_among_photos() -> None:
+    """Beside a plain photo."""
+    Path("p").mkdir()
+    Path("p/a.jpg").write_bytes(jpeg())
+    os.mkfifo("p/f.jpg")
 
 
 def written(name: str, content: Callable[[], bytes | str]) -> Callable[[], None]:
@@ -389,13 +409,9 @@ INPUTS: dict[str, Input] = {
     ),
     "Datumaro, 10 MB of items": labels("a.json", datumaro),
     "LabelMe, 10 MB of points": labels("a.json", labelme),
-    "a pipe called labels.json": Input(lambda: (Path("set").mkdir(), os.mkfifo("set/labels.json")), INSPECT, "set", "labels"),
-    "a link to /dev/zero called labels.json": Input(
-        lambda: (Path("set").mkdir(), Path("set/labels.json").symlink_to("/dev/zero")), INSPECT, "set", "labels"
-    ),
-    "a pipe matched by a glob": Input(
-        lambda: (written("p/a.jpg", jpeg)(), os.mkfifo("p/f.jpg")), ("assess", "{}", "-q", "--format", "json"), "p/*", "photo"
-    ),
+    "a pipe called labels.json": Input(pipe_of_labels, INSPECT, "set", "labels"),
+    "a link to /dev/zero called labels.json": Input(endless_labels, INSPECT, "set", "labels"),
+    "a pipe matched by a glob": Input(pipe_among_photos, ASSESS, "p/*", "photo"),
 }
 
 

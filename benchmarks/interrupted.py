@@ -53,7 +53,8 @@ def make_photos(folder: Path) -> None:
     """Different ones with a dent each, labels in COCO, and one that is broken."""
     folder.mkdir()
     rng = np.random.default_rng(0)
-    images, annotations = [], []
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for number in range(PHOTOS):
         x, y = (float(value) for value in rng.integers(1, 5, 2) / 8)
         box = (y, x, y + 0.125, x + 0.125)
@@ -158,7 +159,9 @@ def main() -> None:
             out.parent.mkdir()
             seconds = measure(work, out)
             whole = tree(out)
-            kills, left, wrong = 0, [], []
+            kills = 0
+            left: list[int] = []
+            wrong: list[str] = []
             while kills < given.kills:
                 out = Path(f"killed{kills}/out")
                 shutil.rmtree(out.parent, ignore_errors=True)
