@@ -300,7 +300,7 @@ def test_a_folder_without_rights_is_told() -> None:
     Path("out").mkdir(mode=0o500)
     with pytest.raises(OutputError) as told, folder_sink():
         pass
-    assert str(told.value) == "out/summary.csv: cannot be written: Permission denied"
+    assert str(told.value) == "out: cannot be written: Permission denied"
 
 
 def test_a_folder_in_a_files_place_concerns_one_photo_and_leaves_nothing() -> None:

@@ -22,7 +22,7 @@ SCHEMA_VERSION: Literal["1.1"] = "1.1"
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Box = tuple[float, float, float, float]
-QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos"]
+QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos", "damaged_file"]
 SeverityLevel = Literal["minor", "moderate", "severe"]
 ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type", "several_vehicles"]
 

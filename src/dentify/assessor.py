@@ -105,7 +105,9 @@ class Assessor:
             raise InputError(f"device must be auto, cpu or cuda, got {printable(str(device))!r}")
         self.bundle = bundle
         self.settings = settings or Settings()
-        self.networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device)
+        self.networks = Networks(
+            bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device, settings=self.settings
+        )
 
     def assess(
         self, photo: PhotoLike, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
@@ -148,7 +150,7 @@ class Assessor:
                 height=decoded.photo_hw[0],
                 captured_at=decoded.captured_at,
             ),
-            quality=judge_quality(decoded.image, decoded.photo_hw),
+            quality=judge_quality(decoded.image, decoded.photo_hw, damaged=decoded.damaged),
             notes=decoded.notes,
             vehicle=answers.vehicle,
             damaged=answers.damaged,

@@ -10,6 +10,8 @@ from dentify.report.words import damage_phrase, place_words
 from dentify.runtime.instances import Instances
 from dentify.taxonomy import damage_word
 
+_OWN_WORDS = ("not_a_photo", "several_photos", "damaged_file")
+
 
 def review_reasons(
     *,
@@ -50,7 +52,9 @@ def review_reasons(
         add("poor_quality", "This is a blank or single-colour picture, and not a photo.")
     if "several_photos" in quality.issues:
         add("poor_quality", "The picture shows several photos; cut it apart and assess each of them.")
-    poor = [issue.replace("_", " ") for issue in quality.issues if issue not in ("not_a_photo", "several_photos")]
+    if "damaged_file" in quality.issues:
+        add("poor_quality", "Parts of the photo's file are missing or damaged; copy or export it again.")
+    poor = [issue.replace("_", " ") for issue in quality.issues if issue not in _OWN_WORDS]
     if poor:
         add("poor_quality", f"The photo is {' and '.join(poor)}.")
     if vehicle is not None and vehicle.confidence < sure_from:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import stat
@@ -401,3 +402,43 @@ def test_a_gpu_that_is_not_there_is_one_note(
     assert insisting.stdout == auto.stdout
     assert dentify(*arguments, "--device", "cuda", "--quiet").stderr == ""
     assert "is not one of" in dentify(*arguments, "--device", "tpu").stderr
+
+
+@pytest.mark.parametrize("given", ["in/*.zip", "**/*.zip", "in/claim.zip"])
+def test_an_output_that_is_an_input_is_refused_and_stays(dentify: Dentify, bundle: Path, paint: Paint, given: str) -> None:
+    paint("a.png", "dent")
+    Path("in").mkdir()
+    with zipfile.ZipFile("in/claim.zip", "w") as archive:
+        archive.write("a.png")
+    before = Path("in/claim.zip").read_bytes()
+    told = dentify("assess", given, "-o", "in/claim.zip", "--overwrite", "--bundle", bundle)
+    assert told.exit_code == 2
+    assert "-o names one of the inputs: choose another name" in told.output
+    assert Path("in/claim.zip").read_bytes() == before
+
+
+# What Excel reads
+
+
+@pytest.mark.parametrize("name", ["Dellen/ü.png", "事故.png", "b\r=cmd|'/C calc'!A0.png", "a\nb;c.png", "-1.png"])
+def test_a_summary_survives_any_name(
+    dentify: Dentify, paint: Paint, bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row a photo, found again by a later run, and marked as UTF-8 where Excel would take it for something else."""
+    monkeypatch.setattr("dentify.sinks._PIECE", 7)
+    for photo in (name, "zz.png"):
+        paint(f"photos/{photo}", "dent")
+    assert dentify("assess", "photos", "-o", "out", "--bundle", bundle, "-q").exit_code == 0
+    first = Path("out/summary.csv").read_bytes()
+    assert first.startswith(b"\xef\xbb\xbf") == (not name.isascii())
+    rows = list(csv.DictReader(io.StringIO(first.decode("utf-8-sig"), newline=""), strict=True))
+    assert [row["name"].removeprefix("./") for row in rows] == sorted([name, "zz.png"])
+    paint("more/x.png", "dent")
+    assert dentify("assess", "photos", "more", "-o", "out", "--bundle", bundle, "-q", "--resume").exit_code == 0
+    again = list(csv.DictReader(io.StringIO(Path("out/summary.csv").read_bytes().decode("utf-8-sig"), newline="")))
+    assert [row for row in again if row["name"] != "x.png"] == rows
+    assert len(again) == 3
+    assert dentify("assess", "photos", "-o", "out.zip", "--bundle", bundle, "-q").exit_code == 0
+    with zipfile.ZipFile("out.zip") as archive:
+        packed = archive.read("summary.csv")
+    assert packed.startswith(b"\xef\xbb\xbf") == (not name.isascii())

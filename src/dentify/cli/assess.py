@@ -153,7 +153,9 @@ def _check_usage(
         raise typer.BadParameter("--resume needs a folder: a zip is written in one go")
     if resume and "json" not in formats:
         raise typer.BadParameter("--resume needs json among the formats: it tells what is done already")
-    if into_zip and any(Path(path).is_file() and Path(output).exists() and Path(output).samefile(path) for path in paths):
+    from dentify.sources import is_among
+
+    if Path(output).is_file() and is_among(output, paths):
         raise typer.BadParameter("-o names one of the inputs: choose another name")
 
 

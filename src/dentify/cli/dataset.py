@@ -83,6 +83,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 @app.command()
 def inspect(
+    ctx: typer.Context,
     path: DatasetPath,
     input_format: InputFormat = None,
     images: Images = None,
@@ -115,9 +116,11 @@ def inspect(
     from dentify.curation.inspection import inspect_dataset
     from dentify.curation.inspection_report import check_folder, inspection_table, write_inspection
     from dentify.datasets import open_dataset, read_label_map
+    from dentify.writing import locked_folder
 
     if output is not None:
-        check_folder(output, overwrite=overwrite)
+        ctx.with_resource(locked_folder(output))
+        check_folder(output, overwrite=overwrite, read=[path])
     settings = read_settings()
     problems: list[DatasetError] = []
     label_map = read_label_map(labels, settings) if labels is not None else None
@@ -281,6 +284,8 @@ def normalize(
     from dentify.writing import write_whole
 
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
+        if output is not None:
+            dataset.check_not_read(output)
         with progress("measuring", quiet=quiet) as (advance, _):
             figures = channel_figures(
                 dataset, split, workers=workers, on_invalid=dataset.refuse, settings=settings, on_photo=advance
@@ -317,8 +322,11 @@ def crops(
       dentify dataset crops damage/train.json -o crops
     """  # noqa: D301 - click wants the character
     from dentify.curation.crops import write_crops
+    from dentify.writing import check_apart
 
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, settings):
+        check_apart([output], [path])
+        dataset.check_not_read(output / "photos.csv")
         with progress("cutting", quiet=quiet) as (advance, _):
             counts = write_crops(
                 dataset,
@@ -369,6 +377,8 @@ def captions(
         raise OutputError(f"{output}: is there already; --overwrite replaces it")
     unknown: Counter[str] = Counter()
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, _):
+        if output is not None:
+            dataset.check_not_read(output)
         if labels is not None:
             dataset.check_labels()
         lines = (
@@ -487,6 +497,6 @@ def _opened(
     )
     yield dataset, settings
     for message in skipped:
-        print(f"skipped: {message}", file=sys.stderr)
+        print(f"skipped: {printable(message)}", file=sys.stderr)
     for note in dataset.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)

@@ -18,17 +18,21 @@ from pathlib import Path
 from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
-from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
-from dentify.datasets.pictures import is_file, walk
+from dentify.datasets.outlines import check_mask_size
+from dentify.datasets.pictures import is_file, leads_out, walk
 from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
 from dentify.imaging.formats import is_picture_name
 from dentify.names import clean_name
 from dentify.settings import Settings
+from dentify.spreadsheets import cell_text
 from dentify.taxonomy import DAMAGE_NAMES
+from dentify.writing import check_apart
 
+_MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
 SPLITS = "splits.csv"
 """Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
 
@@ -67,8 +71,11 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         splits = _read_splits(self.path, self._settings) if self._reads_splits else {}
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
+        renamed: dict[frozenset[str], frozenset[str]] = {}
         for raw in self._raw():
             try:
+                if raw.size_hw is not None:
+                    check_mask_size(raw.size_hw, raw.where, self._settings)
                 if self._check_pictures:
                     check_picture(raw, self._settings)
                 key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)
@@ -79,7 +86,9 @@ class Dataset:
                         kind="listed twice",
                     )
                 seen[key] = raw.where
-                sample = _named(raw, self._labels, self._note)
+                if raw.labelled not in renamed:  # mostly the same for all photos of a file
+                    renamed[raw.labelled] = self._labelled(raw.labelled)
+                sample = _named(raw, self._labels, renamed[raw.labelled], self._note)
             except DatasetError as error:
                 self.refuse(error)
                 continue
@@ -95,6 +104,23 @@ class Dataset:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def _labelled(self, words: frozenset[str]) -> frozenset[str]:
+        """What a source labels at all, in the words that the map gives."""
+        if self._labels.labelled is not None:
+            return self._labels.labelled
+        return frozenset(name for name in names_of(words, self._labels) if not _says_sound(name, self._labels))
+
+    def check_not_read(self, output: Path) -> None:
+        """Refuses a file to write that is one of those that labels are read from, or one of its pictures.
+
+        Raises:
+            OutputError: it is.
+        """
+        if output.is_file():
+            labels = (one for label_set in self.sources for one in (label_set.path, *label_set.files))
+            pictures = (sample.image for sample in self._raw() if is_picture_name(output.name))
+            check_apart([output], (self.path, *labels, *(one for one in pictures if isinstance(one, Path))))
 
     def without_splits(self) -> Dataset:
         """The same data set without what `splits.csv` says."""
@@ -125,7 +151,17 @@ class Dataset:
             try:
                 if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
                     label_set = replace(label_set, document=read_json(label_set.path, self._settings))
-                yield from read(label_set)
+                for sample in read(label_set):
+                    if len(sample.labelled) > _MOST_NAMES:
+                        told = f"{len(sample.labelled):,} names of types and parts, over the limit of {_MOST_NAMES:,}"
+                        raise DatasetError(f"{sample.where}: {told}")
+                    if len(sample.annotations) > MOST_ANNOTATIONS:
+                        told = f"{len(sample.annotations):,} annotations, over the limit of {MOST_ANNOTATIONS:,} of one photo"
+                        label_set.refuse(DatasetError(f"{sample.where}: {told}"))
+                    elif isinstance(sample.image, Path) and is_file(sample.image) and label_set.leads_out(sample.image):
+                        label_set.refuse(_outside(sample))
+                    else:
+                        yield sample
             except DatasetError as error:  # the rest of this label set cannot be read; the others may
                 label_set.refuse(error)
 
@@ -181,6 +217,7 @@ def open_dataset(
         replace(
             label_set,
             images=Path(images) if images is not None else None,
+            alone=path.is_file(),
             split=split,
             attribute=labels.attribute,
             on_invalid=on_invalid,
@@ -198,6 +235,14 @@ def open_dataset(
         on_invalid=on_invalid,
         notes=notes,
         settings=settings,
+    )
+
+
+def _outside(sample: Sample) -> DatasetError:
+    return DatasetError(
+        f"{sample.where}: {printable(sample.name)} is a link that leads out of the data set; put the picture itself there, or set"
+        " DENTIFY_FOLLOW_LINKS=1",
+        kind="outside the data set",
     )
 
 
@@ -262,10 +307,11 @@ def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
     columns = csv_columns(path)
     if not {"file", "split"} <= set(columns):
         raise DatasetError(f"{path}: needs the columns file and split, has {', '.join(columns) or 'none'}")
-    return {row["file"]: (row["split"], row.get("group", "")) for _, row in read_csv(path, settings)}
+    rows = (row for _, row in read_csv(path, settings))
+    return {row["file"].removeprefix("./"): (cell_text(row["split"]), cell_text(row.get("group", ""))) for row in rows}
 
 
-def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
+def _named(raw: Sample, labels: LabelMap, labelled: frozenset[str], note: OnNote) -> Sample:
     """A sample in the words that the map gives, and what follows from them for the photo as a whole.
 
     Raises:
@@ -301,9 +347,7 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         annotations=annotations,
         labels=words,
         severity=severity,
-        labelled=labels.labelled
-        if labels.labelled is not None
-        else frozenset(name for name in names_of(raw.labelled, labels) if not _says_sound(name, labels)),
+        labelled=labelled,
         vehicle=next(iter(vehicle), None),
         damage=next(iter(damage), None),
     )
@@ -346,7 +390,7 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
         return name, [label_set]
     if not path.is_dir():
         raise DatasetError(f"{path}: no such file or folder")
-    files = list(walk(path))
+    files = [file for file in walk(path) if settings.follow_links or not leads_out(file, [path])]
     found: dict[str, list[LabelSet]] = {}
     faults: list[DatasetError] = []
 

@@ -21,6 +21,8 @@ from dentify.settings import Settings
 OUTSIDE_PX = 2.0
 """How far an outline may reach out of its photo before it counts as wrong; annotation tools round (DSMLR's reach 1.8 px)."""
 
+_LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
+_MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
 _FAR_AWAY = 1e9  # pixels: further out than any photo reaches, and near enough to reckon with
 
 Size = tuple[int, int]
@@ -58,6 +60,10 @@ def check_points(polygon: Polygon, size_hw: Size | None, where: str, *, reach: f
         x, y = polygon[np.argmax(np.maximum(-polygon, polygon - limit).max(axis=1))]
         raise DatasetError(f"{where}: point ({x:g}, {y:g}) lies outside {_told_photo(size_hw)}", kind="outside the photo")
     polygon = np.clip(polygon, 0.0, limit)
+    length = float(np.abs(polygon - np.roll(polygon, 1, axis=0)).max(axis=1).sum())
+    if length > _LONGEST:
+        told = f"is {length:,.0f} pixels long, over the limit of {_LONGEST:,}"
+        raise DatasetError(f"{where}: {told}; no damage has such an outline", kind="endless outline")
     if polygon_area(polygon) <= 0.0:
         raise DatasetError(f"{where}: is degenerate, its area is 0", kind="degenerate outline")
     return polygon
@@ -88,6 +94,10 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
     Raises:
         DatasetError: neither, not of the photo's size, or without a pixel.
     """
+    if isinstance(counts, str | list) and len(counts) > _MOST_RUNS:
+        raise DatasetError(
+            f"{where}: RLE of {len(counts):,} counts, over the limit of {_MOST_RUNS:,}; no damage has such an outline"
+        )
     try:
         if isinstance(counts, str):
             rle = runs_to_rle(rle_to_runs(Mask(size=size_hw, counts=counts)), size_hw)

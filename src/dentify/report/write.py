@@ -46,6 +46,7 @@ _PREPOSITIONS = {"glass_shatter": "in", "lamp_broken": "at", "tire_flat": "at", 
 _SEVERAL_ON_A_VEHICLE = frozenset({"wheel"})
 _QUALITY_WORDS = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
 _NO_PHOTO = frozenset({"not_a_photo", "several_photos"})
+_OWN_SENTENCE = _NO_PHOTO | {"damaged_file"}
 
 
 def write_report(
@@ -88,7 +89,9 @@ def _quality(quality: Quality) -> Iterator[str]:
         return
     if "several_photos" in quality.issues:
         yield "the picture shows several photos and was judged as if it were one; cut it apart and assess each of them"
-    issues = [_QUALITY_WORDS[issue] for issue in quality.issues if issue not in _NO_PHOTO]
+    if "damaged_file" in quality.issues:
+        yield "parts of the photo's file are missing or damaged, so damage may be missed there; copy or export it again"
+    issues = [_QUALITY_WORDS[issue] for issue in quality.issues if issue not in _OWN_SENTENCE]
     if not issues and quality.issues:
         return
     if not quality.usable:

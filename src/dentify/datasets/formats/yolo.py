@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dentify.datasets.documents import read_text, read_yaml
-from dentify.datasets.label_set import LabelSet
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
 from dentify.datasets.outlines import check_box, check_points
 from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.pictures import is_file, picture_parts, walk
@@ -165,6 +165,8 @@ def _is_label(path: Path) -> bool:
 
 def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, str] | None, label_set: LabelSet) -> Sample:
     lines = read_text(label, label_set.settings).splitlines() if is_file(label) else []
+    if len(lines) > MOST_ANNOTATIONS:
+        raise DatasetError(f"{printable(str(label))}: {len(lines):,} lines, over the limit of {MOST_ANNOTATIONS:,} of one photo")
     size_hw = label_set.size_of(picture)
     if size_hw is None and lines:
         fault = "cannot be read" if is_file(picture) else "is missing"
