@@ -202,7 +202,7 @@ def _area(outline: DoubleArray) -> float:
 
 def _draw_line(canvas: Photo, points: DoubleArray, colour: RGB, line: int, certainty: Certainty, *, closed: bool = True) -> None:
     """A line in a dark casing: heavy where it is clear, plain where probable, dashed where possible. Changes the canvas."""
-    width = line + (line + 1) // 2 if certainty == "clear" else line
+    width = 2 * line if certainty == "clear" else line
     cv2.polylines(canvas, [_fixed(points)], closed, CASING, width + 2, cv2.LINE_AA, shift=4)
     pieces = _dashes(points, 5 * line) if certainty == "possible" else [points]
     for piece in pieces:
@@ -440,7 +440,7 @@ def _draw_entry(
         pen.rectangle((x, middle - width / 2, x + width, middle + width / 2), entry.colour)
     else:
         line = max(2, round(size / 8))
-        line = max(1, line // 2) if entry.thin else line + (line + 1) // 2 if entry.line == "clear" else line
+        line = max(1, line // 2) if entry.thin else 2 * line if entry.line == "clear" else line
         dash = width / 3.6
         starts = [x + step * 1.3 * dash for step in range(3)] if entry.line == "possible" else [x]
         for start in starts:

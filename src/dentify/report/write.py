@@ -123,7 +123,7 @@ def _middling(quality: Quality, words: Words) -> Iterator[ReportLine]:
 def _verdict(whole: _Whole, words: Words) -> Iterator[ReportLine]:
     """What to do, and why; and where that is in doubt, whether there is a vehicle at all."""
     action, why = _without_vehicle(whole, words) if whole.no_vehicle else _with_vehicle(whole, words)
-    if action.startswith("nothing") and whole.review.needed:
+    if action in ("nothing_found", "nothing_to_judge") and whole.review.needed:
         action = "look_closely"
     given = {
         "vehicle": whole.no_vehicle,
