@@ -200,13 +200,12 @@ def _area(outline: DoubleArray) -> float:
     return float(cv2.contourArea(outline.astype(np.float32)))
 
 
-def _draw_line(canvas: Photo, points: DoubleArray, colour: RGB, line: int, certainty: Certainty, *, closed: bool = True) -> None:
+def _draw_line(canvas: Photo, points: DoubleArray, colour: RGB, line: int, certainty: Certainty) -> None:
     """A line in a dark casing: heavy where it is clear, plain where probable, dashed where possible. Changes the canvas."""
     width = 2 * line if certainty == "clear" else line
-    cv2.polylines(canvas, [_fixed(points)], closed, CASING, width + 2, cv2.LINE_AA, shift=4)
+    cv2.polylines(canvas, [_fixed(points)], True, CASING, width + 2, cv2.LINE_AA, shift=4)
     pieces = _dashes(points, 5 * line) if certainty == "possible" else [points]
-    for piece in pieces:
-        cv2.polylines(canvas, [_fixed(piece)], closed and certainty != "possible", colour, width, cv2.LINE_AA, shift=4)
+    cv2.polylines(canvas, [_fixed(piece) for piece in pieces], certainty != "possible", colour, width, cv2.LINE_AA, shift=4)
 
 
 def _dashes(points: DoubleArray, dash: int) -> list[DoubleArray]:
