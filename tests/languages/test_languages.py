@@ -74,7 +74,7 @@ def sayings(words: Words, name: str, count: int) -> list[str]:
         words.damage(name),
         words.part(name),
         words.counted([(name, count)]),
-        words.on_parts([(name, bool(count % 2))]),
+        words.on_parts([(name, certainty)]),
         words.size("half", of=of, part_name=name, by_box=False),
         words.more([("dent", 2), (name, count)], certainty, worst=None),
         words.as_a_whole([(certainty, [name, "dent"])]),

@@ -87,11 +87,31 @@ def test_a_doubt_is_told_once(report, finding, reasons):
     )
 
 
-def test_parts_and_levels_are_doubted_where_another_is_as_likely(report, finding):
-    text = report(findings=[finding("dent", on={"trunk": 0.03}, sure_of_part=0.4, severity=("severe", 0.45))])
-    assert "1. Perhaps trunk: dent, about 3 % of its visible area, perhaps severe – clear." in text
-    text = report(findings=[finding("dent", on={"trunk": 0.03}, sure_of_part=0.5, severity=("severe", 0.5))])
-    assert "1. Trunk: dent, about 3 % of its visible area, severe – clear." in text
+@pytest.mark.parametrize(
+    ("of_finding", "of_part", "told"),
+    [
+        (0.9, 0.4, "1. Perhaps trunk: dent, about 3 % of its visible area, minor – clear."),
+        (0.9, 0.5, "1. Probably trunk: dent, about 3 % of its visible area, minor – clear."),
+        (0.9, 0.9, "1. Trunk: dent, about 3 % of its visible area, minor – clear."),
+        (0.5, 0.4, "1. Perhaps trunk: dent, about 3 % of its visible area, minor – probable."),
+        (0.5, 0.5, "1. Trunk: dent, about 3 % of its visible area, minor – probable."),
+        (0.4, 0.4, "1. Trunk: dent, about 3 % of its visible area, minor – possible."),
+    ],
+)
+def test_a_part_is_doubted_where_it_is_less_sure_than_its_finding(report, finding, of_finding, of_part, told):
+    assert told in report(findings=[finding("dent", of_finding, on={"trunk": 0.03}, sure_of_part=of_part)])
+
+
+@pytest.mark.parametrize(
+    ("of_finding", "of_level", "told"),
+    [(0.9, 0.49, "perhaps severe – clear."), (0.9, 0.5, "severe – clear."), (0.3, 0.4, "severe – possible.")],
+)
+def test_a_level_is_doubted_where_another_is_as_likely(report, finding, of_finding, of_level, told):
+    text = report(findings=[finding("dent", of_finding, on={"trunk": 0.03}, severity=("severe", of_level))])
+    assert f"1. Trunk: dent, about 3 % of its visible area, {told}" in text
+    assert report(severity=Severity(level="severe", confidence=of_level), findings=[finding("dent")]).startswith(
+        f"Likely repair: clearly damaged, {'perhaps ' if of_level < 0.5 else ''}severe overall."
+    )
 
 
 def test_a_finding_on_two_parts_is_measured_by_the_first(report, finding):

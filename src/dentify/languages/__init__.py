@@ -76,8 +76,8 @@ class Words(Protocol):
     def middling(self, issues: Sequence[str]) -> str:
         """The photo is not good, and was judged."""
 
-    def on_parts(self, names: Sequence[tuple[str, bool]]) -> str:
-        """Parts that a finding is at, each with whether it only may be."""
+    def on_parts(self, names: Sequence[tuple[str, Certainty]]) -> str:
+        """Parts that a finding is at, each with how sure that is; `clear` is not said."""
 
     def size(self, share: RoughShare, *, of: Whole, part_name: str, by_box: bool) -> str:
         """How much a finding covers of a part or the photo. `by_box`: nothing finer than its box is known."""

@@ -116,6 +116,7 @@ DAMAGE_IN_DOUBT = "It is uncertain whether the vehicle is damaged."
 NO_FINDING = "The photo may show damage, but no single damage was sure enough to be told."
 PARTS = "part"
 
+_DOUBTS: Mapping[Certainty, str] = {"clear": "", "probable": "probably ", "possible": "perhaps "}
 _QUALITY = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
 _LEVELS = {"minor": "minor", "moderate": "moderate", "severe": "severe"}
 _SHARES: Mapping[RoughShare, str] = {
@@ -252,7 +253,7 @@ def severity(level: str, *, perhaps: bool) -> str:
     >>> severity("severe", perhaps=True)
     'perhaps severe'
     """
-    return f"{'perhaps ' if perhaps else ''}{_LEVELS[level]}"
+    return f"{_DOUBTS['possible'] if perhaps else ''}{_LEVELS[level]}"
 
 
 def poor(issues: Sequence[str]) -> str:
@@ -275,13 +276,13 @@ def middling(issues: Sequence[str]) -> str:
     return named and f"the photo is rather {named}, so faint damage may be missed"
 
 
-def on_parts(names: Sequence[tuple[str, bool]]) -> str:
-    """Parts, and those that only may be it.
+def on_parts(names: Sequence[tuple[str, Certainty]]) -> str:
+    """Parts with how sure each is; `clear` is not said.
 
-    >>> on_parts([("hood", False), ("wheel", True)])
+    >>> on_parts([("hood", "clear"), ("wheel", "possible")])
     'hood and perhaps wheel'
     """
-    return listed([f"{'perhaps ' if perhaps else ''}{part(name)}" for name, perhaps in names])
+    return listed([f"{_DOUBTS[certainty]}{part(name)}" for name, certainty in names])
 
 
 def size(share: RoughShare, *, of: Whole, part_name: str, by_box: bool) -> str:

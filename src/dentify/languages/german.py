@@ -119,6 +119,7 @@ DAMAGE_IN_DOUBT = "Es ist unsicher, ob das Fahrzeug beschädigt ist."
 NO_FINDING = "Das Foto zeigt vielleicht einen Schaden, aber kein einzelner war sicher genug."
 PARTS = "Teil"
 
+_DOUBTS: Mapping[Certainty, str] = {"clear": "", "probable": "wahrscheinlich ", "possible": "vielleicht "}
 _QUALITY = {"too_dark": "dunkel", "too_bright": "hell", "blurred": "unscharf", "too_small": "klein"}
 _LEVELS = {"minor": "leicht", "moderate": "mittelschwer", "severe": "schwer"}
 _SHARES: Mapping[RoughShare, str] = {
@@ -249,7 +250,7 @@ def severity(level: str, *, perhaps: bool) -> str:
     >>> severity("severe", perhaps=False)
     'schwer'
     """
-    return f"{'vielleicht ' if perhaps else ''}{_LEVELS[level]}"
+    return f"{_DOUBTS['possible'] if perhaps else ''}{_LEVELS[level]}"
 
 
 def poor(issues: Sequence[str]) -> str:
@@ -272,13 +273,13 @@ def middling(issues: Sequence[str]) -> str:
     return named and f"das Foto ist recht {named}, schwache Schäden können fehlen"
 
 
-def on_parts(names: Sequence[tuple[str, bool]]) -> str:
-    """Parts, and those that only may be it.
+def on_parts(names: Sequence[tuple[str, Certainty]]) -> str:
+    """Parts with how sure each is; `clear` is not said.
 
-    >>> on_parts([("hood", False), ("wheel", True)])
+    >>> on_parts([("hood", "clear"), ("wheel", "possible")])
     'Motorhaube und vielleicht Rad'
     """
-    return listed([f"{'vielleicht ' if perhaps else ''}{part(name)}" for name, perhaps in names])
+    return listed([f"{_DOUBTS[certainty]}{part(name)}" for name, certainty in names])
 
 
 def size(share: RoughShare, *, of: Whole, part_name: str, by_box: bool) -> str:

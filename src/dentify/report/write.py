@@ -212,12 +212,7 @@ def _band(confidence: float, *, located: bool) -> Certainty:
 
 def _severity(whole: _Whole, words: Words, *, if_so: bool) -> list[str]:
     severity = whole.severity
-    return [] if severity is None else [words.overall(severity.level, perhaps=_is_doubtful(severity.confidence), if_so=if_so)]
-
-
-def _is_doubtful(confidence: float) -> bool:
-    """Whether a part or a level is more likely another one: only then is its own doubt told, beside that of the finding."""
-    return certainty_of(confidence) == "possible"
+    return [] if severity is None else [words.overall(severity.level, perhaps=severity.confidence < PROBABLE_FROM, if_so=if_so)]
 
 
 def _by_certainty(confidences: dict[str, float], names: Sequence[str]) -> list[tuple[Certainty, list[str]]]:
@@ -235,14 +230,15 @@ def _findings(findings: Sequence[Finding], photo: Photo, review: Review, words: 
     """A line each, the first of them; those beyond by how sure they are, counted by type."""
     weak = {reason.finding for reason in review.reasons if reason.code == "weak_type"}
     for finding in findings[:_TOLD_ONE_BY_ONE]:
-        level = finding.severity
+        level, certainty = finding.severity, certainty_of(finding.confidence)
+        perhaps = level is not None and level.confidence < PROBABLE_FROM and certainty != "possible"
         text = words.finding(
             number=finding.id,
             where=_where(finding, photo, words),
             damage=words.damage(finding.type),
             size=_size(finding, words),
-            severity=None if level is None else words.severity(level.level, perhaps=_is_doubtful(level.confidence)),
-            certainty=certainty_of(finding.confidence),
+            severity=None if level is None else words.severity(level.level, perhaps=perhaps),
+            certainty=certainty,
             weak=finding.id in weak,
         )
         sources = ("findings", "review") if finding.id in weak else ("findings",)
@@ -258,14 +254,16 @@ def _findings(findings: Sequence[Finding], photo: Photo, review: Review, words: 
             yield _line("finding", words.sentence(text), "findings", findings=[finding.id for finding in group])
 
 
-def _parts_of(finding: Finding) -> list[tuple[str, bool]]:
-    """The parts that a finding is told at, each once, with whether it may well be another one."""
+def _parts_of(finding: Finding) -> list[tuple[str, Certainty]]:
+    """The parts that a finding is told at, each once. One that is as sure as the finding itself has no doubt of its own."""
     first, *others = finding.parts
     named = [first, *(part for part in others if part.share_of_finding >= _SHARE_WORTH_NAMING)]
     surest: dict[str, float] = {}
     for part in named:
         surest[part.name] = max(part.confidence, surest.get(part.name, 0.0))
-    return [(name, _is_doubtful(confidence)) for name, confidence in surest.items()]
+    own = CERTAINTIES.index(certainty_of(finding.confidence))
+    bands = {name: certainty_of(confidence) for name, confidence in surest.items()}
+    return [(name, band if CERTAINTIES.index(band) > own else "clear") for name, band in bands.items()]
 
 
 def _where(finding: Finding, photo: Photo, words: Words) -> str:
