@@ -13,6 +13,7 @@ from typing import Self
 from pydantic import Field, ValidationError
 
 from dentify.errors import ConfigError, printable
+from dentify.languages import Language
 from dentify.strict import Strict, explain, nearest
 
 ENVIRONMENT_PREFIX = "DENTIFY_"
@@ -38,12 +39,14 @@ class Settings(Strict):
     photo_long_side: int = Field(2000, gt=0, description="longest side of an annotated photo that is written")
     photo_jpeg_quality: int = Field(90, ge=1, le=100, description="JPEG quality of an annotated photo")
 
+    language: Language = Field("en", description="language of reports and drawings, en or de")
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Defaults, overridden by `DENTIFY_<FIELD>` variables.
 
         Raises:
-            ConfigError: a variable names no setting, or holds no fitting number.
+            ConfigError: a variable names no setting, or holds no fitting value.
         """
         given = os.environ if environment is None else environment
         names = {ENVIRONMENT_PREFIX + name.upper(): name for name in cls.model_fields}

@@ -30,6 +30,7 @@ from typing import Literal, Protocol, Self, TextIO
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
+from dentify.report import as_text
 from dentify.spreadsheets import MARK, csv_bytes, csv_line, safe_path_cell
 from dentify.summary import (
     SUMMARY,
@@ -143,8 +144,11 @@ class StreamSink:
 
     wants_photo = False
 
-    def __init__(self, *, stream: TextIO, output_format: Literal["text", "json"] = "text", several: bool = True) -> None:
+    def __init__(
+        self, *, stream: TextIO, output_format: Literal["text", "json"] = "text", several: bool = True, verbose: bool = False
+    ) -> None:
         self._stream = stream
+        self._verbose = verbose
         self._format = output_format
         self._several = several
         self._first = True
@@ -183,9 +187,9 @@ class StreamSink:
         if self._format == "json":
             text = assessment.to_json(indent=None if self._several else 2)
         elif self._several:
-            text = f"{'' if self._first else chr(10)}{printable(assessment.photo.name)}\n{assessment.report}"
+            text = f"{'' if self._first else chr(10)}{printable(assessment.photo.name)}\n{_report(assessment, self._verbose)}"
         else:
-            text = assessment.report
+            text = _report(assessment, self._verbose)
         self._first = False
         with writing("standard output"):
             self._stream.write(text + "\n")
@@ -195,7 +199,8 @@ class StreamSink:
 class _Files:
     """What both sinks of files share: names, what is reserved, and the contents of a photo's files."""
 
-    def __init__(self, formats: Iterable[Format]) -> None:
+    def __init__(self, formats: Iterable[Format], *, verbose: bool) -> None:
+        self._verbose = verbose
         self.formats = tuple(one for one in _SUFFIXES if one in set(formats))
         self._reserved: dict[str, str] = {}
 
@@ -233,11 +238,16 @@ class _Files:
                 case "json":
                     contents[_SUFFIXES[one]] = (result.assessment.to_json(indent=2) + "\n").encode()
                 case "text":
-                    contents[_SUFFIXES[one]] = (result.assessment.report + "\n").encode()
+                    contents[_SUFFIXES[one]] = (_report(result.assessment, self._verbose) + "\n").encode()
                 case "photo":
                     assert result.photo is not None
                     contents[_SUFFIXES[one]] = result.photo
         return contents
+
+
+def _report(assessment: Assessment, verbose: bool) -> str:
+    """The report as text; answers of before have no lines of which parts could be one."""
+    return as_text(assessment.report_lines, verbose=True) if verbose and assessment.report_lines else assessment.report
 
 
 def _same_on_disk(stem: str) -> str:
@@ -258,6 +268,7 @@ class FolderSink(_Files):
         damage_types: the bundle's, one column each.
         overwrite: replace whatever is there.
         resume: keep answers that were given under these conditions, replace other answers; needs `json` among the formats.
+        verbose: tell parts in view in texts, too.
 
     Raises:
         OutputError: on entering, when the folder cannot be written, or holds results and neither `overwrite` nor `resume` is set.
@@ -271,8 +282,9 @@ class FolderSink(_Files):
         damage_types: Sequence[str],
         overwrite: bool = False,
         resume: Conditions | None = None,
+        verbose: bool = False,
     ) -> None:
-        super().__init__(formats)
+        super().__init__(formats, verbose=verbose)
         self._folder = Path(folder)
         self._damage_types = damage_types
         self._overwrite = overwrite
@@ -423,8 +435,9 @@ class ZipSink(_Files):
         formats: Iterable[Format],
         damage_types: Sequence[str],
         overwrite: bool = False,
+        verbose: bool = False,
     ) -> None:
-        super().__init__(formats)
+        super().__init__(formats, verbose=verbose)
         self._path = Path(path)
         self._part = self._path.with_name(f".{self._path.name}.part")
         self._damage_types = damage_types

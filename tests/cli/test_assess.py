@@ -91,7 +91,46 @@ def test_quiet_leaves_errors_alone(dentify: Dentify, bundle: Path, paint: Paint)
     assert result.stderr == "error: gone.png: no such file or folder\n"
 
 
+def test_a_report_in_german(dentify: Dentify, bundle: Path, paint: Paint, monkeypatch: pytest.MonkeyPatch) -> None:
+    paint("a.png", "dent")
+    asked = dentify("assess", "a.png", "--language", "de", "--bundle", bundle)
+    assert ": Delle, " in asked.stdout
+    monkeypatch.setenv("DENTIFY_LANGUAGE", "de")
+    assert dentify("assess", "a.png", "--bundle", bundle).stdout == asked.stdout
+    assert "dent" in dentify("assess", "a.png", "--language", "en", "--bundle", bundle).stdout
+
+
+def test_an_unknown_language_is_told_the_known_ones(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    error = usage_error(dentify("assess", paint("a.png"), "--language", "fr", "--bundle", bundle))
+    assert "--language 'fr' is none of en, de" in error
+
+
+def test_parts_in_view_are_told_on_request(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a.png", "dent")
+    brief, verbose = (dentify("assess", "a.png", *more, "--bundle", bundle).stdout for more in ([], ["--verbose"]))
+    assert "Parts in view:" not in brief
+    (parts,) = set(verbose.splitlines()) - set(brief.splitlines())
+    assert parts.startswith("Parts in view: ")
+
+
 # Folders
+
+
+def test_parts_are_drawn_on_request(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("photos/a.png", "dent")
+    dentify("assess", "photos", "-o", "plain", "--bundle", bundle)
+    dentify("assess", "photos", "-o", "outlined", "--draw-parts", "--bundle", bundle)
+    assert Path("plain/a.json").read_bytes() == Path("outlined/a.json").read_bytes()
+    assert Path("plain/a.photo.jpg").read_bytes() != Path("outlined/a.photo.jpg").read_bytes()
+
+
+def test_texts_in_files_tell_parts_on_request(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    for output in ("out", "out.zip"):
+        dentify("assess", photos, "-o", output, "--format", "text", "--verbose", "--bundle", bundle)
+    told = Path("out/a/b.txt").read_text()
+    assert "\nParts in view: " in told
+    with zipfile.ZipFile("out.zip") as archive:
+        assert archive.read("a/b.txt").decode() == told
 
 
 def test_a_folder_becomes_a_tree_of_results(dentify: Dentify, bundle: Path, photos: Path) -> None:
@@ -154,7 +193,7 @@ def test_results_within_the_photos_folder_are_not_assessed_later(dentify: Dentif
 def test_gates_and_threshold_reach_the_answer(dentify: Dentify, bundle: Path, paint: Paint) -> None:
     paint("a.png", "dent")
     result = dentify("assess", "a.png", "--format", "json", "--no-gates", "--score-threshold", "0.25", "--bundle", bundle)
-    assert json.loads(result.stdout)["settings"] == {"score_threshold": 0.25, "gates": False}
+    assert json.loads(result.stdout)["settings"] == {"score_threshold": 0.25, "gates": False, "language": "en"}
 
 
 # Zips
@@ -204,6 +243,11 @@ def test_resume_does_what_is_new_or_changed(dentify: Dentify, bundle: Path, phot
     assert result.stderr == "2 assessed, 0 failed, 1 skipped, 1 done before\n"
     result = dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
     assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    result = dentify(
+        "assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--language", "de", "--bundle", bundle
+    )
+    assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
     dentify("assess", photos, "-o", "fresh", "--score-threshold", "0.4", "--bundle", bundle)
     for name in files("fresh"):
         if name != "summary.csv":
