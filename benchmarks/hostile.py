@@ -471,7 +471,7 @@ def main() -> None:
     given = parser.parse_args()
     import dentify
 
-    print(f"Dentify {dentify.__version__} of {Path(dentify.__file__).parent.parent.name}; seconds of processors, MiB at the peak")
+    print(f"Dentify {dentify.__version__}; seconds of processors, MiB at the peak")
     print(f"{'input':<42}{'MiB':>7}{'s':>8}{'peak':>7}  {'budget':<12}how it ended")
     over = 0
     for name, one in INPUTS.items():
