@@ -380,11 +380,13 @@ INPUTS: dict[str, Input] = {
     "COCO, an outline of a million points": labels(
         "labels.json", lambda: coco([{"segmentation": [[1.0, 1.0, 1.5, 1.5, 1.0, 2.0] * 333_000]}])
     ),
-    "COCO, an outline of 10,000 zigzags": labels(
-        "labels.json", lambda: coco([{"segmentation": [zigzag(10_000, WIDE)]}], WIDE), MASKS
+    "COCO, an outline of 10,000 zigzags": both(
+        labels("0.png", lambda: png(*WIDE)),
+        labels("labels.json", lambda: coco([{"segmentation": [zigzag(10_000, WIDE)]}], WIDE), MASKS),
     ),
-    "COCO, 8,000 outlines of 100 megapixels": labels(
-        "labels.json", lambda: coco([{"segmentation": [[1, 1, 9999, 1, 9999, 9999]]}] * 8_000, WIDE)
+    "COCO, 8,000 outlines of 100 megapixels": both(
+        labels("0.png", lambda: png(*WIDE)),
+        labels("labels.json", lambda: coco([{"segmentation": [[1, 1, 9999, 1, 9999, 9999]]}] * 8_000, WIDE), MASKS),
     ),
     "COCO, run lengths of 900 megapixels": both(
         labels("0.png", lying_png),
@@ -471,7 +473,7 @@ def main() -> None:
     given = parser.parse_args()
     import dentify
 
-    print(f"Dentify {dentify.__version__} of {Path(dentify.__file__).parent.parent.name}; seconds of processors, MiB at the peak")
+    print(f"Dentify {dentify.__version__}; seconds of processors, MiB at the peak")
     print(f"{'input':<42}{'MiB':>7}{'s':>8}{'peak':>7}  {'budget':<12}how it ended")
     over = 0
     for name, one in INPUTS.items():

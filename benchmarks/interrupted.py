@@ -171,7 +171,9 @@ def main() -> None:
                 kills += 1
                 found = tree(out)
                 left.append(len(found))
-                left_over = {file: data for file, data in found.items() if not file.endswith(LOCK)}
+                left_over = {
+                    file: data for file, data in found.items() if not (file.endswith(LOCK) or file.startswith(".unfinished"))
+                }
                 if left_over != whole and not work.is_partial(left_over, whole):  # it may have been killed when all was done
                     odd = [file for file, data in left_over.items() if whole.get(file) != data]
                     missing = sorted(whole.keys() - left_over.keys())

@@ -307,6 +307,19 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(dataset: Path, tmp_path
     assert tree(killed) == tree(whole)
 
 
+def test_what_a_run_left_that_was_killed_after_its_last_step_is_taken_away(photo: Photo, tmp_path: Path) -> None:
+    photo("a.jpg", 1)
+    out = tmp_path / "out"
+    run(tmp_path / "in", out)
+    whole = tree(out)
+    (out / ".unfinished" / "pictures").mkdir(parents=True)
+    (out / ".unfinished" / "pictures" / "00000000.jpg").write_bytes(b"x")
+    with pytest.raises(OutputError, match="out: holds results; --overwrite replaces them"):
+        run(tmp_path / "in", out)
+    assert tree(out) == whole
+    assert not (out / ".unfinished").exists()
+
+
 COMMAND = (
     "import typer, sys; from dentify.cli.preprocess import CONTEXT, preprocess; app = typer.Typer();"
     " app.command(context_settings=CONTEXT)(preprocess); app()"

@@ -198,12 +198,14 @@ def _whole(path: str) -> str:
 
 def _clear_unfinished(plan: Plan, *, overwrite: bool) -> None:
     """Makes sure that results may be written, and removes what a killed run left."""
-    from dentify.beam.filesystems import exists, is_empty, join, remove
+    from dentify.beam.filesystems import exists, is_empty, is_remote, join, remove
     from dentify.beam.pipeline import FINISHED
 
     where = printable(plan.output)
     if exists(join(plan.output, FINISHED)):
         if not overwrite:
+            if not is_remote(plan.output):  # where nobody else can be at work: the place is locked
+                remove(plan.staging)  # of a run that was killed after its last step
             raise OutputError(f"{where}: holds results; --overwrite replaces them")
     elif not is_empty(plan.staging):
         _clear_finished(plan)  # what a killed run had put in place already

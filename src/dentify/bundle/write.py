@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from dentify.archives import open_archive
@@ -15,7 +15,7 @@ from dentify.bundle.manifest import MANIFEST_NAME, BundleFile, Manifest, parse_m
 from dentify.bundle.open import verified
 from dentify.errors import ArchiveError, OutputError
 from dentify.settings import Settings
-from dentify.writing import check_apart, locked, writing
+from dentify.writing import locked, writing
 
 CARD_NAME = "MODEL_CARD.md"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bundle makes the same zip
@@ -58,13 +58,12 @@ def write_bundle(
     return target
 
 
-def check_target(target: Path, *, overwrite: bool, read: Iterable[Path | str] = ()) -> None:
+def check_target(target: Path, *, overwrite: bool) -> None:
     """Makes sure that a bundle may be written to a path, before the work that makes it.
 
     Raises:
-        OutputError: something is there that may not be replaced, or is read.
+        OutputError: something is there that may not be replaced.
     """
-    check_apart([target], read)
     if os.path.lexists(target):
         if not overwrite:
             raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")

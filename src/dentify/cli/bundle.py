@@ -98,11 +98,9 @@ def build(
       dentify bundle build roles.yaml -o my-bundle
     """  # noqa: D301 - click wants the character
     from dentify.bundle import build_bundle, write_bundle
-    from dentify.bundle.build import read_plan
     from dentify.bundle.write import check_target
 
-    members = [plan.parent / source.bundle for _, sources in read_plan(plan).roles for source in sources or ()]
-    check_target(output, overwrite=overwrite, read=[plan, *members])
+    check_target(output, overwrite=overwrite)
     built = build_bundle(plan, settings=read_settings())
     done = write_bundle(output, built.manifest, built.files, overwrite=overwrite)
     for note in built.notes:
@@ -142,7 +140,7 @@ def fit(
     from dentify.bundle.write import check_target, write_bundle
     from dentify.fitting import fit_bundle
 
-    check_target(output, overwrite=overwrite, read=[bundle, *(one.path for one in inputs)])
+    check_target(output, overwrite=overwrite)
     opened = _open(bundle)
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
@@ -284,7 +282,7 @@ def quantize(
     from dentify.bundle.write import check_target, write_bundle
     from dentify.fitting.int8 import quantize_bundle
 
-    check_target(output, overwrite=overwrite, read=[bundle, *(one.path for one in inputs)])
+    check_target(output, overwrite=overwrite)
     opened = _open(bundle)
     settings = read_settings()
     counts: Counter[tuple[str, str]] = Counter()

@@ -197,7 +197,7 @@ def inspect_dataset(
                 photo = decode_picture(sample, settings, enough_side=ENOUGH_SIDE)
                 return fingerprint(photo.image, photo.sha256), None
         except DatasetError as error:
-            return None, error
+            return None, DatasetError(str(error), kind=error.kind)  # a raised one holds the frames that it came through
         return None, None
 
     with closing(map_in_order(look, iter(dataset), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
