@@ -434,11 +434,11 @@ def bounded(seconds: float) -> None:
 
 def run(command: Iterable[str], seconds: float) -> Cost:
     """Runs it in the working folder; `code` is `None` where it was stopped."""
-    with open("stderr.txt", "w+b") as errors, open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+    with Path("stderr.txt").open("w+b") as errors:
         process = subprocess.Popen(
             [*COMMAND, *command],
             stdin=subprocess.DEVNULL,
-            stdout=nowhere,
+            stdout=subprocess.DEVNULL,
             stderr=errors,
             preexec_fn=lambda: bounded(seconds),
         )

@@ -94,7 +94,9 @@ def is_among(file: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[st
         one = os.fspath(given)
         if one == STANDARD_INPUT:
             continue
-        matches = [one] if Path(one).exists() or not _WILDCARD.search(one) else glob.glob(one, recursive=True)  # noqa: PTH207
+        matches = [one]
+        if _WILDCARD.search(one) and not Path(one).exists():
+            matches = glob.glob(one, recursive=True)  # noqa: PTH207 - recursive and absolute, both
         if any(_identity(match) == identity for match in matches):
             return True
         folders = [match for match in matches if Path(match).is_dir()]

@@ -1,12 +1,13 @@
 """Parts as they are told, by what can be asked without outlines of them: are findings given a part, and can the parts be true?
 
 A finding without a part leaves a reader asking where it is. Where nearly all name the same one, a network calls everything by one
-name. And front and back of a vehicle are hardly ever on one photo: of 450
-whole views whose parts were outlined 14 show both. Where both are told far more often, parts are named wrongly.
+name. And front and back of a vehicle are hardly ever on one photo: of 450 whole views whose parts were outlined 14 show both.
+Where both are told far more often, parts are named wrongly.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,12 +47,12 @@ def part_row(assessment: Assessment, sample: Sample) -> PartRow:
 def parts_result(rows: Sequence[PartRow]) -> NamingResult:
     """Shares of findings and of photos of vehicles."""
     vehicles = [row.parts for row in rows if row.vehicle]
-    named = [name for row in rows for name in row.named]
-    most_named = min(set(named), key=lambda name: (-named.count(name), name), default=None)
+    named = Counter(name for row in rows for name in row.named)
+    most_named = min(named, key=lambda name: (-named[name], name), default=None)
     return NamingResult(
         findings=share_of([place < len(row.named) for row in rows for place in range(row.findings)]),
         most_named=most_named,
-        same_part=share_of([name == most_named for name in named]),
+        same_part=share_of([name == most_named for name in named.elements()]),
         no_part=share_of([not parts for parts in vehicles]),
         front_and_back=share_of([bool(parts & FRONT and parts & BACK) for parts in vehicles]),
     )

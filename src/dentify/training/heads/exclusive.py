@@ -186,8 +186,7 @@ class Exclusive:
         It is not asked which part a cell is, or whether it is one: wheels, or "none", would always be right.
         """
         families = [[self.names.index(name) for name in family if name in self.names] for family in COUNTERPARTS]
-        table = [[*seen, True] for seen in self._seen]
-        which = losses.allowed(outputs, truth["view"].long(), table, [family for family in families if len(family) > 1])
+        which = losses.allowed(outputs, truth["view"].long(), self._seen, [family for family in families if len(family) > 1])
         return which + losses.too_small(_less_none(outputs).sigmoid(), truth["filled"], LEAST_FILLED)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -196,8 +195,8 @@ class Exclusive:
 
     @property
     def _seen(self) -> list[list[bool]]:
-        """Of each view, which parts it can show."""
-        return [[view in seen_from(name) for name in self.names] for view in VIEWS]
+        """Of each view, which channels it can show."""
+        return [[*(view in seen_from(name) for name in self.names), True] for view in VIEWS]
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels of the likeliest class."""
