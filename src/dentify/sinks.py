@@ -295,14 +295,14 @@ class FolderSink(_Files):
         self._lock = ExitStack()
 
     def __enter__(self) -> Self:
-        if not self._overwrite and self._resume is None and (self._summary.path.exists() or self._summary.part.exists()):
-            raise OutputError(
-                f"{printable(str(self._folder))}: holds results already; --resume finishes them, --overwrite replaces them"
-            )
         if self._folder.exists() and not self._folder.is_dir():
             raise OutputError(f"{printable(str(self._folder))}: is a file, results need a folder or a name that ends in .zip")
         with ExitStack() as stack:
             stack.enter_context(locked_folder(self._folder))
+            if not self._overwrite and self._resume is None and (self._summary.path.exists() or self._summary.part.exists()):
+                raise OutputError(
+                    f"{printable(str(self._folder))}: holds results already; --resume finishes them, --overwrite replaces them"
+                )
             self._begin()
             self._lock = stack.pop_all()
         return self
@@ -450,12 +450,12 @@ class ZipSink(_Files):
         self._errors = io.StringIO(newline="")
 
     def __enter__(self) -> Self:
-        if self._path.exists() and not self._overwrite:
-            raise OutputError(f"{printable(str(self._path))}: is there already; --overwrite replaces it")
         with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(locked(self._path))
+            if self._path.exists() and not self._overwrite:
+                raise OutputError(f"{printable(str(self._path))}: is there already; --overwrite replaces it")
             with writing(self._path):
                 self._archive = zipfile.ZipFile(self._part, "w")
             self._lock = stack.pop_all()

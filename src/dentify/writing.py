@@ -14,6 +14,7 @@ from dentify.errors import OutputError, printable
 LOCK = ".dentify.lock"
 """What lies in a folder while a run writes there, and stays where a run is killed; it then locks nothing."""
 
+_MOST_ATTEMPTS = 100  # at a lock that others take and leave
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -132,20 +133,29 @@ def locked(place: Path) -> Iterator[None]:
 
 
 def _locked_file(path: Path, place: Path) -> int:
-    while True:
+    for attempt in range(_MOST_ATTEMPTS):
         with writing(place):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+            descriptor = _opened_lock(path)
         try:
             _lock(descriptor)
             with suppress(OSError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
+                if attempt == _MOST_ATTEMPTS - 1 or os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor  # the last one at any rate: a file system that numbers its files anew has no locks
         except BlockingIOError as error:
             os.close(descriptor)
             raise OutputError(
                 f"{printable(str(place))}: another run of Dentify writes there; wait for it, or write elsewhere"
             ) from error
         os.close(descriptor)  # the run before took its lock away in between
+    raise AssertionError
+
+
+def _opened_lock(path: Path) -> int:
+    flags = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, os.O_RDWR | flags, 0o644)
+    except PermissionError:  # another user's, left by a run that was killed
+        return os.open(path, os.O_RDONLY | flags, 0o644)
 
 
 def _lock(descriptor: int) -> None:

@@ -105,6 +105,8 @@ def shell(command: str) -> tuple[int, str]:
         ("assess - --bundle tiny -q <&-", (1, "error: standard input: is closed; name a file, or pipe one photo into it\n")),
         ("assess photo.png --bundle tiny >&-", (1, "error: standard output: is closed; leave it open, or say with -o where")),
         ("bundle info tiny >&-", (1, "error: standard output: is closed; leave it open, or say with -o where results go\n")),
+        ("--help >&-", (1, "error: standard output: is closed; leave it open, or say with -o where results go\n")),
+        ("--version >/dev/full", (1, "error: standard output: ")),
         ("assess photo.png --bundle tiny -o out 2>&-", (0, "")),
         ("assess missing.png --bundle tiny -o out 2>&-", (1, "")),
         ("assess photo.png --bundle tiny -o out -q <&- >&- 2>&-", (0, "")),
@@ -119,6 +121,16 @@ def test_a_closed_stream_is_one_line_or_none(paint: Paint, command: str, expecte
     assert told.count("\n") == expected[1][:1].count("e")
     for path in Path("out").glob("*.json"):
         json.loads(path.read_bytes())
+
+
+def test_what_was_told_before_a_file_could_not_be_written_still_comes(paint: Paint) -> None:
+    for number in range(6):
+        paint(f"set/{('dent', 'scratch')[number % 2]}/{number}.png", "dent")
+    Path("set/splits.csv").mkdir()
+    code, told = shell(f"env -u PYTHONUNBUFFERED {COMMAND} dataset split set --overwrite 2>error")
+    assert code == 1
+    assert "scratch" in told
+    assert Path("error").read_text().splitlines()[-1] == "error: set/splits.csv: cannot be written: Is a directory"
 
 
 def test_what_a_decoder_prints_by_itself_is_not_seen() -> None:

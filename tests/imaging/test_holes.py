@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,20 @@ def test_whole_files_are_never_told(
         photo = decoded(file.getvalue(), enough_side)
         assert not photo.damaged
         assert not [note for note in photo.notes if "missing" in note]
+
+
+@pytest.mark.parametrize("how", [{"optimize": True}, {"progressive": True}, {"optimize": True, "subsampling": 0}])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (128, 128, 128)])
+@pytest.mark.parametrize("side", [300, 1000])
+def test_a_plain_ground_around_a_car_is_no_damage(
+    car: Image.Image, how: dict[str, Any], colour: tuple[int, int, int], side: int
+) -> None:
+    """Cut out for an advertisement: its ground is coded in zeros alone, more of them than the car has bytes."""
+    picture = Image.new("RGB", (3000, 2000), colour)
+    picture.paste(car.resize((side, side)), (900, 700))
+    data = jpeg(picture, **how)
+    assert max(map(len, re.findall(rb"\0{64,}", data)), default=0) > 2_000
+    assert not decoded(data, 512).damaged
 
 
 def test_what_follows_the_end_is_no_damage(car: Image.Image) -> None:

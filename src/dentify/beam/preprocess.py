@@ -204,7 +204,7 @@ def _clear_unfinished(plan: Plan, *, overwrite: bool) -> None:
     where = printable(plan.output)
     if exists(join(plan.output, FINISHED)):
         if not overwrite:
-            if not is_remote(plan.output):  # where nobody else can be at work: the place is locked
+            if not is_remote(plan.output):  # where nobody else is at work: the place is locked, where there are locks
                 remove(plan.staging)  # of a run that was killed after its last step
             raise OutputError(f"{where}: holds results; --overwrite replaces them")
     elif not is_empty(plan.staging):

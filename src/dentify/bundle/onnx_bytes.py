@@ -164,7 +164,7 @@ class _Walk:
                     texts[key] = bytes(value[:200]).decode("utf-8", "replace")
             name = None if number == 7 else (texts.get(10, ""), texts.get(1, ""))
             calls.setdefault(name, []).extend(called)
-        self._unfold(None, calls, {})
+        self._unfold(None, calls, {}, 0)
         for operator, constant in sized:
             if sizes.get(constant, 0) > _MAX_NUMBERS:
                 told = f"makes a tensor of {sizes[constant]:.2g} numbers, over the limit of {_MAX_NUMBERS:,}"
@@ -175,17 +175,18 @@ class _Walk:
         name: tuple[str, str] | None,
         calls: dict[tuple[str, str] | None, list[tuple[str, str]]],
         known: dict[tuple[str, str] | None, int],
+        depth: int,
     ) -> int:
         """How many nodes a function is, or the graph (`None`), with the functions that it calls written out."""
         if name not in known:
-            if list(known.values()).count(0) > _MAX_DEPTH:
+            if depth > _MAX_DEPTH:
                 raise BundleError(f"{self.where}: its functions call each other more than {_MAX_DEPTH} deep; export it without")
             known[name] = 0  # while it is being counted
             total = 0
             for called in calls.get(name, ()):
                 if known.get(called) == 0:
                     raise BundleError(f"{self.where}: its function {called[1]} calls itself; export it without")
-                total += 1 + (self._unfold(called, calls, known) if called in calls else 0)
+                total += 1 + (self._unfold(called, calls, known, depth + 1) if called in calls else 0)
                 if total > _MAX_NODES:
                     raise self.too_many_nodes()
             known[name] = max(total, 1)

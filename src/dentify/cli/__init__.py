@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from dentify.cli.streams import open_closed_streams, plain_streams
 from dentify.errors import ConfigError, DentifyError, MissingExtraError, printable
 from dentify.offline import report_nothing
 from dentify.version import __version__
+from dentify.writing import writing
 
 if TYPE_CHECKING:
     from dentify.assessor import Assessor
@@ -84,7 +86,13 @@ class Commands(TyperGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command line; nothing that it prints holds escape sequences, whoever chose the names in it."""
         with plain_streams():
-            return super().main(*args, **kwargs)
+            try:
+                with writing("standard output"):  # all that can fail here is what --help and --version print
+                    return super().main(*args, **kwargs)
+            except DentifyError as error:
+                print(f"error: {printable(str(error))}", file=sys.stderr)
+                _silence_stdout()
+                raise SystemExit(1) from error
 
     def invoke(self, ctx: Any) -> Any:
         """Runs one, and turns what it raises into a line and an exit code."""
@@ -170,7 +178,11 @@ def _silence_stdout() -> None:
         descriptor = sys.stdout.fileno()
     except (OSError, ValueError):
         return  # not a real one, as in tests
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    with suppress(OSError, DentifyError):
+        sys.stdout.flush()  # what was told before still comes, where there is room
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _set_debug(ctx: typer.Context, value: bool) -> bool:

@@ -42,7 +42,7 @@ from dentify.settings import Settings
 _MOST_SCANS = 64  # of a JPEG; cameras and encoders write about 10, and each costs a pass over all pixels
 _FEWEST_SCANS, _MOST_SCANNED = 16, 1_600_000_000  # of a large one: pixels in all scans; 100 million take 0.1 s
 _START_OF_SCAN = re.compile(rb"\xff\xda")  # finds them in a third of the time of `bytes.count`
-_MARKER = re.compile(rb"(?<!\xff)\xff++[^\x00\x01\xd0-\xd8]")  # those that a segment follows, and the end
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")  # those that a segment follows, and the end
 _MOST_FRAMES = 10_000  # counted for a note, no further
 _DAMAGED = "parts of the file are missing or damaged, and grey or wrong in the photo"
 _STRIP_PIXELS = 2**18  # copied at a time from Pillow to an array; 2**20 takes four times as long, by page faults

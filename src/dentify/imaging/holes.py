@@ -14,7 +14,8 @@ import numpy as np
 
 from dentify.arrays import Photo
 
-_MARKER = re.compile(rb"(?<!\xff)\xff++[^\x00\xff\xd0-\xd7]")  # RSTn and stuffed bytes are part of a scan's data
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # RSTn and stuffed bytes are part of a scan's data
+_FEWEST_ZEROS = 64  # bytes in a row
 _ZEROS = re.compile(rb"\x00{64,}+")
 _PROGRESSIVE = (0xC2, 0xC6)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -27,6 +28,7 @@ class _Scan(NamedTuple):
     last: int
     low_bit: int
     data: bytes
+    begin: int  # where the data stand in the file
 
 
 class _Jpeg(NamedTuple):
@@ -43,12 +45,13 @@ def has_holes(data: bytes, image: Photo, decode: Callable[[bytes], Photo]) -> bo
     Args:
         data: the file, whole.
         image: `(h, w, 3)` uint8, its pixels, as `decode` makes them.
-        decode: decodes bytes; called only where the picture ends in a single colour, or is progressive.
+        decode: decodes bytes; called again only where the picture ends in a single colour, is progressive (which so takes twice
+            as long), or holds long runs of zeros that may be right.
     """
     jpeg = _read(data)
     if jpeg is None or not jpeg.scans:
         return False
-    return _lacks_scans(jpeg) or _has_zeros(jpeg) or _ends_early(data, jpeg, image, decode)
+    return _lacks_scans(jpeg) or _has_zeros(data, jpeg, image, decode) or _ends_early(data, jpeg, image, decode)
 
 
 def _lacks_scans(jpeg: _Jpeg) -> bool:
@@ -67,11 +70,28 @@ def _lacks_scans(jpeg: _Jpeg) -> bool:
     return not all(whole)
 
 
-def _has_zeros(jpeg: _Jpeg) -> bool:
-    """Whether a scan holds zeros that no encoder writes; where codes of zeros alone may mean flat blocks, that is not known."""
-    if jpeg.zeros_are_flat or jpeg.frame in _PROGRESSIVE:
-        return any(len(zeros[0]) > max(4096, len(scan.data) // 8) for scan in jpeg.scans for zeros in _ZEROS.finditer(scan.data))
-    return any(_ZEROS.search(scan.data) for scan in jpeg.scans)
+def _has_zeros(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+    """Whether a scan holds zeros that no encoder writes.
+
+    Where codes of zeros alone stand for flat blocks, a plain ground is made of zeros, too. Those in place of other data make so
+    many blocks that the picture is full before its data end: then the last of them do not matter.
+    """
+    if jpeg.frame in _PROGRESSIVE:  # scans of means may be zeros, those of detail count flat blocks instead of listing them
+        return any(_longest_zeros(scan.data) > max(4096, len(scan.data) // 8) for scan in jpeg.scans if scan.first)
+    if not jpeg.zeros_are_flat:
+        return any(_longest_zeros(scan.data) for scan in jpeg.scans)
+    if not any(_longest_zeros(scan.data) > max(4096, len(scan.data) // 8) for scan in jpeg.scans):
+        return False
+    end = jpeg.scans[-1].begin + len(jpeg.scans[-1].data)
+    changed = len(jpeg.scans[-1].data) // 16
+    return np.array_equal(decode(data[: end - changed] + b"\x5a" * changed + data[end:]), image)
+
+
+def _longest_zeros(data: bytes) -> int:
+    """Of stretches of zeros, in bytes; 0 where none is long enough to count."""
+    if bytes(_FEWEST_ZEROS) not in data:
+        return 0
+    return max(len(zeros[0]) for zeros in _ZEROS.finditer(data))
 
 
 def _ends_early(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
@@ -100,7 +120,7 @@ def _read(data: bytes) -> _Jpeg | None:
             scan = data[at + length : match.start() if match else len(data)]
             named = tuple(body[1 + 2 * one] for one in range(count))
             first, last, bits = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count]
-            scans.append(_Scan(named, first, min(last, 63), bits & 15, scan))
+            scans.append(_Scan(named, first, min(last, 63), bits & 15, scan, at + length))
         elif marker == 0xD9:
             end = data.rfind(b"\xff", 0, at)
             break

@@ -14,6 +14,7 @@ import struct
 from typing import BinaryIO
 
 from dentify.errors import ImageError
+from dentify.imaging.files import told_bytes
 from dentify.imaging.formats import Kind
 from dentify.settings import Settings
 
@@ -200,7 +201,8 @@ def _check_runs(data: bytes, where: str) -> None:
         return
     width, height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
     if compression in (1, 2) and (len(data) > _MOST_RLE_BYTES or abs(width * height) > _MOST_RLE_PIXELS):
-        raise ImageError(f"{where}: a BMP in run lengths is read up to {_MOST_RLE_PIXELS / 1e6:.3g} megapixels; save it as PNG")
+        most = f"{told_bytes(_MOST_RLE_BYTES)} and {_MOST_RLE_PIXELS / 1e6:.3g} megapixels"
+        raise ImageError(f"{where}: a BMP in run lengths is read up to {most}; save it as PNG")
 
 
 def _busy(where: str, kind: str, what: str) -> ImageError:

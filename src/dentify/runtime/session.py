@@ -83,6 +83,7 @@ class Session:
             )
         except Exception as error:  # its exceptions share no base below this one
             raise BundleError(f"{where}: ONNX Runtime {onnxruntime.__version__} cannot open it ({_first_line(error)})") from error
+        self._run_options = onnxruntime.RunOptions
         self.on_cuda = session is not None
         self._input_name = input_name
         self._output_names = list(output_names)
@@ -100,7 +101,7 @@ class Session:
         Raises:
             BundleError: the network fails on it, takes too long or too much memory, or answers what is no number.
         """
-        options = import_onnxruntime().RunOptions()
+        options = self._run_options()
         options.log_severity_level = _SILENT
         late = threading.Event()
 
