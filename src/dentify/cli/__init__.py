@@ -12,6 +12,7 @@ import io
 import os
 import signal
 import sys
+import traceback
 import warnings
 from contextlib import suppress
 from enum import StrEnum
@@ -106,9 +107,11 @@ class Commands(TyperGroup):
         except Exception as error:
             if _is_interrupt(error):
                 raise typer.Exit(130) from error
-            is_clicks_own = hasattr(error, "exit_code") or isinstance(error, typer.Abort)
-            if is_clicks_own or ctx.meta.get(_DEBUG):
-                raise
+            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
+                raise  # Click's own
+            if ctx.meta.get(_DEBUG):
+                traceback.print_exception(error)
+                raise typer.Exit(1) from error
             print(f"error: {printable(_line(error, ctx.invoked_subcommand))}", file=sys.stderr)
             if isinstance(error, DentifyError) and isinstance(error.__cause__, OSError):
                 _silence_stdout()  # a full disk behind it would be told a second time when Python closes it
