@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from dentify.datasets.adjustments import Adjustments
 from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
@@ -38,7 +39,7 @@ class Dataset:
     Attributes:
         path: what was opened.
         format: name of its format, a key of `FORMATS`.
-        notes: what a user should know of how it is read; grows while it is iterated.
+        adjustments: what the last reading normalised, ignored or left out, by rule.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Dataset:
         check_pictures: bool,
         on_invalid: OnInvalid | None,
         notes: list[str],
+        adjustments: Adjustments,
         settings: Settings,
     ) -> None:
         self.path = path
         self.format = format_name
-        self.notes = notes
+        self.adjustments = adjustments
+        self._notes = notes
         self.sources = label_sets
         self._labels = labels
         self._check_pictures = check_pictures
@@ -91,9 +94,14 @@ class Dataset:
             raise error
         self._on_invalid(error)
 
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of how it is read; grows while it is iterated."""
+        return [*self.adjustments.told(), *self._notes]
+
     def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        if text not in self._notes:
+            self._notes.append(text)
 
     def without_splits(self) -> Dataset:
         """The same data set without what `splits.csv` says."""
@@ -119,6 +127,7 @@ class Dataset:
 
     def _raw(self) -> Iterator[Sample]:
         read = FORMATS[self.format].read
+        self.adjustments.clear()
         label_sets, self.sources = self.sources, tuple(replace(label_set, document=None) for label_set in self.sources)
         for label_set in label_sets:
             try:
@@ -164,6 +173,7 @@ def open_dataset(
     if input_format is not None and input_format not in FORMATS:
         raise DatasetError(f"{input_format!r} is no format; known are {', '.join(FORMATS)}")
     notes: list[str] = []
+    adjustments = Adjustments()
 
     def note(text: str) -> None:
         if text not in notes:
@@ -184,6 +194,7 @@ def open_dataset(
             attribute=labels.attribute,
             on_invalid=on_invalid,
             on_note=note,
+            adjust=adjustments.add,
             settings=settings,
         )
         for label_set in found
@@ -196,6 +207,7 @@ def open_dataset(
         check_pictures=check_pictures,
         on_invalid=on_invalid,
         notes=notes,
+        adjustments=adjustments,
         settings=settings,
     )
 

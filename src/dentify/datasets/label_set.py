@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dentify.datasets.adjustments import OnAdjust
 from dentify.datasets.documents import read_json
 from dentify.datasets.pictures import Pictures, is_file, picture_folders
 from dentify.errors import DatasetError, ImageError
-from dentify.imaging.decode import read_photo_size
+from dentify.imaging.decode import read_photo_frame
 from dentify.settings import Settings
 
 OnInvalid = Callable[[DatasetError], None]
@@ -32,6 +33,7 @@ class LabelSet:
         split: what the user calls all of it.
         on_invalid: is given what does not hold, which is then left out; without it the first raises.
         on_note: is given what a user should know of how it was read.
+        adjust: is given each time that something is normalised, ignored or left out: the rule, and the place.
         settings: the limits.
     """
 
@@ -44,6 +46,7 @@ class LabelSet:
     split: str | None = None
     on_invalid: OnInvalid | None = None
     on_note: OnNote = field(default=lambda note: None)
+    adjust: OnAdjust = field(default=lambda rule, where: None)
     settings: Settings = field(default_factory=Settings)
 
     def refuse(self, error: DatasetError) -> None:
@@ -71,21 +74,28 @@ class LabelSet:
 
     def silent(self) -> LabelSet:
         """The same labels, of which nothing is refused; for a first look, as what does not hold is told when its turn comes."""
-        return replace(self, on_invalid=lambda error: None)
+        return replace(self, on_invalid=lambda error: None, adjust=lambda rule, where: None)
 
     def pictures(self) -> Pictures:
         """Where its pictures lie."""
         if self.images is not None:
-            return Pictures([self.images], self.images)
+            return Pictures([self.images], self.images, self.adjust)
+        if self.files:  # one a picture, anywhere below the root
+            return Pictures([self.root], self.root, self.adjust)
         folders = picture_folders(self.path) if self.document is not None or self.path.is_file() else [self.path]
-        return Pictures(folders, self.root)
+        return Pictures(folders, self.root, self.adjust)
 
     def size_of(self, picture: Path | bytes) -> tuple[int, int] | None:
         """Height and width of a picture by its header; `None` where it is missing or cannot be read, which is told elsewhere."""
+        frame = self.frame_of(picture)
+        return None if frame is None else frame[0]
+
+    def frame_of(self, picture: Path | bytes) -> tuple[tuple[int, int], int] | None:
+        """Height and width of a picture, and how EXIF says that its pixels are turned (1 to 8); as `size_of`."""
         if isinstance(picture, bytes) or not is_file(picture):
             return None
         try:
-            return read_photo_size(picture, where=str(picture), settings=self.settings)
+            return read_photo_frame(picture, where=str(picture), settings=self.settings)
         except ImageError:
             return None
 

@@ -108,6 +108,15 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
     Raises:
         ImageError: it cannot be read, is no picture, or its file is over a limit.
     """
+    return read_photo_frame(photo, where=where, settings=settings)[0]
+
+
+def read_photo_frame(photo: str | os.PathLike[str] | bytes, *, where: str, settings: Settings) -> tuple[tuple[int, int], int]:
+    """Height and width of the upright photo in a file (or its bytes), and how EXIF says that its pixels are turned, 1 to 8.
+
+    Raises:
+        ImageError: it cannot be read, is no picture, or its file is over a limit.
+    """
     if isinstance(photo, bytes):
         data = photo
     else:
@@ -118,7 +127,7 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
                     with _decoding("JPEG", where):
                         header = _open("JPEG", stream)
                         orientation = read_exif(_exif_block(header)).orientation
-                    return header.size if orientation >= 5 else header.size[::-1]
+                    return header.size if orientation >= 5 else header.size[::-1], orientation
         except OSError as error:
             raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
         data = read_photo_file(photo, where=where, settings=settings)
@@ -128,7 +137,7 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
         if kind == "PNG" and b"eXIf" in data:
             header.load()  # it may stand behind the pixels
         orientation = _exif(kind, header, data).orientation
-    return header.size if orientation >= 5 else header.size[::-1]
+    return header.size if orientation >= 5 else header.size[::-1], orientation
 
 
 def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Photo, Photo | None]:

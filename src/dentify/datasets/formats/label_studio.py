@@ -22,7 +22,7 @@ from dentify.datasets.documents import read_csv
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
 from dentify.datasets.output import Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
@@ -154,9 +154,9 @@ def _picture(task: Mapping[str, Any], where: str, pictures: Pictures) -> Path:
     if not name:
         raise DatasetError(f"{where}: names no picture, its data hold {', '.join(map(str, data)) or 'nothing'}")
     for candidate in (name, _UPLOAD_PREFIX.sub("", picture_parts(name)[-1])):
-        if is_file(pictures.find(candidate)):
-            return pictures.find(candidate)
-    return pictures.find(picture_parts(name)[-1])
+        if is_file(picture := pictures.find(candidate, where)):
+            return picture
+    return pictures.find(picture_parts(name)[-1], where)
 
 
 def _column(task: Mapping[str, Any], key: str) -> str | None:
@@ -189,9 +189,8 @@ def _results(task: Mapping[str, Any], label_set: LabelSet | None) -> list[Result
     whole = [one for one in annotations if not one.get("was_cancelled")]
     truth = [one for one in whole if one.get("ground_truth")]
     if len(whole) > 1 and label_set is not None:
-        label_set.on_note(
-            f"{label_set.path}: where several people labelled a photo, the ground truth or the last one's labels are read"
-        )
+        rule = "where several people labelled a photo, the ground truth or the last one's labels are read"
+        label_set.adjust(rule, str(label_set.path))
     chosen = (truth or whole)[-1:]
     if chosen:
         return [*_given(chosen[0], "result")]
@@ -285,7 +284,7 @@ def _outlined(
         if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or len(points) < 3:
             raise DatasetError(f"{where}: needs three points or more as [x, y], got {points!r:.60}")
         polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale
-        return _polygon_annotation(polygon, size_hw, where, OUTSIDE_PX)
+        return _polygon_annotation(polygon, size_hw, where, label_set)
     turn = math.radians(to_float(value.get("rotation") or 0.0, f"{where}: rotation"))
     if not math.isfinite(turn):
         raise DatasetError(f"{where}: rotation must be a number of degrees, got {value.get('rotation')!r:.40}")
@@ -293,17 +292,19 @@ def _outlined(
         radii = pair("radiusX", "radiusY")
         if not (min(radii) > 0 and max(radii) < 1e6):
             raise DatasetError(f"{where}: needs radii above 0, got {radii[0]:g} and {radii[1]:g}")
-        return _polygon_annotation(ellipse_to_polygon(pair("x", "y"), radii, turn), size_hw, where)
+        return _polygon_annotation(ellipse_to_polygon(pair("x", "y"), radii, turn), size_hw, where, label_set, reach=math.inf)
     (x, y), (w, h) = pair("x", "y"), pair("width", "height")
     if turn == 0.0:
-        return Annotation("", check_box((x, y, x + w, y + h), size_hw, f"{where}: rectangle"))
+        return Annotation("", check_box((x, y, x + w, y + h), size_hw, f"{where}: rectangle", label_set.adjust))
     # turned around its top left corner
     centre = (x + w / 2 * math.cos(turn) - h / 2 * math.sin(turn), y + w / 2 * math.sin(turn) + h / 2 * math.cos(turn))
-    return _polygon_annotation(turned_rectangle(centre, (w, h), turn), size_hw, where)
+    return _polygon_annotation(turned_rectangle(centre, (w, h), turn), size_hw, where, label_set, reach=math.inf)
 
 
-def _polygon_annotation(polygon: Polygon, size_hw: tuple[int, int], where: str, reach: float = math.inf) -> Annotation:
-    polygon = check_points(polygon, size_hw, where, reach=reach)
+def _polygon_annotation(
+    polygon: Polygon, size_hw: tuple[int, int], where: str, label_set: LabelSet, *, reach: float | None = None
+) -> Annotation:
+    polygon = check_points(polygon, size_hw, where, label_set.adjust, reach=reach)
     return Annotation("", polygons_to_box([polygon]), (polygon,))
 
 

@@ -27,7 +27,7 @@ from dentify.datasets.documents import read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
+from dentify.datasets.outlines import check_box, check_points, is_line, to_float
 from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.errors import DatasetError, printable
@@ -81,7 +81,11 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     split = label_set.split_of(label_set.path)
     pictures = label_set.pictures()
     for file in files:
-        picture: Path | bytes = pictures.find(file.name)
+        try:
+            picture: Path | bytes = pictures.find(file.name, file.where)
+        except DatasetError as error:
+            label_set.refuse(error)
+            continue
         size_hw = label_set.size_of(picture)
         if size_hw is None and file.embedded:
             try:
@@ -92,13 +96,13 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         annotations: list[Annotation] = []
         for where, shape, attributes in file.regions:
             if shape.get("name") == "point":
-                label_set.on_note(f"{label_set.path}: points are left out: they have no outline")
+                label_set.adjust("points are left out: they have no outline", where)
                 continue
             try:
                 if shape.get("name") == "polyline" and is_line(_points(shape, where)):
-                    label_set.on_note(f"{label_set.path}: lines are left out: they enclose nothing")
+                    label_set.adjust("lines are left out: they enclose nothing", where)
                     continue
-                box, polygon = _outline(shape, size_hw, where)
+                box, polygon = _outline(shape, size_hw, where, label_set)
             except DatasetError as error:
                 label_set.refuse(error)
                 continue
@@ -134,7 +138,7 @@ def _of_version_2(label_set: LabelSet) -> Any:
     def refuse(place: str, error: DatasetError) -> None:
         label_set.refuse(DatasetError(f"{label_set.path}: {place}: {error}", kind=error.kind))
 
-    return to_version_2(label_set.document, refuse, lambda text: label_set.on_note(f"{label_set.path}: {text}"))
+    return to_version_2(label_set.document, refuse, lambda text: label_set.adjust(text, str(label_set.path)))
 
 
 def _rows(document: object) -> Iterable[tuple[str, Any]]:
@@ -283,7 +287,9 @@ def _text(attributes: Mapping[str, Any], key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str) -> tuple[Box, Polygon | None]:
+def _outline(
+    shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet
+) -> tuple[Box, Polygon | None]:
     """Box and, for all but rectangles, polygon of a region."""
     kind = shape.get("name")
 
@@ -293,7 +299,8 @@ def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: s
     match kind:
         case "rect" | "rectangle":
             x, y = number("x"), number("y")
-            return check_box((x, y, x + number("width"), y + number("height")), size_hw, f"{where}: rect"), None
+            corners = (x, y, x + number("width"), y + number("height"))
+            return check_box(corners, size_hw, f"{where}: rect", label_set.adjust), None
         case "circle":
             radius = number("r")
             polygon = _round(where, (number("cx"), number("cy")), (radius, radius), 0.0)
@@ -307,7 +314,7 @@ def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: s
         case _:
             raise DatasetError(f"{where}: shape {kind!r:.40} is none of polygon, polyline, rect, circle, ellipse")
     round_shape = kind in ("circle", "ellipse")
-    polygon = check_points(polygon, size_hw, f"{where}: {kind}", reach=math.inf if round_shape else OUTSIDE_PX)
+    polygon = check_points(polygon, size_hw, f"{where}: {kind}", label_set.adjust, reach=math.inf if round_shape else None)
     return polygons_to_box([polygon]), polygon
 
 
