@@ -19,7 +19,7 @@ class Adjustments:
     def add(self, rule: str, where: str) -> None:
         """Takes note of one time."""
         self.counts[rule] += 1
-        self._first.setdefault(rule, where)
+        self._first.setdefault(rule, where.rstrip(": "))
 
     def clear(self) -> None:
         """Forgets all: the labels are about to be read again."""

@@ -260,8 +260,9 @@ def test_where_nothing_tells_a_track_from_a_confidence_nothing_is_guessed(yolo: 
 
 
 def test_polygons_that_end_at_the_edge_stay_polygons(yolo: Write) -> None:
-    (polygon, triangle) = only(yolo("1 0.1 0.2 0.4 0.2 0.4 0.8 0.2 1\n1 0.5 0.5 1 0.2 0.9 1\n")).annotations
+    polygon, triangle = only(yolo("1 0.1 0.2 0.4 0.2 0.4 0.8 0.2 1\n1 0.5 0.5 1 0.2 0.9 1\n")).annotations
     assert [len(one.polygons[0]) for one in (polygon, triangle)] == [4, 3]
+    assert [len(one.polygons[0]) for one in only(yolo("1 0.5 0.5 0.8 0.2 0.9 0\n")).annotations] == [3]
 
 
 BESIDE = {  # pictures, their texts

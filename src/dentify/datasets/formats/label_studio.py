@@ -1,6 +1,7 @@
 """Label Studio's JSON, JSON-MIN and CSV: percent coordinates, brush masks in its own run lengths, choices for whole photos.
 
-Where several people labelled a photo, the ground truth is read, else the last annotation that was not cancelled; a photo without
+A task may be about several photos: of several `<Image>`, of a list in pages, or of a repeater; `to_name` and `item_index` tell
+which one a region is on. Where several people labelled a photo, the ground truth is read, else the last annotation that was not cancelled; a photo without
 annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
 """
 
@@ -9,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
@@ -33,6 +34,8 @@ from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_bo
 from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
+_USUAL = ("image", "img", "ocr", "photo", "url")
+_COUNTED = re.compile(r".*?(\d+)")
 _OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
 _CHECK = "check"  # our writer's choice for what to look at first
 
@@ -60,14 +63,102 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     labelled = frozenset(label for _, task in tasks if isinstance(task, dict) for label in _labels_of(_results(task, None)))
     split = label_set.split_of(label_set.path)
     pictures = label_set.pictures()
+    keys = {place.key for _, task in tasks if isinstance(task, dict) for place in _places_in_use(task)}
     for where, task in tasks:
-        try:
-            if not isinstance(task, dict):
-                raise DatasetError(f"{where}: expected a task, got {task!r:.40}")
-            where = f"{where} (id {task.get('id')!r:.20})"
-            yield _sample(task, where, labelled, split, pictures, label_set)
-        except DatasetError as error:
-            label_set.refuse(error)
+        if not isinstance(task, dict):
+            label_set.refuse(DatasetError(f"{where}: expected a task, got {task!r:.40}"))
+            continue
+        where = f"{where} (id {task.get('id')!r:.20})"
+        results = _results(task, label_set)
+        for photo, on_it in _by_photo(task, results, keys, where, label_set):
+            try:
+                yield _sample(task, photo, on_it, where, labelled, split, pictures, label_set)
+            except DatasetError as error:
+                label_set.refuse(error)
+
+
+class _Photo(NamedTuple):
+    """Where a task's data hold a picture: by key, and in a list by number; and the file's name that stands there."""
+
+    key: str
+    number: int | None
+    name: str
+
+
+def _photos(task: Mapping[str, Any]) -> list[_Photo]:
+    """Every picture that a task's data hold."""
+    data = task["data"] if isinstance(task.get("data"), dict) else task
+    found: list[_Photo] = []
+    for key, value in data.items():
+        rows = value if isinstance(value, list) else [value]
+        for number, row in enumerate(rows):
+            texts = [text for text in row.values() if isinstance(text, str)] if isinstance(row, dict) and rows is value else [row]
+            name = next((name for text in texts if isinstance(text, str) and is_picture_name(name := _file_name(text))), "")
+            if name:
+                found.append(_Photo(key, number if rows is value else None, name))
+    return found
+
+
+def _photo_of(result: Result, photos: Sequence[_Photo]) -> _Photo | None:
+    """Which of several pictures a region is on; `None` where nothing tells."""
+    to_name, number = result.get("to_name"), result.get("item_index")
+    name = to_name if isinstance(to_name, str) else ""
+    keys = list(dict.fromkeys(photo.key for photo in photos))
+    counted = _COUNTED.fullmatch(name)  # `page_0`, as repeaters name them
+    if name in keys:
+        keys = [name]
+    elif len(keys) > 1 and name:
+        near = [key for key in keys if key.casefold() in name.casefold() or name.casefold() in key.casefold()]
+        keys = near if len(near) == 1 else keys
+    if not is_int(number):
+        number = int(counted[1]) if counted is not None and name not in keys else None
+    on_it = [photo for photo in photos if photo.key in keys and photo.number in (None, number)]
+    return on_it[0] if len(on_it) == 1 else None
+
+
+def _places_in_use(task: Mapping[str, Any]) -> Iterator[_Photo]:
+    """The pictures of a task of several on which something is labelled."""
+    photos = _photos(task)
+    if len(photos) > 1:
+        yield from (photo for one in _results(task, None) if (photo := _photo_of(one, photos)) is not None)
+
+
+def _by_photo(
+    task: Mapping[str, Any], results: list[Result], keys: Collection[str], where: str, label_set: LabelSet
+) -> Iterator[tuple[_Photo | None, list[Result]]]:
+    """The photos that a task is about, each with its regions; `None` for the only one that its data tell.
+
+    Args:
+        task: of the file.
+        results: its regions.
+        keys: of data whose pictures are labelled anywhere in the file; others are thumbnails and the like.
+        where: what to begin messages with.
+        label_set: is told what is on no photo.
+    """
+    every = _photos(task)
+    photos = [photo for photo in every if photo.key in keys] if keys else every
+    outlined = any(_kind(one) in _OUTLINES for one in results)
+    usual = not keys and len({one.get("to_name") for one in results}) <= 1 and any(one.key in _USUAL for one in every)
+    if len(photos) <= 1 or usual or not (keys or outlined):
+        yield (photos[0] if len(photos) == 1 and len(every) > 1 else None), results
+        return
+    on: dict[_Photo, list[Result]] = {photo: [] for photo in photos}
+    ids: dict[str, _Photo] = {}
+    for number, result in enumerate(results):
+        photo = _photo_of(result, photos)
+        if photo is None and (same := _id(result)) in ids and same is not None:
+            photo = ids[same]
+        if photo is None:
+            if _kind(result) in (*_OUTLINES, "", "choices"):
+                held = ", ".join(dict.fromkeys(printable(one.key) for one in photos))
+                told = f"result[{number}] is on {printable(str(result.get('to_name')))!r:.40}"
+                label_set.refuse(DatasetError(f"{where}: {told}, and nothing tells which of several pictures that is ({held})"))
+                return
+            continue
+        on[photo].append(result)
+        if (own := _id(result)) is not None:
+            ids[own] = photo
+    yield from on.items()
 
 
 def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
@@ -86,10 +177,16 @@ def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _sample(
-    task: Mapping[str, Any], where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, label_set: LabelSet
+    task: Mapping[str, Any],
+    photo: _Photo | None,
+    results: Sequence[Result],
+    where: str,
+    labelled: frozenset[str],
+    split: str | None,
+    pictures: Pictures,
+    label_set: LabelSet,
 ) -> Sample:
-    picture = _picture(task, where, pictures)
-    results = _results(task, label_set)
+    picture = _picture(task, photo, where, pictures)
     size_hw = _size_hw(results, where) or label_set.size_of(picture)
     annotations: list[Annotation] = []
     choices: list[str] = []
@@ -143,14 +240,14 @@ def _sample(
     )
 
 
-def _picture(task: Mapping[str, Any], where: str, pictures: Pictures) -> Path:
+def _picture(task: Mapping[str, Any], photo: _Photo | None, where: str, pictures: Pictures) -> Path:
     """The picture that a task is about: an address, an upload, a file of its storage."""
     data = task.get("data") if isinstance(task.get("data"), dict) else task
     assert isinstance(data, dict)
-    texts = [data[key] for key in ("image", "img", "ocr", "photo", "url") if isinstance(data.get(key), str)]
+    texts = [data[key] for key in _USUAL if isinstance(data.get(key), str)]
     names = [_file_name(text) for text in texts]
     names += [name for value in data.values() if isinstance(value, str) and is_picture_name(name := _file_name(value))]
-    name = next((name for name in names if name), "")
+    name = next((name for name in names if name), "") if photo is None else photo.name
     if not name:
         raise DatasetError(f"{where}: names no picture, its data hold {', '.join(map(str, data)) or 'nothing'}")
     for candidate in (name, _UPLOAD_PREFIX.sub("", picture_parts(name)[-1])):

@@ -286,7 +286,7 @@ def _last_numbers(rows: Iterable[Sequence[str]], points: int) -> Iterator[list[s
 
 def _are_ids(ends: Sequence[str]) -> bool | None:
     """Whether the last numbers of a file's lines are ids of tracks: whole, and not all of them 0 or 1, which a share may be."""
-    if not all(_WHOLE.fullmatch(end) for end in ends):
+    if not all(_WHOLE.fullmatch(end) for end in ends) or set(ends) == {"0"}:  # trackers count from 1
         return False
     return True if set(ends) - {"0", "1"} else None
 
@@ -424,7 +424,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         height, width = output.size_hw(sample)
         outlined = any(annotation.has_mask for annotation in sample.annotations)
         lines = [
-            " ".join([str(ids[annotation.name]), *(f"{value:.8g}" for value in values)])
+            " ".join([str(ids[annotation.name]), *map(_share, values)])
             for annotation in sample.annotations
             for values in _shares(annotation, (width, height), output, outlined=outlined)
         ]
@@ -442,6 +442,12 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             again += [f"# {needed} names {named} again, as Ultralytics wants both; `dentify dataset split` makes both.\n"]
     document |= {"nc": len(ids), "names": {number: name for name, number in ids.items()}}
     output.text("data.yaml", "".join(again) + yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+def _share(value: float) -> str:
+    """A share as text; never a whole number, which a reader may take for the id of a track."""
+    text = f"{value:.8g}"
+    return f"{text}.0" if text.lstrip("-").isdecimal() else text
 
 
 def _shares(annotation: Annotation, photo_wh: tuple[int, int], output: Output, *, outlined: bool) -> Iterator[Sequence[float]]:
