@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentify.datasets.documents import csv_columns, iterate_xml, read_csv, read_json, read_yaml, xml_root
+from dentify.datasets.documents import (
+    OTHER_ENCODING,
+    csv_columns,
+    csv_head,
+    iterate_xml,
+    read_csv,
+    read_json,
+    read_yaml,
+    xml_root,
+)
 from dentify.errors import DatasetError
 from dentify.settings import Settings
 
@@ -159,9 +168,54 @@ def test_what_is_no_text_is_said_to_be_none(file: Path) -> None:
     file.write_bytes(b'{"a": "\xff"}')
     with pytest.raises(DatasetError, match="not UTF-8 text at byte 7"):
         read_json(file, SETTINGS)
+    file.write_bytes(b"a,\xff\0,b")
     assert csv_columns(file) == []
     with pytest.raises(DatasetError, match="cannot be read"):
         read_json(file.parent, SETTINGS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_texts_of_every_unicode_encoding_are_read(file: Path, encoding: str) -> None:
+    file.write_bytes('{"name": "T\u00fcr"}'.encode(encoding))
+    assert read_json(file, SETTINGS) == {"name": "T\u00fcr"}
+    file.write_bytes("file;label\r\na.jpg;g\u00f6\u00e7\u00fck\r\n".encode(encoding))
+    assert list(read_csv(file, SETTINGS)) == [(2, {"file": "a.jpg", "label": "g\u00f6\u00e7\u00fck"})]
+    assert csv_columns(file) == ["file", "label"]
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_csv_of_excels_code_page_is_read_and_that_is_told(file: Path, start: bytes) -> None:
+    file.write_bytes(start + "file;label\r\na.jpg;T\u00fcr\r\n".encode("cp1252"))
+    told: list[str] = []
+    assert list(read_csv(file, SETTINGS, adjust=lambda rule, where: told.append(rule))) == [
+        (2, {"file": "a.jpg", "label": "T\u00fcr"})
+    ]
+    assert told == [OTHER_ENCODING]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n",
+        "a;b\n1;2\n",
+        "a\tb\n1\t2\n",
+        "a|b\n1|2\n",
+        "sep=;\na;b\n1;2\n",
+        "a,b\r1,2\r",
+        '"a",b\n\n1,2\n',
+        "sep=:\na:b\n1:2",
+    ],
+)
+def test_fields_are_separated_in_many_ways(file: Path, text: str) -> None:
+    file.write_bytes(text.encode())
+    assert [row for _, row in read_csv(file, SETTINGS)] == [{"a": "1", "b": "2"}]
+
+
+def test_the_head_of_a_long_file_ends_with_a_whole_row(file: Path) -> None:
+    file.write_text("a,b\n" + f"{'x' * 30_000},\u00fc\n" * 3)
+    assert [len(row) for row in csv_head(file)] == [2, 2, 2]
+    file.write_text("a,b\n" + "\u00fc" * 70_000)
+    assert csv_columns(file) == ["a", "b"]
 
 
 @given(st.binary(max_size=60))

@@ -67,12 +67,12 @@ def parse_data(text: str) -> Data:
 
 def _says_something(path: Path) -> bool:
     """Whether a CSV has columns beside those that name its photos; one that is not there is told when it is read."""
-    from dentify.datasets.documents import csv_columns
+    from dentify.datasets.documents import csv_head
     from dentify.datasets.formats.tables import tells_labels
     from dentify.datasets.formats.via import is_via_csv
 
-    columns = csv_columns(path)
-    return not path.is_file() or is_via_csv(columns) or tells_labels(columns)
+    rows = csv_head(path)
+    return not path.is_file() or is_via_csv(rows) or tells_labels(rows)
 
 
 def _says_nothing(data: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dentify.datasets.adjustments import Adjustments
-from dentify.datasets.documents import csv_columns, read_csv, read_json, xml_root
+from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
@@ -392,6 +392,7 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         name = wanted or _format_of_text(path, suffix, settings)
         if name is None:
             advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
+            advice = _told_columns(path) if suffix in (".csv", ".tsv") else advice
             raise DatasetError(f"{path}: no annotation format that is known; {advice}")
     return name, replace(label_set, files=(path,)) if FORMATS[name].one_a_picture else label_set
 
@@ -408,8 +409,8 @@ def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
             root = xml_root(path, settings)
             return next((name for name, one in FORMATS.items() if root in one.xml_roots), None)
         case ".csv" | ".tsv":
-            columns = csv_columns(path)
-            return next((name for name, one in FORMATS.items() if one.is_csv is not None and one.is_csv(columns)), None)
+            rows = csv_head(path)
+            return next((name for name, one in FORMATS.items() if one.is_csv is not None and one.is_csv(rows)), None)
         case ".yaml" | ".yml":
             return next((name for name, one in FORMATS.items() if one.is_yaml is not None and one.is_yaml(path, settings)), None)
     return None
@@ -464,7 +465,16 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
     if wanted is not None:
         return f"holds nothing that is {FORMATS[wanted].title}"
+    tables = [path for path in files if path.suffix.lower() in (".csv", ".tsv") and path.name != SPLITS]
+    if tables:
+        return f"{held} of a format that is known; {tables[0]}: {_told_columns(tables[0])}"
     return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
+
+
+def _told_columns(path: Path) -> str:
+    columns = csv_columns(path)
+    told = printable(", ".join(column or "(no name)" for column in columns)) or "none"
+    return f"no column holds names of pictures; it has {told}"
 
 
 _LABEL_SUFFIXES = ".json, .xml, .csv or .yaml"

@@ -41,7 +41,7 @@ class Format:
         title: for people.
         read: its samples.
         is_json: whether a parsed JSON file is of it.
-        is_csv: whether a CSV with these columns is of it.
+        is_csv: whether a CSV that begins with these rows, the one of its names first, is of it.
         is_yaml: whether a YAML file is of it.
         xml_roots: outermost elements of its XML files.
         one_a_picture: whether each picture has a label file of its own.
@@ -52,7 +52,7 @@ class Format:
     title: str
     read: Callable[[LabelSet], Iterator[Sample]]
     is_json: Callable[[Any], bool] | None = None
-    is_csv: Callable[[Sequence[str]], bool] | None = None
+    is_csv: Callable[[Sequence[Sequence[str]]], bool] | None = None
     is_yaml: Callable[[Path, Settings], bool] | None = None
     xml_roots: tuple[str, ...] = ()
     one_a_picture: bool = False

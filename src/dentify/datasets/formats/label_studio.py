@@ -1,8 +1,8 @@
 """Label Studio's JSON, JSON-MIN and CSV: percent coordinates, brush masks in its own run lengths, choices for whole photos.
 
 A task may be about several photos: of several `<Image>`, of a list in pages, or of a repeater; `to_name` and `item_index` tell
-which one a region is on. Where several people labelled a photo, the ground truth is read, else the last annotation that was not cancelled; a photo without
-annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
+which one a region is on. Where several people labelled a photo, the ground truth is read, else the last annotation that was not
+cancelled; a photo without annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def is_label_studio(document: object) -> bool:
     return "annotation_id" in first or "annotator" in first
 
 
-def is_label_studio_csv(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns is Label Studio's: the short form, whose cells are JSON."""
-    return {"annotation_id", "annotator"} <= set(columns)
+def is_label_studio_csv(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a CSV that begins with these rows is Label Studio's: the short form, whose cells are JSON."""
+    return bool(rows) and {"annotation_id", "annotator"} <= {column.strip() for column in rows[0]}
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
@@ -168,7 +168,7 @@ def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
 
 
 def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse, label_set.adjust):
         where = f"{label_set.path}: line {line}"
         try:
             yield where, {key: json.loads(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}

@@ -64,9 +64,9 @@ def is_via(document: object) -> bool:
     return first is not None and "filename" in first and "regions" in first
 
 
-def is_via_csv(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns is VIA's."""
-    return set(columns) >= _CSV_COLUMNS
+def is_via_csv(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a CSV that begins with these rows is VIA's."""
+    return bool(rows) and {column.strip() for column in rows[0]} >= _CSV_COLUMNS
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
@@ -184,7 +184,7 @@ def _json_file(row: object, where: str, label_set: LabelSet) -> _File:
 
 def _csv_files(label_set: LabelSet) -> list[_File]:
     files: dict[str, _File] = {}
-    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse, label_set.adjust):
         where = f"{label_set.path}: line {line}"
         name = row.get("filename") or row.get("#filename") or ""
         if not name:
