@@ -173,10 +173,53 @@ def test_inspect_takes_a_label_map(dentify: Dentify) -> None:
     assert set(json.loads(result.stdout)["types"]) == {"dent", "scratch"}
 
 
+UNMAPPED = "2 labels that are not mapped: Car (2×; did you mean `vehicle`?), scrtch (1×; did you mean `scratch`?)"
+
+
+def test_inspect_tells_words_that_the_map_leaves_out_in_the_words_of_all_commands(dentify: Dentify) -> None:
+    write(change=lambda document: document["categories"][0].update(name="Car"))
+    Path("map.yaml").write_text("labels: {}")
+    result = dentify("dataset", "inspect", "data", "--labels", "map.yaml", "--no-pictures")
+    assert result.exit_code == 0
+    assert f"unmapped label: data: {UNMAPPED}" in result.stdout
+    for command in (
+        ["dataset", "convert", "data", "out", "--to", "coco"],
+        ["dataset", "captions", "data"],
+        ["dataset", "crops", "data", "-o", "crops", "--least-side", "1"],
+    ):
+        result = dentify(*command, "--labels", "map.yaml")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"error: data: {UNMAPPED}; say in --labels what each becomes")
+
+
+def test_the_draft_of_inspect_is_a_map_that_every_command_takes(dentify: Dentify) -> None:
+    write(change=lambda document: document["categories"][0].update(name="Car"))
+    assert dentify("dataset", "inspect", "data", "--no-pictures", "-o", "out").exit_code == 0
+    assert "scrtch" in Path("out/labels.yaml").read_text()
+    result = dentify("dataset", "inspect", "data", "--no-pictures", "--labels", "out/labels.yaml")
+    assert "no problems" in result.stdout
+    assert "not mapped" not in result.stdout
+    assert dentify("dataset", "convert", "data", "coco", "--to", "coco", "--labels", "out/labels.yaml").exit_code == 0
+
+
+def test_a_map_with_types_of_ones_own_is_taken_by_every_command(dentify: Dentify) -> None:
+    write()
+    Path("map.yaml").write_text("labels: {scrtch: hail_mark}")
+    for command in (
+        ["inspect", "data"],
+        ["captions", "data"],
+        ["convert", "data", "out", "--to", "coco"],
+        ["crops", "data", "-o", "crops", "--least-side", "1"],
+    ):
+        assert dentify("dataset", *command, "--labels", "map.yaml").exit_code == 0
+    result = dentify("dataset", "inspect", "out", "--labels", "map.yaml", "--no-pictures", "--format", "json")
+    assert json.loads(result.stdout)["types"]["hail_mark"]["kind"] == "damage"
+
+
 def test_inspect_writes_files_and_does_not_replace_them_unasked(dentify: Dentify) -> None:
     write()
     assert dentify("dataset", "inspect", "data", "-o", "out").exit_code == 0
-    assert files("out") == {"inspection.json", "inspection.html"}
+    assert files("out") == {"inspection.json", "inspection.html", "labels.yaml"}
     Path("out/inspection.json").write_text("mine")
     result = dentify("dataset", "inspect", "data", "-o", "out")
     assert (result.exit_code, result.stdout) == (1, "")  # before the work is done
@@ -385,8 +428,9 @@ def test_captions_are_lines_of_json(dentify: Dentify) -> None:
 def test_captions_go_to_a_file_whole_and_not_over_another(dentify: Dentify) -> None:
     write(change=lambda document: document["categories"][1].update(name="hail \ud800"))
     result = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")
-    told = "note: words of their own, told as they are: hail \\ud800 (1); --labels says what they mean\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"out/metadata.jsonl\n{told}")
+    told = "note: data: 1 label that is not mapped: hail \\ud800 (1×); say in --labels what each becomes, or null to leave it out"
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"out/metadata.jsonl\n{told}; until then they are neither damage nor parts\n"
     rows = [json.loads(line) for line in Path("out/metadata.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["file_name"] for row in rows] == ["a.png", "b.png"]
     again = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")

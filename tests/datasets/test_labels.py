@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.datasets import LabelMap, read_label_map
-from dentify.datasets.labels import check_words, names_of, photo_word, severity_word
+from dentify.datasets.labels import check_words, draft_label_map, names_of, photo_word, severity_word
 from dentify.errors import DatasetError
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
@@ -52,6 +52,42 @@ def test_a_target_may_be_any_word_that_dentify_knows(written: Written) -> None:
     assert labels.labels == {"a": "glass_shatter", "b": "hood", "c": "undamaged"}
 
 
+def test_a_target_may_be_a_type_of_ones_own(written: Written) -> None:
+    labels = read_label_map(written("labels: {hagel: hail_mark, b: rim_scratch, c: 'part:antenna'}\nlabelled: [hail_mark]\n"))
+    assert labels.labels == {"hagel": "hail_mark", "b": "rim_scratch", "c": "part:antenna"}
+    assert labels.labelled == {"hail_mark"}
+    assert [labels.rename(word) for word in ("hagel", "hail_mark")] == ["hail_mark", "hail_mark"]  # so are data once renamed
+    check_words({"hagel": 1, "hail_mark": 1}, labels, "photos")
+
+
+def test_what_a_word_becomes_may_be_a_vehicle(written: Written) -> None:
+    assert read_label_map(written("labels: {auto: vehicle}")).labels == {"auto": "vehicle"}
+
+
+@pytest.mark.parametrize("slip", ["scrach", "dents", "scratchs", "brokn_part", "front_bumpr", "undamagd", "vehicel"])
+def test_a_slip_of_a_name_is_no_type_of_ones_own(written: Written, slip: str) -> None:
+    with pytest.raises(DatasetError, match=f"'{slip}' is no name of the taxonomy, .*; did you mean "):
+        read_label_map(written(f"labels: {{a: {slip}}}"))
+    assert read_label_map(written(f"labels: {{a: {slip}}}"), own=[slip]).labels == {"a": slip}
+
+
+def test_a_draft_leaves_out_every_word_until_it_is_filled_in(written: Written) -> None:
+    words = {"scrtch": 3, "Car": 2, 'a "b": #c\n': 1, "": 1, "no": 4, "Kratzer ü": 1}
+    text = draft_label_map(words)
+    assert "3×; did you mean `scratch`?" in text
+    labels = read_label_map(written(text))
+    assert {word for word in words if word.isprintable()} <= set(labels.labels)
+    assert {name for word, name in labels.labels.items() if word != "Car"} == {None}
+    assert labels.labels["Car"] == "vehicle"
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers(1, 9), max_size=4))
+def test_a_draft_is_always_a_map_that_is_read(tmp_path_factory: pytest.TempPathFactory, words: dict[str, int]) -> None:
+    path = tmp_path_factory.getbasetemp() / "labels.yaml"
+    path.write_text(draft_label_map(words))
+    assert all(word in read_label_map(path).labels for word in words if word.isprintable())
+
+
 def test_words_of_the_taxonomy_need_no_entry(written: Written) -> None:
     labels = read_label_map(written("labels: {}"))
     assert labels.rename("Dent") == "dent"
@@ -84,10 +120,7 @@ WRONG = {
         "labels: {a: scrach}",
         r"labels: a: 'scrach' is no name of the taxonomy, .*; did you mean `scratch` or `crack`\?",
     ),
-    "a target that is nowhere near": (
-        "labels: {a: zebra}",
-        r"labels: a: 'zebra' is no name of the taxonomy, whose damage types are dent, scratch,",
-    ),
+    "an empty target": ("labels: {a: ' '}", r"labels: a: ' ' is no name of the taxonomy, whose damage types are dent, scratch,"),
     "a target that is a number": ("labels: {a: 3}", r"labels: a: 3 is no name of the taxonomy"),
     "a target that is a bomb": (f"labels:\n  a:\n  {BOMB}", r"labels: a: a list is no name of the taxonomy"),
     "a list of words": ("labels: [dent]", r"labels must be words and what they mean, as `cizik: scratch`"),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.cli.data import DATA_HELP, Data, Images, Labels, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Data, Images, Labels, own_names, parse_data, read_data
 from dentify.cli.progress import counted, progress
 from dentify.errors import MissingExtraError, printable
 
@@ -145,7 +145,7 @@ def fit(
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
     with progress("fitting", quiet=quiet) as (advance, _):
-        samples = counted(_from_data(inputs, data, photos, images, labels, settings), advance)
+        samples = counted(_from_data(inputs, data, photos, images, labels, settings, own_names([opened.manifest])), advance)
         fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
@@ -216,7 +216,7 @@ def quantize(
     with progress("looking", quiet=quiet) as (advance, _):
         quantized = quantize_bundle(
             opened,
-            list(_from_data(inputs, data, counts, images, labels, settings)),
+            list(_from_data(inputs, data, counts, images, labels, settings, own_names([opened.manifest]))),
             calibration=calibration.value,
             layers=layers.value,
             photos=photos,
@@ -250,10 +250,11 @@ def _from_data(
     images: Path | None,
     labels: Path | None,
     settings: Settings,
+    own: frozenset[str],
 ) -> Iterator[Sample]:
-    """The samples of all DATA, counted by source and DATA."""
+    """The samples of all DATA, counted by source and DATA; `own` are the names that the bundle knows."""
     for one, text in zip(inputs, texts, strict=True):
-        for sample in read_data([one], images, labels, settings):
+        for sample in read_data([one], images, labels, settings, own=own):
             photos[sample.source or one.path.stem, text] += 1
             yield sample
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import Images, Labels, parse_data, read_data
+from dentify.cli.data import Images, Labels, own_names, parse_data, read_data
 from dentify.cli.evaluate import Format
 from dentify.cli.progress import counted, progress
 
@@ -70,7 +70,10 @@ def compare(
     with progress("comparing", quiet=quiet) as (advance, _):
         result = evaluation.compare(
             assessors,
-            counted(read_data(inputs, images, labels, settings), advance),
+            counted(
+                read_data(inputs, images, labels, settings, own=own_names(assessor.bundle.manifest for assessor in assessors)),
+                advance,
+            ),
             paths=bundles,
             seed=seed,
             resamples=resamples,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -13,6 +14,7 @@ import typer
 from dentify.errors import DatasetError, printable
 
 if TYPE_CHECKING:
+    from dentify.bundle.manifest import Manifest
     from dentify.datasets import Sample
     from dentify.settings import Settings
 
@@ -85,21 +87,31 @@ def _says_nothing(data: str) -> str:
     )
 
 
-def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings) -> Iterator[Sample]:
+def own_names(manifests: Iterable[Manifest]) -> frozenset[str]:
+    """The damage types and parts that bundles know, be they the taxonomy's or their own."""
+    return frozenset(name for one in manifests for name in (*one.taxonomy.damage_types, *one.taxonomy.parts))
+
+
+def read_data(
+    data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Iterable[str] = ()
+) -> Iterator[Sample]:
     """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
+
+    `own` are names beside the taxonomy's that are known: those of the bundle.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
             which anything is known.
     """
-    from dentify.datasets import open_dataset, read_label_map, read_photos
+    from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
     from dentify.datasets.sample import PHOTO_WORDS, photo_kind
 
-    label_map = read_label_map(labels, settings) if labels is not None else None
+    own = frozenset(own)
+    label_map = replace(read_label_map(labels, settings, own=own) if labels is not None else LabelMap(), own=own)
     for one in data:
         if not one.label:
             dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
-            if label_map is not None:
+            if labels is not None:
                 dataset.check_labels()
             found = known = False
             for sample in dataset:
@@ -112,7 +124,8 @@ def read_data(data: Iterable[Data], images: Path | None, labels: Path | None, se
                 raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
             if not known:
                 raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
-            for note in dataset.notes:
+            unmapped = dataset.unmapped()
+            for note in (*dataset.notes, *([unmapped] if unmapped else [])):
                 print(f"note: {note}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]

@@ -89,7 +89,9 @@ def inspect(
     labels: Labels = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write inspection.json and inspection.html into this folder."),
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Write inspection.json, inspection.html and a draft labels.yaml here."
+        ),
     ] = None,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Decode no picture: no broken ones are found, and no duplicates.")
@@ -131,6 +133,11 @@ def inspect(
         settings=settings,
     )
     with progress("inspecting", quiet=quiet) as (advance, _):
+        if labels is not None:
+            try:
+                dataset.check_labels()
+            except DatasetError as error:
+                problems.append(error)
         inspected = inspect_dataset(
             dataset, problems, pictures=not no_pictures, workers=workers, settings=settings, on_photo=advance
         )
@@ -177,8 +184,6 @@ def convert(
     to = _format_name(to)
     check_output(out, to, overwrite=overwrite, read=[path, *([images] if images is not None else [])])
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True) as (dataset, settings):
-        if labels is not None:
-            dataset.check_labels()
         names = names_in(dataset)
         with progress("converting", quiet=quiet) as (advance, _):
             lost = write_dataset(
@@ -316,7 +321,7 @@ def crops(
     """  # noqa: D301 - click wants the character
     from dentify.curation.crops import write_crops
 
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, settings):
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, settings):
         with progress("cutting", quiet=quiet) as (advance, _):
             counts = write_crops(
                 dataset,
@@ -366,9 +371,7 @@ def captions(
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output}: is there already; --overwrite replaces it")
     unknown: Counter[str] = Counter()
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, _):
-        if labels is not None:
-            dataset.check_labels()
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, _):
         lines = (
             json.dumps({"file_name": photo_key(sample, path), "text": text, "split": sample.split}, ensure_ascii=False)
             for sample, text in iter_captions(dataset, count, seed=seed, unknown=unknown)
@@ -381,7 +384,7 @@ def captions(
             print(output, file=sys.stderr)
     if unknown:
         told = ", ".join(f"{printable(word)} ({times})" for word, times in unknown.most_common(20))
-        print(f"note: words of their own, told as they are: {told}; --labels says what they mean", file=sys.stderr)
+        print(f"note: types of your own, told as they are: {told}", file=sys.stderr)
 
 
 @app.command()
@@ -468,8 +471,12 @@ def _opened(
     *,
     skip_invalid: bool,
     keep_words: bool = False,
+    by_meaning: bool = False,
 ) -> Iterator[tuple[Dataset, Settings]]:
-    """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes."""
+    """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes.
+
+    A command that takes labels `by_meaning` tells which words nobody explained.
+    """
     from dentify.datasets import LabelMap, open_dataset, read_label_map
 
     settings = read_settings()
@@ -483,8 +490,11 @@ def _opened(
         on_invalid=(lambda error: skipped.setdefault(str(error))) if skip_invalid else None,
         settings=settings,
     )
+    if labels is not None:
+        dataset.check_labels()
     yield dataset, settings
     for message in skipped:
         print(f"skipped: {message}", file=sys.stderr)
-    for note in dataset.notes:
+    unmapped = dataset.unmapped() if by_meaning else None
+    for note in (*dataset.notes, *([unmapped] if unmapped else [])):
         print(f"note: {note}", file=sys.stderr)

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
@@ -50,7 +51,7 @@ class TypeFigures(Strict):
     """One word of the source.
 
     Attributes:
-        kind: damage or part.
+        kind: damage, part, or something else.
         instances: annotations of it; `crowds` of them are regions of many, `ignored` are to be ignored.
         photos: photos that hold one.
         boxes, polygons, masks: instances by what is known of their outline.
@@ -112,6 +113,8 @@ class Inspection(Strict):
         views: sides from which vehicles are seen, in the words of the source.
         marks: annotations that are `unsure`, of another vehicle (`other_car`), or of a `loose` part.
         untyped: annotations of damage whose type nobody told.
+        adjusted: what was normalised, ignored or left out, by rule.
+        unknown: words of the source that nobody explained; they are neither damage nor parts.
     """
 
     path: str
@@ -132,6 +135,8 @@ class Inspection(Strict):
     problems: tuple[Problem, ...]
     duplicates: tuple[SamePhotos, ...]
     notes: tuple[str, ...]
+    adjusted: dict[str, int] = Field(default_factory=dict)
+    unknown: dict[str, int] = Field(default_factory=dict)
 
     @property
     def photos(self) -> int:
@@ -242,6 +247,8 @@ def inspect_dataset(
         pictures_read=pictures,
         problems=tuple(Problem(kind=error.kind, message=printable(str(error))) for error in problems),
         duplicates=tuple(sorted(duplicates, key=lambda pair: (not pair.across, not pair.exact, pair.first, pair.second))),
+        adjusted=dict(dataset.adjustments.counts),
+        unknown={clean_name(word): count for word, count in dataset.unknown.most_common()},
         notes=tuple(printable(note) for note in (*dataset.notes, *_unlisted(dataset, listed))),
     )
     examples = {name: [sample for _, sample in tally.examples] for name, tally in tallies.items()}
@@ -346,5 +353,5 @@ def _split_order(name: str) -> tuple[int, str]:
     return known.index(name) if name in known else len(known), name
 
 
-def _type_order(name: str, tally: _Tally) -> tuple[bool, int, str]:
-    return tally.kind == "part", -tally.outlines.total(), name
+def _type_order(name: str, tally: _Tally) -> tuple[int, int, str]:
+    return ("damage", "part", "other").index(tally.kind), -tally.outlines.total(), name

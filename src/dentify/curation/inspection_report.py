@@ -14,6 +14,7 @@ import numpy as np
 
 from dentify.curation.inspection import Inspected, Inspection, Problem, Spread
 from dentify.datasets.drawing import draw_sample, name_colour
+from dentify.datasets.labels import draft_label_map, nearest_names
 from dentify.datasets.sample import UNTYPED, Sample
 from dentify.errors import DatasetError, ImageError, MissingExtraError, printable
 from dentify.imaging.draw import encode_jpeg
@@ -37,16 +38,18 @@ _LONGEST_CELL = 60  # characters of a name
 
 def inspection_table(inspection: Inspection) -> str:
     """What an inspection found, for a terminal, without a trailing newline."""
-    sections = [_head(inspection), _splits(inspection), _types(inspection), _labels(inspection)]
+    sections = [_head(inspection), "\n".join(f"note: {note}" for note in inspection.notes)]
+    sections += [_splits(inspection), _types(inspection), _labels(inspection), _unknown(inspection)]
     sections += [_problems(inspection), _duplicates(inspection)]
-    sections.append("\n".join(f"note: {note}" for note in inspection.notes))
     return "\n\n".join(section for section in sections if section)
 
 
 def write_inspection(
     inspected: Inspected, folder: Path | str, *, overwrite: bool = False, settings: Settings | None = None
 ) -> list[Path]:
-    """Writes `inspection.json` and `inspection.html` into a folder, neither of them in part.
+    """Writes `inspection.json` and `inspection.html` into a folder, none of them in part.
+
+    Where there are words that nobody explained, a draft of a label map comes with them, `labels.yaml`.
 
     Raises:
         OutputError: the folder cannot be written, or holds an inspection and `overwrite` is off.
@@ -59,6 +62,8 @@ def write_inspection(
         folder / "inspection.json": f"{inspected.inspection.model_dump_json(indent=2)}\n".encode(),
         folder / "inspection.html": page.encode(errors="backslashreplace"),
     }
+    if inspected.inspection.unknown:
+        files[folder / "labels.yaml"] = draft_label_map(inspected.inspection.unknown).encode(errors="backslashreplace")
     write_whole(files)
     return list(files)
 
@@ -69,7 +74,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it is a file, or holds an inspection and `overwrite` is off.
     """
-    check_vacant(folder, ("inspection.json", "inspection.html"), "the inspection", overwrite=overwrite)
+    check_vacant(folder, ("inspection.json", "inspection.html", "labels.yaml"), "the inspection", overwrite=overwrite)
 
 
 def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -> str:
@@ -77,6 +82,8 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
     settings = settings or Settings()
     inspection = inspected.inspection
     tables = (("Splits", _splits(inspection)), ("Types", _types(inspection)), ("Labels", _labels(inspection)))
+    unknown = ("Words that are not mapped", _unknown(inspection))
+
     return render_page(
         "inspection.html",
         what=_PAGE,
@@ -84,7 +91,7 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
         title=inspection.path,
         head=_head(inspection),
         notes=inspection.notes,
-        tables=[(heading, text) for heading, text in tables if text],
+        tables=[(heading, text) for heading, text in (*tables, unknown) if text],
         plots=_plots(inspection),
         examples=_examples(inspected, settings),
         more_types=max(0, len(inspection.types) - MOST_TYPES),
@@ -147,6 +154,19 @@ def _labels(inspection: Inspection) -> str:
         return ""
     rows: list[Cells] = [("label of whole photos", "photos")]
     return aligned([*rows, *((_cell(name), str(count)) for name, count in inspection.labels.items())])
+
+
+def _unknown(inspection: Inspection) -> str:
+    """Words that nobody explained, with the names that may be meant."""
+    if not inspection.unknown:
+        return ""
+    rows: list[Cells] = [("word that is not mapped", "times", "nearest names")]
+    rows += [
+        (_cell(word) or "(empty)", str(count), nearest_names(word).removeprefix("; did you mean ").removesuffix("?") or "–")
+        for word, count in inspection.unknown.items()
+    ]
+    told = "They are neither damage nor parts until --labels says what each becomes; -o writes a draft of it, labels.yaml."
+    return f"{aligned(rows)}\n{told}"
 
 
 def _problems(inspection: Inspection) -> str:

@@ -15,11 +15,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dentify.datasets.adjustments import Adjustments
+from dentify.datasets.adjustments import Adjustments, OnAdjust
 from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
-from dentify.datasets.labels import LabelMap, check_words, names_of, photo_word, severity_word
+from dentify.datasets.labels import (
+    VEHICLE,
+    LabelMap,
+    check_words,
+    is_no_label,
+    is_vehicle_word,
+    names_of,
+    photo_word,
+    severity_word,
+    told_unmapped,
+)
 from dentify.datasets.pictures import is_file, walk
 from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, ImageError, printable
@@ -40,6 +50,7 @@ class Dataset:
         path: what was opened.
         format: name of its format, a key of `FORMATS`.
         adjustments: what the last reading normalised, ignored or left out, by rule.
+        unknown: words of the source that nobody explained, and how often the last reading met them.
     """
 
     def __init__(
@@ -58,6 +69,7 @@ class Dataset:
         self.path = path
         self.format = format_name
         self.adjustments = adjustments
+        self.unknown: Counter[str] = Counter()
         self._notes = notes
         self.sources = label_sets
         self._labels = labels
@@ -69,6 +81,7 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         splits = _read_splits(self.path, self._settings) if self._reads_splits else {}
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
+        self.unknown.clear()
         for raw in self._raw():
             try:
                 if self._check_pictures:
@@ -81,7 +94,7 @@ class Dataset:
                         kind="listed twice",
                     )
                 seen[key] = raw.where
-                sample = _named(raw, self._labels, self._note)
+                sample = _named(raw, self._labels, self._note, self.adjustments.add, self.unknown)
             except DatasetError as error:
                 self.refuse(error)
                 continue
@@ -99,6 +112,12 @@ class Dataset:
         """What a user should know of how it is read; grows while it is iterated."""
         return [*self.adjustments.told(), *self._notes]
 
+    def unmapped(self) -> str | None:
+        """A note of the words that nobody explained, as the last reading met them; `None` where there are none."""
+        if not self.unknown:
+            return None
+        return f"{told_unmapped(self.unknown, str(self.path))}; until then they are neither damage nor parts"
+
     def _note(self, text: str) -> None:
         if text not in self._notes:
             self._notes.append(text)
@@ -113,8 +132,8 @@ class Dataset:
         """How often each of the source's own words occurs, on annotations and on whole photos."""
         words: Counter[str] = Counter()
         for sample in self._raw():
-            words.update(annotation.name for annotation in sample.annotations)
-            words.update(sample.labels)
+            words.update(annotation.name for annotation in sample.annotations if not is_no_label(annotation.name))
+            words.update(word for word in sample.labels if not is_no_label(word))
         return words
 
     def check_labels(self) -> None:
@@ -276,18 +295,24 @@ def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
     return {row["file"]: (row["split"], row.get("group", "")) for _, row in read_csv(path, settings)}
 
 
-def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
+def _named(raw: Sample, labels: LabelMap, note: OnNote, adjust: OnAdjust, unknown: Counter[str]) -> Sample:
     """A sample in the words that the map gives, and what follows from them for the photo as a whole.
+
+    A word that nobody explained says nothing of vehicle and damage; it comes to `unknown`.
 
     Raises:
         DatasetError: what it says of the photo contradicts itself.
     """
-    every = [_renamed(one, name) for one in raw.annotations if (name := labels.rename(one.name)) is not None]
+    every, outlined = _meant(raw, labels, adjust, unknown)
     annotations = tuple(one for one in every if not _says_sound(one.name, labels))
-    words = tuple(name for word in raw.labels if (name := labels.rename_photo(word)) is not None)
+    unknown.update(word for word in raw.labels if not labels.understands(word) and not is_no_label(word))
+    given = [word for word in raw.labels if not is_no_label(word)]
+    renamed = [name for word in given if (name := labels.rename_photo(word)) is not None]
+    outlined |= any(map(is_vehicle_word, (*renamed, *given)))
+    words = tuple(name for name in renamed if name != VEHICLE or labels.others != "refused")
     if len(annotations) < len(every):
         note('annotations such as "undamaged" outline no damage; where a photo has no other, it counts as undamaged')
-        if not words and raw.damage is None and all(one.kind == "part" for one in annotations):
+        if not words and raw.damage is None and all(one.kind == "part" or is_vehicle_word(one.name) for one in annotations):
             words = ("undamaged",)
     levels = {level for word in words if (level := severity_word(word)) is not None}
     severity = raw.severity or (levels.pop() if len(levels) == 1 else None)
@@ -300,7 +325,9 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
             facts.append(PHOTO_WORDS[known])
         elif severity_word(word) is not None or canonical_name(word) in DAMAGE_NAMES:
             facts.append((True, True))
-    if annotations:
+    if outlined:
+        facts.append((True, None))
+    if any(annotation.kind != "other" for annotation in annotations):
         damaged = any(annotation.kind == "damage" and not annotation.ignored for annotation in annotations)
         facts.append((True, True if damaged else None))
     vehicle, damage = (({fact[index] for fact in facts} - {None}) for index in (0, 1))
@@ -314,10 +341,37 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote) -> Sample:
         severity=severity,
         labelled=labels.labelled
         if labels.labelled is not None
-        else frozenset(name for name in names_of(raw.labelled, labels) if not _says_sound(name, labels)),
+        else frozenset(
+            name
+            for name in names_of((word for word in raw.labelled if not is_no_label(word)), labels)
+            if not _says_sound(name, labels) and name != VEHICLE
+        ),
         vehicle=next(iter(vehicle), None),
         damage=next(iter(damage), None),
     )
+
+
+def _meant(raw: Sample, labels: LabelMap, adjust: OnAdjust, unknown: Counter[str]) -> tuple[list[Annotation], bool]:
+    """A photo's annotations by the names that the map gives; and whether an outline of a whole vehicle is among its own."""
+    meant: list[Annotation] = []
+    vehicle = False
+    for one in raw.annotations:
+        name = labels.rename(one.name)
+        if is_no_label(one.name):
+            adjust("annotations that say that they are to be ignored, such as __ignore__, are left out", raw.where)
+        elif name is not None and labels.others == "refused" and is_vehicle_word(name):
+            vehicle = True
+            adjust("outlines of whole vehicles say that a vehicle is there, and nothing of damage", raw.where)
+        elif not labels.understands(one.name):
+            vehicle |= is_vehicle_word(one.name)
+            unknown[one.name] += 1
+            meant.append(replace(_renamed(one, name or one.name), other=True))
+        elif name is None:
+            adjust("annotations are left out, as the label map says", raw.where)
+        else:
+            meant.append(replace(_renamed(one, name), other=is_vehicle_word(name)))
+            vehicle |= is_vehicle_word(name)
+    return meant, vehicle
 
 
 def _claims(raw: Sample, annotations: tuple[Annotation, ...], words: tuple[str, ...]) -> Iterator[str]:
@@ -325,7 +379,7 @@ def _claims(raw: Sample, annotations: tuple[Annotation, ...], words: tuple[str, 
     annotated = sorted({one.name for one in annotations if one.kind == "damage" and not one.ignored})
     if annotated:
         yield f"has annotated damage ({', '.join(annotated)})"
-    elif annotations:
+    elif any(one.kind == "part" or one.ignored or is_vehicle_word(one.name) for one in annotations):
         yield "has annotations of a vehicle"
     if raw.severity is not None:
         yield f"tells {raw.severity} damage"

@@ -86,11 +86,11 @@ def check_pieces(pieces: Sequence[object], size_hw: Size | None, where: str, lab
             else:
                 wrong.append(error)
     if pieces and not good:
-        raise [*wrong, *(error for _, error in scraps)][0]
+        raise [*wrong, *(fault for _, fault in scraps)][0]
     for place, _ in scraps:
         label_set.adjust("scraps of outlines that enclose nothing are left out, the rest of the outline stays", place)
-    for error in wrong:
-        label_set.refuse(error)
+    for fault in wrong:
+        label_set.refuse(fault)
     return tuple(good)
 
 

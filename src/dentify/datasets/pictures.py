@@ -148,9 +148,10 @@ def _agreeing(candidates: Sequence[Path], parts: Sequence[str], name: str, where
         if agreeing:
             first, second = (printable(str(path)) for path in agreeing[:2])
             more = f" (and {len(agreeing) - 2} more)" if len(agreeing) > 2 else ""
-            told = f"{where}: {printable(name)}" if where else printable(name)
+            place = f"{where}: " if where else ""
             raise DatasetError(
-                f"{told} may be {first} or {second}{more}; give it a path, or a name of its own", kind="ambiguous picture"
+                f"{place}{printable(name)} may be {first} or {second}{more}; give it a path, or a name of its own",
+                kind="ambiguous picture",
             )
     return None
 

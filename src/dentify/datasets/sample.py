@@ -19,7 +19,7 @@ from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS, SEVERITY_LEVELS
 
-Kind = Literal["damage", "part"]
+Kind = Literal["damage", "part", "other"]
 PART_PREFIX = "part:"
 """Before the name of a part that the taxonomy does not know, by readers that can tell it from a damage."""
 UNTYPED = "damage"
@@ -54,7 +54,7 @@ def canonical_name(name: str) -> str | None:
 
 
 def kind_of(name: str) -> Kind:
-    """Whether a name is a part of the vehicle; everything else that is annotated counts as damage.
+    """Whether a name is a part of the vehicle; everything else that is known to be a type counts as damage.
 
     >>> kind_of("hood"), kind_of("part:rear fender"), kind_of("dent"), kind_of("hail_mark")
     ('part', 'part', 'damage', 'damage')
@@ -82,6 +82,7 @@ class Annotation:
         id: the annotation's own id in its file, for messages.
         score: confidence of the model that drafted it, 0 to 1; `None` where a person drew it.
         check: whether it is a draft of low confidence, for a person to look at first.
+        other: whether it is neither damage nor a part: the vehicle as a whole, a person, or a word that nobody explained.
     """
 
     name: str
@@ -97,11 +98,12 @@ class Annotation:
     id: int | str | None = None
     score: float | None = None
     check: bool = False
+    other: bool = False
 
     @property
     def kind(self) -> Kind:
-        """Damage or part."""
-        return kind_of(self.name)
+        """Damage, part, or something else."""
+        return "other" if self.other else kind_of(self.name)
 
     @property
     def ignored(self) -> bool:

@@ -29,7 +29,6 @@ Raw = Mapping[str, Any]
 
 _IMAGE_KEYS = ("source", "group", "vehicle", "damage", "severity", "view")
 _ANNOTATION_FLAGS = ("unsure", "loose", "other_car")
-_NO_LABELS = ("_background_", "__ignore__")  # which LabelMe's converter lists
 
 
 def is_coco(document: object) -> bool:
@@ -50,7 +49,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     used = {row["category_id"] for row in document["annotations"] if is_int(row.get("category_id"))}
     above = {_text(row.get("supercategory")) for row in document["categories"]}
     # Roboflow's category 0 is the project's name: above all others, and never used
-    every = frozenset(name for number, name in categories.items() if number in used or name not in (*above, *_NO_LABELS))
+    every = frozenset(name for number, name in categories.items() if number in used or name not in above)
     crowds = 0
     for index, image in enumerate(document["images"]):
         where = f"{path}: images[{index}] (id {image['id']!r:.40})"

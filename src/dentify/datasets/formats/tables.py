@@ -30,10 +30,33 @@ RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glas
 """What the labels of Ripik's CSV (`image_id,filename,label`) stand for."""
 
 # Names of columns without case and marks, likeliest first.
-_FILES = ("file", "filename", "image", "imagepath", "filepath", "path", "photo", "img", "imagename", "imagefile", "imagefilename")
+_FILES: tuple[str, ...] = (
+    "file",
+    "filename",
+    "image",
+    "imagepath",
+    "filepath",
+    "path",
+    "photo",
+    "img",
+    "imagename",
+    "imagefile",
+    "imagefilename",
+)
 _FILES += ("imgname", "imgpath", "imgfile", "imgfilename", "picture", "picturename", "photoname", "photopath", "photofile")
 _FILES += ("imageurl", "imageuri", "url", "uri", "gcsuri", "gcspath", "name", "imageid", "id")
-_LABELS = ("label", "labels", "class", "classes", "classname", "labelname", "classlabel", "type", "category", "categories")
+_LABELS: tuple[str, ...] = (
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "classname",
+    "labelname",
+    "classlabel",
+    "type",
+    "category",
+    "categories",
+)
 _LABELS += ("categoryname", "damagetype", "damageclass", "damage", "damages", "damaged", "isdamaged", "hasdamage", "target", "y")
 _LABELS += ("condition", "tag", "tags", "annotation", "object", "objectname", "defect", "defecttype", "groundtruth", "status")
 _LABELS += ("state", "result", "name")
@@ -76,7 +99,20 @@ _CENTRED = (
     ("cx", "cy", "width", "height"),
 )
 _LISTED = ("bbox", "boundingbox", "box", "bboxes")
-_OTHERS = ("", "index", "unnamed0", "imageid", "id", "source", "group", "width", "height", "depth", "difficult", "truncated")
+_OTHERS: tuple[str, ...] = (
+    "",
+    "index",
+    "unnamed0",
+    "imageid",
+    "id",
+    "source",
+    "group",
+    "width",
+    "height",
+    "depth",
+    "difficult",
+    "truncated",
+)
 _OTHERS += ("pose", "classid", "categoryid", "labelid", "area", "iscrowd", "occluded", "license", "licence", "author", "title")
 _OTHERS += ("view", "url", "sha256", "md5")
 _ANSWERS: dict[str, bool | None] = dict.fromkeys(("1", "1.0", "yes", "true", "y", "t"), True)

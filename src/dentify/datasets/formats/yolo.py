@@ -406,7 +406,7 @@ def _without_ends(
 
 
 def _fits_a_box(values: DoubleArray) -> bool:
-    x, y, w, h, score = values[:5].tolist()
+    x, y, w, h, score = (float(value) for value in values[:5])
     return w > 0 and h > 0 and min(x - w / 2, y - h / 2) >= 0 and max(x + w / 2, y + h / 2) <= 1 and 0 <= score <= 1
 
 
