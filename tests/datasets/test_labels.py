@@ -152,6 +152,11 @@ def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
     )
 
 
+def test_of_very_many_words_the_first_hundred_are_told() -> None:
+    with pytest.raises(DatasetError, match=r"photos: 250 labels that are not mapped: .* and 150 more; say in --labels"):
+        check_words({f"note {number}": 1 for number in range(250)}, LabelMap(others="refused"), "photos")
+
+
 def test_a_single_unmapped_word_is_told_in_the_singular() -> None:
     with pytest.raises(DatasetError, match="photos: 1 label that is not mapped: zebra"):
         check_words({"zebra": 1}, LabelMap(others="refused"), "photos")

@@ -163,9 +163,10 @@ def _unknown(inspection: Inspection) -> str:
     rows: list[Cells] = [("word that is not mapped", "times", "nearest names")]
     rows += [
         (_cell(word) or "(empty)", str(count), nearest_names(word).removeprefix("; did you mean ").removesuffix("?") or "–")
-        for word, count in inspection.unknown.items()
+        for word, count in list(inspection.unknown.items())[:MOST_TYPES]
     ]
-    told = "They are neither damage nor parts until --labels says what each becomes; -o writes a draft of it, labels.yaml."
+    more = f" … and {len(inspection.unknown) - MOST_TYPES} more." if len(inspection.unknown) > MOST_TYPES else ""
+    told = f"They are neither damage nor parts until --labels says what each becomes; -o writes a draft of it, labels.yaml.{more}"
     return f"{aligned(rows)}\n{told}"
 
 

@@ -61,6 +61,8 @@ VEHICLE = "vehicle"
 """What outlines and labels are called that say that a vehicle is there, and nothing of damage."""
 NO_LABELS = ("__ignore__", "_background_", "__background__")
 """Words that LabelMe's and other tools leave out themselves: they mark what is to be left alone."""
+_MOST_TOLD = 100
+"""So many words a message lists; a column of free text may hold a million, and the nearest names of each take time."""
 _SLIP = 2
 """So many letters apart a name of one's own is taken for a slip of one that the taxonomy knows."""
 _KEYS = ("labels", "labelled", "attribute")
@@ -187,7 +189,10 @@ def check_words(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
 
 def told_unmapped(words: Mapping[str, int], where: str) -> str:
     """What every command says of words that nobody explained: all of them, how often they occur, and the nearest names."""
-    told = ", ".join(f"{printable(word) or '(empty)'} ({words[word]}×{nearest_names(word)})" for word in sorted(words))
+    told = ", ".join(
+        f"{printable(word) or '(empty)'} ({words[word]}×{nearest_names(word)})" for word in sorted(words)[:_MOST_TOLD]
+    )
+    told += f" and {len(words) - _MOST_TOLD} more" if len(words) > _MOST_TOLD else ""
     plural = "label that is" if len(words) == 1 else "labels that are"
     return f"{where}: {len(words)} {plural} not mapped: {told}; say in --labels what each becomes, or null to leave it out"
 
@@ -201,10 +206,10 @@ def draft_label_map(words: Mapping[str, int]) -> str:
         f"# Whole photos: {', '.join(PHOTO_WORDS)}; outlines of the whole vehicle: {VEHICLE}.",
         "labels:",
     ]
-    for word in sorted(words):
+    for number, word in enumerate(sorted(words)):
         became = VEHICLE if is_vehicle_word(word) else "null"
         key = json.dumps(printable(word) if not word.isprintable() else word, ensure_ascii=False)
-        lines.append(f"  {key}: {became}  # {words[word]}×{nearest_names(word)}")
+        lines.append(f"  {key}: {became}  # {words[word]}×{nearest_names(word) if number < _MOST_TOLD else ''}")
     return "\n".join([*lines, ""])
 
 
