@@ -315,7 +315,7 @@ def test_excels_csv_is_read_in_its_code_page_and_in_utf_16(table: Write) -> None
         path.write_bytes("sep=;\r\nfile;label\r\na.jpg;dent\r\nb.jpg;T\u00fcrdelle\r\n".encode(encoding))
         data = open_dataset(path.parent)
         assert [one.labels for one in data] == [("dent",), ("T\u00fcrdelle",)]
-        assert ("code page 1252" in data.notes[0]) == (encoding == "cp1252")
+        assert any("code page 1252" in note for note in data.notes) == (encoding == "cp1252")
 
 
 def test_ripiks_numbers_are_cardds_types_in_an_order_of_their_own(table: Write) -> None:
