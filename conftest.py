@@ -9,7 +9,7 @@ ABSENT = [room for room, package in NEEDED.items() if find_spec(package) is None
 
 collect_ignore = [f"src/dentify/{room}" for room in ABSENT]
 if "training" in ABSENT:
-    collect_ignore += ["tests/training", "tests/helpers/scenes.py", "tests/helpers/toy_bench.py"]
+    collect_ignore += ["tests/training", *(f"tests/helpers/{name}.py" for name in ("classifier_file", "scenes", "toy_bench"))]
 
 
 def pytest_report_header() -> list[str]:

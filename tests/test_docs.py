@@ -5,12 +5,15 @@ from __future__ import annotations
 import doctest
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import typer.main
 
@@ -30,7 +33,8 @@ def page(path: str) -> str:
 
 
 def code_blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [block for told, block in blocks if told == language]
 
 
 def keys_of(schema: dict[str, Any]) -> set[str]:
@@ -89,12 +93,124 @@ def test_every_key_of_a_recipe_is_explained_and_every_word_that_it_takes():
     assert {name for name in keys | words if f"`{name}`" not in text and f'`"{name}"`' not in text} == set()
 
 
-def test_the_tutorials_recipe_is_whole_and_valid(tmp_path):
-    recipe = pytest.importorskip("dentify.training.recipe", reason="needs the extra train")
-    (text,) = code_blocks(page("tutorials/train-on-your-own-labels.md"), "yaml")
-    (tmp_path / "my-recipe.yaml").write_text(text, encoding="utf-8")
-    plan = recipe.read_recipe(tmp_path / "my-recipe.yaml")
-    assert "hail_mark" in plan.classes.damage
+TUTORIAL = "tutorials/train-on-your-own-labels.md"
+SMALLER = {"phases.0.steps": 1, "phases.1.steps": 1, "phases.0.size": 64, "phases.1.size": 64, "data.serve_size": 64}
+"""What the tutorial's runs are made smaller by; all else is as the page has it."""
+SET_UP = ("python3 -m venv ", "source ", "pip install ")
+"""How lines begin that prepare a shell, which no test does."""
+
+
+def files_to_save(text: str) -> dict[str, str]:
+    """What a page says to save, by name: blocks that a comment with their file's name stands before."""
+    return dict(re.findall(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+
+
+def typed_lines(text: str) -> list[str]:
+    """What a page says to type, line by line."""
+    lines = [line for block in code_blocks(text, "") for line in block.splitlines()]
+    return [line for line in lines if not re.search(r"──|^\S+/$", line)]  # but the tree of folders
+
+
+def folders_in(tree: str) -> list[str]:
+    """The folders of a drawn tree, as paths."""
+    above: list[str] = []
+    found = []
+    for line in tree.splitlines():
+        indent, name = re.match(r"([│├└─ ]*)(\S+)/", line).groups()  # type: ignore[union-attr]
+        above[len(indent) // 4 :] = [name]
+        found.append("/".join(above))
+    return found
+
+
+def asides(text: str) -> list[str]:
+    """Code within sentences and tables."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+@pytest.fixture
+def labelled_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tutorial's folders and files, with a tiny export of an annotation tool in words of its own."""
+    pytest.importorskip("lightning_fabric", reason="needs the extra train")
+    from dentify.datasets import Annotation, Sample
+    from dentify.datasets.convert import write_dataset
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+
+    def paint(colour: tuple[int, int, int] | None) -> bytes:
+        picture = cv2.resize(rng.integers(60, 180, (4, 4, 3)).astype(np.uint8), (64, 64), interpolation=cv2.INTER_CUBIC)
+        if colour is not None:
+            picture[20:44, 16:40] = colour
+        return cv2.imencode(".png", picture)[1].tobytes()
+
+    text = page(TUTORIAL)
+    for folder in folders_in(next(block for block in code_blocks(text, "") if "──" in block)):
+        Path(folder).mkdir(parents=True)
+    colours = {"bump": (255, 0, 0), "scuff": (0, 255, 0), "hail": (0, 0, 255), "sticker": (255, 255, 0)}
+    outline = np.array([[16.0, 20.0], [40.0, 20.0], [40.0, 44.0], [16.0, 44.0]])
+    samples = [
+        Sample(paint(colours[word]), f"{n}.png", (64, 64), (Annotation(word, (16, 20, 40, 44), (outline,)),), frozenset(colours))
+        for n, word in enumerate([*["bump", "scuff", "hail"] * 4, "sticker"])
+    ]
+    write_dataset(samples, "my-data/damage", "cvat", names=tuple(colours))
+    for n in range(6):
+        Path(f"my-data/sound/undamaged/{n}.png").write_bytes(paint(None))
+    Path("new-photos/a.png").write_bytes(paint(colours["bump"]))
+    for name, content in files_to_save(text).items():
+        Path(name).write_text(content, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # PyTorch's
+def test_the_tutorial_works_line_by_line(labelled_photos: Path) -> None:
+    """On thirteen photos of 64 pixels; runs are made smaller by `SMALLER`, and read photos in one process."""
+    import torch
+    from typer.testing import CliRunner
+
+    from dentify import Bundle
+    from dentify.cli import app
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # pictures this small take longer to share out than to learn from
+    smaller = [word for key, value in (SMALLER | {"data.workers": 0}).items() for word in ("--set", f"{key}={value}")]
+    typed = [line for line in typed_lines(page(TUTORIAL)) if not line.startswith(SET_UP)]
+    try:
+        for line in typed:
+            name, *words = shlex.split(line)
+            done = CliRunner().invoke(app, [*words, *(smaller if words[0] == "train" else [])])
+            assert (name, done.exit_code) == ("dentify", 0), f"{line}\n{done.output}"
+            assert "-o" not in words or Path(words[words.index("-o") + 1]).exists(), line
+    finally:
+        torch.set_num_threads(threads)
+    assert [shlex.split(line)[1] for line in typed] == [
+        *["dataset"] * 4,
+        *["train"] * 4,
+        *["export", "evaluate", "compare", "assess"],
+    ]
+    run_files = re.findall(r"`([\w.]+)/?`", "".join(re.findall(r"^\| (`[^|]*`) \|", page(TUTORIAL).split("## Train\n")[1], re.M)))
+    assert {path.name for path in Path("runs/my-recipe").iterdir()} <= set(run_files)
+    assert Bundle.open("my-bundle").manifest.found_types == ("dent", "scratch", "hail_mark")
+    for path in ("my-bundle/MODEL_CARD.md", "results/index.html", "comparison/comparison.html", "out/a.json", "out/a.photo.jpg"):
+        assert path in page(TUTORIAL) or path.startswith("out/")
+        assert Path(path).is_file()
+
+
+def test_asides_of_the_tutorial_are_options_and_changes_that_there_are(labelled_photos: Path) -> None:
+    from dentify.training import read_recipe
+
+    options = {spelling for command in commands().values() for one in command.params for spelling in one.opts}
+    for code in asides(page(TUTORIAL)):
+        words = shlex.split(code)
+        assert {word for word in words if word.startswith("-") and words[0].startswith("-")} <= options, code
+        assert words[0] != "dentify" or " ".join(words[:3]) in commands() or " ".join(words[:2]) in commands(), code
+        if words[0] == "--set":
+            assert read_recipe(Path("my-recipe.yaml"), tuple(words[1:2])) != read_recipe(Path("my-recipe.yaml")), code
+
+
+def test_every_origin_of_the_tutorials_recipe_is_of_a_set_of_photos(labelled_photos: Path) -> None:
+    from dentify.training import read_recipe
+
+    plan = read_recipe(Path("my-recipe.yaml"))
     assert set(plan.origins) == {Path(source.file).stem for source in plan.data.train}
 
 

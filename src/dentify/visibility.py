@@ -56,6 +56,7 @@ def seen_from(part: str) -> tuple[View, ...]:
     return _SEEN_FROM.get(part, VIEWS)
 
 
+_CLOSE = ("close", "detail")
 _WORDS: dict[str, View] = {  # of people who say to which side of the picture front or rear points; in profile, the front
     "angle-front-on-left": "front_left",
     "angle-front-on-right": "front_right",
@@ -74,6 +75,15 @@ def known_view(word: str | None) -> View | None:
     ('front_left', 'rear_right', None, None)
     """
     return next((view for view in VIEWS if view == word), _WORDS.get(word or ""))
+
+
+def is_close(word: str) -> bool:
+    """Whether a data set calls a photo a close-up.
+
+    >>> is_close("detail"), is_close("front/rear")
+    (True, False)
+    """
+    return word in _CLOSE
 
 
 def mirrored_side(view: View) -> View:

@@ -1,4 +1,4 @@
-"""`dentify bundle info`, `verify`, `build`, `fit` and `quantize`."""
+"""`dentify bundle info`, `verify`, `build`, `fit`, `gate` and `quantize`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import Result
@@ -245,6 +246,61 @@ def test_wrong_usage_of_fit_is_told_before_any_work(dentify: Dentify, copy: Path
     result = dentify("bundle", "fit", copy, *arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def weights(photos: None) -> Path:
+    """A classifier that takes what is in `lot` for cars."""
+    pytest.importorskip("timm", reason="needs the extra train")
+    from classifier_file import write_classifier
+
+    lot, rooms = ([np.asarray(Image.open(path)) for path in sorted(Path(name).iterdir())] for name in ("lot", "rooms"))
+    return write_classifier(Path("classifier.safetensors"), lot, rooms)
+
+
+def gate(*more: str) -> tuple[str, ...]:
+    return ("bundle", "gate", "test_convnext", "--data", "undamaged=lot", "--data", "no_vehicle=rooms", "--size", "64", *more)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of torch's exporter
+def test_gate_makes_a_bundle_of_a_classifier(dentify: Dentify, weights: Path) -> None:
+    told = ("--origin", "made by a test", "--weights-licence", "CC0 1.0", "--licence", "our own")
+    result = dentify(*gate("--weights", str(weights), "-o", "gate", "--photos", "11", *told))
+    assert (result.exit_code, result.stdout) == (0, "gate\n"), result.output
+    chosen = "note: Of the 1,000 classes of test_convnext 22 photos chose what means vehicle: 436 beach wagon; 817 sports car."
+    assert result.stderr.splitlines()[0] == chosen
+    manifest = Bundle.open("gate").manifest
+    assert [(row.origin, row.licence) for row in manifest.weights] == [("made by a test", "CC0 1.0")]
+    rows = [(row.name, row.origin, row.licence, row.photos, row.used_for) for row in manifest.data]
+    assert rows == [
+        ("lot", "undamaged=lot", "our own", 11, "choosing classes, and fitting"),
+        ("rooms", "no_vehicle=rooms", "our own", 11, "choosing classes, and fitting"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--weights", "none.safetensors", "-o", "gate"), "error: none.safetensors: no such pretrained weights; leave it out to"),
+        (("--weights", "lot/0.png", "-o", "gate"), "error: lot/0.png: cannot be read as safetensors"),
+        (("-o", "lot"), "error: lot: exists already"),
+    ],
+)
+def test_what_makes_no_gate_is_one_line(dentify: Dentify, photos: None, arguments: tuple[str, ...], message: str) -> None:
+    pytest.importorskip("timm", reason="needs the extra train")
+    result = dentify(*gate(*arguments))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(message)
+    assert len(result.stderr.splitlines()) == 1
+    assert not Path("gate").exists()
+
+
+def test_gate_says_what_to_install(dentify: Dentify, photos: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dentify.cli import bundle
+
+    monkeypatch.setattr(bundle, "find_spec", lambda name: None)
+    result = dentify(*gate("-o", "gate"))
+    assert result.stderr == 'error: dentify bundle gate needs more packages: pip install "dentify[train]"\n'
 
 
 @pytest.fixture

@@ -97,3 +97,16 @@ def test_a_data_set_without_photos_of_the_split(paint) -> None:
     assert len(list(read_data([Data("", Path("labels.json"), None)], None, None, Settings()))) == 1
     with pytest.raises(DatasetError, match=r"labels\.json: holds no photo of split 'val'"):
         list(read_data([Data("", Path("labels.json"), "val")], None, None, Settings()))
+
+
+def test_a_label_map_may_speak_of_a_bundles_own_types(paint) -> None:
+    paint("images/a.png")
+    Path("labels.json").write_text(
+        '{"categories": [{"id": 1, "name": "hagel"}, {"id": 2, "name": "hail_mark"}],'
+        ' "images": [{"id": 1, "file_name": "a.png", "width": 192, "height": 128}], "annotations": []}'
+    )
+    Path("labels.yaml").write_text("labels: {hagel: hail_mark}")
+    data = [Data("", Path("labels.json"), None)]
+    for own in ({"hail_mark"}, ()):  # and those who ask no bundle take the same map
+        (sample,) = read_data(data, None, Path("labels.yaml"), Settings(), own=own)
+        assert sample.labelled == {"hail_mark"}

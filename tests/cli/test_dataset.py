@@ -174,6 +174,7 @@ def test_inspect_takes_a_label_map(dentify: Dentify) -> None:
 
 
 UNMAPPED = "2 labels that are not mapped: Car (2×; did you mean `vehicle`?), scrtch (1×; did you mean `scratch`?)"
+SAY = "say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
 
 
 def test_inspect_tells_words_that_the_map_leaves_out_in_the_words_of_all_commands(dentify: Dentify) -> None:
@@ -189,7 +190,7 @@ def test_inspect_tells_words_that_the_map_leaves_out_in_the_words_of_all_command
     ):
         result = dentify(*command, "--labels", "map.yaml")
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.startswith(f"error: data: {UNMAPPED}; say in --labels what each becomes")
+        assert result.stderr.startswith(f"error: data: {UNMAPPED}; {SAY}")
 
 
 def test_the_draft_of_inspect_is_a_map_that_every_command_takes(dentify: Dentify) -> None:
@@ -272,7 +273,7 @@ def test_convert_lists_all_labels_that_a_map_leaves_out(dentify: Dentify) -> Non
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         "error: data: 2 labels that are not mapped: dnt (2×; did you mean `dent`?), scrtch (1×; did you mean `scratch`?);"
-        " say in --labels what each becomes, or null to leave it out\n"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out\n"
     )
     assert files(".") == before
 
@@ -350,7 +351,8 @@ def test_split_writes_what_all_commands_read(dentify: Dentify) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("photos with")
     assert result.stdout.endswith("0 groups of 0 photos stay together\n")
-    assert result.stderr == "data/splits.csv\n"
+    told = "note: val holds no photo with scrtch; another --seed may do, or more photos\n"
+    assert result.stderr == told + "data/splits.csv\n"
     inspection = json.loads(dentify("dataset", "inspect", "data", "--format", "json").stdout)
     assert {name: one["photos"] for name, one in inspection["splits"].items()} == {"train": 2, "val": 2}
 
@@ -428,7 +430,7 @@ def test_captions_are_lines_of_json(dentify: Dentify) -> None:
 def test_captions_go_to_a_file_whole_and_not_over_another(dentify: Dentify) -> None:
     write(change=lambda document: document["categories"][1].update(name="hail \ud800"))
     result = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")
-    told = "note: data: 1 label that is not mapped: hail \\ud800 (1×); say in --labels what each becomes, or null to leave it out"
+    told = f"note: data: 1 label that is not mapped: hail \\ud800 (1×); {SAY}"
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"out/metadata.jsonl\n{told}; until then they are neither damage nor parts\n"
     rows = [json.loads(line) for line in Path("out/metadata.jsonl").read_text(encoding="utf-8").splitlines()]

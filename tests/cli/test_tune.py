@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ pytest.importorskip("optuna", reason="needs the extra `tune`")
 from typer.testing import CliRunner
 
 from dentify.cli import app
+from forked import fork_command
 from toy_bench import paint_photos, toy_document
 
 RUNNER = CliRunner()
@@ -87,14 +85,9 @@ def test_what_cannot_be_tuned_is_told_before_anything_is_written(
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on Unix")
 def test_ctrl_c_stops_between_two_steps_and_the_same_command_goes_on(photos: Path) -> None:
     arguments = ["tune", str(recipe(steps=100_000)), "--data", str(photos), "--trials", "1", "--for", "types/mean", "-o", "study"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "dentify", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    while not Path("study/trials/0000/losses.csv").is_file():
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
+    process = fork_command(*arguments, folder=Path("process"))
+    process.wait_for(Path("study/trials/0000/losses.csv"))
+    process.signal(signal.SIGINT)
     told = "interrupted: study holds what was finished; the same command goes on from there\n"
-    assert (process.returncode, out, errors) == (130, "", told)
+    assert process.end() == (130, "", told)
     assert not list(Path("study/trials").iterdir())

@@ -87,6 +87,18 @@ def test_what_is_written_is_a_data_set(tmp_path: Path) -> None:
     ]
 
 
+def test_photos_that_are_called_alike_each_keep_their_crop(tmp_path: Path) -> None:
+    names = ("a/b.png", "a_b.png", "a_b.jpg")
+    write_crops([photo(box("dent", LEFT), name=name) for name in names], tmp_path, least_side=1)
+    assert {sample.name for sample in open_dataset(tmp_path)} == {f"images/a_b_1{more}.jpg" for more in ("", "_", "__")}
+
+
+def test_crops_of_one_photo_stay_together(tmp_path: Path) -> None:
+    samples = [replace(photo(box("dent", LEFT), box("dent", RIGHT), name=name), group=None) for name in ("a.png", "b.png")]
+    write_crops(samples, tmp_path, least_side=1)
+    assert [sample.group for sample in open_dataset(tmp_path)] == ["a.png", "a.png", "b.png", "b.png"]
+
+
 def test_a_folder_with_crops_is_not_written_over(tmp_path: Path) -> None:
     write_crops([photo(box("dent", LEFT))], tmp_path, least_side=1)
     with pytest.raises(OutputError, match="is there already"):

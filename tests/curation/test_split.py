@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from dentify.curation.split import Placed, check_splits, parse_ratios, split_dataset, split_table, write_splits
+from dentify.curation.split import Placed, check_splits, missing_labels, parse_ratios, split_dataset, split_table, write_splits
 from dentify.datasets import Dataset, open_dataset
 from dentify.errors import ConfigError, DatasetError, OutputError
 
@@ -308,3 +308,15 @@ def test_the_table_tells_what_came_out() -> None:
         "scratch        1   1 (100.0 %)   0 (0.0 %)",
         "1 groups of 2 photos stay together",
     ]
+
+
+def test_labels_that_a_split_lacks_are_told() -> None:
+    of = {"a": ("train", {"dent", "scratch"}), "b": ("val", {"dent"}), "c": ("train", {"crack"})}
+    placed = [Placed(name, split, "", frozenset(labels)) for name, (split, labels) in of.items()]
+    assert missing_labels(placed, (0.75, 0.25)) == [
+        "val holds no photo with crack, scratch; another --seed may do, or more photos"
+    ]
+    assert missing_labels(placed[:1], (0.75, 0.25)) == [
+        "val holds no photo with dent, scratch; another --seed may do, or more photos"
+    ]
+    assert missing_labels([*placed, Placed("d", "val", "", frozenset({"crack", "scratch"}))], (0.75, 0.25)) == []

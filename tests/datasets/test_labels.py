@@ -100,6 +100,23 @@ def test_labelled_may_be_nothing_at_all(written: Written) -> None:
     assert read_label_map(written("labelled: []")).labelled == frozenset()
 
 
+def test_names_of_a_recipe_or_a_bundle_may_be_meant_and_stand_for_themselves(written: Written) -> None:
+    path = written("labels: {hagel: hail_mark}")
+    labels = read_label_map(path, own=("hail_mark", "dent"))
+    assert [labels.rename(word) for word in ("hagel", "hail_mark", "dent")] == ["hail_mark", "hail_mark", "dent"]
+    assert labels.knows("hail_mark")
+    assert read_label_map(written("labels: {dent: scratch}"), own=("dent",)).rename("dent") == "scratch"
+    # a map that one command takes is taken by all, whether or not what it asks knows the name
+    assert read_label_map(written("labels: {hagel: hail_mark}")).rename("hagel") == "hail_mark"
+
+
+def test_a_name_of_ones_own_is_not_taken_for_a_synonym(written: Written) -> None:
+    # who has a bundle that calls a type `bonnet` means that type
+    assert read_label_map(written("labels: {}"), own=("bonnet",)).rename("bonnet") == "bonnet"
+    assert LabelMap(own=frozenset({"bonnet"})).rename("bonnet") == "bonnet"
+    assert LabelMap().rename("bonnet") == "hood"
+
+
 BOMB = f"- &a [x, x]\n{''.join(f'  - &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}"
 
 
@@ -148,12 +165,13 @@ def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
         check_words(words, LabelMap({"airbag": None}, others="refused"), "photos")
     assert str(caught.value) == (
         "photos: 3 labels that are not mapped: (empty) (1×), bumper (3×; did you mean `back_bumper` or `front_bumper`?),"
-        " scrtch (40×; did you mean `scratch`?); say in --labels what each becomes, or null to leave it out"
+        " scrtch (40×; did you mean `scratch`?);"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
     )
 
 
 def test_of_very_many_words_the_first_hundred_are_told() -> None:
-    with pytest.raises(DatasetError, match=r"photos: 250 labels that are not mapped: .* and 150 more; say in --labels"):
+    with pytest.raises(DatasetError, match=r"photos: 250 labels that are not mapped: .* and 150 more; say in a label map "):
         check_words({f"note {number}": 1 for number in range(250)}, LabelMap(others="refused"), "photos")
 
 

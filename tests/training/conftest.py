@@ -12,13 +12,19 @@ pytest.importorskip("lightning_fabric", reason="needs the extra `train`")
 import torch
 
 from dentify.training.loop import train
-from toy_bench import paint_photos, toy_recipe
+from toy_bench import bare_plot, paint_photos, toy_recipe
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Networks this small take longer to share out among threads than to run."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _bare_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plot of `run`, and those of the tests of plots, are real; all others are not."""
+    monkeypatch.setattr("dentify.training.journal.run_plot", bare_plot)
 
 
 @pytest.fixture(scope="session")

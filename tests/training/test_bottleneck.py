@@ -15,14 +15,14 @@ from torch import nn
 
 from dentify.datasets import Sample
 from dentify.errors import ConfigError
-from dentify.training import bottleneck
+from dentify.training import Progress, bottleneck, loop
 from dentify.training.bottleneck import Bottlenecks, KeptFeatures
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.compose import Draw
 from dentify.training.heads import Output
 from dentify.training.loop import train
 from dentify.training.models.timm_classifier import TimmClassifierRecipe
-from dentify.training.recipe import read_recipe
+from dentify.training.recipe import Phase, read_recipe
 from toy_bench import toy_document
 
 SIDE = 32
@@ -98,6 +98,51 @@ def test_they_are_what_the_backbone_says(photos: list[Sample], tmp_path: Path) -
     with torch.inference_mode():
         expected = classifier.eval().features(bottleneck.normalised(picture[None], classifier.mean, classifier.std))[0]
     assert np.allclose(features, expected.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 half a file", b"no archive"], ids=["gone", "empty", "half", "text"])
+def test_features_that_cannot_be_read_are_one_line(photos: list[Sample], tmp_path: Path, content: bytes | None) -> None:
+    kept = KeptFeatures(network(), SIDE, tmp_path)
+    kept.prepare(photos[:1])
+    path = kept._files.of(photos[0])
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"\.npz: cannot be read as a photo's features; remove it, and they are computed anew$"):
+        kept.of(photos[0])
+
+
+def test_processes_share_out_the_photos(painted: Path, tmp_path: Path, looked: list[int]) -> None:
+    """The second of three looks at every third photo from its second on, and tells nobody."""
+
+    class Second:
+        global_rank, world_size, is_global_zero = 1, 3, False
+
+        def barrier(self) -> None:
+            looked.append(0)
+
+    samples = [Sample(painted / f"{number}.png", f"{number}.png", vehicle=True) for number in range(8)]
+    told: list[None] = []
+    phase = Phase(steps=1, size=SIDE, bottleneck=True, train=("head",))
+    fabric: Any = Second()
+    loop._bottlenecks(network(), phase, [samples[:5], samples[5:]], {}, tmp_path, lambda: told.append(None), fabric)
+    assert looked == [3, 0]
+    assert told == []
+
+
+def test_a_run_that_was_stopped_among_bottlenecks_goes_on_as_if_it_had_not_been(painted: Path, tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 2:
+            raise StoppedError
+
+    recipe = read_toy(tmp_path, "phases.0={steps: 4, size: 32, bottleneck: true, train: [head], precision: '32'}")
+    whole = read_checkpoint(train(recipe, data=painted, output=tmp_path / "runs" / "whole"))
+    with pytest.raises(StoppedError):
+        train(recipe, data=painted, output=tmp_path / "runs" / "stopped", on_step=stop)
+    resumed = read_checkpoint(train(recipe, data=painted, output=tmp_path / "runs" / "stopped", resume=True))
+    assert all(torch.equal(resumed.weights[name], value) for name, value in whole.weights.items())
+    assert all(torch.equal(resumed.average[name], value) for name, value in whole.average.items())
 
 
 def test_their_truth_is_that_of_the_whole_photo(photos: list[Sample], tmp_path: Path) -> None:

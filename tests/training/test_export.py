@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +152,10 @@ def test_a_head_whose_loss_weighs_nothing_is_not_told(painted: Path, tmp_path: P
     assert Bundle.open(done).manifest.roles.parts == ()
 
 
-def test_photos_that_teach_nothing_make_no_bundle(painted: Path, tmp_path: Path) -> None:
-    data = toy_document()["data"]
-    recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, phases=PHASES)
-    checkpoint = trained(recipe, painted, tmp_path / "run")
+def test_a_run_that_taught_nothing_makes_no_bundle(run: Path, tmp_path: Path) -> None:
+    checkpoint = Path(shutil.copytree(run, tmp_path / "run")) / "last.ckpt"
+    write_checkpoint(checkpoint, replace(read_checkpoint(checkpoint), taught={}))
+    recipe = toy_recipe()
     with pytest.raises(ConfigError, match="taught nothing that a bundle could tell"):
         export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
     assert not (tmp_path / "bundle").exists()
@@ -271,7 +272,8 @@ def test_a_classifier_with_adapters_tells_types_of_the_photo_as_a_whole(painted:
     )
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(document))
-    bundle = export_bundle(trained(read_recipe(path), painted, tmp_path / "run"), tmp_path / "bundle")
+    checkpoint = trained(read_recipe(path), painted, tmp_path / "run")
+    bundle = export_bundle(checkpoint, tmp_path / "bundle")
     manifest = Bundle.open(bundle).manifest
     assert [member.output for member in manifest.roles.types] == ["kinds"]
     assert (manifest.classes.types, manifest.classes.damage) == (("dent", "hail_mark"), ())
@@ -280,3 +282,14 @@ def test_a_classifier_with_adapters_tells_types_of_the_photo_as_a_whole(painted:
     assert answer.types is not None
     assert {one.type for one in answer.types} <= {"dent", "hail_mark"}
     assert answer.findings == ()
+    state = read_checkpoint(checkpoint)
+    signs = {name: -1 if "lora_A" in name or "lora_B" in name else 1 for name in state.average}
+    same = {name: value * signs[name] for name, value in state.average.items()}  # of both matrices: the product stays
+    write_checkpoint(tmp_path / "same.ckpt", replace(state, average=same))
+    mean = export_bundle(checkpoint, tmp_path / "mean", average_with=[tmp_path / "same.ckpt"])
+    picture = np.random.default_rng(0).normal(size=(1, 3, toy_bench.SIDE, toy_bench.SIDE)).astype(np.float32)
+    alone, averaged = (
+        Session(Bundle.open(one).files["network.onnx"], input_name="image", output_names=["kinds"], where="x").run(picture)
+        for one in (bundle, mean)
+    )
+    assert np.allclose(alone["kinds"], averaged["kinds"], atol=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -74,11 +75,28 @@ def test_rows_that_could_not_be_written_are_not_tried_again(tmp_path: Path) -> N
     assert [row["step"] for row in rows(tmp_path / "losses.csv")] == ["1"]
 
 
-def test_the_plot_is_a_picture(tmp_path: Path) -> None:
+def test_the_plot_is_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dentify.training.journal.run_plot", run_plot)  # which is a bare one in all other tests
     keep(tmp_path, range(4))
     with Image.open(tmp_path / "run.png") as picture:
         assert picture.format == "PNG"
         assert picture.width > picture.height > 300
+
+
+def test_the_plot_is_drawn_a_minute_after_the_last_one_and_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("dentify.training.journal.time", clock)
+    plot = tmp_path / "run.png"
+    drawn = []
+    with Journal(tmp_path, step=0) as journal:
+        journal.add_losses(0, {"loss": 1.0}, rate=0.1)
+        for clock.now in (59.0, 61.0, 120.0, 122.0):
+            plot.unlink(missing_ok=True)
+            journal.write()
+            drawn.append(plot.exists())
+        plot.unlink()
+    assert drawn == [False, True, False, True]
+    assert plot.exists()
 
 
 def test_the_plot_shows_every_loss_and_the_figures_that_sum_up() -> None:

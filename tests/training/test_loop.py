@@ -6,11 +6,12 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from torch import Tensor, nn
 
 import toy_bench
 from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
 from dentify.testing import tiny_bundle
-from dentify.training import Progress, train
+from dentify.training import Progress, loop, train
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
-from dentify.training.loop import check_batches, figure_names, interrupts, read_judges
+from dentify.training.loop import check_batches, figure_names, has_bf16, interrupts, read_judges
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
+from forked import fork
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 
 GATE = {"vehicle": {"kind": "labels", "of": "vehicle"}}
@@ -84,6 +87,8 @@ def test_a_run_leaves_checkpoint_recipe_losses_figures_and_a_plot(run: Path, pai
         path.name for path in run.iterdir()
     }
     assert (run / "data.txt").read_text().strip() == str(painted.resolve())
+    with Image.open(run / "run.png") as plot:
+        assert plot.width > 1000
     assert read_checkpoint(run / "last.ckpt").step == 10
     assert [row["step"] for row in rows(run)] == [str(step) for step in range(10)]
     assert [row["step"] for row in rows(run, "figures.csv")] == ["5", "10"]
@@ -160,6 +165,12 @@ def test_what_figures_will_be_called_is_known_before_a_run(run: Path, painted: P
     assert ("step", *figure_names(recipe, read_judges(recipe, painted)[0])) == tuple(rows(run, "figures.csv")[0])
 
 
+@pytest.fixture
+def one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets runs be of one answer alone, so that every step can be worked by hand, though no bundle would come of them."""
+    monkeypatch.setattr(loop, "check_taught", lambda *given: None)
+
+
 class OneNumber(nn.Module):
     """Answers every photo with one number, `level`, behind a batch norm: what a step does to a network can be worked by hand."""
 
@@ -198,6 +209,7 @@ def one_number(painted: Path, folder: Path, *rates: float, level: float = 0.0, p
     return read_checkpoint(train(recipe, data=painted, output=folder))
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_the_average_follows_the_weights_by_the_decay_of_the_phase(painted: Path, tmp_path: Path) -> None:
     """It begins with the weights of the first step, of which no more than 2/11 stay at the second."""
     quick = one_number(painted, tmp_path / "quick", 1.0, 2.0, phase={"average": 0.1})
@@ -208,6 +220,7 @@ def test_the_average_follows_the_weights_by_the_decay_of_the_phase(painted: Path
     assert (quick.averaged, slow.averaged) == (2, 2)
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> None:
     """Photos of val show vehicles: the last weights deny it, their average does not yet."""
     state = one_number(painted, tmp_path, 1e-6, 20.0, level=18.0)
@@ -216,6 +229,7 @@ def test_figures_are_of_the_averaged_weights(painted: Path, tmp_path: Path) -> N
     assert float(rows(tmp_path, "figures.csv")[-1]["vehicle/yes"]) == 1
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_gradient_is_cut_to_the_recipes_norm(painted: Path, tmp_path: Path) -> None:
     for clip, length in ((0.01, 0.01), (5.0, 0.48)):  # without a cut, a half less the smoothing
         state = one_number(painted, tmp_path / str(clip), 1.0, clip=clip)
@@ -223,6 +237,7 @@ def test_a_gradient_is_cut_to_the_recipes_norm(painted: Path, tmp_path: Path) ->
         assert smoothed.item() / 0.1 == pytest.approx(length, rel=1e-3)  # AdamW keeps a tenth of the first
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_step_is_as_long_as_the_schedule_says(painted: Path, tmp_path: Path) -> None:
     warm = [{"kind": "adamw", "rate": 1.0, "weight_decay": 0, "schedule": {"warmup": 4}}]
     state = one_number(painted, tmp_path, 1.0, phase={"optimizers": warm})
@@ -230,6 +245,7 @@ def test_a_step_is_as_long_as_the_schedule_says(painted: Path, tmp_path: Path) -
     assert [row["rate"] for row in rows(tmp_path)] == ["0.25"]
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_batch_norm_that_is_not_taught_keeps_its_statistics(painted: Path, tmp_path: Path) -> None:
     taught = one_number(painted, tmp_path / "taught", 1.0).weights
     kept = one_number(painted, tmp_path / "kept", 1.0, phase={"train": ["level"]}).weights
@@ -266,13 +282,10 @@ def test_chance_in_the_network_follows_from_the_step(painted: Path, tmp_path: Pa
 
 
 def test_a_run_that_was_killed_goes_on(painted: Path, tmp_path: Path, run: Path) -> None:
-    command = [sys.executable, toy_bench.__file__, str(painted), str(tmp_path / "run")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "run" / "last.ckpt").is_file():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = fork(lambda: train(toy_recipe(), data=painted, output=tmp_path / "run"), tmp_path / "process")
+    process.wait_for(tmp_path / "run" / "last.ckpt")
+    process.signal(signal.SIGKILL)
+    assert process.end()[0] == -signal.SIGKILL
     train(toy_recipe(), data=painted, output=tmp_path / "run", resume=True)
     assert curve(tmp_path / "run") == pytest.approx(curve(run), rel=1e-6)
 
@@ -369,6 +382,7 @@ def test_a_phase_may_bring_optimizers_of_its_own(painted: Path, tmp_path: Path, 
     assert [float(row["rate"]) for row in rows(tmp_path)] == [0.004, 0.004, *[1e-12] * 4]  # in force until others come
 
 
+@pytest.mark.usefixtures("one_answer")
 def test_a_batch_in_parts_teaches_what_it_teaches_whole(painted: Path, tmp_path: Path) -> None:
     """Of a loss that is a mean over pictures of which all are known."""
     photos = [{"photos": "photos.csv", "per_batch": 4, "vehicle": False, "damage": False}]
@@ -410,11 +424,21 @@ def test_processes_need_not_have_as_many_pictures_each_nor_any_to_judge_by(paint
     (painted / "one.json").write_text(json.dumps(document))
     changes = ["phases.0.per_batch=[3, 1, 1]", "phases.0.steps=2", "phases.1.steps=1", "data.val.0.dataset=one.json"]
     train(toy_recipe(changes=tuple(changes)), data=painted, output=tmp_path / "one")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [*torchrun, toy_bench.__file__, str(painted), str(tmp_path / "two"), *changes]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    recipe = toy_recipe(changes=tuple(changes))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def work(rank: int) -> Path:
+        """As `torchrun` starts it."""
+        ranks = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_WORLD_SIZE": 1}
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "toy", "CUDA_VISIBLE_DEVICES": ""}
+        os.environ |= {name: str(value) for name, value in (ranks | where).items()}
+        return train(recipe, data=painted, output=tmp_path / "two")
+
+    for process in [fork(partial(work, rank), tmp_path / f"process{rank}") for rank in range(2)]:
+        code, _, errors = process.end()
+        assert code == 0, errors[-2000:]
     assert curve(tmp_path / "two") == pytest.approx(curve(tmp_path / "one"), rel=1e-3)
     assert rows(tmp_path / "two", "figures.csv")[-1]["types/dent"] == rows(tmp_path / "one", "figures.csv")[-1]["types/dent"]
 
@@ -469,7 +493,63 @@ def test_what_an_earlier_run_taught_stays_taught(run: Path, painted: Path, tmp_p
     assert after["types"] == ["dent", "hail_mark"]
 
 
+def test_what_no_photo_teaches_or_is_judged_by_is_told_before_the_first_step(painted: Path, tmp_path: Path) -> None:
+    document = toy_bench.toy_document()
+    heads = {"types": document["heads"]["types"], "parts": document["heads"]["parts"], "vehicle": GATE["vehicle"]}
+    classes = {"damage": ["dent", "hail_mark", "crack"], "parts": ["hood", "roof"]}
+    train_sets = [{"dataset": "train.json", "images": ".", "per_batch": 2}]
+    judged_by = [{"photos": "photos.csv", "vehicle": True, "damage": False}]
+    data = document["data"] | {"train": train_sets, "val": judged_by, "hold_out": 0.0}
+    recipe = toy_recipe(heads=heads, classes=classes, data=data, phases=[{"steps": 1, **PHASE}])
+    notes: list[str] = []
+    train(recipe, data=painted, output=tmp_path, on_note=notes.append)
+    assert notes == [
+        "heads.types: no photo to train on shows crack, so that is never told",
+        "heads.types: no photo of val shows dent, hail_mark, so figures say nothing of it",
+        "heads.parts: no photo to train on shows roof, so that is never told",
+        "heads.parts: no photo of val shows hood, so figures say nothing of it",
+        "heads.vehicle: photos to train on show yes, too little to tell anything: it is left out",
+        "data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos",
+    ]
+
+
 # What is refused
+
+
+class HungryRecipe(ToyRecipe):
+    """A network that takes more memory than there is for more than this many pictures."""
+
+    most: int = 0
+
+    def build(self, outputs: Any, root: Path | None) -> ToyNetwork:
+        network = super().build(outputs, root)
+        network.register_forward_pre_hook(self._refuse)
+        return network
+
+    def _refuse(self, module: nn.Module, inputs: tuple[Tensor]) -> None:
+        if len(inputs[0]) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nSee documentation")
+
+
+def test_a_batch_that_does_not_fit_into_memory_says_what_takes_less(painted: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        train(toy_recipe(model=HungryRecipe(most=3)), data=painted, output=tmp_path / "step")
+    assert str(caught.value) == (
+        "a batch of 4 pictures of 32 × 32 pixels: does not fit into memory; "
+        "raise `accumulate`, or lower `per_batch`, `size` or `data.workers`"
+    )
+    with pytest.raises(TrainingError, match=r"^16 photos of val at 32 × 32 pixels: does not fit .* lower `data.serve_size`"):
+        train(toy_recipe(model=HungryRecipe(most=4)), data=painted, output=tmp_path / "val")
+
+
+def test_photos_that_teach_nothing_are_refused_before_the_first_step(painted: Path, tmp_path: Path) -> None:
+    data = toy_bench.toy_document()["data"]
+    recipe = toy_recipe(data=data | {"train": data["train"][1:2], "val": []}, heads=GATE)
+    with pytest.raises(
+        ConfigError, match=r"teach nothing that a bundle could tell: heads.vehicle: photos to train on show yes, too"
+    ):
+        train(recipe, data=painted, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_resuming_needs_a_checkpoint(painted: Path, tmp_path: Path) -> None:
@@ -487,6 +567,17 @@ def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path) -> None:
 def test_averaging_needs_a_run_to_begin_with(run: Path, painted: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--average-with averages with the checkpoint of --from"):
         train(toy_recipe(), data=painted, output=tmp_path / "run", average_with=[run / "last.ckpt"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_adapters_have_no_mean_to_begin_with(painted: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    adapter = {"of": ["backbone.4"], "rank": 2}
+    model = {"name": "timm_classifier", "architecture": "test_convnext", "weights": None, "adapter": adapter}
+    document = toy_bench.toy_document(model=model, heads={"vehicle": {"kind": "labels", "of": "vehicle"}})
+    recipe = Recipe.model_validate(document | {"optimizers": [{"kind": "adamw", "rate": 0.01}]})
+    with pytest.raises(ConfigError, match=r"^--average-with: the mean of adapters is not what they learned"):
+        train(recipe, data=painted, output=tmp_path / "run", start=Path("a.ckpt"), average_with=[Path("b.ckpt")])
     assert not (tmp_path / "run").exists()
 
 
@@ -602,3 +693,16 @@ def test_a_broken_photo_is_one_line_in_whatever_process(tmp_path: Path, workers:
     data = toy_bench.toy_document()["data"] | {"workers": workers}
     with pytest.raises(ImageError, match=r"^\w+\.png: this PNG is [^\n]*$"):
         train(toy_recipe(data=data), data=photos, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("machine", "capability", "fast"),
+    [("x86_64", "AVX2", False), ("x86_64", "AVX512", True), ("x86_64", "DEFAULT", False), ("aarch64", "DEFAULT", True)],
+)
+def test_half_precision_is_used_where_a_processor_is_fast_with_it(
+    monkeypatch: pytest.MonkeyPatch, machine: str, capability: str, fast: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert has_bf16(torch.device("cpu")) is fast
+    assert has_bf16(torch.device("cuda"))

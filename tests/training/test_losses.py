@@ -397,3 +397,21 @@ def test_any_of_the_allowed_classes_is_right() -> None:
     torch.testing.assert_close(told, -(shares[0] + shares[2]).log())
     assert losses.allowed(logits, torch.full((1, 1, 2), losses.IGNORE), [[True, False, True]]) == 0
     assert losses.allowed(logits, group, [[True, True, True]]) == pytest.approx(0, abs=1e-6)
+
+
+def test_cells_that_weigh_nothing_teach_nothing() -> None:
+    logits = torch.tensor([[0.0, 3.0], [0.0, -3.0]]).view(1, 2, 1, 2)
+    group = torch.zeros(1, 1, 2, dtype=torch.long)
+    table = [[True, False]]
+    first, second = (losses.allowed(logits, group, table, torch.tensor([[weights]])) for weights in ([1.0, 0.0], [0.0, 0.5]))
+    torch.testing.assert_close(first, torch.tensor(2.0).log())
+    torch.testing.assert_close(second, torch.tensor(1 + math.exp(-6)).log())
+    assert losses.allowed(logits, group, table, torch.zeros(1, 1, 2)) == 0
+
+
+def test_a_thing_that_must_be_there_costs_what_it_falls_short() -> None:
+    probs = torch.stack([torch.full((4, 4), share) for share in (0.0, 0.05, 0.1, 0.9)])
+    one = [float(losses.too_small(probs, torch.arange(4) == place, 0.1)) for place in range(4)]
+    assert one == pytest.approx([1.0, 0.25, 0.0, 0.0], abs=1e-6)
+    assert losses.too_small(probs, torch.tensor([True, True, False, False]), 0.1) == pytest.approx(0.625)
+    assert losses.too_small(probs, torch.zeros(4, dtype=torch.bool), 0.1) == 0

@@ -51,6 +51,20 @@ def test_what_is_not_taught_is_frozen() -> None:
     assert [parameter.requires_grad for parameter in whole.parameters()] == [False] * 4 + [True] * 2
 
 
+def test_dropout_lies_still_where_nothing_around_it_learns() -> None:
+    class Block(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Linear(2, 2), nn.Dropout(0.5))
+
+    first, second = Block(), Block()
+    whole = nn.Sequential(first, second)
+    frozen = freeze(whole, {"a": [first[0]], "b": [second[0]]}, Phase(steps=1, size=32, train=("b",)), place=0)
+    whole.train()
+    for module in frozen:
+        module.eval()
+    assert [block[1].training for block in (first, second)] == [False, True]
+
+
 def test_what_was_frozen_can_be_taught_again() -> None:
     whole, parts = network()
     freeze(whole, parts, Phase(steps=1, size=32, train=("answers",)), place=0)

@@ -233,3 +233,13 @@ def test_epochs_are_counted_in_steps_when_the_photos_are_known() -> None:
     assert recipe.phases[0].optimizers[0].schedule.at == (20, 40)
     assert recipe.steps == 99
     assert in_steps(recipe, [9, 4, 40]) == recipe
+
+
+def test_a_schedule_of_few_photos_still_rises_so_that_the_runs_recipe_can_be_read(tmp_path: Path) -> None:
+    schedule = {"kind": "multistep", "at_epochs": [0.5, 0.6, 2]}
+    phases = [{"epochs": 3, "size": 32, "per_batch": [2, 1, 1]}]
+    document = toy_document(phases=phases, optimizers=[{"kind": "adamw", "rate": 0.1, "schedule": schedule}])
+    recipe = in_steps(Recipe.model_validate(document), [2, 1, 1])
+    assert recipe.optimizers[0].schedule.at == (0, 1, 2)
+    (tmp_path / "recipe.yaml").write_bytes(write_recipe(recipe))
+    assert read_recipe(tmp_path / "recipe.yaml") == recipe

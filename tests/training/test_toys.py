@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -21,6 +20,7 @@ from dentify.training import export_bundle, train
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.classes import Classes
 from dentify.training.heads import Output, Role, Truth
+from dentify.training.models.network import NetworkRecipe
 from dentify.training.scene import Scene
 from toy_bench import SIDE, toy_document, toy_recipe
 
@@ -76,10 +76,8 @@ class Blue:
         return {"right": (counts["right"] / counts["all"]).item()}
 
 
-class PixelRecipe(Strict):
+class PixelRecipe(NetworkRecipe):
     """A network that looks at single pixels."""
-
-    origins: dict[str, str] = Field({})
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> Pixels:
         """The network."""

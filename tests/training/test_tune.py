@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
-import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -23,7 +20,8 @@ pytest.importorskip("optuna", reason="needs the extra `tune`")
 from dentify.errors import ConfigError, DatasetError, OutputError, TrainingError
 from dentify.training import Progress, Recipe, Tuned, read_recipe, train, tune
 from dentify.training.checkpoints import read_checkpoint
-from toy_bench import paint_photos, toy_document
+from forked import Forked, fork_command
+from toy_bench import bare_plot, paint_photos, toy_document
 
 SMALL = {"name": "efficientnet_fpn", "encoder": "test_efficientnet", "width": 8, "fine_width": 8}
 HEADS = {"types": {"kind": "overlapping", "of": "damage"}, "vehicle": {"kind": "labels", "of": "vehicle"}}
@@ -63,7 +61,7 @@ Script = Callable[[Recipe], list[float]]
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], None]:
-    """`script(figures)`: runs that take no time and whose figures, one a look, follow from their recipe."""
+    """`script(figures)`: runs and plots that take no time; the runs' figures, one a look, follow from their recipe."""
 
     def begin(figures: Script) -> None:
         def run(recipe: Recipe, *, output: Path, on_step: Callable[[Progress], None], **others: object) -> None:
@@ -72,7 +70,10 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], None]:
             for step, figure in enumerate(told, 1):
                 on_step(Progress(step, len(told), 0.0, {"types/mean": figure, "vehicle/no": 1.0, "vehicle/yes": figure}))
 
-        monkeypatch.setattr(import_module("dentify.training.tune"), "train", run)
+        tuning = import_module("dentify.training.tune")
+        monkeypatch.setattr(tuning, "train", run)
+        for plot in ("history_plot", "importances_plot", "slices_plot"):
+            monkeypatch.setattr(tuning, plot, bare_plot)
 
     return begin
 
@@ -86,8 +87,10 @@ def rate(recipe: Recipe) -> float:
 
 @pytest.fixture(scope="module")
 def study(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
-    """Four trials of the toy recipe, trained."""
-    return tune(recipe(), data=painted, output=tmp_path_factory.mktemp("study"), trials=4)
+    """Four trials of the toy recipe, trained, with the study's plots."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dentify.training.journal.run_plot", bare_plot)
+        return tune(recipe(), data=painted, output=tmp_path_factory.mktemp("study"), trials=4)
 
 
 def test_a_study_leaves_trials_plots_the_best_recipe_and_its_checkpoint_alone(study: Tuned) -> None:
@@ -253,26 +256,10 @@ def test_a_figure_of_nothing_ends_the_study(script: Callable[[Script], None], pa
 # Several processes, and going on
 
 
-def start(given: Path, data: Path, output: Path, trials: int) -> subprocess.Popen[str]:
+def start(given: Path, data: Path, output: Path, trials: int) -> Forked:
     """`dentify tune` as a process of its own, when its first trial trains."""
-    command = [
-        sys.executable,
-        "-m",
-        "dentify",
-        "tune",
-        str(given),
-        "--data",
-        str(data),
-        "-o",
-        str(output),
-        "--trials",
-        str(trials),
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    while not (output / "trials" / "0000" / "recipe.yaml").is_file():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.002)
+    process = fork_command("tune", given, "--data", data, "-o", output, "--trials", str(trials), folder=output.with_name("other"))
+    process.wait_for(output / "trials" / "0000" / "recipe.yaml")
     return process
 
 
@@ -289,18 +276,19 @@ def test_a_killed_process_loses_its_trial_and_another_finishes_the_study(
 ) -> None:
     """One that sleeps in its trial keeps it; when it is killed, the other, which waits for it, takes one more in its place."""
     sleeper = start(given, painted, tmp_path / "study", 3)
-    sleeper.send_signal(signal.SIGSTOP)
+    sleeper.signal(signal.SIGSTOP)
     finished: list[None] = []
+    ends: list[int] = []
 
     def wait(seconds: float) -> None:
         assert states(tmp_path / "study") == ["running", "complete", "complete"]
         assert len(finished) == 2
-        sleeper.kill()
-        sleeper.communicate()
+        sleeper.signal(signal.SIGKILL)
+        ends.append(sleeper.end()[0])
 
     monkeypatch.setattr(import_module("dentify.training.tune"), "time", SimpleNamespace(sleep=wait))
     tuned = tune(read_recipe(given), data=painted, output=tmp_path / "study", trials=3, on_finished=lambda: finished.append(None))
-    assert sleeper.returncode == -signal.SIGKILL
+    assert ends == [-signal.SIGKILL]
     assert states(tmp_path / "study") == ["lost", "complete", "complete", "complete"]
     assert len(finished) == 3
     assert not (tmp_path / "study" / "trials" / "0000").exists()
@@ -311,8 +299,8 @@ def test_a_killed_process_loses_its_trial_and_another_finishes_the_study(
 def test_two_processes_share_a_study_and_neither_does_more_than_its_part(given: Path, painted: Path, tmp_path: Path) -> None:
     other = start(given, painted, tmp_path / "study", 4)
     tuned = tune(read_recipe(given), data=painted, output=tmp_path / "study", trials=4)
-    out, err = other.communicate(timeout=60)
-    assert (other.returncode, err) == (0, "")
+    code, out, err = other.end()
+    assert (code, err) == (0, "")
     assert out.splitlines()[0].startswith("types/mean")
     assert [trial.state for trial in tuned.trials] == ["complete"] * 4
     assert len({trial.values["optimizers.0.rate"] for trial in tuned.trials}) == 4

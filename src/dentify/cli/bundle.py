@@ -33,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Look at bundles, check them, combine them, fit them to photos, make them faster.",
+    help="Look at bundles, check them, combine them, fit them to photos, make them of classifiers, make them faster.",
 )
 
 
@@ -145,7 +145,7 @@ def fit(
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
     with progress("fitting", quiet=quiet) as (advance, _):
-        samples = counted(_from_data(inputs, data, photos, images, labels, settings, own_names([opened.manifest])), advance)
+        samples = counted(_from_data(inputs, data, photos, images, labels, settings, opened), advance)
         fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
@@ -153,6 +153,79 @@ def fit(
         print(f"note: {note}", file=sys.stderr)
     print(f"before  {_figures(fitted.before)}")
     print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
+
+
+@app.command()
+def gate(
+    architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="A classifier of timm, such as resnet50.")],
+    data: Annotated[list[str], typer.Option(metavar="DATA", help=f"May be given several times. {DATA_HELP}")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW", help="The folder, or .zip, to write.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Safetensors of the whole classifier. [default: those that timm downloads]"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=8, max=4096, metavar="N", help="Side in pixels of what it sees. [default: that of its weights]"),
+    ] = None,
+    photos: Annotated[int, typer.Option(min=1, metavar="N", help="With a vehicle, and without, to learn from.")] = 50,
+    images: Images = None,
+    labels: Labels = None,
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
+    origin: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of the weights, for the model card. [default: as timm says, or FILE]")
+    ] = None,
+    weights_licence: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of the weights, and so of the bundle. [default: as timm says]")
+    ] = None,
+    version: Annotated[str, typer.Option(metavar="V", help="Of the bundle.")] = "1.0.0",
+    seed: Annotated[int, typer.Option(min=0, help="Of close-ups of undamaged photos.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there already.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make a vehicle gate of a classifier of ImageNet, without training: photos tell which of its classes mean vehicle.
+
+    Takes labelled photos with a vehicle and without, some dozens of either. The gate is fitted to the same photos, and compared
+    with PyTorch.
+
+    \b
+    Examples:
+      dentify bundle gate resnet50 --data damage/val.json --data no_vehicle=rooms -o my-gate
+      dentify bundle gate vgg16 --weights vgg16.safetensors --data photos.csv -o my-gate.zip
+    """  # noqa: D301 - click wants the character
+    inputs = [parse_data(text) for text in data]
+    if any(find_spec(name) is None for name in ("torch", "timm", "onnxscript", "scipy", "hotcoco", "yaml")):
+        raise MissingExtraError(what="dentify bundle gate", extra="train")
+
+    from dentify.bundle.write import check_target, write_bundle
+    from dentify.training.class_gate import gate_bundle
+
+    check_target(output, overwrite=overwrite)
+    settings = read_settings()
+    origins = {
+        sample: (sample.source or one.path.stem, text)
+        for one, text in zip(inputs, data, strict=True)
+        for sample in read_data([one], images, labels, settings)
+    }
+    with progress("looking", quiet=quiet) as (advance, _):
+        made = gate_bundle(
+            architecture,
+            list(origins),
+            weights=weights,
+            size=size,
+            photos=photos,
+            origin=origin,
+            licence=weights_licence,
+            version=version,
+            seed=seed,
+            settings=settings,
+            on_photo=advance,
+        )
+    rows = _origins(Counter(origins[sample] for sample in made.photos), licence, "choosing classes, and fitting")
+    print(write_bundle(output, made.manifest.model_copy(update={"data": rows}), made.files, overwrite=overwrite))
+    for note in made.manifest.notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
 
 
 class Calibration(StrEnum):
@@ -216,7 +289,7 @@ def quantize(
     with progress("looking", quiet=quiet) as (advance, _):
         quantized = quantize_bundle(
             opened,
-            list(_from_data(inputs, data, counts, images, labels, settings, own_names([opened.manifest]))),
+            list(_from_data(inputs, data, counts, images, labels, settings, opened)),
             calibration=calibration.value,
             layers=layers.value,
             photos=photos,
@@ -250,9 +323,10 @@ def _from_data(
     images: Path | None,
     labels: Path | None,
     settings: Settings,
-    own: frozenset[str],
+    bundle: Bundle,
 ) -> Iterator[Sample]:
-    """The samples of all DATA, counted by source and DATA; `own` are the names that the bundle knows."""
+    """The samples of all DATA, counted by source and DATA; the bundle's own names are known."""
+    own = own_names([bundle.manifest])
     for one, text in zip(inputs, texts, strict=True):
         for sample in read_data([one], images, labels, settings, own=own):
             photos[sample.source or one.path.stem, text] += 1

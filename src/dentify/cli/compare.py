@@ -67,13 +67,11 @@ def compare(
     settings = read_settings()
     assessors = [load_assessor(bundle, settings=settings, device=device) for bundle in bundles]
     evaluation.check_comparable([assessor.bundle.manifest for assessor in assessors], bundles)
+    own = own_names(assessor.bundle.manifest for assessor in assessors)
     with progress("comparing", quiet=quiet) as (advance, _):
         result = evaluation.compare(
             assessors,
-            counted(
-                read_data(inputs, images, labels, settings, own=own_names(assessor.bundle.manifest for assessor in assessors)),
-                advance,
-            ),
+            counted(read_data(inputs, images, labels, settings, own=own), advance),
             paths=bundles,
             seed=seed,
             resamples=resamples,

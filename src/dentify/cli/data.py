@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -93,11 +92,16 @@ def own_names(manifests: Iterable[Manifest]) -> frozenset[str]:
 
 
 def read_data(
-    data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Iterable[str] = ()
+    data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Collection[str] = ()
 ) -> Iterator[Sample]:
     """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
 
-    `own` are names beside the taxonomy's that are known: those of the bundle.
+    Args:
+        data: the arguments.
+        images: the folder of the pictures, where it was given.
+        labels: the label map, likewise.
+        settings: the limits.
+        own: names beside the taxonomy's that are known, with a map and without: those of the bundles that are asked.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
@@ -106,8 +110,7 @@ def read_data(
     from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
     from dentify.datasets.sample import PHOTO_WORDS, photo_kind
 
-    own = frozenset(own)
-    label_map = replace(read_label_map(labels, settings, own=own) if labels is not None else LabelMap(), own=own)
+    label_map = read_label_map(labels, settings, own=own) if labels is not None else LabelMap(own=frozenset(own))
     for one in data:
         if not one.label:
             dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)

@@ -232,7 +232,7 @@ def split(
       dentify dataset split photos --ratios 70,15,15 --seed 0
       dentify dataset split photos --ratios 80,20 --group-by "^(claim[0-9]+)"
     """  # noqa: D301 - click wants the character
-    from dentify.curation.split import check_splits, parse_ratios, split_dataset, split_table, write_splits
+    from dentify.curation.split import check_splits, missing_labels, parse_ratios, split_dataset, split_table, write_splits
     from dentify.datasets.dataset import splits_path
 
     try:
@@ -256,6 +256,8 @@ def split(
             except ConfigError as error:
                 raise typer.BadParameter(str(error)) from error
         print(split_table(placed, shares))
+        for note in missing_labels(placed, shares):
+            print(f"note: {printable(note)}", file=sys.stderr)
         print(write_splits(placed, dataset, overwrite=overwrite), file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from dentify.cli import Debug, Device
 from dentify.cli.progress import progress
+from dentify.errors import printable
 
 if TYPE_CHECKING:
     from dentify.training import Progress
@@ -99,6 +100,7 @@ def train(
                 device=device.value,
                 on_step=on_step,
                 on_look=on_look,
+                on_note=lambda note: print(f"note: {printable(note)}", file=sys.stderr),
             )
         except KeyboardInterrupt as interrupt:
             advice = "the same command with --resume goes on from here" if steps else "nothing was trained yet"

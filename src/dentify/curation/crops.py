@@ -33,7 +33,8 @@ class Crop:
 
     Attributes:
         image: `(h, w, 3)` uint8 RGB.
-        sample: as what it is listed: its name, the type as its label, source, group and split.
+        sample: as what it is listed: its name, the type as its label, source, split and group (the photo where it has
+            none).
     """
 
     image: Photo
@@ -90,6 +91,7 @@ def iter_crops(sample: Sample, *, margin: float = 0.25, least_side: int = 48, se
             annotations=(),
             labels=(damage.name,),
             severity=damage.severity,
+            group=sample.group or sample.name,  # crops of one photo show each other's surroundings
             vehicle=None,
             damage=None,
             view=None,
@@ -127,10 +129,14 @@ def write_crops(
     check_vacant(output, ["photos.csv", "images"], "crops", overwrite=overwrite)
     rows = [("file", "label", "source", "group", "split")]
     counts: Counter[str] = Counter()
+    files: set[str] = set()
     cut = partial(_cut, margin=margin, least_side=least_side, settings=settings)
     for _, crops in map_in_order(cut, samples, workers=workers):
         for name, data, crop in crops:
             file = f"images/{name}"
+            while file in files:  # photos of two folders, or kinds of file, may be called alike
+                file = f"{file.removesuffix('.jpg')}_.jpg"
+            files.add(file)
             write_whole({output / file: data})
             rows.append((file, crop.labels[0], crop.source or "", crop.group or "", crop.split or ""))
             counts[crop.labels[0]] += 1

@@ -169,6 +169,17 @@ def split_table(placed: Sequence[Placed], ratios: Sequence[float]) -> str:
     return f"{aligned(rows)}\n{told}"
 
 
+def missing_labels(placed: Sequence[Placed], ratios: Sequence[float]) -> list[str]:
+    """A line for each split in which labels of others are missing: too few groups show them."""
+    every = {label for one in placed for label in one.labels}
+    notes = []
+    for name in SPLIT_NAMES[len(ratios)]:
+        missing = sorted(every - {label for one in placed if one.split == name for label in one.labels})
+        if missing:
+            notes.append(f"{name} holds no photo with {', '.join(missing)}; another --seed may do, or more photos")
+    return notes
+
+
 def _labels(sample: Sample) -> frozenset[str]:
     """What splits are balanced by: types and labels, else what is known of the whole photo; its severity, and its source."""
     labels = {one.name for one in sample.annotations if not one.ignored} | set(sample.labels)

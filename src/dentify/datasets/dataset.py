@@ -18,6 +18,7 @@ from pathlib import Path
 from dentify.datasets.adjustments import Adjustments, OnAdjust
 from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
+from dentify.datasets.formats.tables import needs_names
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import (
     VEHICLE,
@@ -446,8 +447,7 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         name = wanted or _format_of_text(path, suffix, settings)
         if name is None:
             advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
-            advice = _told_columns(path) if suffix in (".csv", ".tsv") else advice
-            raise DatasetError(f"{path}: no annotation format that is known; {advice}")
+            raise DatasetError(f"{path}: {_without_names(path) or f'no annotation format that is known; {advice}'}")
     return name, replace(label_set, files=(path,)) if FORMATS[name].one_a_picture else label_set
 
 
@@ -519,16 +519,16 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
     if wanted is not None:
         return f"holds nothing that is {FORMATS[wanted].title}"
-    tables = [path for path in files if path.suffix.lower() in (".csv", ".tsv") and path.name != SPLITS]
-    if tables:
-        return f"{held} of a format that is known; {tables[0]}: {_told_columns(tables[0])}"
+    for path in files:
+        if path.name != SPLITS and (told := _without_names(path)):
+            return f"{path.name} {told}"
     return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
 
 
-def _told_columns(path: Path) -> str:
-    columns = csv_columns(path)
-    told = printable(", ".join(column or "(no name)" for column in columns)) or "none"
-    return f"no column holds names of pictures; it has {told}"
+def _without_names(path: Path) -> str:
+    """What a CSV lacks, which is of no format; empty where it is another file."""
+    columns = csv_columns(path) if path.suffix.lower() in (".csv", ".tsv") else ()
+    return needs_names(columns) if columns else ""
 
 
 _LABEL_SUFFIXES = ".json, .xml, .csv or .yaml"

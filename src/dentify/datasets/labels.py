@@ -117,7 +117,7 @@ class LabelMap:
     def _renamed(self, word: str, known: str | None) -> str | None:
         if word in self.labels:
             return self.labels[word]
-        if self.others == "kept":
+        if self.others == "kept" or word in self.own:
             return word
         if known is not None:
             return known
@@ -132,7 +132,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
     Args:
         path: of the file.
         settings: the limits.
-        own: names beside the taxonomy's that words may become.
+        own: names beside the taxonomy's that words may become; a word that is one of them needs no row.
 
     Raises:
         DatasetError: it cannot be read, has a key that is none, or names what is nearly a name of the taxonomy.
@@ -168,6 +168,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
         if labelled is not None
         else None,
         attribute=attribute,
+        own=frozenset(own),
     )
 
 
@@ -194,7 +195,10 @@ def told_unmapped(words: Mapping[str, int], where: str) -> str:
     )
     told += f" and {len(words) - _MOST_TOLD} more" if len(words) > _MOST_TOLD else ""
     plural = "label that is" if len(words) == 1 else "labels that are"
-    return f"{where}: {len(words)} {plural} not mapped: {told}; say in --labels what each becomes, or null to leave it out"
+    return (
+        f"{where}: {len(words)} {plural} not mapped: {told};"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
+    )
 
 
 def draft_label_map(words: Mapping[str, int]) -> str:

@@ -301,3 +301,13 @@ def worst_severity(sample: Sample) -> str | None:
         return sample.severity
     levels = [annotation.severity for annotation in sample.damages if annotation.severity is not None]
     return max(levels, key=SEVERITY_LEVELS.index) if levels else None
+
+
+def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """So many samples, or all that there are, from the first to the last at even distances.
+
+    >>> [sample.name for sample in spread([Sample(b"", name) for name in "abcdefg"], 3)]
+    ['a', 'd', 'g']
+    """
+    most = min(count, len(samples))
+    return [samples[round(place * (len(samples) - 1) / max(most - 1, 1))] for place in range(most)]

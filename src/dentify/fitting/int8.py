@@ -24,7 +24,7 @@ from dentify.assessment import Assessment
 from dentify.assessor import Assessor
 from dentify.bundle.manifest import Manifest, Metric, Preprocessing, Roles
 from dentify.bundle.open import Bundle
-from dentify.datasets.sample import Sample
+from dentify.datasets.sample import Sample, spread
 from dentify.errors import BundleError, DatasetError
 from dentify.evaluation import Evaluation, evaluate
 from dentify.evaluation.results import Found, Share
@@ -152,12 +152,6 @@ def quantize_bundle(
         update={"metrics": bundle.manifest.metrics | {"int8": measured}, "notes": (*bundle.manifest.notes, note)}
     )
     return Quantized(manifest, files, latency_ms, figures, len(samples))
-
-
-def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """So many samples, or all that there are, from the first to the last at even distances."""
-    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
-    return [samples[place] for place in places]
 
 
 def _input(assessor: Assessor, sample: Sample, preprocessing: Preprocessing, on_photo: Callable[[], None]) -> FloatArray:

@@ -78,6 +78,11 @@ def merge_adapters(network: nn.Module) -> None:
         network.set_submodule(name, layer.get_base_layer())
 
 
+def has_adapters(network: nn.Module) -> bool:
+    """Whether some of its weights are under adapters."""
+    return bool(_adapted(network))
+
+
 def _adapted(network: nn.Module) -> dict[str, Any]:
     return {
         name: module for name, module in network.named_modules() if hasattr(module, "base_layer") and hasattr(module, "merge")

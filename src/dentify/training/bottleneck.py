@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ from dentify.settings import Settings
 from dentify.training.batches import Batch, tensors
 from dentify.training.compose import Draw
 from dentify.training.heads import Head
+from dentify.training.kept_files import KeptFiles
+from dentify.training.memory import enough_memory
 from dentify.training.models.network import normalised
 from dentify.training.scene import Placed, Scene
 from dentify.writing import write_whole
@@ -53,9 +56,8 @@ class KeptFeatures:
             )
         self._network: Any = network
         self._size = size
-        self._folder = folder / _key(network, size)
         self._settings = Settings()
-        self._paths: dict[Path, Path] = {}
+        self._files = KeptFiles(folder / _key(network, size), self._settings)
 
     def prepare(self, samples: Sequence[Sample], on_photo: Callable[[], object] = lambda: None) -> None:
         """Computes what is not kept yet.
@@ -64,13 +66,14 @@ class KeptFeatures:
             ImageError: a photo cannot be read.
             OutputError: features cannot be written.
         """
-        missing = {path: sample for sample in samples if not (path := self.path_of(sample)).is_file()}
+        missing = {path: sample for sample in samples if not (path := self._files.of(sample)).is_file()}
         self._network.eval()
         device = next(self._network.parameters()).device
         pictures = _Pictures(list(missing.values()), self._size, self._settings)
         paths = iter(missing)
         for images, sizes in DataLoader(pictures, batch_size=BATCH, num_workers=0):
-            with torch.inference_mode():
+            what = f"{BATCH} photos at {self._size} × {self._size} pixels"
+            with torch.inference_mode(), enough_memory(what, "lower the `size` of the phase"):
                 features = self._network.features(normalised(images.to(device), self._network.mean, self._network.std))
             for vector, hw in zip(features.float().cpu().numpy(), sizes.numpy(), strict=True):
                 file = io.BytesIO()
@@ -79,22 +82,18 @@ class KeptFeatures:
                 on_photo()
 
     def of(self, sample: Sample) -> tuple[FloatArray, tuple[int, int]]:
-        """`(C,)` features of a photo, and its height and width."""
-        with np.load(self.path_of(sample)) as kept:
-            height, width = kept["hw"].tolist()
-            return kept["features"], (height, width)
+        """`(C,)` features of a photo, and its height and width.
 
-    def path_of(self, sample: Sample) -> Path:
-        """Where a photo's features are; each file is read once for it."""
-        image = sample.image
-        if isinstance(image, bytes):
-            return self._path(image)
-        if image not in self._paths:
-            self._paths[image] = self._path(sample.read(self._settings))
-        return self._paths[image]
-
-    def _path(self, data: bytes) -> Path:
-        return self._folder / f"{hashlib.sha256(data).hexdigest()}.npz"
+        Raises:
+            ConfigError: what is kept of it is missing or broken.
+        """
+        path = self._files.of(sample)
+        try:
+            with path.open("rb") as file, np.load(file) as kept:
+                height, width = kept["hw"].tolist()
+                return kept["features"], (height, width)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise ConfigError(f"{path}: cannot be read as a photo's features; remove it, and they are computed anew") from error
 
 
 class Bottlenecks(Dataset[Batch]):

@@ -110,21 +110,30 @@ def _check_shapes(weights: Weights, expected: Weights, where: Path) -> None:
             raise ConfigError(f"{where}: is of another network than the recipe's: `{name}` is {theirs}, the recipe's {ours}")
 
 
-def average_weights(own: Weights, checkpoints: Sequence[Path]) -> dict[str, Tensor]:
+def average_weights(
+    own: Weights, checkpoints: Sequence[Path], *, merged: Callable[[Weights], Weights] = lambda weights: weights
+) -> dict[str, Tensor]:
     """The mean of a network's weights and those of other checkpoints of it.
 
     Runs that went on from one checkpoint in different ways can be averaged: what one learned and what the other would have
     forgotten are both kept (Wortsman et al. 2022, "Model soups").
 
+    Args:
+        own: of one run.
+        checkpoints: of the others.
+        merged: makes the adapters of a run one with the weights under them: their product is not that of their means.
+
     Raises:
         ConfigError: a file is no checkpoint, or is of another network.
     """
-    sums = {name: value.double() for name, value in own.items()}
+    first = merged(own)
+    sums = {name: value.double() for name, value in first.items()}
     for path in checkpoints:
         theirs = read_checkpoint(path).average
         _check_shapes(theirs, own, path)
-        sums = {name: value + theirs[name].double() for name, value in sums.items()}
-    return {name: (value / (1 + len(checkpoints))).to(own[name].dtype) for name, value in sums.items()}
+        other = merged(theirs)
+        sums = {name: value + other[name].double() for name, value in sums.items()}
+    return {name: (value / (1 + len(checkpoints))).to(first[name].dtype) for name, value in sums.items()}
 
 
 Averaging = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]

@@ -11,7 +11,6 @@ Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network": logi
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -31,6 +30,7 @@ from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
 from dentify.taxonomy import mirrored_part
 from dentify.training.heads import Head
+from dentify.training.kept_files import KeptFiles
 from dentify.training.scene import Placed, Scene, cells_of
 from dentify.writing import write_whole
 
@@ -55,12 +55,11 @@ class Teacher:
 
     def __init__(self, bundle: Bundle, heads: Mapping[str, Head], folder: Path) -> None:
         self._bundle = bundle
-        self._folder = folder / bundle.sha256[:12]
         told = {name: self._names(head) for name, head in heads.items()}
         self._heads = {name: heads[name] for name, names in told.items() if set(names) & set(_names(heads[name]))}
         self._told = told
-        self._paths: dict[Path, Path] = {}
         self._settings = Settings()
+        self._files = KeptFiles(folder / bundle.sha256[:12], self._settings)
         if not self._heads:
             raise ConfigError(f"distil.teacher: {bundle.where} answers with maps nothing that the heads ask")
 
@@ -78,7 +77,7 @@ class Teacher:
         """
         networks: Networks | None = None
         for sample in samples:
-            path = self._path(sample)
+            path = self._files.of(sample)
             if not path.is_file():
                 networks = networks or Networks(self._bundle.manifest, self._bundle.files, threads=None, where=self._bundle.where)
                 data = sample.read(self._settings)
@@ -116,7 +115,7 @@ class Teacher:
 
     def _kept(self, sample: Sample) -> Kept:
         """The maps of a photo; none where the teacher did not look at it."""
-        path = self._path(sample)
+        path = self._files.of(sample)
         if not path.is_file():
             return {}
         with np.load(path) as kept:
@@ -141,18 +140,6 @@ class Teacher:
                 told[channel] = _warped(maps[names.index(name)].astype(np.float32) / STEPS, view, (height, width))
         told[:, placed.outside[stride // 2 :: stride, stride // 2 :: stride]] = np.nan
         return told
-
-    def _path(self, sample: Sample) -> Path:
-        """Where a photo's maps are; files are read once for it."""
-        image = sample.image
-        if isinstance(image, bytes):
-            return self._file(image)
-        if image not in self._paths:
-            self._paths[image] = self._file(sample.read(self._settings))
-        return self._paths[image]
-
-    def _file(self, data: bytes) -> Path:
-        return self._folder / f"{hashlib.sha256(data).hexdigest()}.npz"
 
 
 _NONE = "none"

@@ -8,6 +8,7 @@ What no photo taught is left out: a type that none showed, a gate that saw one a
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,7 @@ from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
 from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
-from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
+from dentify.training.checkpoints import Weights, average_weights, check_fits, read_checkpoint
 from dentify.training.heads.labels import PhotoTypes
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
@@ -74,8 +75,16 @@ def export_bundle(
     heads = recipe.build_heads()
     network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
     check_fits(state, network, heads, checkpoint)
-    network.load_state_dict(average_weights(state.average, average_with) if average_with else state.average)
+
+    def merged(weights: Weights) -> Weights:
+        alone = copy.deepcopy(network)
+        alone.load_state_dict(weights)
+        merge_adapters(alone)
+        return alone.state_dict()
+
+    average = average_weights(state.average, average_with, merged=merged)
     merge_adapters(network)
+    network.load_state_dict(average)
     kept = taught_heads(heads, state.taught)
     if not any(one.head.auxiliary is None for one in kept.values()):
         raise ConfigError(f"{checkpoint}: the photos of its run taught nothing that a bundle could tell")
@@ -93,7 +102,7 @@ def export_bundle(
     preprocessing = manifest.networks[0].preprocessing
     session = Session(onnx, input_name="image", output_names=list(kept), where=NETWORK_FILE)
     shown = held_out[:: max(1, len(held_out) // PARITY_PHOTOS)]
-    parity = check_parity(exported, session, (_input(sample, preprocessing) for sample in shown), kept)
+    parity = check_parity(exported, session, (photo_input(sample, preprocessing, Settings()) for sample in shown), kept)
     files = {NETWORK_FILE: onnx}
     bundle = Bundle(manifest, hashlib.sha256(manifest.to_json().encode()).hexdigest(), files, str(output))
     return write_bundle(
@@ -120,9 +129,14 @@ def _run_data(checkpoint: Path) -> Path:
         raise ConfigError(f"{checkpoint}: the run's data.txt is not beside it; say where its photos are with --data") from error
 
 
-def _input(sample: Sample, preprocessing: m.Preprocessing) -> FloatArray:
-    """A photo as serving shows it to the network."""
-    photo = decode_photo(sample.read(), where=sample.name, settings=Settings(), enough_side=max(preprocessing.size_hw))
+def photo_input(sample: Sample, preprocessing: m.Preprocessing, settings: Settings) -> FloatArray:
+    """A photo as serving shows it to the network, `(1, 3, H, W)`.
+
+    Raises:
+        DatasetError: its file cannot be read.
+        ImageError: it cannot be decoded.
+    """
+    photo = decode_photo(sample.read(settings), where=sample.name, settings=settings, enough_side=max(preprocessing.size_hw))
     return network_input(photo.image, preprocessing)
 
 
@@ -194,7 +208,13 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
 
 
 def complete(
-    bundle: Bundle, held_out: Sequence[Sample], parity: Parity, *, seed: int, on_photo: Callable[[Sample], None]
+    bundle: Bundle,
+    held_out: Sequence[Sample],
+    parity: Parity,
+    *,
+    seed: int,
+    settings: Settings | None = None,
+    on_photo: Callable[[Sample], None],
 ) -> m.Manifest:
     """A bundle's manifest with what is fitted to held-out photos, and what was measured."""
     manifest = bundle.manifest
@@ -202,7 +222,7 @@ def complete(
     notes: tuple[str, ...] = ()
     try:
         check_fittable(bundle)
-        fitted = fit_bundle(bundle, held_out, seed=seed, on_photo=on_photo)
+        fitted = fit_bundle(bundle, held_out, seed=seed, settings=settings, on_photo=on_photo)
     except (BundleError, DatasetError) as error:  # nothing of it, or nothing to these photos: thresholds stay as they began
         notes = (str(error),)
     else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +42,7 @@ class Journal:
         self._folder = folder
         self._losses = _Table(folder / LOSSES, step)
         self._figures = _Table(folder / FIGURES, step + 1)
-        self._drawn = -math.inf
+        self._drawn = time.monotonic()  # the first plot comes a minute after the beginning, or in the end
         self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def __enter__(self) -> Self:
@@ -72,7 +71,7 @@ class Journal:
             self._board.add_scalar(f"val/{name}", value, step)
 
     def write(self, *, plot: bool = False) -> None:
-        """Brings the files up to date; draws the plot anew where the last one is older than a minute, or when asked to.
+        """Brings the files up to date; draws the plot anew a minute after the last one or the beginning, or when asked to.
 
         Raises:
             OutputError: they cannot be written.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from dentify.bundle.open import Bundle
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DentifyError, TrainingError
 from dentify.runtime.session import Device
+from dentify.training.adapters import has_adapters
 from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos, deck_of
 from dentify.training.bottleneck import Bottlenecks, KeptFeatures
 from dentify.training.checkpoints import (
@@ -46,12 +48,12 @@ from dentify.training.compose import Composer
 from dentify.training.distil import Teacher
 from dentify.training.heads import Head
 from dentify.training.journal import Journal
-from dentify.training.memory import keep_memory
+from dentify.training.memory import enough_memory, keep_memory
 from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import Phase, Recipe, in_steps, write_recipe
-from dentify.training.taught import taught_names
+from dentify.training.taught import taught_heads, taught_names, untold
 from dentify.writing import write_whole
 
 LAST = "last.ckpt"
@@ -79,6 +81,7 @@ def train(
     device: Device = "auto",
     on_step: Callable[[Progress], object] = lambda progress: None,
     on_look: Callable[[], object] = lambda: None,
+    on_note: Callable[[str], object] = lambda note: None,
 ) -> Path:
     """Trains, and returns the path of the last checkpoint. The process's allocator is told to keep memory (`memory`).
 
@@ -92,14 +95,16 @@ def train(
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
         on_look: is called for every photo that a teacher, or a backbone that learns nothing, looks at before steps, likewise.
+        on_note: is given what a user should know before the first step, likewise: what no photo teaches, or is judged by.
 
     Raises:
         BundleError: the teacher cannot be opened.
-        ConfigError: the recipe does not fit the photos or the checkpoint, or there is no checkpoint to go on from.
+        ConfigError: the recipe does not fit the photos or the checkpoint, there is no checkpoint to go on from, or the photos
+            teach nothing that a bundle could tell.
         DatasetError: labels cannot be read.
         ImageError: a photo cannot be read.
         OutputError: the run's folder cannot be written.
-        TrainingError: a loss became NaN or infinite.
+        TrainingError: a loss became NaN or infinite, or a batch does not fit into memory.
     """
     last = output / LAST
     _check_beginning(last, resume=resume, start=start, average_with=average_with)
@@ -118,6 +123,10 @@ def train(
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
     check_parts(network, network.parts(), recipe)
+    if average_with and has_adapters(network):
+        raise ConfigError(
+            "--average-with: the mean of adapters is not what they learned; begin with one checkpoint, or average runs at export"
+        )
     taught = taught_names(recipe, heads, sets)
     step, averaged = 0, 0
     states: Mapping[str, Mapping[str, Any]] = {}
@@ -135,11 +144,17 @@ def train(
         else:
             network.load_state_dict(average_weights(before.average, average_with))
             average.module.load_state_dict(network.state_dict())
+    notes = untold(heads, taught, judges)
+    check_taught(heads, taught, notes)
+    if not photos.held_out:
+        notes.append("data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos")
     average.n_averaged.fill_(averaged)
     network.to(fabric.device)
     average.to(fabric.device)
     keep_memory()
     if fabric.is_global_zero:
+        for note in notes:
+            on_note(note)
         write_whole({output / "recipe.yaml": write_recipe(recipe), output / "data.txt": f"{data.resolve()}\n".encode()})
 
     teacher = None
@@ -204,10 +219,10 @@ def _bottlenecks(
     on_look: Callable[[], object],
     fabric: Fabric,
 ) -> Dataset[Batch]:
-    """The features of all photos, computed by the first process where they are not kept already."""
+    """The features of all photos, of which each process computes a share where they are not kept already."""
     kept = KeptFeatures(network, phase.size, folder)
-    if fabric.is_global_zero:
-        kept.prepare([sample for samples in sets for sample in samples], on_look)
+    every = [sample for samples in sets for sample in samples]
+    kept.prepare(every[fabric.global_rank :: fabric.world_size], on_look if fabric.is_global_zero else lambda: None)
     fabric.barrier()
     return Bottlenecks(kept, sets, heads)
 
@@ -271,6 +286,16 @@ def check_batches(recipe: Recipe, processes: int, *, empty: Sequence[bool] = ())
         if pictures < least:
             told = f"{processes} processes with {recipe.accumulate} parts each"
             raise ConfigError(f"phases.{place}: batches of {pictures} pictures are too small for {told}; raise per_batch")
+
+
+def check_taught(heads: Mapping[str, Head], taught: Mapping[str, list[str]], notes: Sequence[str]) -> None:
+    """A run whose bundle could tell nothing is not worth its time.
+
+    Raises:
+        ConfigError: no head is taught as much as it takes to tell something.
+    """
+    if not any(one.head.auxiliary is None for one in taught_heads(heads, taught).values()):
+        raise ConfigError(f"data.train: the photos teach nothing that a bundle could tell: {'; '.join(notes)}")
 
 
 def _phases(recipe: Recipe) -> Iterator[tuple[int, range]]:
@@ -357,8 +382,12 @@ class _Run:
         loader = DataLoader(
             pictures, batch_sampler=batches, num_workers=self._recipe.data.workers, worker_init_fn=_leave_interrupts
         )
-        for step, batch in zip(steps, loader, strict=True):
-            yield self._step(step, fabric.to_device(batch))
+        what = f"a batch of {len(next(iter(batches)))} pictures of {self._phase.size} × {self._phase.size} pixels"
+        loaded = iter(loader)
+        for step in steps:
+            with enough_memory(what, "raise `accumulate`, or lower `per_batch`, `size` or `data.workers`"):
+                losses = self._step(step, fabric.to_device(next(loaded)))
+            yield losses
 
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         """One batch, in as many parts as the recipe says."""
@@ -411,7 +440,9 @@ class _Run:
 
     def _answers(self, network: nn.Module, images: Tensor) -> dict[str, Tensor]:
         """(B, S, S, 3) uint8 photos, or (B, C) features of such, to float32 logits."""
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16"):
+        with torch.autocast(
+            images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16" and has_bf16(images.device)
+        ):
             outputs = network(images if images.ndim == 2 else normalised(images, *self._normalisation))
         return {name: output.float() for name, output in outputs.items()}
 
@@ -430,12 +461,14 @@ class _Run:
         """Figures of every head on whole photos, by the averaged weights."""
         network = self._average.module.eval()
         counts: dict[str, dict[str, Tensor]] = {name: {} for name in self._heads}
-        for batch in DataLoader(photos, batch_size=_VAL_BATCH, num_workers=self._recipe.data.workers):
-            batch = self._fabric.to_device(batch)
-            outputs = self._answers(network, batch["image"])
-            for name, head in self._heads.items():
-                for key, value in head.counts(outputs[name], batch[name]).items():
-                    counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
+        size = self._recipe.data.serve_size
+        with enough_memory(f"{_VAL_BATCH} photos of val at {size} × {size} pixels", "lower `data.serve_size` or `data.workers`"):
+            for batch in DataLoader(photos, batch_size=_VAL_BATCH, num_workers=self._recipe.data.workers):
+                batch = self._fabric.to_device(batch)
+                outputs = self._answers(network, batch["image"])
+                for name, head in self._heads.items():
+                    for key, value in head.counts(outputs[name], batch[name]).items():
+                        counts[name][key] = counts[name].get(key, torch.zeros_like(value)) + value
         everywhere = self._over_all(counts)
         figures: dict[str, float] = {}
         for name, head in self._heads.items():
@@ -475,6 +508,12 @@ class _Run:
                 taught=dict(self._taught),
             ),
         )
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is fast there: without AVX-512 a PC takes ten times as long for it as for float32, in oneDNN."""
+    is_pc = device.type == "cpu" and platform.machine() in ("x86_64", "AMD64")
+    return not is_pc or "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
 @contextmanager

@@ -87,13 +87,14 @@ def cross_entropy(logits: Tensor, truth: Tensor, class_weights: Sequence[float] 
     return share(entropy, (torch.ones_like(known) if weights is None else weights[known]).sum().float())
 
 
-def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]]) -> Tensor:
+def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]], weight: Tensor | None = None) -> Tensor:
     """Mean over the cells of a group of the cross-entropy of *one of the classes that the group allows*, whichever.
 
     Args:
         logits: (B, C, …).
         group: (B, …) indices into the table, `IGNORE` where unknown.
         table: of each group, C answers: whether it allows the class.
+        weight: (B, …) of each cell in the mean; all alike where not given.
 
     Source: partial labels; Jin & Ghahramani 2002, "Learning with Multiple Labels".
     """
@@ -102,7 +103,22 @@ def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]]) -> T
     allows = torch.tensor(table, device=logits.device)[group[there]]
     lowest = torch.finfo(cells.dtype).min
     entropy = cells.logsumexp(1) - cells.masked_fill(~allows, lowest).logsumexp(1)
-    return share(entropy.sum(), there.sum().float())
+    counts = torch.ones_like(entropy) if weight is None else weight[there]
+    return share((entropy * counts).sum(), counts.sum())
+
+
+def too_small(probs: Tensor, asked: Tensor, least: float) -> Tensor:
+    """How far a thing falls short of the area that it must have, squared, in the mean over the pictures that must show it.
+
+    Args:
+        probs: (B, H, W) of each cell, that it is of the thing.
+        asked: (B,) whether a picture must show it.
+        least: share of the cells that it covers at the least.
+
+    Source: Kervadec et al. 2019, "Constrained-CNN Losses for Weakly Supervised Segmentation".
+    """
+    missing = F.relu(1 - probs.mean((1, 2)) / least) ** 2
+    return share((missing * asked).sum(), asked.sum().float())
 
 
 def binary_focal(logits: Tensor, truth: Tensor, known: Tensor, *, gamma: float = 2.0, alpha: float | None = None) -> Tensor:

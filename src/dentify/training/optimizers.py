@@ -36,14 +36,23 @@ def check_parts(network: nn.Module, parts: Parts, recipe: Recipe) -> None:
 def freeze(network: nn.Module, parts: Parts, phase: Phase, *, place: int) -> list[nn.Module]:
     """Lets the parts of a phase learn and no others, and returns the others: they stay in evaluation mode, too.
 
-    A batch norm that is not taught keeps the statistics that it came with.
+    A batch norm that is not taught keeps the statistics that it came with. What holds no weights, such as dropout, stays in
+    evaluation mode where all that it lies in does.
     """
     taught = parts_named(parts, phase.train, key=f"phases.{place}.train")
     network.requires_grad_(True)
     frozen = [module for name, modules in parts.items() if name not in taught for module in modules]
     for module in frozen:
         module.requires_grad_(False)
-    return frozen
+    return [*frozen, *(module for module in _wholly_frozen(network) if module not in frozen)]
+
+
+def _wholly_frozen(module: nn.Module) -> list[nn.Module]:
+    """The outermost modules that hold weights of which none is taught."""
+    learns = [parameter.requires_grad for parameter in module.parameters()]
+    if learns and not any(learns):
+        return [module]
+    return [inner for child in module.children() for inner in _wholly_frozen(child)]
 
 
 def build_optimizers(

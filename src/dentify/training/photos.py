@@ -31,8 +31,8 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
     """
     if photos.dataset is not None:
         own = (*classes.damage, *classes.parts, UNTYPED)
-        labels = read_label_map(root / photos.labels, own=own) if photos.labels else LabelMap(others="refused")
-        labels = replace(labels, labels={name: name for name in own} | dict(labels.labels))
+        kept = LabelMap({name: name for name in own}, others="refused")
+        labels = read_label_map(root / photos.labels, own=own) if photos.labels else kept
         path = root / photos.dataset
         dataset = open_dataset(
             path,

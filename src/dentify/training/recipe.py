@@ -271,8 +271,10 @@ def in_steps(recipe: Recipe, shown: Sequence[int]) -> Recipe:
     def counted(optimizers: Sequence[OptimizerRecipe], of: int) -> tuple[OptimizerRecipe, ...]:
         told = []
         for one in optimizers:
-            at = tuple(round(epochs * of) for epochs in one.schedule.at_epochs)
-            schedule = one.schedule.model_copy(update={"at": at, "at_epochs": ()}) if at else one.schedule
+            at: list[int] = []
+            for epochs in one.schedule.at_epochs:  # two may fall on one step where there are few photos
+                at.append(max(round(epochs * of), at[-1] + 1 if at else 0))
+            schedule = one.schedule.model_copy(update={"at": tuple(at), "at_epochs": ()}) if at else one.schedule
             told.append(one.model_copy(update={"schedule": schedule}))
         return tuple(told)
 

@@ -24,6 +24,36 @@ def taught_names(recipe: Recipe, heads: Mapping[str, Head], sets: Sequence[Seque
     }
 
 
+def untold(heads: Mapping[str, Head], taught: Mapping[str, list[str]], judges: Sequence[Sample]) -> list[str]:
+    """What a user should know before a run: names that no photo teaches, and those that none is judged by.
+
+    Args:
+        heads: of the recipe; those that only help another are passed over.
+        taught: by head, as `taught_names` tells.
+        judges: the photos of val.
+    """
+    notes = []
+    for name, head in heads.items():
+        if head.auxiliary is not None or not head.weight:
+            continue
+        own = tuple(one for one in head.names if one in taught[name])
+        missing = [one for one in head.names if one not in own]
+        if not head.channels(own):
+            notes.append(f"heads.{name}: photos to train on show {_listed(own)}, too little to tell anything: it is left out")
+        elif missing:
+            notes.append(f"heads.{name}: no photo to train on shows {_listed(missing)}, so that is never told")
+        if judges:
+            judged = {shown for sample in judges for shown in head.shown(sample)}
+            unseen = [one for one in own if one not in judged]
+            if unseen:
+                notes.append(f"heads.{name}: no photo of val shows {_listed(unseen)}, so figures say nothing of it")
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
 @dataclass(frozen=True)
 class Kept:
     """A head that goes into the bundle, the names that it was taught, and their channels."""

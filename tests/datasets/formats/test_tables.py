@@ -410,13 +410,10 @@ def test_a_table_in_a_folder_is_found(table: Write) -> None:
 
 
 def test_a_csv_without_files_is_no_table(table: Write) -> None:
-    message = r"no annotation format that is known; no column holds names of pictures; it has number, label"
-    with pytest.raises(DatasetError, match=message):
-        open_dataset(table("number,label", "1,dent"))
-    with pytest.raises(DatasetError, match=r"labels.csv: no column holds names of pictures; it has number, label"):
-        open_dataset(table("number,label", "1,dent").parent)
-    with pytest.raises(DatasetError, match=r"labels.csv: needs a column of file names, as `file`; has number, label"):
-        list(open_dataset(table("number,label", "1,dent"), input_format="table"))
+    path = table("number,label", "1,dent")
+    for place, options in ((path, {}), (path.parent, {}), (path, {"input_format": "table"})):
+        with pytest.raises(DatasetError, match=r"labels.csv:? needs a column of file names, as `file`; has number, label$"):
+            list(open_dataset(place, **options))
 
 
 def test_label_studios_csv_is_no_table(table: Write) -> None:

@@ -84,7 +84,39 @@ class TestParts:
         parts(loss={"views": 1}).loss(told, truth).backward()
         assert told.grad is not None
         grows = told.grad.sum((0, 2, 3)) < 0
-        assert grows.tolist() == [True, False, True, False, True]  # the left mirror and the left door are on the other side
+        assert grows.tolist() == [True, False, True, False, False]  # the left mirror and the left door are on the other side
+
+    def test_that_nothing_is_a_part_is_no_way_out(self) -> None:
+        """Of a photo whose view alone is known it is not told where the vehicle is; that it is somewhere is."""
+        truth = stacked(parts(), scene(photo(vehicle=True, view="right")))
+        head = parts(loss={"views": 1})
+        none, hood = torch.zeros(1, 5, 16, 16), torch.zeros(1, 5, 16, 16)
+        none[:, NONE], hood[:, HOOD] = 9.0, 9.0
+        assert head.loss(hood, truth) < 0.01 < 0.9 < head.loss(none, truth)
+        elsewhere = hood.clone()
+        elsewhere[:, NONE, 4:] = 18.0  # the vehicle covers a quarter
+        assert head.loss(elsewhere, truth) < 0.01
+        close_up = stacked(parts(), scene(photo(vehicle=True, view="close")))
+        assert head.loss(none, close_up) == 0
+
+    def test_damage_lies_on_some_part(self) -> None:
+        dent = annotation("dent", (0, 0, 64, 64))
+        truth = parts().truth(scene(photo(dent)))
+        assert truth["damaged"].sum() == truth["damaged"][:8, :8].sum() == 64
+        for other in (
+            photo(dent, annotation("hood", (64, 64, 128, 128))),  # whose parts are outlined
+            photo(annotation("dent", (0, 0, 64, 64), loose=True)),
+            photo(annotation("dent", (0, 0, 64, 64), other_car=True)),
+            photo(annotation("dent", (0, 0, 64, 64), outlined=False)),
+        ):
+            assert not parts().truth(scene(other))["damaged"].any()
+        told = torch.zeros(1, 5, 16, 16, requires_grad=True)
+        loss = parts(loss={"damaged": 1}).loss(told, stacked(parts(), scene(photo(dent))))
+        assert loss.item() == pytest.approx(math.log(5 / 4))
+        loss.backward()
+        assert told.grad is not None
+        assert (told.grad[0, :, :8, :8] < 0).all(dim=(1, 2)).tolist() == [True, True, True, True, False]
+        assert not told.grad[0, :, 8:].any()
 
     def test_photos_without_a_vehicle_have_no_parts(self) -> None:
         assert (parts().truth(scene(photo(vehicle=False)))["classes"] == NONE).all()

@@ -91,3 +91,17 @@ def test_a_teacher_teaches_the_cells_that_it_tells() -> None:
     assert told.grad[..., :8].all()
     assert not told.grad[..., 8:].any()
     assert head().distance(teacher.nan_to_num(), teacher, 2.0) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_photo_that_a_vehicle_fills_shows_some_of_it() -> None:
+    """Where it is nobody outlined; a map that finds it nowhere is wrong all the same."""
+    filled, close_up = (photo(vehicle=True, damage=False, view=view) for view in ("front/rear", "detail"))
+    nowhere, everywhere = (torch.full((1, 1, 16, 16), value) for value in (-9.0, 9.0))
+    truth = stacked(head(), scene(filled))
+    assert head().loss(everywhere, truth) == pytest.approx(0, abs=1e-3)
+    assert head().loss(nowhere, truth) == pytest.approx(1, abs=1e-2)
+    for unknown in (close_up, photo(vehicle=True, damage=False), photo(vehicle=False, view="whole")):
+        assert not head().truth(scene(unknown))["filled"]
+    small_window = np.array([[1.0, 0, 0], [0, 1.0, 0]])
+    assert not head().truth(scene(filled, small_window))["filled"]
+    assert not head().truth(mosaic(filled, filled, filled, filled))["filled"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
-pytest.importorskip("timm", reason="needs the extra `train`")
+timm = pytest.importorskip("timm", reason="needs the extra `train`")
 
 from safetensors.torch import save_file
 from torch import nn
@@ -156,6 +156,16 @@ class TestPretrained:
         begun = recipe(encoder_weights="encoder.safetensors").build(ALL, tmp_path).encoder.state_dict()
         assert all(torch.equal(value, kept[name].to(value.dtype)) for name, value in begun.items())
         assert begun["conv_stem.weight"].dtype == torch.float32
+
+    def test_a_file_of_the_whole_classifier_does_as_well(self, tmp_path: Path) -> None:
+        """As timm publishes it; what neither encoder nor classifier has is of another network."""
+        whole = timm.create_model("test_efficientnet", pretrained=False).state_dict()
+        save_file(whole, tmp_path / "model.safetensors")
+        begun = recipe(encoder_weights="model.safetensors").build(ALL, tmp_path).encoder.state_dict()
+        assert all(torch.equal(value, whole[name]) for name, value in begun.items())
+        save_file(whole | {"blocks.9.0.conv.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
+        with pytest.raises(ConfigError, match="are not weights of test_efficientnet"):
+            recipe(encoder_weights="model.safetensors").build(ALL, tmp_path)
 
     def test_a_checkpoint_that_follows_needs_none(self) -> None:
         assert recipe(encoder_weights="encoder.safetensors").build(ALL, None)

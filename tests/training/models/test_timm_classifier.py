@@ -18,8 +18,8 @@ from dentify.errors import ConfigError
 from dentify.training.checkpoints import Checkpoint, write_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.timm_classifier import TimmClassifier, TimmClassifierRecipe
-from dentify.training.optimizers import check_parts
-from dentify.training.recipe import read_recipe
+from dentify.training.optimizers import check_parts, freeze
+from dentify.training.recipe import Phase, read_recipe
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 FIVE = ("vgg16", "vgg19", "resnet50", "inception_v3", "xception")
@@ -78,6 +78,19 @@ class TestParts:
         held = [id(one) for modules in network.parts().values() for module in modules for one in module.parameters()]
         assert sorted(held) == sorted(id(one) for one in network.parameters())
         assert list(network.parts())[-2:] == ["head", "adapted"]
+
+    @pytest.mark.parametrize("adapter", [None, {"of": ["backbone.4"], "rank": 2}], ids=["", "adapted"])
+    def test_blocks_that_learn_nothing_are_never_passed_over(self, adapter: dict[str, Any] | None) -> None:
+        if adapter is not None:
+            pytest.importorskip("peft", reason="needs the extra `train`")
+        network = built(drop_path=0.5, adapter=adapter)
+        frozen = freeze(network, network.parts(), Phase(steps=1, size=32, train=("backbone.4", "head")), place=0)
+        network.train()
+        for module in frozen:
+            module.eval()
+        drops = {name: module.training for name, module in network.named_modules() if name.endswith("drop_path")}
+        assert {name for name, training in drops.items() if training} == {name for name in drops if ".stages.3." in name}
+        assert len(drops) > 5
 
 
 class TestWeights:

@@ -131,6 +131,12 @@ def is_table(rows: Sequence[Sequence[str]]) -> bool:
     return _columns(rows).file is not None
 
 
+def needs_names(columns: Sequence[str]) -> str:
+    """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
+    told = ", ".join(column or "(no name)" for column in columns) or "none"
+    return f"needs a column of file names, as `file`; has {printable(told)}"
+
+
 def tells_labels(rows: Sequence[Sequence[str]]) -> bool:
     """Whether a CSV that begins with these rows may say something of its pictures beside their names, sources and splits."""
     table = _columns(rows)
@@ -253,9 +259,8 @@ def _is_picture(cell: str) -> bool:
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels: row by row, or, where rows are boxes, photo by photo."""
     table = _columns(csv_head(label_set.path))
-    names = ", ".join(name or "(no name)" for name in table.names)
     if table.file is None:
-        raise DatasetError(f"{label_set.path}: needs a column of file names, as `file`; has {printable(names) or 'none'}")
+        raise DatasetError(f"{label_set.path}: {needs_names(table.names)}")
     if not table.named:
         label_set.on_note(f"{label_set.path}: the first line names no columns; what they are is told by their content")
     rows = _rows(table, label_set)

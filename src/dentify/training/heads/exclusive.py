@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -18,12 +19,12 @@ from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, iou_figures
+from dentify.training.heads.head import LEAST_FILLED, Output, Role, Stride, Truth, iou_figures, is_filled
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene, cells_of
 from dentify.visibility import VIEWS, known_view, mirrored_side, seen_from
 
-Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "views"]
+Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "views", "damaged"]
 
 
 class ExclusiveRecipe(Strict):
@@ -42,8 +43,8 @@ class ExclusiveRecipe(Strict):
     def _fitting(self) -> Self:
         if self.class_weights is not None and "cross_entropy" not in self.loss:
             raise ValueError("`class_weights` are of the cross_entropy, which `loss` leaves out")
-        if self.of != "parts" and "views" in self.loss:
-            raise ValueError("`views` teach parts alone")
+        if self.of != "parts" and (alone := {"views", "damaged"} & set(self.loss)):
+            raise ValueError(f"`{min(alone)}` teaches parts alone")
         return self
 
     def build(self, name: str, classes: Classes) -> Exclusive:
@@ -56,7 +57,8 @@ class Exclusive:
     """See `Head`.
 
     Truth: `classes` (h, w) uint8, `IGNORE` where unknown; of parts `view` (h, w) uint8, which of `VIEWS` shows the vehicle where
-    this alone is known, `IGNORE` elsewhere: what cannot be seen from there is not shown.
+    this alone is known, `IGNORE` elsewhere: what cannot be seen from there is not shown; `damaged` (h, w) bool, cells of damage
+    where no parts are outlined; and `filled` () bool, whether a vehicle fills the picture.
     """
 
     name: str
@@ -98,11 +100,12 @@ class Exclusive:
         """See the class."""
         side = scene.size // self.recipe.stride
         classes = np.full((side, side), IGNORE, np.uint8)
-        view = classes.copy()
+        view, damaged = classes.copy(), np.zeros(classes.shape, np.bool_)
         if self.recipe.of == "parts":
             for placed in scene.photos:
                 cells = cells_of(placed.window, self.recipe.stride)
                 classes[cells], view[cells] = self._parts(placed), self._view(placed)
+                damaged[cells] = self._damaged(placed)
         else:  # a pasted damage was shrunk: how bad it is was judged at another size
             for placed in scene.photos:
                 for damage in placed.damages:
@@ -110,7 +113,7 @@ class Exclusive:
                         window = classes[damage.cells(self.recipe.stride)]
                         window[damage.at(self.recipe.stride) > 64] = self.names.index(damage.annotation.severity)
             return {"classes": classes}
-        return {"classes": classes, "view": view}
+        return {"classes": classes, "view": view, "damaged": damaged, "filled": np.array(is_filled(scene))}
 
     def _view(self, placed: Placed) -> NDArray[np.uint8]:
         """The vehicle's side that one photo shows on its window, where no parts say more."""
@@ -120,6 +123,16 @@ class Exclusive:
             return np.full((rows, columns), IGNORE, np.uint8)
         side = VIEWS.index(mirrored_side(seen) if is_mirrored(placed.view) else seen)
         return np.where(self._thinned(placed.outside), IGNORE, side).astype(np.uint8)
+
+    def _damaged(self, placed: Placed) -> NDArray[np.bool_]:
+        """Cells of the window of one photo that show damage, which is on some part, where no parts are outlined."""
+        stride = self.recipe.stride
+        rows, columns = (side // stride for side in placed.window_hw)
+        cells = np.zeros((rows, columns), np.bool_)
+        for damage in () if placed.parts else placed.damages:
+            if damage.annotation.has_mask and not (damage.annotation.loose or damage.annotation.crowd):
+                cells |= damage.at(stride) > 127
+        return cells
 
     def _thinned(self, values: NDArray[Any]) -> NDArray[Any]:
         """Of a window, the value in the middle of each cell."""
@@ -161,9 +174,20 @@ class Exclusive:
                 case "boundary":
                     value = losses.boundary(outputs.softmax(1), hot, known)
                 case "views":
-                    value = losses.allowed(outputs, truth["view"].long(), self._seen)
+                    value = self._views(outputs, truth)
+                case "damaged":
+                    value = losses.yes_or_no(_any_part(outputs), torch.where(truth["damaged"], 1.0, torch.nan))
             total = total + weight * value
         return total
+
+    def _views(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
+        """Of what is taken for a part, which one; and that enough is, where a vehicle fills the picture.
+
+        It is not asked whether a cell is a part at all: "none" would always be right.
+        """
+        any_part = _any_part(outputs).sigmoid()
+        which = losses.allowed(outputs[:, :-1], truth["view"].long(), self._seen, any_part.detach())
+        return which + losses.too_small(any_part, truth["filled"], LEAST_FILLED)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Of the classes beside each other."""
@@ -171,8 +195,8 @@ class Exclusive:
 
     @property
     def _seen(self) -> list[list[bool]]:
-        """Of each view, which channels it can show."""
-        return [[*(view in seen_from(name) for name in self.names), True] for view in VIEWS]
+        """Of each view, which parts it can show."""
+        return [[view in seen_from(name) for name in self.names] for view in VIEWS]
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pixels of the likeliest class."""
@@ -188,3 +212,8 @@ class Exclusive:
     def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
         """Pixel IoU."""
         return iou_figures(counts, self.names)
+
+
+def _any_part(outputs: Tensor) -> Tensor:
+    """(B, P + 1, h, w) logits of parts and none to (B, h, w) logits of any of them."""
+    return outputs[:, :-1].logsumexp(1) - outputs[:, -1]

@@ -19,10 +19,15 @@ from dentify.arrays import BoolArray
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
 from dentify.training.scene import Placed, Scene, cells_of
+from dentify.visibility import is_close
 
 Role = Literal["vehicle_gate", "damage_gate", "types", "damage", "parts", "severity"]
 Stride = Literal[1, 2, 4, 8, 16, 32]
 """Pixels of the picture a cell; sizes of pictures are multiples of 32."""
+LEAST_FILLED = 0.12
+"""Share of a picture that a vehicle covers at the least where it fills the photo; most cover more than a quarter."""
+MOST_OF_PHOTO = 0.6
+"""Share of a photo that a view must show for what is known of the photo alone to hold for it."""
 Truth = dict[str, NDArray[Any]]
 """What is true of one scene, as arrays of fixed shape: batches stack them. Unknown is a value of it, or an array beside it."""
 
@@ -99,6 +104,14 @@ class Head(Protocol):
 
     def figures(self, counts: Mapping[str, Tensor]) -> dict[str, float]:
         """What the counts come to; NaN where nothing was there to be judged."""
+
+
+def is_filled(scene: Scene) -> bool:
+    """Whether a picture shows most of a photo that a vehicle fills, as far as its view tells: no close-up, and from some side."""
+    one = scene.whole
+    if one is None or one.sample.vehicle is False or one.sample.view is None or is_close(one.sample.view):
+        return False
+    return one.shown > MOST_OF_PHOTO
 
 
 def iou_counts(told: Tensor, truth: Tensor, known: Tensor) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, sh
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth
+from dentify.training.heads.head import MOST_OF_PHOTO, Output, Role, Truth
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene
 
@@ -25,8 +25,6 @@ ANSWERS = ("no", "yes")
 SMOOTHING = 0.02
 MOST_TYPES = 0.8
 """Share of the types that a source must label for a view without any of its damages to be sound."""
-MOST = 0.6
-"""Share of a photo that a view must show for what is known of the photo alone to hold for it."""
 
 
 class LabelsRecipe(Strict):
@@ -183,7 +181,7 @@ class PhotoSeverity:
         """
         told: list[str | None] = []
         if scene.whole is not None and scene.whole.sample.severity is not None:
-            told = [scene.whole.sample.severity] if scene.whole.shown > MOST else []
+            told = [scene.whole.sample.severity] if scene.whole.shown > MOST_OF_PHOTO else []
         elif scene.whole is not None:
             told = [damage.annotation.severity for damage in scene.whole.damages if damage.visible > 0.5 * damage.whole]
         levels = [self.names.index(level) for level in told if level in self.names]
@@ -300,7 +298,7 @@ def window_shows_types(placed: Placed, names: tuple[str, ...]) -> list[float]:
     """Of each type 1, 0 or NaN: a sliver of a damage decides nothing, nor does what nobody looked for."""
     sample = placed.sample
     if shown_types(sample) and not sample.damages:  # labelled as a whole, so with all that it shows
-        told = shown_types(sample) & set(names) and placed.shown > MOST
+        told = shown_types(sample) & set(names) and placed.shown > MOST_OF_PHOTO
         return [float(name in sample.labels) if told else math.nan for name in names]
     height, width = placed.window_hw
     answers = []
@@ -338,7 +336,7 @@ def window_shows_damage(placed: Placed, names: tuple[str, ...]) -> float:
     if sample.damage is False:
         return 0.0
     if not sample.damages:
-        return 1.0 if sample.damage and placed.shown > MOST else math.nan
+        return 1.0 if sample.damage and placed.shown > MOST_OF_PHOTO else math.nan
     if placed.most_visible >= 0.4:
         return 1.0
     searched = UNTYPED in sample.labelled or np.mean([sample.knows(name) for name in names]) >= MOST_TYPES

@@ -15,7 +15,16 @@ from dentify.datasets.sample import Sample
 from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Stride, Truth, cover_counts, iou_figures
+from dentify.training.heads.head import (
+    LEAST_FILLED,
+    Output,
+    Role,
+    Stride,
+    Truth,
+    cover_counts,
+    iou_figures,
+    is_filled,
+)
 from dentify.training.scene import Placed, Scene, cells_of
 
 
@@ -39,7 +48,7 @@ class Outline:
     Nobody outlined vehicles as such. Parts are on them, and so is damage; where all parts are outlined they are nowhere else; and
     what shows no vehicle has none anywhere.
 
-    Truth: `cover` (1, h, w) uint8, 255 on the vehicle; `known` (1, h, w).
+    Truth: `cover` (1, h, w) uint8, 255 on the vehicle; `known` (1, h, w); `filled` () bool, whether a vehicle fills the picture.
     """
 
     name: str
@@ -75,12 +84,13 @@ class Outline:
         for placed in scene.photos:
             window = (0, *cells_of(placed.window, stride))
             cover[window], known[window] = _vehicle(placed, stride)
-        return {"cover": cover, "known": known}
+        return {"cover": cover, "known": known, "filled": np.array(is_filled(scene))}
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
-        """Cross-entropy and Dice."""
-        cover, known = truth["cover"].float() / 255, truth["known"]
-        return losses.binary_cross_entropy(outputs, cover, known) + losses.dice(outputs.sigmoid(), cover, known)
+        """Cross-entropy and Dice; and that it covers enough where a vehicle fills the picture, of which more is not known."""
+        cover, known, probs = truth["cover"].float() / 255, truth["known"], outputs.sigmoid()
+        told = losses.binary_cross_entropy(outputs, cover, known) + losses.dice(probs, cover, known)
+        return told + losses.too_small(probs[:, 0], truth["filled"], LEAST_FILLED)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Yes or no."""

@@ -22,7 +22,8 @@ from dentify.errors import ConfigError
 from dentify.strict import nearest
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.heads import Output
-from dentify.training.models.efficientnet_fpn import EfficientNetFPN, PyramidRecipe, read_weights
+from dentify.training.models.efficientnet_fpn import EfficientNetFPN, PyramidRecipe
+from dentify.training.models.pretrained import read_recipe_weights
 
 PATCH, CELL = 14, 16
 """Pixels of what the transformer sees a token, and of the picture a cell."""
@@ -46,8 +47,10 @@ class DINOv2FPNRecipe(PyramidRecipe):
         self.check_outputs(outputs)
         network = DINOv2FPN(self, outputs)
         if root is not None:
-            read_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
-            read_weights(network.transformer, root, self.transformer_weights, "model.transformer_weights", self.transformer)
+            read_recipe_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
+            read_recipe_weights(
+                network.transformer, root, self.transformer_weights, "model.transformer_weights", self.transformer
+            )
         network.leave_out_later_blocks()
         if root is not None and self.pyramid is not None:
             network.begin_with(read_checkpoint(root / self.pyramid), root / self.pyramid)

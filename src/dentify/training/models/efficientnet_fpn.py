@@ -17,7 +17,6 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
@@ -25,6 +24,7 @@ from dentify.strict import nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
 from dentify.training.models.network import RGB, NetworkRecipe
+from dentify.training.models.pretrained import read_recipe_weights
 
 FINE, COARSE = 2, 4
 """Strides that it answers at, in pixels of the picture."""
@@ -70,33 +70,8 @@ class EfficientNetFPNRecipe(PyramidRecipe):
         self.check_outputs(outputs)
         network = EfficientNetFPN(self, outputs)
         if root is not None:
-            read_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
+            read_recipe_weights(network.encoder, root, self.encoder_weights, "model.encoder_weights", self.encoder)
         return network
-
-
-def read_weights(module: nn.Module, root: Path, weights: str | None, key: str, architecture: str) -> None:
-    """Gives pretrained weights to a module; none where the recipe names none.
-
-    Args:
-        module: that they are of.
-        root: folder that the path is relative to.
-        weights: path of a safetensors file, stored in single or half precision.
-        key: of the recipe, for messages.
-        architecture: likewise.
-
-    Raises:
-        ConfigError: there is no such file, or it is another architecture's.
-    """
-    if weights is None:
-        return
-    path = root / weights
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such pretrained weights; set {key} to null to go without")
-    values = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
-    try:
-        module.load_state_dict(values)
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: are not weights of {architecture}: {str(error).splitlines()[0]}") from error
 
 
 class ConvNormAct(nn.Sequential):

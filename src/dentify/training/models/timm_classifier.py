@@ -17,12 +17,11 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.strict import nearest
 from dentify.training.adapters import AdapterRecipe, add_adapters, apart_from_bases
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.heads import Output
-from dentify.training.models.efficientnet_fpn import read_weights
 from dentify.training.models.network import RGB, NetworkRecipe
+from dentify.training.models.pretrained import read_recipe_weights, timm_model, what_differs
 
 HUB = "hub"
 
@@ -92,7 +91,7 @@ class TimmClassifierRecipe(NetworkRecipe):
             if self.weights.endswith(".ckpt"):
                 _take_backbone(network, root / self.weights)
             else:
-                read_weights(network.backbone, root, self.weights, "model.weights", self.architecture)
+                read_recipe_weights(network.backbone, root, self.weights, "model.weights", self.architecture)
         if self.adapter is not None:
             add_adapters(network, network.parts(), self.adapter)
         return network
@@ -117,8 +116,9 @@ def _take_backbone(network: TimmClassifier, checkpoint: Path) -> None:
     try:
         network.backbone.load_state_dict(weights)
     except RuntimeError as error:
-        told = str(error).splitlines()[-1].strip()
-        raise ConfigError(f"model.weights: {checkpoint} is of another architecture, or has adapters: {told}") from error
+        raise ConfigError(
+            f"model.weights: {checkpoint} is of another architecture, or has adapters: {what_differs(error)}"
+        ) from error
 
 
 class TimmClassifier(nn.Module):
@@ -179,20 +179,16 @@ def _backbone(recipe: TimmClassifierRecipe, *, pretrained: bool) -> Any:
     Raises:
         ConfigError: timm has none of this name, it gives no maps of features, or its weights cannot be downloaded.
     """
-    import timm
-
     name = recipe.architecture
-    if not timm.is_model(name):
-        raise ConfigError(f"model.architecture: timm has no model `{name}`{nearest(name, timm.list_models())}")
     drop: dict[str, Any] = {"drop_path_rate": recipe.drop_path} if recipe.drop_path else {}
+    advice = (
+        "put a safetensors file of its backbone on this machine and name it in model.weights, or set that to null to start from "
+        "random ones"
+    )
     try:
-        backbone: Any = timm.create_model(name, pretrained=pretrained, num_classes=0, **drop)
-    except (OSError, RuntimeError) as error:
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(
-            f"model.weights: the weights of {name} cannot be downloaded ({told}); put a safetensors file of its backbone on this "
-            f"machine and name it in model.weights, or set that to null to start from random ones"
-        ) from error
+        backbone = timm_model(
+            name, key="model.architecture", weights="model.weights", pretrained=pretrained, advice=advice, num_classes=0, **drop
+        )
     except TypeError as error:
         raise ConfigError(f"model.drop_path: {name} has no residual blocks to pass over; leave it out") from error
     for unused in ("pre_logits", "head", "fc", "classifier"):  # what comes after the maps of features
