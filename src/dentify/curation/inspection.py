@@ -115,6 +115,7 @@ class Inspection(Strict):
         untyped: annotations of damage whose type nobody told.
         adjusted: what was normalised, ignored or left out, by rule.
         unknown: words of the source that nobody explained; they are neither damage nor parts.
+        attributes: what was said beside labels and is not read: by attribute how often each value.
     """
 
     path: str
@@ -137,6 +138,7 @@ class Inspection(Strict):
     notes: tuple[str, ...]
     adjusted: dict[str, int] = Field(default_factory=dict)
     unknown: dict[str, int] = Field(default_factory=dict)
+    attributes: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @property
     def photos(self) -> int:
@@ -249,6 +251,10 @@ def inspect_dataset(
         duplicates=tuple(sorted(duplicates, key=lambda pair: (not pair.across, not pair.exact, pair.first, pair.second))),
         adjusted=dict(dataset.adjustments.counts),
         unknown={clean_name(word): count for word, count in dataset.unknown.most_common()},
+        attributes={
+            clean_name(name): {clean_name(value): count for value, count in values.most_common()}
+            for name, values in dataset.attributes.items()
+        },
         notes=tuple(printable(note) for note in (*dataset.notes, *_unlisted(dataset, listed))),
     )
     examples = {name: [sample for _, sample in tally.examples] for name, tally in tallies.items()}

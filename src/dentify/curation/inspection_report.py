@@ -33,13 +33,14 @@ _MARKS = {"unsure": "unsure", "other_car": "of another vehicle", "loose": "of lo
 _PAGE = "The page of an inspection"
 _PICTURE_SIDE, _PICTURE_QUALITY = 420, 80
 _MOST_PAIRS = 12
+_MOST_VALUES = 8  # of an attribute
 _LONGEST_CELL = 60  # characters of a name
 
 
 def inspection_table(inspection: Inspection) -> str:
     """What an inspection found, for a terminal, without a trailing newline."""
     sections = [_head(inspection), "\n".join(f"note: {note}" for note in inspection.notes)]
-    sections += [_splits(inspection), _types(inspection), _labels(inspection), _unknown(inspection)]
+    sections += [_splits(inspection), _types(inspection), _labels(inspection), _unknown(inspection), _attributes(inspection)]
     sections += [_problems(inspection), _duplicates(inspection)]
     return "\n\n".join(section for section in sections if section)
 
@@ -82,7 +83,7 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
     settings = settings or Settings()
     inspection = inspected.inspection
     tables = (("Splits", _splits(inspection)), ("Types", _types(inspection)), ("Labels", _labels(inspection)))
-    unknown = ("Words that are not mapped", _unknown(inspection))
+    others = (("Words that are not mapped", _unknown(inspection)), ("Attributes that are not read", _attributes(inspection)))
 
     return render_page(
         "inspection.html",
@@ -91,7 +92,7 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
         title=inspection.path,
         head=_head(inspection),
         notes=inspection.notes,
-        tables=[(heading, text) for heading, text in (*tables, unknown) if text],
+        tables=[(heading, text) for heading, text in (*tables, *others) if text],
         plots=_plots(inspection),
         examples=_examples(inspected, settings),
         more_types=max(0, len(inspection.types) - MOST_TYPES),
@@ -168,6 +169,18 @@ def _unknown(inspection: Inspection) -> str:
     more = f" … and {len(inspection.unknown) - MOST_TYPES} more." if len(inspection.unknown) > MOST_TYPES else ""
     told = f"They are neither damage nor parts until --labels says what each becomes; -o writes a draft of it, labels.yaml.{more}"
     return f"{aligned(rows)}\n{told}"
+
+
+def _attributes(inspection: Inspection) -> str:
+    """What was said beside labels, with the values that came most often."""
+    if not inspection.attributes:
+        return ""
+    rows: list[Cells] = [("attribute that is not read", "times", "values")]
+    for name, values in list(inspection.attributes.items())[:MOST_TYPES]:
+        told = ", ".join(f"{_cell(value)} {count}" for value, count in list(values.items())[:_MOST_VALUES])
+        more = f", {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else ""
+        rows.append((_cell(name), str(sum(values.values())), f"{told}{more}"))
+    return aligned(rows)
 
 
 def _problems(inspection: Inspection) -> str:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dentify.datasets.adjustments import Adjustments, OnAdjust
+from dentify.datasets.attributes import TypesBeside, by_attributes, told_missing
 from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
@@ -40,6 +42,7 @@ from dentify.names import clean_name
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
 
+_MOST_ATTRIBUTES = 100  # attributes, and values of one, that are counted apart; texts may be a million
 SPLITS = "splits.csv"
 """Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
 
@@ -52,6 +55,7 @@ class Dataset:
         format: name of its format, a key of `FORMATS`.
         adjustments: what the last reading normalised, ignored or left out, by rule.
         unknown: words of the source that nobody explained, and how often the last reading met them.
+        attributes: what annotators said beside labels and was not read: by attribute its values, as the last reading met them.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Dataset:
         self.format = format_name
         self.adjustments = adjustments
         self.unknown: Counter[str] = Counter()
+        self.attributes: dict[str, Counter[str]] = {}
         self._notes = notes
         self.sources = label_sets
         self._labels = labels
@@ -78,11 +83,13 @@ class Dataset:
         self._on_invalid = on_invalid
         self._settings = settings
         self._reads_splits = True
+        self._types_beside: TypesBeside | None = None
 
     def __iter__(self) -> Iterator[Sample]:
         splits = _read_splits(self.path, self._settings) if self._reads_splits else {}
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
         self.unknown.clear()
+        self.attributes.clear()
         for raw in self._raw():
             try:
                 if self._check_pictures:
@@ -96,6 +103,7 @@ class Dataset:
                     )
                 seen[key] = raw.where
                 sample = _named(raw, self._labels, self._note, self.adjustments.add, self.unknown)
+                self._count_attributes(raw)
             except DatasetError as error:
                 self.refuse(error)
                 continue
@@ -111,7 +119,27 @@ class Dataset:
     @property
     def notes(self) -> list[str]:
         """What a user should know of how it is read; grows while it is iterated."""
-        return [*self.adjustments.told(), *self._notes]
+        return [*self.adjustments.told(), *self._told_attributes(), *self._notes]
+
+    def _told_attributes(self) -> Iterator[str]:
+        """A note of the attributes that were not read, and of one that a map names and no annotation has."""
+        if self.attributes:
+            told = ", ".join(f"{printable(name)} ({values.total()}×)" for name, values in self.attributes.items())
+            yield (
+                f"attributes beside the labels that are not read: {told}; where one tells the type, name it in a label map as"
+                " `attribute`"
+            )
+        wanted = self._labels.attribute
+        if wanted is not None and self._types_beside is not None and not self._types_beside.found:
+            yield told_missing(wanted)
+
+    def _count_attributes(self, raw: Sample) -> None:
+        for annotation in raw.annotations:
+            for name, value in annotation.attributes:
+                if name not in self.attributes and len(self.attributes) >= _MOST_ATTRIBUTES:
+                    name = "others"
+                values = self.attributes.setdefault(name, Counter())
+                values[value if value in values or len(values) < _MOST_ATTRIBUTES else "others"] += 1
 
     def unmapped(self) -> str | None:
         """A note of the words that nobody explained, as the last reading met them; `None` where there are none."""
@@ -146,8 +174,31 @@ class Dataset:
         check_words(self.words(), self._labels, str(self.path))
 
     def _raw(self) -> Iterator[Sample]:
+        """Samples in the source's words; where the map names an attribute, its values take the place of labels."""
+        attribute = self._labels.attribute
+        attribute = None if FORMATS[self.format].reads_attribute else attribute
+        if attribute is not None and self._types_beside is None:
+            beside = TypesBeside(attribute)
+            for sample in self._read(silent=True):
+                beside.add(sample.annotations)
+            self._types_beside = beside
+        for sample in self._read():
+            annotations = tuple(typed for one in sample.annotations for typed in by_attributes(one, attribute))
+            labelled = sample.labelled if self._types_beside is None else self._types_beside.labelled(sample.labelled)
+            yield replace(sample, annotations=annotations, labelled=labelled)
+
+    def _read(self, *, silent: bool = False) -> Iterator[Sample]:
+        """Samples as their format's reader has them; nothing is told of what does not hold where it is a first look."""
         read = FORMATS[self.format].read
         self.adjustments.clear()
+        if silent:
+            for label_set in self.sources:
+                with suppress(DatasetError):
+                    document = label_set.document
+                    if document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
+                        document = read_json(label_set.path, self._settings)
+                    yield from read(replace(label_set.silent(), document=document))
+            return
         label_sets, self.sources = self.sources, tuple(replace(label_set, document=None) for label_set in self.sources)
         for label_set in label_sets:
             try:

@@ -18,7 +18,7 @@ from dentify.assessment import Box, Mask
 from dentify.datasets.adjustments import OnAdjust
 from dentify.errors import DatasetError, ShapeError
 from dentify.imaging.masks import rle_area, rle_to_runs, runs_to_rle
-from dentify.imaging.polygons import Polygon, polygon_area
+from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box, turned_rectangle
 from dentify.settings import Settings
 
 if TYPE_CHECKING:
@@ -155,6 +155,27 @@ def check_box(box_xyxy: Box, size_hw: Size | None, where: str, adjust: OnAdjust 
     if reach is None and over > _NOISE_PX:
         adjust(CUT, where)
     return x_min, y_min, x_max, y_max
+
+
+def turned_box(
+    bbox: object, rotation: object, size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid
+) -> tuple[Polygon, Box] | None:
+    """A box `x, y, width, height` that an attribute turns by so many degrees around its centre, as CVAT's exports say it.
+
+    Returns:
+        Its polygon and the box around that; `None` where it is not turned, or no box.
+
+    Raises:
+        DatasetError: it lies outside the photo, or is without area.
+    """
+    if not is_number(rotation) or not rotation % 360 or not isinstance(bbox, list) or len(bbox) != 4:
+        return None
+    if not all(is_number(value) for value in bbox) or not math.isfinite(rotation):
+        return None
+    x, y, w, h = (float(value) for value in bbox)
+    polygon = turned_rectangle((x + w / 2, y + h / 2), (w, h), math.radians(rotation))
+    polygon = check_points(polygon, size_hw, f"{where}: turned bbox", adjust, reach=math.inf)
+    return polygon, polygons_to_box([polygon])
 
 
 def check_runs(counts: object, size_hw: Size, where: str) -> Mask:

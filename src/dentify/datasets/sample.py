@@ -20,6 +20,8 @@ from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS, SEVERITY_LEVELS
 
 Kind = Literal["damage", "part", "other"]
+Attributes = tuple[tuple[str, str], ...]
+"""What annotators said beside a label: names and values."""
 PART_PREFIX = "part:"
 """Before the name of a part that the taxonomy does not know, by readers that can tell it from a damage."""
 UNTYPED = "damage"
@@ -83,6 +85,7 @@ class Annotation:
         score: confidence of the model that drafted it, 0 to 1; `None` where a person drew it.
         check: whether it is a draft of low confidence, for a person to look at first.
         other: whether it is neither damage nor a part: the vehicle as a whole, a person, or a word that nobody explained.
+        attributes: what its annotator said beside the label and is read nowhere else.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Annotation:
     score: float | None = None
     check: bool = False
     other: bool = False
+    attributes: Attributes = ()
 
     @property
     def kind(self) -> Kind:
@@ -130,20 +134,21 @@ class Annotation:
 
 
 def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> tuple[Annotation, ...]:
-    """Annotations in which those that share a group and a name are one, with all their polygons.
+    """Annotations in which those that share a group, a name and attributes other than ticked boxes are one, with all polygons.
 
     Args:
         annotations: in the order of the file.
         groups: the group of each, or `None` where it is a thing of its own; what has no polygon stays so.
     """
     joined: list[Annotation] = []
-    places: dict[tuple[object, str], int] = {}
+    places: dict[tuple[object, str, Attributes], int] = {}
     for annotation, group in zip(annotations, groups, strict=True):
-        key = (group, annotation.name)
+        key = (group, annotation.name, tuple(pair for pair in annotation.attributes if pair[1] != "true"))
         if group is not None and annotation.polygons and key in places:
             whole = joined[places[key]]
             polygons = (*whole.polygons, *annotation.polygons)
-            joined[places[key]] = replace(whole, polygons=polygons, box_xyxy=polygons_to_box(polygons))
+            said = tuple(dict.fromkeys((*whole.attributes, *annotation.attributes)))
+            joined[places[key]] = replace(whole, polygons=polygons, box_xyxy=polygons_to_box(polygons), attributes=said)
             continue
         if group is not None and annotation.polygons:
             places[key] = len(joined)

@@ -45,6 +45,7 @@ class Format:
         is_yaml: whether a YAML file is of it.
         xml_roots: outermost elements of its XML files.
         one_a_picture: whether each picture has a label file of its own.
+        reads_attribute: whether its reader itself takes the attribute that a label map names for the type.
         in_folder: what there is of it in a folder with these files, where folders and not label files tell.
         write: samples into an output; what it cannot hold is told there.
     """
@@ -56,6 +57,7 @@ class Format:
     is_yaml: Callable[[Path, Settings], bool] | None = None
     xml_roots: tuple[str, ...] = ()
     one_a_picture: bool = False
+    reads_attribute: bool = False
     in_folder: Callable[[Path, Sequence[Path]], list[LabelSet]] | None = None
     write: Callable[[Iterable[Sample], Output], None] | None = None
 
@@ -64,7 +66,9 @@ class Format:
 FORMATS: dict[str, Format] = {
     "coco": Format("COCO JSON", coco.read, is_json=coco.is_coco, write=coco.write),
     "cvat": Format("CVAT for images 1.1", cvat.read, xml_roots=("annotations",), write=cvat.write),
-    "via": Format("VGG Image Annotator", via.read, is_json=via.is_via, is_csv=via.is_via_csv, write=via.write),
+    "via": Format(
+        "VGG Image Annotator", via.read, is_json=via.is_via, is_csv=via.is_via_csv, reads_attribute=True, write=via.write
+    ),
     "label_studio": Format(
         "Label Studio JSON",
         label_studio.read,
@@ -80,6 +84,6 @@ FORMATS: dict[str, Format] = {
     "yolo": Format("YOLO", yolo.read, is_yaml=yolo.is_yolo_yaml, in_folder=yolo.in_folder, write=yolo.write),
     "voc": Format("Pascal VOC", voc.read, xml_roots=("annotation",), one_a_picture=True),
     "masks": Format("mask PNGs", masks.read, in_folder=masks.in_folder, write=masks.write),
-    "table": Format("CSV of files and labels", tables.read, is_csv=tables.is_table),
+    "table": Format("CSV of files and labels", tables.read, is_csv=tables.is_table, reads_attribute=True),
     "folders": Format("folders by class", folders.read, in_folder=folders.in_folder),
 }

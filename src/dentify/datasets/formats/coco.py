@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dentify.assessment import Box, Mask
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, check_pieces, check_runs, is_int, is_number, is_side
+from dentify.datasets.outlines import check_box, check_pieces, check_runs, is_int, is_number, is_side, turned_box
 from dentify.datasets.output import JsonList, Output
 from dentify.datasets.pictures import Pictures, is_inside, picture_parts
 from dentify.datasets.sample import Annotation, Sample, canonical_name, kind_of
@@ -209,10 +210,14 @@ def _annotation(
         raise DatasetError(f"{where}: score {score!r:.40} is no number from 0 to 1")
     polygons, rle = _outline(row.get("segmentation"), size_hw, where, label_set)
     original = row.get("original")
+    said = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
+    turned = turned_box(row.get("bbox"), said.get("rotation"), size_hw, where) if not polygons and rle is None else None
+    if turned is not None:
+        polygons = (turned[0],)
     row_id = row.get("id")
     return Annotation(
         name=name,
-        box_xyxy=_box(row.get("bbox"), polygons, rle, size_hw, where, label_set),
+        box_xyxy=turned[1] if turned is not None else _box(row.get("bbox"), polygons, rle, size_hw, where, label_set),
         polygons=polygons,
         rle=rle,
         severity=_severity(row, where),
@@ -222,6 +227,7 @@ def _annotation(
         id=row_id if isinstance(row_id, int | str) else None,
         score=score,
         check=row.get("check") is True,
+        attributes=said_beside(said),
     )
 
 

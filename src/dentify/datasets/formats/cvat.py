@@ -14,9 +14,9 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from dentify.assessment import Mask
+from dentify.datasets.attributes import plain_name, said_beside
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_side, to_float
 from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
@@ -28,6 +28,7 @@ from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_bo
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the severity, by our writer
 _LEFT_OUT = {"points": "points", "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
@@ -49,7 +50,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         match element.tag:
             case "label" if element.find("name") is not None and element.find("parent") is None:
                 if element.findtext("type") != "tag":  # those are of whole photos alone
-                    named.append((element.findtext("name") or "").strip())
+                    named += [(element.findtext("name") or "").strip(), *_values(element, label_set.attribute)]
             case "track":
                 label_set.adjust("tracks are left out: they belong to a video's frames", str(label_set.path))
                 track = False
@@ -60,6 +61,13 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                 except DatasetError as error:
                     label_set.refuse(error)
                 root.clear()  # what is read is not held
+
+
+def _values(label: Element, attribute: str | None) -> Iterator[str]:
+    """What a label's attribute that tells the type lets annotators choose from."""
+    for one in label.iter("attribute"):
+        if attribute is not None and plain_name(one.findtext("name") or "") == plain_name(attribute):
+            yield from (value.strip() for value in (one.findtext("values") or "").splitlines() if value.strip())
 
 
 def _has_label_list(label_set: LabelSet) -> bool:
@@ -180,10 +188,10 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
         box_xyxy=box,
         polygons=() if polygon is None else (polygon,),
         rle=rle,
-        severity=severity_word(attributes.get("severity", "")),
         original=attributes.get("original") or None,
         score=to_float(score, f"{where}: confidence") if score else None,
         check=attributes.get("check") == "true",
+        attributes=said_beside({**attributes, "occluded": shape.get("occluded") == "1"}, leave=_OWN_ATTRIBUTES),
     )
 
 

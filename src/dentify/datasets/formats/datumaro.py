@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import (
     SORTED,
     check_box,
@@ -24,6 +24,7 @@ from dentify.datasets.outlines import (
     is_line,
     is_number,
     is_side,
+    turned_box,
 )
 from dentify.datasets.pictures import Pictures
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, join_pieces
@@ -135,13 +136,16 @@ def _kind_and_label(row: object, names: list[str], where: str) -> tuple[str, str
 def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Annotation:
     attributes = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
     said: dict[str, Any] = {"crowd": attributes.get("is_crowd") is True, "id": row["id"] if is_int(row.get("id")) else None}
-    said["severity"] = severity_word(str(attributes.get("severity") or ""))
+    said["attributes"] = said_beside(attributes)
     match kind:
         case "bbox":
             bbox = row.get("bbox")
             if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
                 raise DatasetError(f"{where}: needs a bbox of four numbers, got {bbox!r:.60}")
             x, y, w, h = (float(value) for value in bbox)
+            turned = turned_box(bbox, attributes.get("rotation"), size_hw, where)
+            if turned is not None:
+                return Annotation(label, turned[1], (turned[0],), **said)
             return Annotation(label, check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", label_set.adjust), **said)
         case "mask":
             rle = row.get("rle")

@@ -19,6 +19,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from dentify.arrays import BoolArray
+from dentify.datasets.attributes import values_of
 from dentify.datasets.documents import read_csv
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
@@ -37,6 +38,7 @@ _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when i
 _USUAL = ("image", "img", "ocr", "photo", "url")
 _COUNTED = re.compile(r".*?(\d+)")
 _OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
+_BESIDE = ("choices", "textarea", "number", "rating", "taxonomy", "datetime")
 _CHECK = "check"  # our writer's choice for what to look at first
 
 Result = Mapping[str, Any]
@@ -193,9 +195,12 @@ def _sample(
     outlined_ids = {_id(result) for result in results if _kind(result) in _OUTLINES} - {None}
     named = {_id(result): _labels(result) for result in results if _kind(result) == ""}
     chosen: dict[str | None, list[str]] = {}
+    said: dict[str | None, list[tuple[str, str]]] = {}
     for result in results:
         if _kind(result) == "choices":
             chosen.setdefault(_id(result), []).extend(_choices(result))
+        if _id(result) is not None:
+            said.setdefault(_id(result), []).extend(_said(result))
     for number, result in enumerate(results):
         place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
         value, kind = result.get("value"), _kind(result)
@@ -223,6 +228,7 @@ def _sample(
                 score=float(score) if is_number(score) and 0 <= score <= 1 and result.get("_predicted") else None,
                 severity=next((level for word in words if (level := severity_word(word))), None),
                 check=_CHECK in words,
+                attributes=tuple(said.get(_id(result), ())),
             )
             for label in labels
         ]
@@ -330,6 +336,19 @@ def _choices(result: Result) -> list[str]:
     value = result.get("value")
     choices = value.get("choices") if isinstance(value, dict) else None
     return [str(choice) for choice in choices] if isinstance(choices, list) else []
+
+
+def _said(result: Result) -> list[tuple[str, str]]:
+    """What is said of a region beside its label: choices, texts, numbers, stars, by the name of their control."""
+    value, kind = result.get("value"), _kind(result)
+    if not isinstance(value, dict) or kind not in _BESIDE:
+        return []
+    given = value.get("text") if kind == "textarea" else value.get(kind)
+    if kind == "taxonomy" and isinstance(given, list):  # ways through a tree
+        given = [" / ".join(map(str, way)) if isinstance(way, list) else way for way in given]
+    name = result.get("from_name")
+    words = [word for word in values_of(given) if severity_word(word) is None and word != _CHECK]
+    return [(name if isinstance(name, str) and name else kind, word) for word in words]
 
 
 def _labels(result: Result) -> list[str]:

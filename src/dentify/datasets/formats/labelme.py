@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from dentify.assessment import Mask
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
@@ -140,6 +141,14 @@ def _annotation(
     flags = shape.get("flags")
     ticked = [str(flag) for flag, on in flags.items() if on] if isinstance(flags, dict) else []
     severity = next((level for flag in ticked if (level := severity_word(flag)) is not None), None)
+    attributes = said_beside(
+        {
+            **{flag: True for flag in ticked if severity_word(flag) is None},
+            **(shape["attributes"] if isinstance(shape.get("attributes"), dict) else {}),  # X-AnyLabeling's
+            "difficult": shape.get("difficult") is True,
+            "description": shape.get("description"),
+        }
+    )
     name = shape["label"]
     corners = len(np.unique(points[:, 0])) <= 2 and len(np.unique(points[:, 1])) <= 2
     if kind == "rectangle" and len(points) == 4 and not corners:
@@ -149,14 +158,13 @@ def _annotation(
             raise DatasetError(f"{where}: a {kind} needs two points, got {len(points)}")
         (x_min, y_min), (x_max, y_max) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         if kind == "rectangle":
-            return Annotation(
-                name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}: box", label_set.adjust), severity=severity
-            )
+            box = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}: box", label_set.adjust)
+            return Annotation(name, box, severity=severity, attributes=attributes)
         rle = _mask(shape.get("mask"), (x_min, y_min), size_hw, where, label_set)
-        box = rle_to_box(rle)
-        if box is None:
+        held = rle_to_box(rle)
+        if held is None:
             raise DatasetError(f"{where}: is degenerate, it holds no pixel")
-        return Annotation(name, box, rle=rle, severity=severity)
+        return Annotation(name, held, rle=rle, severity=severity, attributes=attributes)
     if kind == "circle":
         if len(points) != 2 or not np.isfinite(points).all():
             raise DatasetError(f"{where}: a circle needs its centre and a point on it")
@@ -169,7 +177,7 @@ def _annotation(
     if len(points) < 3:
         raise DatasetError(f"{where}: needs three points or more, got {len(points)}")
     polygon = check_points(points, size_hw, where, label_set.adjust, reach=None if kind in _DRAWN else math.inf)
-    return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
+    return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity, attributes=attributes)
 
 
 def _points(points: object, where: str) -> Polygon:

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dentify.assessment import Box
+from dentify.datasets.attributes import told_missing
 from dentify.datasets.documents import csv_head, read_rows, wrong_width
 from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.labels import photo_word, severity_word
@@ -342,6 +343,7 @@ def _label_column(table: _Columns, rows: Sequence[tuple[int, Row]], answers: Col
         wanted = [name for name in table.names if _plain(name) == _plain(label_set.attribute)]
         if wanted:
             return wanted[0]
+        label_set.on_note(told_missing(label_set.attribute))
     of_severity = [name for name in table.told if _plain(name) in _SEVERITY]
     called = [name for name in table.told if name not in (*answers, *of_severity)]
     called = [name for key in _LABELS for name in called if _plain(name) == key]

@@ -23,6 +23,16 @@ from typing import Any, TextIO
 import numpy as np
 
 from dentify.assessment import Box
+from dentify.datasets.attributes import (
+    NOT_TICKED,
+    SEVERITY_ATTRIBUTES,
+    TICKS,
+    TYPE_ATTRIBUTES,
+    plain_name,
+    said_beside,
+    told_missing,
+    values_of,
+)
 from dentify.datasets.documents import read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
@@ -34,12 +44,10 @@ from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
 from dentify.taxonomy import SEVERITY_LEVELS
 
-_TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category", "name", "object", "object_name", "names")
-_GENERAL_ATTRIBUTES = tuple(name for name in _TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
-_SEVERITY_ATTRIBUTES = ("severity", "level", "grade")
+_GENERAL_ATTRIBUTES = tuple(name for name in TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
+_STATE_ATTRIBUTES = ("occluded", "truncated", "difficult", "crowd", "iscrowd", "unsure", "loose", "other_car", "check")
 _OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the type and severity, by our writer
 _CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
-_TICKS = frozenset({"1", "true", "yes", "x"})
 _CHECK, _BETWEEN_LABELS = "yes", ", "
 _UNDEFINED = re.compile(r":\s*undefined\s*(?=[,}])")  # which version 2 writes for what was not filled in
 
@@ -75,9 +83,11 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     project = document if isinstance(document, dict) else {}
     files = _csv_files(label_set) if document is None else _json_files(document, label_set)
     choices = _choices(project)
-    attribute = label_set.attribute or _type_attribute((said for file in files for _, _, said in file.regions), choices)
-    used = {word for file in files for _, _, attributes in file.regions for word in _words_of(attributes, attribute)}
-    labelled = frozenset(choices.get(attribute) or used)
+    regions = [said for file in files for _, _, said in file.regions]
+    attribute = _named_attribute(regions, label_set) or _type_attribute(regions, choices)
+    classes = () if attribute == label_set.attribute else _class_attributes(regions, attribute)
+    used = {word for attributes in regions for word in _words_of(attributes, attribute, classes)}
+    labelled = frozenset(classes or choices.get(attribute) or used)
     split = label_set.split_of(label_set.path)
     pictures = label_set.pictures()
     for file in files:
@@ -111,10 +121,11 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                     name=word,
                     box_xyxy=box,
                     polygons=() if polygon is None else (polygon,),
-                    severity=_severity(attributes, attribute),
+                    severity=_severity(attributes, attribute) or _level(attributes, word, classes),
                     **_own_facts(attributes, attribute),
+                    attributes=said_beside(attributes, leave=(*_read(attributes, attribute), *classes, *_OWN_ATTRIBUTES)),
                 )
-                for word in _words_of(attributes, attribute)
+                for word in _words_of(attributes, attribute, classes)
             ]
         yield Sample(
             image=picture,
@@ -218,13 +229,48 @@ def _type_attribute(regions: Iterable[Mapping[str, Any]], choices: Iterable[str]
     filled: Counter[str] = Counter()
     for attributes in regions:
         filled.update(key for key, value in attributes.items() if _words(value) != [UNNAMED])
-    for name in _TYPE_ATTRIBUTES:
+    for name in TYPE_ATTRIBUTES:
         for key in (*filled, *(choices if not filled else ())):
-            if key.strip().casefold().replace(" ", "_") == name:
+            if plain_name(key) == name:
                 return key
-    beside = (*_SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES)
+    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES)
     others = {key: count for key, count in filled.items() if key.casefold() not in beside}
     return max(others, key=lambda key: others[key], default="")
+
+
+def _named_attribute(regions: Iterable[Mapping[str, Any]], label_set: LabelSet) -> str | None:
+    """The attribute that a label map names, as the file spells it."""
+    wanted = label_set.attribute
+    if wanted is None:
+        return None
+    found = next((key for attributes in regions for key in attributes if plain_name(key) == plain_name(wanted)), None)
+    if found is None:
+        label_set.on_note(told_missing(wanted))
+    return found
+
+
+def _class_attributes(regions: Sequence[Mapping[str, Any]], likely: str) -> tuple[str, ...]:
+    """The attributes that are a class each: ticked, or graded, where it holds, and empty elsewhere; none where one names types.
+
+    Args:
+        regions: what is said of each.
+        likely: the attribute that would name types otherwise.
+    """
+    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES, *_STATE_ATTRIBUTES)
+    marks: dict[str, set[str]] = {}
+    for attributes in regions:
+        for key, value in attributes.items():
+            if plain_name(key) not in beside:
+                marks.setdefault(key, set()).update(word.casefold() for word in values_of(value))
+    ticked = {
+        key: words
+        for key, words in marks.items()
+        if all(word in TICKS | NOT_TICKED or word == key.casefold() or severity_word(word) is not None for word in words)
+        and plain_name(key) not in _GENERAL_ATTRIBUTES
+    }
+    if len(ticked) < 2 or not any(ticked.values()) or (likely and likely not in ticked):
+        return ()
+    return tuple(ticked)
 
 
 def _choices(project: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -237,35 +283,45 @@ def _choices(project: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _words(value: object) -> list[str]:
     """What an attribute says: text, a choice, or several ticked boxes."""
-    if isinstance(value, dict):
-        words = [str(key) for key, ticked in value.items() if ticked]
-    elif isinstance(value, list):
-        words = [str(one) for one in value]
-    else:
-        words = [] if value is None else [str(value)]
-    return [word.strip() for word in words if word.strip() not in ("", "undefined")] or [UNNAMED]
+    return values_of(value) or [UNNAMED]
 
 
-def _words_of(attributes: Mapping[str, Any], attribute: str) -> list[str]:
+def _words_of(attributes: Mapping[str, Any], attribute: str, classes: Sequence[str] = ()) -> list[str]:
     """What a region is: the value of the attribute that names types, of its only one, or the name of one that is merely ticked.
 
     >>> _words_of({"type": "dent", "severity": "minor"}, "type"), _words_of({"Front": "dent"}, "Side")
     (['dent'], ['dent'])
-    >>> _words_of({"dent": "1"}, "dent")
-    ['dent']
+    >>> _words_of({"dent": "1"}, "dent"), _words_of({"dent": "", "scratch": "1"}, "dent", classes=["dent", "scratch"])
+    (['dent'], ['scratch'])
     """
-    if attribute not in attributes and len(attributes) == 1:
-        attribute = next(iter(attributes))
+    if classes:
+        return [key for key in classes if any(word.casefold() not in NOT_TICKED for word in values_of(attributes.get(key)))] or [
+            UNNAMED
+        ]
+    (attribute,) = _read(attributes, attribute) or ("",)
     words = _words(attributes.get(attribute))
-    ticked = len(words) == 1 and words[0].casefold() in _TICKS and attribute.casefold() not in _GENERAL_ATTRIBUTES
+    ticked = len(words) == 1 and words[0].casefold() in TICKS and attribute.casefold() not in _GENERAL_ATTRIBUTES
     return [attribute] if ticked else words
+
+
+def _read(attributes: Mapping[str, Any], attribute: str) -> tuple[str, ...]:
+    """The attribute that tells what a region is: the one that names types, else its only one."""
+    if attribute not in attributes and len(attributes) == 1:
+        return tuple(attributes)
+    return (attribute,) if attribute in attributes else ()
 
 
 def _severity(attributes: Mapping[str, Any], type_attribute: str) -> str | None:
     for key, value in attributes.items():
-        if key != type_attribute and key.casefold() in _SEVERITY_ATTRIBUTES and isinstance(value, str):
+        if key != type_attribute and plain_name(key) in SEVERITY_ATTRIBUTES and isinstance(value, str):
             return severity_word(value)
     return None
+
+
+def _level(attributes: Mapping[str, Any], name: str, classes: Sequence[str]) -> str | None:
+    """How bad a region is whose class is graded instead of ticked."""
+    words = values_of(attributes.get(name)) if name in classes else []
+    return next((level for word in words if (level := severity_word(word)) is not None), None)
 
 
 def _own_facts(attributes: Mapping[str, Any], type_attribute: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.documents import iterate_xml, read_text
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_points, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import Annotation, Sample
@@ -23,6 +23,8 @@ from dentify.imaging.polygons import Polygon, polygons_to_box
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+_FLAGS = ("occluded", "truncated", "difficult")
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
@@ -119,12 +121,13 @@ def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str, l
     name = (element.findtext("name") or "").strip()
     if not name:
         raise DatasetError(f"{where}: needs a name")
-    attributes = {one.findtext("name", ""): one.findtext("value", "") for one in element.iter("attribute")}
-    severity = severity_word(attributes.get("severity", ""))
+    said: dict[str, object] = {one.findtext("name", ""): one.findtext("value", "") for one in element.iter("attribute")}
+    said |= {flag: (element.findtext(flag) or "").strip() in ("1", "yes") for flag in _FLAGS}
+    attributes = said_beside(said)
     outline = element.find("polygon")
     if outline is not None:
         polygon = check_points(_points(outline, where), size_hw, f"{where} ({printable(name)}): polygon", label_set.adjust)
-        return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
+        return Annotation(name, polygons_to_box([polygon]), (polygon,), attributes=attributes)
     box = element.find("bndbox")
     if box is None:
         raise DatasetError(f"{where}: needs a bndbox or a polygon")
@@ -132,7 +135,7 @@ def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str, l
         to_float((box.findtext(key) or "").strip(), f"{where}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
     )
     box_xyxy = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({printable(name)}): bndbox", label_set.adjust)
-    return Annotation(name, box_xyxy, severity=severity)
+    return Annotation(name, box_xyxy, attributes=attributes)
 
 
 def _points(outline: Element, where: str) -> Polygon:
