@@ -409,7 +409,7 @@ def test_attributes_that_are_not_read_are_listed_with_their_values(data: Callabl
     inspected = inspect_dataset(open_dataset(data(change)), [], pictures=False)
     assert inspected.inspection.attributes == {"cause": {"hail": 2, "stone": 1}, "occluded": {"true": 1}}
     table = inspection_table(inspected.inspection)
-    assert "attribute that is not read  times  values" in table
+    assert "attribute that is not read" in table
     assert "hail 2, stone 1" in table
     told = [note for note in inspected.inspection.notes if note.startswith("attributes beside the labels that are not read")]
     assert len(told) == 1

@@ -93,7 +93,7 @@ REFUSED_AT_ONCE: dict[str, tuple[dict[str, object], str, dict[str, Any], str]] =
         {},
         "a.jpg",
         {},
-        "a.jpg: no annotation format that is known; give a folder, or a .json, .xml, .csv or .yaml file",
+        "a.jpg: no annotation format that is known; give a folder, or a .json, .xml, .csv, .yaml or .manifest file",
     ),
     "JSON of another kind": ({"a.json": {"a": 1}}, "a.json", {}, "a.json: JSON of no annotation format that is known"),
     "XML of another kind": ({"a.xml": "<html/>"}, "a.xml", {}, "a.xml: no annotation format that is known"),

@@ -29,7 +29,7 @@ from dentify.imaging.formats import is_picture_name
 from dentify.names import clean_name
 from dentify.settings import Settings
 
-_LABEL_SUFFIXES = (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml")
+_LABEL_SUFFIXES = (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".jsonl", ".ndjson", ".manifest")
 _WILDCARD = re.compile(r"[*?\[]")
 _LONGEST_PART = 200  # bytes of a folder's or file's name, before its suffix
 _NOTHING_KNOWN: Row = {

@@ -21,6 +21,7 @@ from dentify.datasets.attributes import TypesBeside, by_attributes, told_missing
 from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
+from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_unread, unread_product
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import (
     VEHICLE,
@@ -42,6 +43,7 @@ from dentify.names import clean_name
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES
 
+_MOST_LOOKED_AT = 1000  # files of no known format whose text is looked at
 _MOST_ATTRIBUTES = 100  # attributes, and values of one, that are counted apart; texts may be a million
 SPLITS = "splits.csv"
 """Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
@@ -471,15 +473,22 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
         faults.append(fault)
         refuse(fault)
 
-    for name, label_set in _in_folder(path, files, wanted, settings, keep):
+    unknown: list[tuple[Path, str | None]] = []
+    for name, label_set in _in_folder(path, files, wanted, settings, keep, unknown):
         found.setdefault(name, []).append(label_set)
+    products = [told_unread(file, product) for file, product in unknown if product is not None]
+    if list(found) == ["folders"] and wanted is None and (told := _may_be_labels(path, files, unknown)):
+        raise DatasetError(told)
     if not found and faults:
         raise faults[0]
     if not found:
-        raise DatasetError(f"{path}: {_nothing_found(files, wanted)}")
+        raise DatasetError(_may_be_labels(path, files, unknown) or f"{path}: {_nothing_found(files, wanted)}")
     name = min(found, key=list(FORMATS).index)
+    if name != "supervisely":  # whose `meta.json` is a project's
+        for told in products[:3]:
+            note(told)
     for other in found:
-        if other != name:
+        if other not in (name, "folders"):  # those are a guess, where nothing else is there
             places = ", ".join(str(label_set.path) for label_set in found[other][:3])
             note(f"also found: {FORMATS[other].title} ({places}); name it, or --input-format {other}, to read it")
     return name, found[name]
@@ -492,10 +501,14 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         document = read_json(path, settings)
         name = wanted or _format_of_json(document)
         label_set = replace(label_set, document=document)  # for the first reading, which then need not parse it again
+        if name is None and (product := unread_product(path, document)) is not None:
+            raise DatasetError(told_unread(path, product))
         if name is None:
             raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
     else:
         name = wanted or _format_of_text(path, suffix, settings)
+        if name is None and (product := unread_product(path, first_line(path) if suffix in LINES else None)) is not None:
+            raise DatasetError(told_unread(path, product))
         if name is None:
             advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
             raise DatasetError(f"{path}: {_without_names(path) or f'no annotation format that is known; {advice}'}")
@@ -516,22 +529,32 @@ def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
         case ".csv" | ".tsv":
             rows = csv_head(path)
             return next((name for name, one in FORMATS.items() if one.is_csv is not None and one.is_csv(rows)), None)
+        case _ if suffix in LINES:
+            first = first_line(path)
+            return next((name for name, one in FORMATS.items() if one.is_line is not None and one.is_line(first)), None)
         case ".yaml" | ".yml":
             return next((name for name, one in FORMATS.items() if one.is_yaml is not None and one.is_yaml(path, settings)), None)
     return None
 
 
 def _in_folder(
-    root: Path, files: list[Path], wanted: str | None, settings: Settings, refuse: OnInvalid
+    root: Path,
+    files: list[Path],
+    wanted: str | None,
+    settings: Settings,
+    refuse: OnInvalid,
+    unknown: list[tuple[Path, str | None]],
 ) -> Iterator[tuple[str, LabelSet]]:
-    """Everything below a folder that holds labels, by format."""
+    """Everything below a folder that holds labels, by format; others that may do so come to `unknown`, with their product."""
     one_a_picture: dict[str, list[Path]] = {}
     unread: list[tuple[Path, DatasetError]] = []
     by_file: set[str] = set()
     single_json = sum(path.suffix.lower() == ".json" for path in files) == 1
     for path in files:
         suffix = path.suffix.lower()
-        if suffix not in (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml") or path.name == SPLITS:
+        if suffix not in (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", *LINES) or path.name == SPLITS:
+            if (product := unread_product(path, None)) is not None:
+                unknown.append((path, product))
             continue
         known = next((name for name, paths in one_a_picture.items() if paths[0].suffix.lower() == suffix), None)
         if known is not None:  # a hundred thousand of them are not all opened
@@ -544,6 +567,8 @@ def _in_folder(
             if suffix not in (".yaml", ".yml") or path.stem == "data":  # settings of other programs lie about
                 unread.append((path, error))
             continue
+        if name is None:
+            unknown.append((path, unread_product(path, first_line(path) if suffix in LINES else document)))
         if name is None or wanted not in (None, name):
             continue
         if FORMATS[name].one_a_picture:
@@ -565,6 +590,24 @@ def _in_folder(
                 yield name, label_set
 
 
+def _may_be_labels(root: Path, files: list[Path], unknown: list[tuple[Path, str | None]]) -> str:
+    """What to say of files of no format that is read that may hold the labels of a folder; empty where there is none."""
+    for path, product in unknown:
+        if product is not None:
+            return told_unread(path, product)
+    if (root / ".datumaro").exists():
+        return f"{root}: this is a Datumaro project, which is not read; export it with `datum project export -f coco`"
+    stems = {name for path in files if is_picture_name(path.name) for name in (path.name, path.stem)}
+    speaking = [path for path, _ in unknown[:_MOST_LOOKED_AT] if speaks_of_pictures(path, stems)]
+    if not speaking:
+        return ""
+    more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+    return (
+        f"{speaking[0]}{more}: may hold labels, and is of no annotation format that is known; export it as COCO,"
+        " or read what else there is by --input-format (`folders`: pictures in folders by class)"
+    )
+
+
 def _nothing_found(files: list[Path], wanted: str | None) -> str:
     pictures = sum(is_picture_name(path.name) for path in files)
     held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
@@ -582,4 +625,4 @@ def _without_names(path: Path) -> str:
     return needs_names(columns) if columns else ""
 
 
-_LABEL_SUFFIXES = ".json, .xml, .csv or .yaml"
+_LABEL_SUFFIXES = ".json, .xml, .csv, .yaml or .manifest"

@@ -18,13 +18,16 @@ from dentify.datasets.formats import (
     cvat,
     datumaro,
     folders,
+    ground_truth,
     label_studio,
     labelme,
     masks,
+    supervisely,
     tables,
     vehide,
     via,
     voc,
+    vott,
     yolo,
 )
 from dentify.datasets.label_set import LabelSet
@@ -41,6 +44,7 @@ class Format:
         title: for people.
         read: its samples.
         is_json: whether a parsed JSON file is of it.
+        is_line: whether a file with a JSON object a line, of which this is the first, is of it.
         is_csv: whether a CSV that begins with these rows, the one of its names first, is of it.
         is_yaml: whether a YAML file is of it.
         xml_roots: outermost elements of its XML files.
@@ -53,6 +57,7 @@ class Format:
     title: str
     read: Callable[[LabelSet], Iterator[Sample]]
     is_json: Callable[[Any], bool] | None = None
+    is_line: Callable[[Any], bool] | None = None
     is_csv: Callable[[Sequence[Sequence[str]]], bool] | None = None
     is_yaml: Callable[[Path, Settings], bool] | None = None
     xml_roots: tuple[str, ...] = ()
@@ -79,6 +84,10 @@ FORMATS: dict[str, Format] = {
     "datumaro": Format("Datumaro JSON", datumaro.read, is_json=datumaro.is_datumaro),
     "vehide": Format("VehiDE JSON", vehide.read, is_json=vehide.is_vehide),
     "aihub": Format("AI Hub JSON", aihub.read, is_json=aihub.is_aihub, one_a_picture=True),
+    "supervisely": Format("Supervisely project", supervisely.read, is_json=supervisely.is_supervisely, one_a_picture=True),
+    "vott": Format("VoTT export", vott.read, is_json=vott.is_vott),
+    "vott_asset": Format("VoTT assets", vott.read, is_json=vott.is_vott_asset, one_a_picture=True),
+    "ground_truth": Format("Ground Truth manifest", ground_truth.read, is_line=ground_truth.is_ground_truth),
     "labelme": Format("LabelMe JSON", labelme.read, is_json=labelme.is_labelme, one_a_picture=True),
     "createml": Format("Create ML JSON", createml.read, is_json=createml.is_createml),
     "yolo": Format("YOLO", yolo.read, is_yaml=yolo.is_yolo_yaml, in_folder=yolo.in_folder, write=yolo.write),
