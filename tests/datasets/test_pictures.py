@@ -124,3 +124,11 @@ def test_hidden_files_and_those_of_a_mac_are_passed_over(tmp_path: Path) -> None
 
 def test_pictures_of_cardd_lie_in_a_folder_named_as_its_json() -> None:
     assert Path("CarDD/train2017") in picture_folders(Path("CarDD/annotations/instances_train2017.json"))
+
+
+def test_a_picture_below_the_folder_goes_before_one_beside_it(tmp_path: Path) -> None:
+    # labels in a folder of their own have their pictures beside it; a like-named one there makes nothing ambiguous
+    tree(tmp_path, "a.jpg", "set/deep/a.jpg")
+    pictures = Pictures([tmp_path / "set" / "images", tmp_path], tmp_path / "set")
+    assert pictures.find("train/a.jpg") == tmp_path / "set" / "deep" / "a.jpg"
+    assert pictures.find_stem("a") == tmp_path / "set" / "deep" / "a.jpg"

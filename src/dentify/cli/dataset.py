@@ -66,7 +66,7 @@ def _known_format(text: str | None) -> str | None:
     return _format_name(text)
 
 
-DatasetPath = Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder with labels and pictures.")]
+DatasetPath = Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder or zip with labels and pictures.")]
 InputFormat = Annotated[
     str | None,
     typer.Option(

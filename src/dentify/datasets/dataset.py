@@ -36,6 +36,7 @@ from dentify.datasets.labels import (
 )
 from dentify.datasets.pictures import is_file, walk
 from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
+from dentify.datasets.zipped import ZippedPath, is_zipped, zipped
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
 from dentify.imaging.formats import is_picture_name
@@ -225,7 +226,7 @@ def open_dataset(
     """Recognises a data set.
 
     Args:
-        path: a label file, or a folder that holds labels and pictures.
+        path: a label file, a folder that holds labels and pictures, or a zip of one, which is read where it lies.
         input_format: a key of `FORMATS`; without it the files tell.
         images: folder of the pictures; without it they are looked for where tools put them.
         split: what to call all of it; without it names of files and folders tell, and `splits.csv`.
@@ -239,9 +240,10 @@ def open_dataset(
             hold is told when their turn comes.
         MissingExtraError: the format needs a package that is not installed.
     """
-    path = Path(path)
     settings = settings or Settings()
-    if images is not None and not Path(images).is_dir():
+    path = zipped(Path(path), settings)
+    images = zipped(Path(images), settings) if images is not None else None
+    if images is not None and not images.is_dir():
         raise DatasetError(f"{images}: no such folder of pictures")
     if input_format is not None and input_format not in FORMATS:
         raise DatasetError(f"{input_format!r} is no format; known are {', '.join(FORMATS)}")
@@ -262,7 +264,7 @@ def open_dataset(
     label_sets = tuple(
         replace(
             label_set,
-            images=Path(images) if images is not None else None,
+            images=images,
             split=split,
             attribute=labels.attribute,
             on_invalid=on_invalid,
@@ -334,7 +336,8 @@ def photo_key(sample: Sample, root: Path) -> str:
 
 
 def splits_path(root: Path) -> Path:
-    """Where the splits of a data set are kept."""
+    """Where the splits of a data set are kept; of a zip, where they are read if they are there."""
+    root = ZippedPath(root) if is_zipped(root) else root
     return (root if root.is_dir() else root.parent) / SPLITS
 
 
@@ -510,7 +513,7 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         if name is None and (product := unread_product(path, first_line(path) if suffix in LINES else None)) is not None:
             raise DatasetError(told_unread(path, product))
         if name is None:
-            advice = "unpack it first" if suffix == ".zip" else f"give a folder, or a {_LABEL_SUFFIXES} file of labels"
+            advice = f"give a folder, a zip, or a {_LABEL_SUFFIXES} file of labels"
             raise DatasetError(f"{path}: {_without_names(path) or f'no annotation format that is known; {advice}'}")
     return name, replace(label_set, files=(path,)) if FORMATS[name].one_a_picture else label_set
 
@@ -613,6 +616,9 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
     if wanted is not None:
         return f"holds nothing that is {FORMATS[wanted].title}"
+    zips = [path.name for path in files if path.suffix.lower() == ".zip"]
+    if zips and not pictures:
+        return f"holds zips, {printable(zips[0])} for one; name it, as each is a data set of its own"
     for path in files:
         if path.name != SPLITS and (told := _without_names(path)):
             return f"{path.name} {told}"

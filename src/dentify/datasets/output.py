@@ -15,6 +15,7 @@ from dentify.datasets.label_set import split_in
 from dentify.datasets.labels import severity_word
 from dentify.datasets.pictures import picture_parts
 from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.zipped import ZippedPath
 from dentify.errors import DatasetError, ImageError, OutputError
 from dentify.imaging.decode import read_photo_size
 from dentify.imaging.formats import START_BYTES, is_picture_name, picture_kind
@@ -170,10 +171,13 @@ class Output:
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(sample.image, bytes):
                 target.write_bytes(sample.image)
+            elif self._pictures == "link" and isinstance(sample.image, ZippedPath):
+                raise OutputError(f"{sample.image}: lies in a zip, to which no link can lead; copy the pictures")
             elif self._pictures == "link":
                 target.symlink_to(sample.image.resolve())
             else:
-                shutil.copyfile(sample.image, target)
+                with sample.image.open("rb") as picture, target.open("wb") as copy:
+                    shutil.copyfileobj(picture, copy)
         return name
 
     def size_hw(self, sample: Sample) -> tuple[int, int]:

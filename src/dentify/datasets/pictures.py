@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from dentify.datasets.adjustments import OnAdjust
+from dentify.datasets.zipped import ZippedPath
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
 
@@ -70,7 +71,8 @@ class Pictures:
             DatasetError: several pictures fit.
         """
         candidates = self._index().get(_key(stem), [])
-        return _agreeing([path for path in candidates if path.stem == stem] or candidates, (stem,), stem, where)
+        candidates = [path for path in candidates if path.stem == stem] or candidates
+        return _agreeing(self._nearest(candidates), (stem,), stem, where)
 
     def of_stem(self, stem: str) -> list[Path]:
         """All pictures below the root with this name but for its suffix, its case and its Unicode form."""
@@ -89,7 +91,8 @@ class Pictures:
     def _anywhere(self, parts: Sequence[str], where: str, *, has_suffix: bool) -> Path | None:
         """The one picture of this file name below the root, else the one of a name that is nearly so."""
         name = parts[-1]
-        found = _agreeing([one for one in self._index().get(_key(Path(name).stem), []) if one.name == name], parts, name, where)
+        same = [one for one in self._index().get(_key(Path(name).stem), []) if one.name == name]
+        found = _agreeing(self._nearest(same), parts, name, where)
         if found is not None:
             return found
         for spelling in dict.fromkeys((parts, tuple(_unescaped(part) for part in parts))):
@@ -100,12 +103,16 @@ class Pictures:
             ]
             if not alike and not is_picture_name(name):  # the suffix is left away
                 alike = self._index().get(_key(name), [])
-            found = _agreeing(alike, spelling, parts[-1], where)
+            found = _agreeing(self._nearest(alike), spelling, parts[-1], where)
             if found is not None:
                 if has_suffix or _key(found.stem) != _key(name):
                     self._adjust(ALIKE, f"{where + ': ' if where else ''}{printable(parts[-1])} is {printable(str(found))}")
                 return found
         return None
+
+    def _nearest(self, candidates: Sequence[Path]) -> Sequence[Path]:
+        """Those below the root, where there are some; folders beside it are for labels that lie in a folder of their own."""
+        return [path for path in candidates if path.is_relative_to(self._root)] or candidates
 
 
 def same_name(name: str, other: str) -> bool:
@@ -194,6 +201,9 @@ def walk(folder: Path) -> Iterator[Path]:
     Raises:
         DatasetError: the folder cannot be listed.
     """
+    if isinstance(folder, ZippedPath):
+        yield from _walk_zipped(folder)
+        return
 
     def refuse(error: OSError) -> None:
         raise DatasetError(f"{error.filename}: cannot be listed: {error.strerror or error}") from error
@@ -203,6 +213,18 @@ def walk(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith("."):
                 yield Path(parent, name)
+
+
+def _walk_zipped(folder: ZippedPath) -> Iterator[Path]:
+    """As `walk`, where the folder may lie in a zip."""
+    try:
+        below = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be listed: {error.strerror or error}") from error
+    yield from (path for path in below if path.is_file())
+    for path in below:
+        if path.is_dir() and path.name != "__MACOSX":
+            yield from _walk_zipped(path)
 
 
 def _files_of(folder: Path) -> list[Path]:

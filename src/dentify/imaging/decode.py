@@ -121,7 +121,7 @@ def read_photo_frame(photo: str | os.PathLike[str] | bytes, *, where: str, setti
         data = photo
     else:
         try:
-            with Path(photo).open("rb") as stream:
+            with (photo if isinstance(photo, Path) else Path(photo)).open("rb") as stream:
                 if picture_kind(stream.read(START_BYTES)) == "JPEG":  # whose header is read without the rest
                     stream.seek(0)
                     with _decoding("JPEG", where):

@@ -45,7 +45,7 @@ def test_boxes_and_classes_are_read_line_by_line(tmp_path: Path) -> None:
     first, second = samples_of(tmp_path, BOXES, CLASS)
     assert (first.name, first.size_hw, first.labelled) == ("x/a.jpg", (10, 20), {"dent", "scratch"})
     assert [(one.name, one.box_xyxy, one.score) for one in first.annotations] == [("dent", (10, 4, 18, 9), None)]
-    assert (second.labels, second.damage, second.labelled) == (("whole",), False, frozenset())
+    assert (second.labels, second.damage, second.labelled) == (("undamaged",), False, frozenset())
 
 
 def test_what_a_model_labelled_keeps_its_confidence(tmp_path: Path) -> None:

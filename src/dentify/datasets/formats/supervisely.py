@@ -154,7 +154,7 @@ def _mask(bitmap: object, size_hw: tuple[int, int], where: str, label_set: Label
     except ImageError as error:
         raise DatasetError(str(error)) from error
     pixels = alpha if alpha is not None else crop
-    shown: BoolArray = pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2)
+    shown: BoolArray = np.asarray(pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2))
     x, y = origin
     if min(x, y) < 0 or x + shown.shape[1] > size_hw[1] or y + shown.shape[0] > size_hw[0]:
         raise DatasetError(f"{where}: a bitmap of shape {shown.shape} at ({x}, {y}) does not lie on the photo of {size_hw}")

@@ -221,7 +221,7 @@ def _likely_labels(picture: Path) -> list[Path]:
     likely: list[Path] = []
     for index in range(len(picture.parts) - 2, -1, -1):
         if picture.parts[index].lower() == "images":
-            above, below = Path(*picture.parts[:index]), picture.parts[index + 1 : -1]
+            above, below = type(picture)(*picture.parts[:index]), picture.parts[index + 1 : -1]
             likely = [above.joinpath(folder, *below, name) for folder in _FOLDERS]
             break
     return [*likely, picture.with_name(name), *(picture.parent.parent / folder / name for folder in _FOLDERS)]
