@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +49,7 @@ class Pictures(StrEnum):
     NONE = "none"
 
 
-PRELABEL_FORMATS = ("cvat", "via", "coco", "label_studio")
+PRELABEL_FORMATS = ("cvat", "via", "coco", "label_studio", "yolo")
 
 
 def _format_name(text: str) -> str:
@@ -199,6 +199,77 @@ def convert(
     for what, count in lost.items():
         print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
     print(out)
+
+
+@app.command()
+def merge(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH... OUT", help="Label files, folders or zips of data sets; and the folder to make."),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="coco, yolo, cvat, via, label_studio or masks; all but coco lose much.")
+    ] = "coco",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="YAML",
+            help="What the words of all become. [default: known words become Dentify's, others stay]",
+        ),
+    ] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out photos that an earlier source holds, too.")
+    ] = False,
+    pictures: Annotated[
+        Pictures, typer.Option(help="Copy the pictures, link to them, or leave them where they are.")
+    ] = Pictures.COPY,
+    skip_invalid: SkipInvalid = False,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make one data set of several: label spaces united, splits kept, photos that several of them hold told.
+
+    What a source does not label stays unknown on its photos, which COCO alone can hold.
+
+    \b
+    Examples:
+      dentify dataset merge cardd export.zip all
+      dentify dataset merge mine.json theirs all --labels labels.yaml --drop-duplicates
+    """  # noqa: D301 - click wants the character
+    *inputs, out = paths
+    if len(inputs) < 2:
+        raise typer.BadParameter("give two data sets or more and, last, the folder to make")
+    from dentify.curation.merge import merge_datasets, merge_table, told_duplicates
+    from dentify.datasets.convert import WRITABLE, check_output
+
+    if _format_name(to) not in WRITABLE:
+        raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
+    to = _format_name(to)
+    check_output(out, to, overwrite=overwrite, read=inputs)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(_opened(path, None, None, labels, skip_invalid=skip_invalid, by_meaning=True)) for path in inputs
+        ]
+        with progress("merging", quiet=quiet) as (advance, _):
+            merged = merge_datasets(
+                [dataset for dataset, _ in opened],
+                out,
+                to,
+                drop_duplicates=drop_duplicates,
+                pictures=pictures.value,
+                workers=workers,
+                overwrite=overwrite,
+                settings=opened[0][1],
+                on_photo=advance,
+            )
+        print(merge_table(merged))
+        for line in told_duplicates(merged):
+            print(line, file=sys.stderr)
+        for what, count in merged.lost.items():
+            print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+        print(out, file=sys.stderr)
 
 
 @app.command()
@@ -394,7 +465,7 @@ def prelabel(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH... OUT", help="Photos, folders, globs, zips; and the folder to make.")
     ],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cvat, via, coco or labelstudio.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cvat, via, coco, labelstudio or yolo.")],
     bundle: Annotated[str, typer.Option(metavar="PATH", help="The bundle to ask: a folder, a zip, or default.")] = "default",
     score_threshold: Annotated[
         float | None, typer.Option(min=0.01, max=1.0, help="Draft findings from this confidence on. [default: the bundle's]")
