@@ -22,6 +22,7 @@ from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, printable
+from dentify.imaging.formats import Kind
 from dentify.imaging.masks import crop_to_rle, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
 
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the severity, by our writer
+_SHOWN: tuple[Kind, ...] = (
+    "JPEG",
+    "PNG",
+    "WebP",
+    "GIF",
+    "BMP",
+    "TIFF",
+)  # CVAT opens them with Pillow, and sends JPEGs to the browser
 _LEFT_OUT = {"points": "points", "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
@@ -236,7 +245,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
     with output.stream("images.part") as body:
         for sample in samples:
             height, width = output.size_hw(sample)
-            name = output.picture(sample)
+            name = output.picture(sample, shown=_SHOWN)
             subset = f" subset={_quoted(sample.split)}" if sample.split else ""
             body.write(f'  <image id="{images}" name={quoteattr(name)}{subset} width="{width}" height="{height}">\n')
             for label in sample.labels:

@@ -25,7 +25,7 @@ from dentify.datasets.label_set import LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
-from dentify.datasets.output import Fact, JsonList, Output, xml_text
+from dentify.datasets.output import IN_BROWSERS, Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
 from dentify.errors import DatasetError, ShapeError, printable
@@ -455,7 +455,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         tasks = JsonList(stream)
         for number, sample in enumerate(samples, 1):
             size_hw = output.size_hw(sample)
-            name = output.picture(sample)
+            name = output.picture(sample, shown=IN_BROWSERS)
             result = [
                 region
                 for index, annotation in enumerate(sample.annotations)

@@ -38,7 +38,7 @@ from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_points, is_line, to_float
-from dentify.datasets.output import Output, outline_polygons
+from dentify.datasets.output import IN_BROWSERS, Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
@@ -411,7 +411,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             if stem not in projects:
                 projects[stem] = open_project(stem)
             stream, keys = projects[stem]
-            name = output.picture(sample)
+            name = output.picture(sample, shown=IN_BROWSERS)
             regions = [region for annotation in sample.annotations for region in _regions(annotation, output)]
             file_attributes = {key: value for key in ("source", "group") if (value := getattr(sample, key)) is not None}
             if sample.labels:
