@@ -218,7 +218,7 @@ def same_box(document: dict[str, Any]) -> None:
 PROBLEMS: dict[str, tuple[Change, str, str]] = {
     "missing": (image_becomes(file_name="none.png"), "missing picture", r"images[0] (id 1): no picture 'none.png' in "),
     "wrong size": (second_image_becomes(width=31), "wrong size", "b.png is 30 × 40 pixels, its labels are for 31 × 40"),
-    "turned": (second_image_becomes(width=40, height=30), "wrong size", "30 × 40 pixels (upright, as its EXIF says)"),
+    "turned": (second_image_becomes(width=40, height=30), "wrong size", "30 × 40 pixels, its labels are for 40 × 30"),
     "outside": (annotation_becomes(segmentation=[[2, 2, 90, 2, 8, 8]]), "outside the photo", "point (90, 2) lies outside"),
     "degenerate": (annotation_becomes(segmentation=[[2, 2, 4, 4, 6, 6]]), "degenerate outline", "its area is 0"),
     "NaN": (annotation_becomes(segmentation=[[2, 2, float("nan"), 2, 8, 8]]), "not a number", "(NaN or infinite)"),

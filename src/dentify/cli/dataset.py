@@ -73,6 +73,19 @@ InputFormat = Annotated[
         metavar="NAME", help="The format of the labels. [default: the files tell]", show_default=False, callback=_known_format
     ),
 ]
+
+
+class Frame(StrEnum):
+    """What labels are for, where EXIF turns pictures."""
+
+    UPRIGHT = "upright"
+    STORED = "stored"
+
+
+LabelFrame = Annotated[
+    Frame,
+    typer.Option("--frame", help="Labels are for photos upright, or for pictures as they are stored, before EXIF turns them."),
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out what does not hold and list it. [default: end at the first]")
 ]
@@ -87,6 +100,7 @@ def inspect(
     input_format: InputFormat = None,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -128,6 +142,7 @@ def inspect(
         input_format=input_format,
         images=images,
         labels=label_map,
+        frame=frame.value,
         check_pictures=False,
         on_invalid=problems.append,
         settings=settings,
@@ -160,6 +175,7 @@ def convert(
     ] = None,
     input_format: InputFormat = None,
     images: Images = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     pictures: Annotated[
         Pictures, typer.Option(help="Copy the pictures, link to them, or leave them where they are.")
     ] = Pictures.COPY,
@@ -183,7 +199,10 @@ def convert(
         raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
     to = _format_name(to)
     check_output(out, to, overwrite=overwrite, read=[path, *([images] if images is not None else [])])
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True) as (dataset, settings):
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True, frame=frame) as (
+        dataset,
+        settings,
+    ):
         names = names_in(dataset)
         with progress("converting", quiet=quiet) as (advance, _):
             lost = write_dataset(
@@ -545,6 +564,7 @@ def _opened(
     skip_invalid: bool,
     keep_words: bool = False,
     by_meaning: bool = False,
+    frame: Frame = Frame.UPRIGHT,
 ) -> Iterator[tuple[Dataset, Settings]]:
     """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes.
 
@@ -560,6 +580,7 @@ def _opened(
         input_format=input_format,
         images=images,
         labels=mapped,
+        frame=frame.value,
         on_invalid=(lambda error: skipped.setdefault(str(error))) if skip_invalid else None,
         settings=settings,
     )

@@ -199,7 +199,7 @@ def inspect_dataset(
 
     def look(sample: Sample) -> tuple[Fingerprint | None, DatasetError | None]:
         try:
-            check_picture(sample, settings)
+            check_picture(sample, settings, dataset.on_turned)
             if pictures:
                 photo = decode_picture(sample, settings, enough_side=ENOUGH_SIDE)
                 return fingerprint(photo.image, photo.sha256), None

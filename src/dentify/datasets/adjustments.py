@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from threading import Lock
 
 OnAdjust = Callable[[str, str], None]
 """Is given a rule, which says what was done to what (`boxes without area are left out`), and the place: file and position."""
@@ -15,11 +16,13 @@ class Adjustments:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
+        self._lock = Lock()
 
     def add(self, rule: str, where: str) -> None:
-        """Takes note of one time."""
-        self.counts[rule] += 1
-        self._first.setdefault(rule, where.rstrip(": "))
+        """Takes note of one time; several threads may."""
+        with self._lock:
+            self.counts[rule] += 1
+            self._first.setdefault(rule, where.rstrip(": "))
 
     def clear(self) -> None:
         """Forgets all: the labels are about to be read again."""

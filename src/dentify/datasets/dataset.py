@@ -22,7 +22,7 @@ from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_jso
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
 from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_unread, unread_product
-from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
+from dentify.datasets.label_set import TURNED, LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import (
     VEHICLE,
     LabelMap,
@@ -36,9 +36,10 @@ from dentify.datasets.labels import (
 )
 from dentify.datasets.pictures import is_file, walk
 from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
+from dentify.datasets.turning import Frame, turn_upright
 from dentify.datasets.zipped import ZippedPath, is_zipped, zipped
 from dentify.errors import DatasetError, ImageError, printable
-from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_size
+from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_frame
 from dentify.imaging.formats import is_picture_name
 from dentify.names import clean_name
 from dentify.settings import Settings
@@ -72,6 +73,7 @@ class Dataset:
         on_invalid: OnInvalid | None,
         notes: list[str],
         adjustments: Adjustments,
+        frame: Frame,
         settings: Settings,
     ) -> None:
         self.path = path
@@ -80,6 +82,7 @@ class Dataset:
         self.unknown: Counter[str] = Counter()
         self.attributes: dict[str, Counter[str]] = {}
         self._notes = notes
+        self._frame = frame
         self.sources = label_sets
         self._labels = labels
         self._check_pictures = check_pictures
@@ -96,7 +99,7 @@ class Dataset:
         for raw in self._raw():
             try:
                 if self._check_pictures:
-                    check_picture(raw, self._settings)
+                    check_picture(raw, self._settings, self.on_turned)
                 key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)
                 if key in seen:
                     raise DatasetError(
@@ -118,6 +121,11 @@ class Dataset:
         if self._on_invalid is None:
             raise error
         self._on_invalid(error)
+
+    @property
+    def on_turned(self) -> OnAdjust | None:
+        """What `check_picture` is to tell; nothing where the user said what labels are for."""
+        return None if self._frame == "stored" else self.adjustments.add
 
     @property
     def notes(self) -> list[str]:
@@ -186,6 +194,8 @@ class Dataset:
                 beside.add(sample.annotations)
             self._types_beside = beside
         for sample in self._read():
+            if self._frame == "stored":
+                sample = turn_upright(sample, self._settings)
             annotations = tuple(typed for one in sample.annotations for typed in by_attributes(one, attribute))
             labelled = sample.labelled if self._types_beside is None else self._types_beside.labelled(sample.labelled)
             yield replace(sample, annotations=annotations, labelled=labelled)
@@ -219,6 +229,7 @@ def open_dataset(
     images: Path | str | None = None,
     split: str | None = None,
     labels: LabelMap | None = None,
+    frame: Frame = "upright",
     check_pictures: bool = True,
     on_invalid: OnInvalid | None = None,
     settings: Settings | None = None,
@@ -231,6 +242,7 @@ def open_dataset(
         images: folder of the pictures; without it they are looked for where tools put them.
         split: what to call all of it; without it names of files and folders tell, and `splits.csv`.
         labels: what the source's words become; without it those that the taxonomy knows become its own, and others stay.
+        frame: what labels are for where EXIF turns a picture; those of `stored` ones are turned with it.
         check_pictures: whether a photo whose picture is missing, or of another size than its labels say, is refused.
         on_invalid: is given what does not hold, which is then left out; without it the first raises.
         settings: the limits.
@@ -266,6 +278,7 @@ def open_dataset(
             label_set,
             images=images,
             split=split,
+            frame=frame,
             attribute=labels.attribute,
             on_invalid=on_invalid,
             on_note=note,
@@ -283,12 +296,19 @@ def open_dataset(
         on_invalid=on_invalid,
         notes=notes,
         adjustments=adjustments,
+        frame=frame,
         settings=settings,
     )
 
 
-def check_picture(sample: Sample, settings: Settings) -> None:
+def check_picture(sample: Sample, settings: Settings, adjust: OnAdjust | None = None) -> None:
     """Makes sure that a sample's picture is there and as large as its labels say.
+
+    Args:
+        sample: to be checked.
+        settings: the limits.
+        adjust: is told of labels that are taken for the photo upright where their size does not tell that, as EXIF mirrors or
+            turns the picture and it stays as large.
 
     Raises:
         DatasetError: it is missing, cannot be read, or has another size.
@@ -302,17 +322,22 @@ def check_picture(sample: Sample, settings: Settings) -> None:
     if sample.size_hw is None:
         return
     try:
-        height, width = read_photo_size(sample.image, where=str(sample.image), settings=settings)
+        (height, width), orientation = read_photo_frame(sample.image, where=str(sample.image), settings=settings)
     except ImageError as error:
         raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
     if sample.size_hw != (height, width):
         told = f"{sample.size_hw[1]} × {sample.size_hw[0]}"
-        turned = " (upright, as its EXIF says)" if sample.size_hw == (width, height) else ""
+        as_stored = orientation >= 5 and sample.size_hw == (width, height)
+        turned = " (upright, as its EXIF says)" if as_stored else ""
+        advice = "were they made on another copy of the photo?"
+        if as_stored:
+            advice = "if they are for the picture as it is stored, `dentify dataset convert --frame stored` turns them"
         raise DatasetError(
-            f"{sample.where}: {printable(sample.name)} is {width} × {height} pixels{turned}, its labels are for {told};"
-            " were they made on another copy of the photo?",
+            f"{sample.where}: {printable(sample.name)} is {width} × {height} pixels{turned}, its labels are for {told}; {advice}",
             kind="wrong size",
         )
+    if adjust is not None and sample.annotations and orientation > 1 and (orientation < 5 or height == width):
+        adjust(TURNED, str(sample.image))
 
 
 def decode_picture(sample: Sample, settings: Settings, *, enough_side: int | None = None) -> DecodedPhoto:

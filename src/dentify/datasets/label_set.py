@@ -11,9 +11,15 @@ from typing import Any
 from dentify.datasets.adjustments import OnAdjust
 from dentify.datasets.documents import read_json
 from dentify.datasets.pictures import Pictures, is_file, picture_folders
+from dentify.datasets.turning import Frame
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.decode import read_photo_frame
 from dentify.settings import Settings
+
+TURNED = (
+    "labels of photos that EXIF turns are taken for the photo upright, as Ultralytics does;"
+    " `dentify dataset convert --frame stored` takes them for the picture as it is stored"
+)
 
 OnInvalid = Callable[[DatasetError], None]
 OnNote = Callable[[str], None]
@@ -31,6 +37,7 @@ class LabelSet:
         images: the folder of the pictures, where the user named one.
         attribute: the attribute that names the type, in formats that let annotators make their own.
         split: what the user calls all of it.
+        frame: what its labels are for where they do not tell a size: the photo upright, or the picture as it is stored.
         on_invalid: is given what does not hold, which is then left out; without it the first raises.
         on_note: is given what a user should know of how it was read.
         adjust: is given each time that something is normalised, ignored or left out: the rule, and the place.
@@ -44,6 +51,7 @@ class LabelSet:
     images: Path | None = None
     attribute: str | None = None
     split: str | None = None
+    frame: Frame = "upright"
     on_invalid: OnInvalid | None = None
     on_note: OnNote = field(default=lambda note: None)
     adjust: OnAdjust = field(default=lambda rule, where: None)
@@ -86,18 +94,22 @@ class LabelSet:
         return Pictures(folders, self.root, self.adjust)
 
     def size_of(self, picture: Path | bytes) -> tuple[int, int] | None:
-        """Height and width of a picture by its header; `None` where it is missing or cannot be read, which is told elsewhere."""
-        frame = self.frame_of(picture)
-        return None if frame is None else frame[0]
+        """Height and width that labels are for, by the picture's header, where they do not tell them.
 
-    def frame_of(self, picture: Path | bytes) -> tuple[tuple[int, int], int] | None:
-        """Height and width of a picture, and how EXIF says that its pixels are turned (1 to 8); as `size_of`."""
+        `None` where the picture is missing or cannot be read, which is told elsewhere. Whose frame is taken is told where the
+        size would not: of photos that EXIF turns by a quarter.
+        """
         if isinstance(picture, bytes) or not is_file(picture):
             return None
         try:
-            return read_photo_frame(picture, where=str(picture), settings=self.settings)
+            (height, width), orientation = read_photo_frame(picture, where=str(picture), settings=self.settings)
         except ImageError:
             return None
+        if orientation >= 5 and self.frame == "stored":
+            return width, height
+        if orientation >= 5 and height != width:
+            self.adjust(TURNED, str(picture))
+        return height, width
 
     def split_of(self, path: Path) -> str | None:
         """The split of a label file or picture: what the user says, else what names tell.

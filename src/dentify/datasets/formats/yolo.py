@@ -294,35 +294,31 @@ def _are_ids(ends: Sequence[str]) -> bool | None:
 def _sample(picture: Path, label: Path, split: str | None, reading: _Reading) -> Sample:
     label_set, names = reading.label_set, reading.names
     lines = read_text(label, label_set.settings).splitlines() if is_file(label) else []
-    frame = label_set.frame_of(picture)
-    if frame is None and lines:
+    size_hw = label_set.size_of(picture)
+    if size_hw is None and lines:
         fault = "cannot be read" if is_file(picture) else "is missing"
         raise DatasetError(f"{label}: the picture {picture} {fault}; without its size shares of it are no pixels")
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
     rows = [(number, row) for number, row in rows if not row[0].lower().startswith(_NOTES)]
-    if frame is not None and frame[1] != 1 and rows:
-        label_set.adjust("shares of pictures that EXIF turns are of the upright photo, as Ultralytics takes them", str(label))
     ids = {odd: _are_ids([row[-1] for _, row in rows if len(row) % 2 == odd and len(row) > 5]) for odd in (0, 1)}
     if ids[1] is None and any(len(row) > 7 and len(row) % 2 for _, row in rows):  # the file holds polygons
         ids[1] = False
     annotations: list[Annotation] = []
     for number, row in rows:
-        assert frame is not None
+        assert size_hw is not None
         where = f"{label}: line {number}"
         try:
             if _is_turned(row):
-                annotations.append(_turned_box(row, frame[0], where, label_set))
+                annotations.append(_turned_box(row, size_hw, where, label_set))
             else:
-                annotations.append(_annotation(row, frame[0], reading, where, tracked=ids[len(row) % 2]))
+                annotations.append(_annotation(row, size_hw, reading, where, tracked=ids[len(row) % 2]))
         except DatasetError as error:
             label_set.refuse(error)
     every = frozenset(names.values()) if names is not None else frozenset(one.name for one in annotations)
     if not is_file(label):
         every = frozenset()
         label_set.on_note("YOLO: pictures without a label file count as not labelled; an empty file says that nothing is there")
-    return Sample(
-        picture, picture.name, None if frame is None else frame[0], tuple(annotations), every, split=split, where=str(label)
-    )
+    return Sample(picture, picture.name, size_hw, tuple(annotations), every, split=split, where=str(label))
 
 
 def _turned_box(fields: Sequence[str], size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
