@@ -223,3 +223,13 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory: pytest.Temp
         except DatasetError as error:
             told = str(error)
         assert "\n" not in told
+
+
+def test_a_document_a_line_is_told_from_a_broken_one(tmp_path: Path) -> None:
+    path = tmp_path / "lines.json"
+    path.write_text('{"source-ref": "a.jpg"}\n{"source-ref": "b.jpg"}\n')
+    with pytest.raises(DatasetError, match=r"lines.json: holds a JSON document a line; call it .jsonl, or .manifest$"):
+        read_json(path, Settings())
+    path.write_text('{"a": 1} and more')
+    with pytest.raises(DatasetError, match=r"broken JSON at line 1, column 10"):
+        read_json(path, Settings())

@@ -626,10 +626,13 @@ def _may_be_labels(root: Path, files: list[Path], unknown: list[tuple[Path, str 
     if (root / ".datumaro").exists():
         return f"{root}: this is a Datumaro project, which is not read; export it with `datum project export -f coco`"
     stems = {name for path in files if is_picture_name(path.name) for name in (path.name, path.stem)}
-    speaking = [path for path, _ in unknown[:_MOST_LOOKED_AT] if speaks_of_pictures(path, stems)]
+    beside = {path.parent for path in files if is_picture_name(path.name)}
+    texts = [path for path in files if path.suffix.lower() == ".txt"]
+    others = [*(path for path, _ in unknown), *texts]
+    speaking = [path for path in others[:_MOST_LOOKED_AT] if speaks_of_pictures(path, stems, beside)]
     if not speaking:
         return ""
-    more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     return (
         f"{speaking[0]}{more}: may hold labels, and is of no annotation format that is known; export it as COCO,"
         " or read what else there is by --input-format (`folders`: pictures in folders by class)"

@@ -86,6 +86,8 @@ def read_json(path: Path, settings: Settings) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and text[: error.pos].count("\n") <= 1 and text[error.pos : error.pos + 1] in ("{", "["):
+            raise DatasetError(f"{path}: holds a JSON document a line; call it .jsonl, or .manifest") from error
         raise DatasetError(
             f"{path}: broken JSON at line {error.lineno}, column {error.colno} (of {len(text)} characters, {error.pos} are"
             f" readable): {error.msg}; is the file cut off?"

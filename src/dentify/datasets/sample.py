@@ -143,7 +143,11 @@ def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> 
     joined: list[Annotation] = []
     places: dict[tuple[object, str, Attributes], int] = {}
     for annotation, group in zip(annotations, groups, strict=True):
-        key = (group, annotation.name, tuple(pair for pair in annotation.attributes if pair[1] != "true"))
+        key = (
+            group,
+            annotation.name,
+            tuple(pair for pair in annotation.attributes if "true" not in pair and "flags" not in pair),
+        )
         if group is not None and annotation.polygons and key in places:
             whole = joined[places[key]]
             polygons = (*whole.polygons, *annotation.polygons)

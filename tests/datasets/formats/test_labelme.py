@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from broken_labels import Change, check_samples_or_one_line, json_values, set_in
-from dentify.datasets import open_dataset
+from dentify.datasets import LabelMap, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode
 
@@ -316,3 +316,19 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
     set_in(*field, value=value)(document)
     (folder / "a.json").write_text(json.dumps(document))
     check_samples_or_one_line(folder / "a.json", input_format="labelme")
+
+
+def test_ticked_flags_of_a_shape_tell_its_type_where_a_map_says_so(tmp_path: Path) -> None:
+    flags = ({"dent": True, "scratch": False, "occluded": True}, {"dent": False, "scratch": True, "minor": True})
+    shapes = [
+        {"label": "damage", "shape_type": "rectangle", "points": [[1 + 8 * n, 1], [5 + 8 * n, 5]], "flags": one}
+        for n, one in enumerate(flags)
+    ]
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    document = {"imagePath": "a.jpg", "imageHeight": 10, "imageWidth": 20, "shapes": shapes}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    data = open_dataset(tmp_path)
+    assert [one.severity for sample in data for one in sample.annotations] == [None, "minor"]
+    assert dict(data.attributes["flags"]) == {"dent": 1, "occluded": 1, "scratch": 1}
+    mapped = LabelMap({"damage": "damaged", "occluded": None}, others="refused", attribute="flags")
+    assert [one.name for sample in open_dataset(tmp_path, labels=mapped) for one in sample.annotations] == ["dent", "scratch"]

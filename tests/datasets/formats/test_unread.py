@@ -70,8 +70,9 @@ def test_a_datumaro_project_is_refused_by_name(tmp_path: Path) -> None:
         "called as a picture without suffix": ("ds/a.json", "[]"),
         "names a picture": ("notes/all.json", '{"x": [{"pic": "A.JPG"}]}'),
         "xml": ("notes/all.xml", "<x><pic>a.jpg</pic></x>"),
+        "texts of KITTI in a folder of their own": ("label_2/a.txt", "Car 0.00 0 1.5 1 2 3 4 5 6 7 8 9 10 11"),
     }.values(),
-    ids=("called as a picture", "called as a picture without suffix", "names a picture", "xml"),
+    ids=("called as a picture", "called as a picture without suffix", "names a picture", "xml", "texts"),
 )
 def test_folders_are_no_classes_where_a_file_of_no_known_format_speaks_of_pictures(tmp_path: Path, name: str, text: str) -> None:
     photo(tmp_path / "ds" / "a.jpg")
@@ -85,6 +86,8 @@ def test_folders_are_no_classes_where_a_file_of_no_known_format_speaks_of_pictur
 def test_folders_are_classes_beside_files_that_say_nothing_of_pictures(tmp_path: Path) -> None:
     photo(tmp_path / "dent" / "a.jpg")
     (tmp_path / "class_indices.json").write_text('{"dent": 0}')
+    (tmp_path / "dent" / "a.txt").write_text("a photo of a dent")  # a caption
+    (tmp_path / "README.txt").write_text("a.jpg is mine")
     data = open_dataset(tmp_path)
     assert (data.format, [sample.labels for sample in data]) == ("folders", [("dent",)])
 

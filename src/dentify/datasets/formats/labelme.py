@@ -143,7 +143,7 @@ def _annotation(
     severity = next((level for flag in ticked if (level := severity_word(flag)) is not None), None)
     attributes = said_beside(
         {
-            **{flag: True for flag in ticked if severity_word(flag) is None},
+            "flags": [flag for flag in ticked if severity_word(flag) is None],
             **(shape["attributes"] if isinstance(shape.get("attributes"), dict) else {}),  # X-AnyLabeling's
             "difficult": shape.get("difficult") is True,
             "description": shape.get("description"),

@@ -95,16 +95,20 @@ def unread_product(path: Path, document: object) -> str | None:
     return product_of(document, line=suffix in LINES)
 
 
-def speaks_of_pictures(path: Path, stems: Collection[str]) -> bool:
+def speaks_of_pictures(path: Path, stems: Collection[str], beside: Collection[Path]) -> bool:
     """Whether a file of no known format may hold labels: it is called as a picture, or names one.
 
     Args:
         path: the file.
         stems: of the pictures that lie about.
+        beside: the folders that they lie in.
     """
+    called_so = path.stem in stems or is_picture_name(path.stem)
+    if path.suffix.lower() == ".txt":  # beside its picture it may be a caption
+        return called_so and path.parent not in beside
     if path.suffix.lower() not in _SPEAKING:
         return False
-    if path.stem in stems or is_picture_name(path.stem):
+    if called_so:
         return True
     try:
         with path.open("rb") as stream:
