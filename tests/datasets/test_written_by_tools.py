@@ -405,7 +405,7 @@ def test_the_shapes_of_via_3_are_read_as_it_shows_them() -> None:
 
 
 REFUSED = {
-    "label_studio-brushes-brush_to_png": "pictures and no labels of a format that is known",  # no name tells the photo
+    "label_studio-brushes-brush_to_png": "this is a brush export of Label Studio, which is not read; export it as JSON",  # no name tells the photo
 }
 
 

@@ -20,6 +20,7 @@ _BINARY = {
 }
 _SPEAKING = (".json", ".xml", *LINES)
 _HEAD = 2**16  # bytes of a file that are looked at
+_BRUSHES = "brush export of Label Studio"  # whose JSON holds the same masks, and says of which photos they are
 _BRUSH = re.compile(r"task-\d+-annotation-\d+-by-.*\.(png|npy)", re.IGNORECASE)
 
 
@@ -82,7 +83,8 @@ def told_unread(path: Path, product: str) -> str:
     'a/samples.json: this is a FiftyOne dataset, which is not read; export it as COCO'
     """
     article = "an" if product[0] in "AEIO" or product.startswith("HDF5") else "a"
-    return f"{path}: this is {article} {product}, which is not read; export it as COCO"
+    whole = "JSON" if product == _BRUSHES else "COCO"
+    return f"{path}: this is {article} {product}, which is not read; export it as {whole}"
 
 
 def unread_product(path: Path, document: object) -> str | None:
@@ -91,7 +93,7 @@ def unread_product(path: Path, document: object) -> str | None:
     if suffix in _BINARY:
         return _BINARY[suffix]
     if is_brush_export(path.name):
-        return "brush export of Label Studio"
+        return _BRUSHES
     return product_of(document, line=suffix in LINES)
 
 
