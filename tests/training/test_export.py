@@ -278,6 +278,7 @@ def test_a_classifier_with_adapters_tells_types_of_the_photo_as_a_whole(painted:
     assert [member.output for member in manifest.roles.types] == ["kinds"]
     assert (manifest.classes.types, manifest.classes.damage) == (("dent", "hail_mark"), ())
     assert manifest.calibration.types.exclusive
+    assert set(manifest.metrics["parity"]) == {"photos", "largest_difference"}  # no map, so no mask that could agree
     answer = dentify.load(bundle).assess(painted / "0.png")
     assert answer.types is not None
     assert {one.type for one in answer.types} <= {"dent", "hail_mark"}

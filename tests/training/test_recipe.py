@@ -92,6 +92,27 @@ def test_a_teacher_is_asked_and_shown_what_the_default_network_is() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("default.yaml", (), {"efficientnet_b0_duts": "Apache-2.0"}),
+        ("teacher.yaml", (), {"efficientnet_b0_duts": "Apache-2.0", "dinov2_vit_small": "Apache-2.0 (DINOv2), MIT (package)"}),
+        ("convnext.yaml", (), {"convnext_tiny": "Apache-2.0"}),
+        ("convnext.yaml", ("model.weights=weights/found.safetensors",), {"found": "not stated"}),
+        ("convnext.yaml", ("model.weights=runs/convnext_atto/last.ckpt",), {}),
+        ("vgg16.yaml", ("model.weights=null",), {}),
+    ],
+)
+def test_weights_are_told_as_they_are_used(name: str, changes: tuple[str, ...], told: dict[str, str]) -> None:
+    recipe = read_recipe(RECIPES / name, changes)
+    assert {weights: origin.licence for weights, origin in recipe.model.origins_used.items()} == told
+
+
+def test_a_teacher_needs_photos_to_look_at() -> None:
+    with pytest.raises(ConfigError, match=r"phases\.0\.bottleneck: no teacher looks at photos .* leave out `distil`"):
+        read_recipe(RECIPES / "vgg16.yaml", ("distil={teacher: bundles/teacher}",))
+
+
 def test_set_changes_a_key() -> None:
     changes = ("phases.0.steps=7", "data.train.0.per_batch=2", "review.weak_types=[]", "heads.parts.loss={lovasz: 2}")
     recipe = read_recipe(DEFAULT, changes)

@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from hotcoco import mask as coco_mask
 
+from dentify.arrays import IntArray
 from dentify.assessment import Assessment
 from dentify.datasets.sample import UNTYPED, Sample
+from dentify.evaluation.bootstrap import interval, photo_weights
 from dentify.evaluation.outlines import Things, union
+from dentify.evaluation.results import CountingResult, Mean
 from dentify.runtime.instances import Instances
 
 
@@ -77,3 +80,20 @@ def mean_count_error(pairs: Iterable[tuple[Mapping[str, int], Sample]]) -> float
         if not any(one.kind == "damage" for one in sample.ignored) and all(one.name != UNTYPED for one in sample.damages)
     ]
     return float(np.mean(errors)) if errors else None
+
+
+def counting_result(errors: IntArray, resamples: int, seed: int) -> CountingResult:
+    """Means over photos, with intervals.
+
+    Args:
+        errors: `(P, 2)` of findings, and of connected components.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    weights = photo_weights(len(errors), resamples, seed)
+    resampled = weights @ errors / len(errors)  # (B, 2)
+    findings, components = (
+        Mean(value=float(errors[:, column].mean()), interval=interval(resampled[:, column]), over=("photos",))
+        for column in (0, 1)
+    )
+    return CountingResult(findings=findings, components=components, photos=len(errors))

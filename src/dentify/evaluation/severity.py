@@ -14,6 +14,7 @@ from dentify.arrays import IntArray
 from dentify.evaluation.average_precision import pairwise_iou
 from dentify.evaluation.classification import confusion_matrix
 from dentify.evaluation.outlines import Things
+from dentify.evaluation.results import SeverityFigures, SeverityResult
 from dentify.taxonomy import SEVERITY_LEVELS
 
 IOU_THRESHOLD = 0.5
@@ -60,3 +61,27 @@ def macro_recall(counts: IntArray) -> float | None:
     totals = counts.sum(1)
     occurs = totals > 0
     return float((np.diagonal(counts)[occurs] / totals[occurs]).mean()) if occurs.any() else None
+
+
+def severity_result(photos: list[Judged], findings: list[Judged]) -> SeverityResult | None:
+    """Figures of photos, and of the annotations that `judged_findings` answers; `None` without photos."""
+    if not photos:
+        return None
+    on_finding = [pair for pair in findings if pair[1] is not None]
+    return SeverityResult(
+        photos=_severity_figures(photos, len(photos)),
+        findings=_severity_figures(on_finding, len(findings)),
+        chance=1 / len(SEVERITY_LEVELS),
+    )
+
+
+def _severity_figures(judged: list[Judged], of: int) -> SeverityFigures:
+    counts = confusion(judged)
+    told = sum(level is not None for _, level in judged)
+    return SeverityFigures(
+        levels=SEVERITY_LEVELS,
+        confusion=tuple(tuple(row) for row in counts.tolist()),
+        macro_recall=macro_recall(counts),
+        judged=told,
+        of=of,
+    )

@@ -27,7 +27,8 @@ class Parity:
 
     photos: int
     largest_difference: float
-    least_iou: float
+    least_iou: float | None
+    """Of masks of damage; `None` without maps of damage, or where all are empty."""
 
 
 class Exported(nn.Module):
@@ -68,7 +69,7 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
     Raises:
         BundleError: they differ by more than 1e-3 in any logit, or the IoU of a mask of damage falls under 0.999.
     """
-    photos, largest, least = 0, 0.0, 1.0
+    photos, largest, ious = 0, 0.0, list[float]()
     for tensor in inputs:
         photos += 1
         ours = session.run(tensor)
@@ -79,7 +80,9 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
             if one.head.kind == "maps" and one.head.role == "damage" and one.head.auxiliary in (None, "any"):
                 a, b = ours[name] > 0, theirs[name] > 0
                 both, either = ((a & b).sum((0, 2, 3)), (a | b).sum((0, 2, 3)))
-                least = min(least, *(both / np.maximum(either, 1))[either > 0].tolist(), 1.0)
-    if not (largest <= LARGEST_DIFFERENCE and least >= LEAST_IOU):
-        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}, masks' IoU down to {least:.4f}")
+                ious += (both / np.maximum(either, 1))[either > 0].tolist()
+    least = min(ious, default=None)
+    if not (largest <= LARGEST_DIFFERENCE and (least is None or least >= LEAST_IOU)):
+        masks = "" if least is None else f", masks' IoU down to {least:.4f}"
+        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}{masks}")
     return Parity(photos, largest, least)

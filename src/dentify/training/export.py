@@ -201,7 +201,7 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
         ),
         weights=tuple(
             m.WeightOrigin(name=name, origin=origin.origin, licence=origin.licence)
-            for name, origin in recipe.model.origins.items()
+            for name, origin in recipe.model.origins_used.items()
         ),
         limits=recipe.limits,
     )
@@ -228,9 +228,6 @@ def complete(
     else:
         manifest, figures, notes = fitted.manifest, fitted.figures, fitted.notes
     metrics: dict[str, m.Metric] = {"held_out": dict(figures)} if figures else {}
-    metrics["parity"] = {
-        "photos": float(parity.photos),
-        "largest_difference": parity.largest_difference,
-        "least_mask_iou": parity.least_iou,
-    }
+    masks: dict[str, m.Metric] = {} if parity.least_iou is None else {"least_mask_iou": parity.least_iou}
+    metrics["parity"] = {"photos": float(parity.photos), "largest_difference": parity.largest_difference, **masks}
     return manifest.model_copy(update={"metrics": metrics, "notes": (*manifest.notes, *notes)})

@@ -216,6 +216,10 @@ class Recipe(Strict):
                     near = nearest(name, self.classes.damage)
                     raise ValueError(f"data.train.{place}.repeat names {name}, which is not in classes.damage{near}")
         for place, phase in enumerate(self.phases):
+            if phase.bottleneck and self.distil is not None:
+                raise ValueError(
+                    f"phases.{place}.bottleneck: no teacher looks at photos of which features are kept; leave out `distil`"
+                )
             if phase.per_batch is not None and (len(phase.per_batch) != len(self.data.train) or not any(phase.per_batch)):
                 told = f"{len(phase.per_batch)} numbers" if any(phase.per_batch) else "no photo"
                 raise ValueError(f"phases.{place}.per_batch names {told} for {len(self.data.train)} sets of photos")

@@ -23,6 +23,7 @@ from dentify.strict import nearest
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.efficientnet_fpn import EfficientNetFPN, PyramidRecipe
+from dentify.training.models.network import names_of_files
 from dentify.training.models.pretrained import read_recipe_weights
 
 PATCH, CELL = 14, 16
@@ -41,6 +42,11 @@ class DINOv2FPNRecipe(PyramidRecipe):
     blocks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (8, 10), min_length=1, description="blocks whose tokens are taken; later ones are left out"
     )
+
+    @property
+    def weights_used(self) -> tuple[str, ...]:
+        """Of the encoder and the transformer."""
+        return names_of_files(self.encoder_weights, self.transformer_weights)
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> DINOv2FPN:
         """See `EfficientNetFPNRecipe.build`."""

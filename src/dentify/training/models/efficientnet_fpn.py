@@ -23,7 +23,7 @@ from dentify.errors import ConfigError
 from dentify.strict import nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
-from dentify.training.models.network import RGB, NetworkRecipe
+from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
 from dentify.training.models.pretrained import read_recipe_weights
 
 FINE, COARSE = 2, 4
@@ -40,6 +40,11 @@ class PyramidRecipe(NetworkRecipe):
     drop_path: float = Field(
         0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
     )
+
+    @property
+    def weights_used(self) -> tuple[str, ...]:
+        """Of the encoder."""
+        return names_of_files(self.encoder_weights)
 
     def check_outputs(self, outputs: Mapping[str, Output]) -> None:
         """Makes sure that it can answer what heads ask.

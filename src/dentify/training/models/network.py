@@ -25,6 +25,26 @@ class NetworkRecipe(Strict):
         """With all that it takes of files in `root`, weights apart, so that a run's own recipe needs none of these files."""
         return self
 
+    @property
+    def weights_used(self) -> tuple[str, ...]:
+        """Names of the pretrained weights that it begins with, as `origins` calls them; a run's own checkpoints have none."""
+        return ()
+
+    @property
+    def origins_used(self) -> dict[str, Origin]:
+        """Where the weights that it begins with come from: what `origins` says, also where that is nothing."""
+        unknown = Origin(origin="not stated", licence="not stated")
+        return {name: self.origins.get(name, unknown) for name in self.weights_used}
+
+
+def names_of_files(*paths: str | None) -> tuple[str, ...]:
+    """What `origins` calls files of weights: their names without suffix.
+
+    >>> names_of_files("../weights/vgg16.safetensors", None, "runs/first/last.ckpt")
+    ('vgg16',)
+    """
+    return tuple(Path(path).stem for path in paths if path is not None and not path.endswith(".ckpt"))
+
 
 class Network(Protocol):
     """A module that answers the heads of a recipe. It is an `nn.Module` beside this.

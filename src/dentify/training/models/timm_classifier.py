@@ -20,7 +20,7 @@ from dentify.errors import ConfigError
 from dentify.training.adapters import AdapterRecipe, add_adapters, apart_from_bases
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.heads import Output
-from dentify.training.models.network import RGB, NetworkRecipe
+from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
 from dentify.training.models.pretrained import read_recipe_weights, timm_model, what_differs
 
 HUB = "hub"
@@ -55,6 +55,11 @@ class TimmClassifierRecipe(NetworkRecipe):
         if self.mean is not None and self.normalization is not None:
             raise ValueError("give either `normalization` or `mean` and `std`")
         return self
+
+    @property
+    def weights_used(self) -> tuple[str, ...]:
+        """Of the backbone; those of the hub are called by the architecture."""
+        return (self.architecture,) if self.weights == HUB else names_of_files(self.weights)
 
     def resolved(self, root: Path) -> Self:
         """With the figures that `normalization` names in its place, so that a run's own recipe needs no such file.
