@@ -405,7 +405,8 @@ def test_the_shapes_of_via_3_are_read_as_it_shows_them() -> None:
 
 
 REFUSED = {
-    "label_studio-brushes-brush_to_png": "this is a brush export of Label Studio, which is not read; export it as JSON",  # no name tells the photo
+    # no name tells the photo
+    "label_studio-brushes-brush_to_png": "this is a brush export of Label Studio, which is not read; export it as JSON",
 }
 
 

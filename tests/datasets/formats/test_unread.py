@@ -52,7 +52,7 @@ def test_tables_and_records_are_refused_by_their_suffix(tmp_path: Path) -> None:
 
 def test_label_studios_brush_masks_are_refused_by_name(tmp_path: Path) -> None:
     photo(tmp_path / "task-1-annotation-2-by-3-tag-dent-0.png")
-    with pytest.raises(DatasetError, match="this is a brush export of Label Studio, which is not read; export it as JSON$"):
+    with pytest.raises(DatasetError, match=r"this is a brush export of Label Studio, which is not read; export it as JSON$"):
         open_dataset(tmp_path)
 
 
