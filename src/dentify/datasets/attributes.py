@@ -19,7 +19,7 @@ TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category"
 SEVERITY_ATTRIBUTES = ("severity", "level", "grade", "damage_severity", "severity_level")
 TICKS = frozenset({"1", "true", "yes", "x", "on"})
 NOT_TICKED = frozenset({"0", "false", "no", "off"})
-_NOTHING = frozenset({"", "undefined", "__undefined__", "null", "none"})
+_NOTHING = frozenset({"", "undefined", "__undefined__"})  # as VIA and CVAT write what was not filled in
 _TECHNICAL = frozenset({"rotation", "track_id", "keyframe", "outside", "z_order", "is_crowd"})  # of tools, not of people
 _LONGEST = 200  # characters of a value that are kept
 
