@@ -56,6 +56,19 @@ def seen_from(part: str) -> tuple[View, ...]:
     return _SEEN_FROM.get(part, VIEWS)
 
 
+COUNTERPARTS: tuple[tuple[str, ...], ...] = (
+    ("front_bumper", "back_bumper"),
+    ("hood", "trunk", "tailgate"),
+    ("front_glass", "back_glass"),
+    ("front_left_door", "back_left_door", "front_right_door", "back_right_door"),
+    ("front_left_fender", "front_right_fender", "rear_left_quarter_panel", "rear_right_quarter_panel"),
+    ("left_rocker_panel", "right_rocker_panel"),
+    ("front_left_light", "front_right_light", "back_left_light", "back_right_light"),
+    ("left_mirror", "right_mirror"),
+)
+"""Parts that look alike and lie on different sides: who takes the front for the rear takes one for another."""
+
+
 _CLOSE = ("close", "detail")
 _WORDS: dict[str, View] = {  # of people who say to which side of the picture front or rear points; in profile, the front
     "angle-front-on-left": "front_left",

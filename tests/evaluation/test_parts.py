@@ -15,8 +15,8 @@ from dentify.evaluation.parts import PartRow, part_row, parts_result
 Assess = Callable[..., Assessment]
 
 
-def row(*parts: str, vehicle: bool = True, findings: int = 0, with_part: int = 0) -> PartRow:
-    return PartRow(vehicle, findings, with_part, frozenset(parts))
+def row(*parts: str, vehicle: bool = True, findings: int = 0, named: tuple[str, ...] = ()) -> PartRow:
+    return PartRow(vehicle, findings, named, frozenset(parts))
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,19 @@ def test_front_and_back_are_hardly_ever_on_one_photo(parts: tuple[str, ...], tog
 
 
 def test_findings_count_on_every_photo_and_parts_on_those_of_vehicles() -> None:
-    result = parts_result([row("hood", findings=3, with_part=1), row(vehicle=False, findings=1), row(findings=0)])
+    result = parts_result([row("hood", findings=3, named=("hood",)), row(vehicle=False, findings=1), row(findings=0)])
     assert (result.findings.count, result.findings.of) == (1, 4)
     assert (result.no_part.count, result.no_part.of, result.front_and_back.of) == (1, 2, 2)
     assert result.findings.interval is not None
     assert result.findings.interval[0] < 0.25 < result.findings.interval[1]
+
+
+def test_a_network_that_calls_everything_a_wheel_shows() -> None:
+    result = parts_result([row(findings=3, named=("wheel", "hood")), row(findings=2, named=("wheel", "wheel"))])
+    assert (result.most_named, result.same_part.count, result.same_part.of) == ("wheel", 3, 4)
+    even = parts_result([row(findings=2, named=("wheel", "hood"))])
+    assert (even.most_named, even.same_part.count) == ("hood", 1)
+    assert parts_result([row(findings=2)]).most_named is None
 
 
 def test_without_photos_there_is_no_share() -> None:
@@ -69,4 +77,4 @@ def test_a_row_is_what_the_photo_was_told_to_show(make_assessment: Assess) -> No
     on_hood = PartOfFinding(name="hood", confidence=0.9, share_of_finding=1.0, share_of_part=0.1)
     first, second = answer.findings
     answer = answer.model_copy(update={"findings": (first.model_copy(update={"parts": (on_hood,)}), second)})
-    assert part_row(answer, Sample(b"", "a")) == replace(row("hood"), findings=2, with_part=1)
+    assert part_row(answer, Sample(b"", "a")) == replace(row("hood"), findings=2, named=("hood",))

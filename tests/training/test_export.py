@@ -144,6 +144,13 @@ def test_a_type_that_no_photo_shows_is_not_told(painted: Path, tmp_path: Path) -
     assert manifest.roles.damage[0].auxiliary.keys() == {"any", "centres", "offsets"}
 
 
+def test_a_type_that_does_not_hold_is_taught_and_not_told(run: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(review={"not_told": ["hail_mark"]})
+    manifest = Bundle.open(export_bundle(run / "last.ckpt", tmp_path / "b", recipe=recipe)).manifest
+    assert manifest.classes.damage == ("dent",)
+    assert "hail_mark" in manifest.not_judged
+
+
 def test_a_head_whose_loss_weighs_nothing_is_not_told(painted: Path, tmp_path: Path) -> None:
     heads = toy_bench.toy_heads()
     heads["parts"] |= {"weight": 0}
@@ -156,7 +163,7 @@ def test_a_run_that_taught_nothing_makes_no_bundle(run: Path, tmp_path: Path) ->
     checkpoint = Path(shutil.copytree(run, tmp_path / "run")) / "last.ckpt"
     write_checkpoint(checkpoint, replace(read_checkpoint(checkpoint), taught={}))
     recipe = toy_recipe()
-    with pytest.raises(ConfigError, match="taught nothing that a bundle could tell"):
+    with pytest.raises(ConfigError, match="taught nothing that the bundle could tell"):
         export_bundle(checkpoint, tmp_path / "bundle", recipe=recipe)
     assert not (tmp_path / "bundle").exists()
 

@@ -389,24 +389,48 @@ def test_one_hot_leaves_out_what_is_unknown() -> None:
     assert known.tolist() == [[[[True, False]]]]
 
 
-def test_any_of_the_allowed_classes_is_right() -> None:
-    logits = torch.tensor([[[2.0, 2.0]], [[0.0, 0.0]], [[1.0, 1.0]]]).permute(1, 0, 2)[None].reshape(1, 3, 1, 2)
+def cells(*logits: list[float]) -> torch.Tensor:
+    """(1, C, 1, N)."""
+    return torch.tensor(logits).T[None, :, None].clone()
+
+
+def test_any_of_the_allowed_classes_of_a_family_is_right() -> None:
+    logits = cells([2.0, 0.0, 1.0, 7.0], [2.0, 0.0, 1.0, 7.0])
     group = torch.tensor([[[0, losses.IGNORE]]])
-    told = losses.allowed(logits, group, [[True, False, True]])
+    told = losses.allowed(logits, group, [[True, False, True, True]], [[0, 1, 2]])
     shares = torch.tensor([2.0, 0.0, 1.0]).softmax(0)
-    torch.testing.assert_close(told, -(shares[0] + shares[2]).log())
-    assert losses.allowed(logits, torch.full((1, 1, 2), losses.IGNORE), [[True, False, True]]) == 0
-    assert losses.allowed(logits, group, [[True, True, True]]) == pytest.approx(0, abs=1e-6)
+    of_family = 1 - logits[0, :, 0, 0].softmax(0)[3]
+    torch.testing.assert_close(told, -(shares[0] + shares[2]).log() * of_family)
+    assert losses.allowed(logits, torch.full((1, 1, 2), losses.IGNORE), [[True, False, True, True]], [[0, 1, 2]]) == 0
 
 
-def test_cells_that_weigh_nothing_teach_nothing() -> None:
-    logits = torch.tensor([[0.0, 3.0], [0.0, -3.0]]).view(1, 2, 1, 2)
-    group = torch.zeros(1, 1, 2, dtype=torch.long)
-    table = [[True, False]]
-    first, second = (losses.allowed(logits, group, table, torch.tensor([[weights]])) for weights in ([1.0, 0.0], [0.0, 0.5]))
-    torch.testing.assert_close(first, torch.tensor(2.0).log())
-    torch.testing.assert_close(second, torch.tensor(1 + math.exp(-6)).log())
-    assert losses.allowed(logits, group, table, torch.zeros(1, 1, 2)) == 0
+@pytest.mark.parametrize("row", [[True, True, False], [False, False, True]])
+def test_a_family_of_which_all_or_none_are_allowed_teaches_nothing(row: list[bool]) -> None:
+    logits = cells([0.0, 3.0, 1.0]).requires_grad_()
+    told = losses.allowed(logits, torch.zeros(1, 1, 1, dtype=torch.long), [row], [[0, 1]])
+    told.backward()
+    assert told == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_a_class_that_is_always_allowed_is_no_way_out() -> None:
+    """However often a cell that is seen from the front is taught, it is a wheel as likely as before."""
+    logits = cells([0.0, 0.5, 1.0, 0.2]).requires_grad_()  # front bumper, rear bumper, wheel, none
+    told = losses.allowed(logits, torch.zeros(1, 1, 1, dtype=torch.long), [[True, False, True, True]], [[0, 1]])
+    told.backward()
+    assert logits.grad is not None
+    front, rear, wheel, none = logits.grad.flatten().tolist()
+    assert front == pytest.approx(-rear)
+    assert front < 0
+    assert (wheel, none) == (0, 0)
+
+
+def test_cells_count_as_far_as_they_are_of_the_family() -> None:
+    sure, elsewhere = [0.0, 1.0, -30.0], [0.0, -1.0, 30.0]
+    table, family = [[True, False, True]], [[0, 1]]
+    both = losses.allowed(cells(sure, elsewhere), torch.zeros(1, 1, 2, dtype=torch.long), table, family)
+    torch.testing.assert_close(both, torch.tensor(1 + math.exp(1)).log() / 2)
 
 
 def test_a_thing_that_must_be_there_costs_what_it_falls_short() -> None:

@@ -171,6 +171,7 @@ def test_set_changes_a_key() -> None:
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),
+        ("review.not_told=[crakc]", ("review.not_told names crakc, which is not in classes.damage", "`crack`")),
         ("search={phases.0.mosaic: 0.2}", ("search.phases.0.mosaic", "write [low, high]")),
         ("search={search.a: [1, 2]}", ("search.search.a: is no key of what is trained",)),
         ("search={model: {any_of: [1, 2]}, model.width: [1, 2]}", ("search names model and, within it, model.width",)),

@@ -190,11 +190,14 @@ class GatesResult(Strict):
 class NamingResult(Strict):
     """Whether parts are named, and can be true together, on photos whose parts nobody outlined.
 
-    `findings`: told findings that name a part. The others are of photos of vehicles, known or told as such. `no_part`: no part
+    `findings`: told findings that name a part. `same_part`: of these, those that name the part that is `most_named`; nearly all
+    of them, where all is called by one name. The others are of photos of vehicles, known or told as such. `no_part`: no part
     is told. `front_and_back`: front bumper or hood is told, and rear bumper or tailgate too.
     """
 
     findings: Share
+    most_named: str | None
+    same_part: Share
     no_part: Share
     front_and_back: Share
 

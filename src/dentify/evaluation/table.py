@@ -206,8 +206,10 @@ def _size(size: BundleSize | None) -> str:
 
 def _singles(evaluation: Evaluation) -> Iterator[Section]:
     if (naming := evaluation.naming) is not None:
+        same = "" if naming.most_named is None else f", {_share(naming.same_part)} of them `{printable(naming.most_named)}`"
         yield Section(
-            f"Findings that name a part {_share(naming.findings)}; photos of vehicles without a part {_share(naming.no_part)},"
+            f"Findings that name a part {_share(naming.findings)}{same};"
+            f" photos of vehicles without a part {_share(naming.no_part)},"
             f" with front and back together {_share(naming.front_and_back)}"
         )
     if (severity := evaluation.severity) is not None:

@@ -85,9 +85,10 @@ def export_bundle(
     average = average_weights(state.average, average_with, merged=merged)
     merge_adapters(network)
     network.load_state_dict(average)
-    kept = taught_heads(heads, state.taught)
+    told = {name: [one for one in names if one not in recipe.review.not_told] for name, names in state.taught.items()}
+    kept = taught_heads(heads, told)
     if not any(one.head.auxiliary is None for one in kept.values()):
-        raise ConfigError(f"{checkpoint}: the photos of its run taught nothing that a bundle could tell")
+        raise ConfigError(f"{checkpoint}: its run taught nothing that the bundle could tell")
     data = data or _run_data(checkpoint)
     read = read_run_photos(recipe, data)
     photos = Counter(sample.source or "" for samples in read.every for sample in samples)

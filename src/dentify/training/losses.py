@@ -87,24 +87,33 @@ def cross_entropy(logits: Tensor, truth: Tensor, class_weights: Sequence[float] 
     return share(entropy, (torch.ones_like(known) if weights is None else weights[known]).sum().float())
 
 
-def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]], weight: Tensor | None = None) -> Tensor:
-    """Mean over the cells of a group of the cross-entropy of *one of the classes that the group allows*, whichever.
+def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]], families: Sequence[Sequence[int]]) -> Tensor:
+    """Mean over the cells of a group of the cross-entropies of *one of the family that the group allows*, of all families in sum.
+
+    A cell counts for a family of classes as far as it is of it. No class outside is taught more or less, so that one that every
+    group allows is no way out.
 
     Args:
         logits: (B, C, …).
         group: (B, …) indices into the table, `IGNORE` where unknown.
         table: of each group, C answers: whether it allows the class.
-        weight: (B, …) of each cell in the mean; all alike where not given.
+        families: classes that are taken for each other; one of which a group allows none, or all, teaches nothing there.
 
     Source: partial labels; Jin & Ghahramani 2002, "Learning with Multiple Labels".
     """
     there = group != IGNORE
-    cells = logits.movedim(1, -1)[there]
-    allows = torch.tensor(table, device=logits.device)[group[there]]
-    lowest = torch.finfo(cells.dtype).min
-    entropy = cells.logsumexp(1) - cells.masked_fill(~allows, lowest).logsumexp(1)
-    counts = torch.ones_like(entropy) if weight is None else weight[there]
-    return share((entropy * counts).sum(), counts.sum())
+    cells, groups = logits.movedim(1, -1)[there], group[there]
+    probs = cells.detach().softmax(1)
+    allows = torch.tensor(table, dtype=torch.bool, device=logits.device)
+    total = logits.new_zeros(())
+    for family in map(list, families):
+        mixed = allows[:, family].any(1) & ~allows[:, family].all(1)
+        asked = mixed[groups]
+        own = cells[asked][:, family]
+        right = own.masked_fill(~allows[groups[asked]][:, family], torch.finfo(own.dtype).min)
+        weight = probs[asked][:, family].sum(1)
+        total = total + ((own.logsumexp(1) - right.logsumexp(1)) * weight).sum()
+    return total / max(1, len(cells))
 
 
 def too_small(probs: Tensor, asked: Tensor, least: float) -> Tensor:

@@ -26,6 +26,10 @@ class ReviewRecipe(Strict):
 
     sure_from: float = Field(0.6, ge=0, le=1)
     weak_types: tuple[str, ...] = ()
+    not_told: tuple[str, ...] = Field(
+        (),
+        description="types that are taught, so that others are told from them, and left out of the bundle: they do not hold",
+    )
 
 
 class PhotoSet(Strict):
@@ -204,10 +208,11 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        strangers = sorted(set(self.review.weak_types) - set(self.classes.damage))
-        if strangers:
-            near = nearest(strangers[0], self.classes.damage)
-            raise ValueError(f"review.weak_types names {', '.join(strangers)}, which is not in classes.damage{near}")
+        for key, names in (("weak_types", self.review.weak_types), ("not_told", self.review.not_told)):
+            strangers = sorted(set(names) - set(self.classes.damage))
+            if strangers:
+                near = nearest(strangers[0], self.classes.damage)
+                raise ValueError(f"review.{key} names {', '.join(strangers)}, which is not in classes.damage{near}")
         self._check_heads()
         self._check_search()
         for place, photos in enumerate(self.data.train):

@@ -22,7 +22,7 @@ from dentify.training.classes import Classes
 from dentify.training.heads.head import LEAST_FILLED, Output, Role, Stride, Truth, iou_figures, is_filled
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene, cells_of
-from dentify.visibility import VIEWS, known_view, mirrored_side, seen_from
+from dentify.visibility import COUNTERPARTS, VIEWS, known_view, mirrored_side, seen_from
 
 Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "views", "damaged"]
 
@@ -176,18 +176,19 @@ class Exclusive:
                 case "views":
                     value = self._views(outputs, truth)
                 case "damaged":
-                    value = losses.yes_or_no(_any_part(outputs), torch.where(truth["damaged"], 1.0, torch.nan))
+                    value = losses.yes_or_no(_less_none(outputs), torch.where(truth["damaged"], 1.0, torch.nan))
             total = total + weight * value
         return total
 
     def _views(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
-        """Of what is taken for a part, which one; and that enough is, where a vehicle fills the picture.
+        """That no part is taken for its counterpart on another side, and that enough is a part where a vehicle fills the picture.
 
-        It is not asked whether a cell is a part at all: "none" would always be right.
+        It is not asked which part a cell is, or whether it is one: wheels, or "none", would always be right.
         """
-        any_part = _any_part(outputs).sigmoid()
-        which = losses.allowed(outputs[:, :-1], truth["view"].long(), self._seen, any_part.detach())
-        return which + losses.too_small(any_part, truth["filled"], LEAST_FILLED)
+        families = [[self.names.index(name) for name in family if name in self.names] for family in COUNTERPARTS]
+        table = [[*seen, True] for seen in self._seen]
+        which = losses.allowed(outputs, truth["view"].long(), table, [family for family in families if len(family) > 1])
+        return which + losses.too_small(_less_none(outputs).sigmoid(), truth["filled"], LEAST_FILLED)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Of the classes beside each other."""
@@ -214,6 +215,9 @@ class Exclusive:
         return iou_figures(counts, self.names)
 
 
-def _any_part(outputs: Tensor) -> Tensor:
-    """(B, P + 1, h, w) logits of parts and none to (B, h, w) logits of any of them."""
-    return outputs[:, :-1].logsumexp(1) - outputs[:, -1]
+def _less_none(outputs: Tensor) -> Tensor:
+    """(B, P + 1, h, w) logits of parts and none to (B, h, w) logits of any part, of which the gradient moves none alone.
+
+    That some part is there says nothing of which: raised with the others, the likeliest of all photos would become all of them.
+    """
+    return outputs[:, :-1].detach().logsumexp(1) - outputs[:, -1]
