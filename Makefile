@@ -1,5 +1,6 @@
 # make assess PHOTO=path   what is damaged on a photo (without PHOTO: on one of examples/)
 # make test                every test; the first time this installs what tests need, some 7 GB, most of it PyTorch
+# make fuzz                files changed at random, for an hour (SECONDS=60: a minute)
 # make lint types contracts                the other checks of .ci/run
 # make clean               removes the virtual environment and everything that tools left behind
 #
@@ -9,12 +10,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PHOTO ?= examples/car_04.jpg
 ARGS ?=
+SECONDS ?= 3600
 
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: assess test lint types contracts clean
+.PHONY: assess test fuzz lint types contracts clean
 .NOTPARALLEL:
 
 assess: $(VENV)/.serving
@@ -22,6 +24,9 @@ assess: $(VENV)/.serving
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.development
+	DENTIFY_FUZZ=$(SECONDS) $(BIN)/python -m pytest tests/fuzz -p no:randomly $(ARGS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

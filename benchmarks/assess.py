@@ -25,6 +25,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dentify.offline import report_nothing
+
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "benchmark"
 THREADS = 2
@@ -205,6 +207,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--score-threshold", default="None", help="Dentify's; without it the bundle's own thresholds")
     arguments = parser.parse_args()
+    report_nothing()
     CACHE.mkdir(parents=True, exist_ok=True)
     figures = cold(arguments.rounds) if arguments.cold else warm(arguments.rounds, arguments.score_threshold)
     print(json.dumps(figures, indent=2))

@@ -41,6 +41,15 @@ def test_a_document_of_schema_1_0_is_read_and_judged_no_types(assessment: Assess
     assert (earlier.schema_version, earlier.types) == ("1.0", None)
 
 
+def test_a_document_without_lines_or_language_is_read(assessment: Assessment) -> None:
+    """As those of before are, also of 1.1."""
+    document = json.loads(assessment.to_json())
+    del document["report_lines"]
+    del document["settings"]["language"]
+    earlier = Assessment.model_validate(document | {"report": "The photo clearly shows damage."})
+    assert (earlier.report, earlier.report_lines, earlier.settings.language) == ("The photo clearly shows damage.", (), "en")
+
+
 def test_a_newer_document_is_refused(assessment: Assessment) -> None:
     document = json.loads(assessment.to_json())
     with pytest.raises(ValidationError, match="schema_version"):

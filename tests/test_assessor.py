@@ -138,7 +138,7 @@ def test_a_picture_of_one_colour_is_no_photo(assessor: Assessor, colour: tuple[i
         assert assessment.vehicle == Presence(present=False, confidence=1.0)
         assert (assessment.damage, assessment.severity, assessment.findings, assessment.parts) == (None, None, (), ())
         assert [reason.code for reason in assessment.review.reasons][:1] == ["poor_quality"]
-        assert assessment.report.startswith("This is a blank or single-colour picture and not a photo")
+        assert assessment.report == "Not a photo: a blank or single-colour picture, so nothing was judged."
 
 
 def test_a_blank_picture_has_no_vehicle_whatever_was_seen(assessor: Assessor) -> None:
@@ -169,9 +169,9 @@ def test_several_photos_are_judged_and_told(assessor: Assessor) -> None:
     (reason,) = assessment.review.reasons
     assert (reason.code, reason.text) == (
         "poor_quality",
-        "The picture shows several photos; cut it apart and assess each of them.",
+        "Cut the picture apart: it shows several photos, and was judged as if it were one.",
     )
-    assert assessment.report.startswith("The picture shows several photos")
+    assert assessment.report.startswith(f"{reason.text}\nLikely repair, please check: ")
 
 
 def test_no_damage_still_tells_the_parts(assessor: Assessor) -> None:
@@ -371,7 +371,7 @@ def test_types_of_the_photo_are_told_beside_findings(typed: Assessor, assessor: 
     assert told_types(assessment) == [("dent", 0.998)]
     assert assessment.findings == assessor.assess(ON_HOOD).findings
     assert not assessment.review.needed
-    assert "As a whole the photo clearly shows a dent. There is clearly a dent on the hood" in assessment.report
+    assert "As a whole: dent – clear.\n1. Hood: dent" in assessment.report
 
 
 def test_independent_types_are_told_from_their_thresholds_on_surest_first(tmp_path: Path) -> None:
@@ -415,7 +415,7 @@ def test_a_type_of_the_photo_without_a_finding_is_at_most_possible(typed: Assess
     told = tell(seen, typed.bundle)
     assert told_types(told) == [("dent", 0.49)]
     assert codes(told) == [("stages_disagree", None)]
-    assert told.report.startswith("No single damage could be marked. As a whole the photo possibly shows a dent.")
+    assert told.report.startswith("Look closely: possibly damaged, but no place was found.\nAs a whole: dent – possible.")
     assert told_types(tell(seen, typed.bundle, gates=False)) == [("dent", 0.998)]
 
 
@@ -426,8 +426,11 @@ def test_a_classifier_says_what_but_not_where(tmp_path: Path) -> None:
     assert (told.damage, told.findings) == (None, ())
     assert told.not_judged == ("crack", "glass_shatter", "lamp_broken", "tire_flat")
     assert codes(told) == [("low_confidence", None), ("weak_type", None)]  # both of the broken part
-    assert "As a whole the photo clearly shows a dent, probably a broken or missing part; where was not judged." in told.report
-    assert "it is uncertain whether the photo as a whole shows a broken or missing part" in told.report
+    assert told.report.splitlines()[:3] == [
+        "Look closely: clearly damaged, where was not judged.",
+        "As a whole: dent – clear; broken or missing part – probable.",
+        "The photo as a whole shows a type that this bundle knows badly: broken or missing part.",
+    ]
 
 
 def test_severity_is_that_of_the_types_told(tmp_path: Path) -> None:
@@ -506,7 +509,7 @@ def test_several_vehicles_are_told_with_the_one_that_was_judged(assessor: Assess
     assert ("several_vehicles", None) not in codes(assessor.tell(replace(look, vehicles=apart.select(np.array([0])))))
     told = assessor.tell(replace(look, vehicles=apart))
     assert ("several_vehicles", None) in codes(told)
-    assert "several vehicles are in view: parts are those of the largest one, across most of the photo" in told.report
+    assert "Several vehicles are in view: parts are those of the largest one, across most of the photo" in told.report
     turned_away = assessor.look(paint_photo(body=None))
     assert ("several_vehicles", None) not in codes(assessor.tell(replace(turned_away, vehicles=apart)))
 
@@ -517,7 +520,7 @@ def test_damage_that_cannot_be_placed_is_at_most_possible(assessor: Assessor, fo
     nowhere = replace(look, damage=look.damage.select(np.zeros(0, np.int64)))
     told = assessor.tell(nowhere)
     assert told.damage == Presence(present=True, confidence=0.49)
-    assert "The photo possibly shows damage to the vehicle, but no single damage could be marked" in told.report
+    assert told.report.startswith("Look closely: possibly damaged, but no place was found.")
     placed = assessor.tell(look).damage
     assert placed is not None
     assert placed.confidence > 0.9
@@ -530,10 +533,7 @@ def test_a_sure_finding_held_back_by_the_damage_gate_is_a_disagreement(assessor:
     assert not assessment.damage.present
     assert assessment.findings == ()
     assert codes(assessment) == [("stages_disagree", None)]
-    assert (
-        assessment.review.reasons[0].text
-        == "The photo as a whole looks undamaged, but damage (dent) was seen with a confidence of 1.00."
-    )
+    assert assessment.review.reasons[0].text == "The photo as a whole looks undamaged, but damage was seen: dent – clear."
 
 
 # Stages on arrays
@@ -821,3 +821,29 @@ def test_errors_and_findings_are_what_the_face_exports() -> None:
     assert issubclass(ImageError, dentify.DentifyError)
     assert dentify.DentifyError is DentifyError
     assert dentify.Finding is Finding
+
+
+def test_an_answer_is_told_in_the_language_of_the_settings(folder: Path) -> None:
+    """Words change and nothing else does; the answer says which language it speaks."""
+    english = dentify.load(folder).assess(ON_HOOD)
+    german = dentify.load(folder, settings=Settings(language="de")).assess(ON_HOOD)
+    assert german.report.startswith("Reparatur wahrscheinlich: eindeutig beschädigt")
+    assert "1. Motorhaube: Delle" in german.report
+    assert (english.settings.language, german.settings.language) == ("en", "de")
+    spoken = {"report", "report_lines", "review", "settings"}
+    assert german.model_dump(exclude=spoken) == english.model_dump(exclude=spoken)
+
+
+def test_reasons_for_review_are_told_in_that_language(assessor: Assessor) -> None:
+    hardly = replace(assessor.look(ON_HOOD), quality=Quality(usable=False, issues=("too_dark",)))
+    (reason,) = tell(hardly, assessor.bundle, language="de").review.reasons
+    assert reason.text == "Das Foto ist zu dunkel."
+
+
+def test_the_report_is_its_lines_without_the_parts_in_view(assessor: Assessor) -> None:
+    assessment = assessor.assess(ON_HOOD)
+    kinds = [line.kind for line in assessment.report_lines]
+    assert kinds == ["verdict", "finding", "parts", "not_judged"]
+    assert assessment.report.splitlines() == [line.text for line in assessment.report_lines if line.kind != "parts"]
+    finding = assessment.report_lines[1]
+    assert (finding.sources, finding.findings) == (("findings",), (assessment.findings[0].id,))

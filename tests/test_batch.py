@@ -118,7 +118,7 @@ def test_a_result_that_cannot_be_placed_costs_one_photo(assessor: Assessor) -> N
     Path("out/a").mkdir(parents=True)
     Path("out/a/b").write_text("a file where a folder has to be")
     outcomes = all_outcomes(assessor, photo("a/b/c.png", encoded()), photo("d.png", encoded()))
-    assert outcomes[0].message == "out/a/b/c.json: cannot be written: File exists"
+    assert outcomes[0].message == "out/a/b/c.json: cannot be written: Not a directory"
     assert outcomes[1].error is None
 
 

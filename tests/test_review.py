@@ -9,6 +9,7 @@ import pytest
 
 from dentify.assessment import Presence, Quality
 from dentify.bundle.manifest import ReviewRules
+from dentify.languages import in_language
 from dentify.review import review_reasons, several_vehicles
 from placed_instances import instances
 
@@ -49,9 +50,9 @@ def test_reasons_for_review(given: dict[str, Any], expected: list[str]) -> None:
 
 def test_of_several_vehicles_the_largest_is_named() -> None:
     apart = instances((1.0, 0, (0, 8, 6, 8)), (1.0, 0, (12, 0, 3, 3)))
-    assert several_vehicles(apart) == (
+    assert several_vehicles(apart, in_language("en")) == (
         "Several vehicles are in view: parts are those of the largest one, in the lower left of the photo, "
         "and damage may lie on others."
     )
-    assert several_vehicles(apart.select(np.array([0]))) is None
-    assert several_vehicles(None) is None
+    assert several_vehicles(apart.select(np.array([0])), in_language("en")) is None
+    assert several_vehicles(None, in_language("en")) is None

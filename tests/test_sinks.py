@@ -28,6 +28,7 @@ from dentify.assessment import (
     PhotoType,
     Presence,
     Quality,
+    ReportLine,
     Review,
     Severity,
 )
@@ -149,6 +150,24 @@ def test_several_photos_are_reports_under_their_names_or_json_lines() -> None:
     assert streamed(*both, several=True, output_format="text") == "a.jpg\n1 damages.\n\nb\\n.jpg\n0 damages.\n"
     lines = streamed(*both, several=True, output_format="json").splitlines()
     assert [json.loads(line)["photo"]["name"] for line in lines] == ["a.jpg", "b\n.jpg"]
+
+
+def test_verbose_texts_tell_parts_in_view_where_an_answer_has_lines() -> None:
+    lines = (
+        ReportLine(kind="verdict", text="Nothing found.", sources=("damage",)),
+        ReportLine(kind="parts", text="Parts in view: hood.", sources=("parts",)),
+    )
+    of_today = assessed("a.jpg").model_copy(update={"report": "Nothing found.", "report_lines": lines})
+    of_before = assessed("a.jpg")
+    texts = {}
+    for verbose in (False, True):
+        stream = io.StringIO()
+        with StreamSink(stream=stream, several=False, verbose=verbose) as sink:
+            sink.write(Result(of_today))
+            sink.write(Result(of_before))
+        texts[verbose] = stream.getvalue()
+    assert texts[False] == "Nothing found.\n0 damages.\n"
+    assert texts[True] == "Nothing found.\nParts in view: hood.\n0 damages.\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
@@ -300,7 +319,7 @@ def test_a_folder_without_rights_is_told() -> None:
     Path("out").mkdir(mode=0o500)
     with pytest.raises(OutputError) as told, folder_sink():
         pass
-    assert str(told.value) == "out/summary.csv: cannot be written: Permission denied"
+    assert str(told.value) == "out: cannot be written: Permission denied"
 
 
 def test_a_folder_in_a_files_place_concerns_one_photo_and_leaves_nothing() -> None:

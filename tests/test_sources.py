@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dentify.errors import ArchiveError, ImageError, InputError
 from dentify.names import clean_name
 from dentify.settings import Settings
-from dentify.sources import SourcePhoto, count_known, iter_photos
+from dentify.sources import SourcePhoto, count_known, is_among, iter_photos
 
 JPEG = b"\xff\xd8\xff\xe0 a picture, as far as a source can tell"
 
@@ -397,3 +397,49 @@ def test_errors_have_the_types_that_the_tree_names() -> None:
 def test_zlib_is_what_deflate_means_here() -> None:
     """The bounded reading above relies on `zlib`'s own bound."""
     assert len(zlib.decompressobj().decompress(zlib.compress(bytes(10**6)), 1000)) == 1000
+
+
+# What would block, and what must not be written to
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes as on Unix")
+@pytest.mark.parametrize("pattern", ["p", "p/*", "p/**/*", "p/*.jpg", "?/*"])
+def test_pipes_and_devices_in_a_folder_are_passed_over_however_it_is_named(pattern: str) -> None:
+    put(Path("p"), "a.jpg")
+    os.mkfifo("p/f.jpg")
+    Path("p/z.jpg").symlink_to("/dev/zero")
+    skipped: list[str] = []
+    assert [photo.name.rpartition("/")[2] for photo in iter_photos([pattern], on_skip=skipped.append)] == ["a.jpg"]
+    assert skipped == ["p/f.jpg", "p/z.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (["in/claim.zip"], True),
+        (["in/../in/claim.zip"], True),
+        (["in/*.zip"], True),
+        (["**/*.zip"], True),
+        (["*/claim.*"], True),
+        (["link.zip"], True),
+        (["other", "in/claim.zip"], True),
+        (["-"], False),
+        (["in"], False),
+        (["other/*"], False),
+        (["missing"], False),
+    ],
+    ids=str,
+)
+def test_a_file_is_among_the_inputs_by_any_name(inputs: list[str], expected: bool) -> None:
+    put(Path("other"), "a.jpg")
+    Path("in").mkdir()
+    with zipfile.ZipFile("in/claim.zip", "w") as archive:
+        archive.writestr("a.jpg", b"x")
+    Path("link.zip").symlink_to("in/claim.zip")
+    assert is_among("in/claim.zip", inputs) == expected
+
+
+def test_a_photo_of_a_folder_is_among_the_inputs() -> None:
+    put(Path("in/deep"), "a.jpg")
+    assert is_among("in/deep/a.jpg", ["in"])
+    assert not is_among("in/deep/a.jpg", ["other"])

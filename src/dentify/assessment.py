@@ -4,7 +4,7 @@ Fields never change their meaning within a major `schema_version`. `findings` an
 `types`, `severity` and `mask` may be `null`, and `null` means *not judged*. The same photo, bundle, settings and Dentify version
 give the same bytes, so no clock time stands in here. `python -m dentify.assessment` prints the JSON Schema.
 
-Schema 1.1 added `types`. Documents of 1.0 are read as well, and have none.
+Schema 1.1 added `types`, `report_lines` and `settings.language`. Documents of 1.0 are read as well, and have none of them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated, Literal, SupportsFloat
 
 from pydantic import Field
 
+from dentify.languages import Language
 from dentify.strict import Strict
 
 SCHEMA_VERSION: Literal["1.1"] = "1.1"
@@ -22,9 +23,11 @@ SCHEMA_VERSION: Literal["1.1"] = "1.1"
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Box = tuple[float, float, float, float]
-QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos"]
+QualityIssue = Literal["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos", "damaged_file"]
 SeverityLevel = Literal["minor", "moderate", "severe"]
 ReviewCode = Literal["low_confidence", "stages_disagree", "poor_quality", "weak_type", "several_vehicles"]
+
+ReportLineKind = Literal["quality", "verdict", "vehicle", "types", "finding", "review", "parts", "not_judged", "note"]
 
 
 def rounded(value: SupportsFloat, digits: int) -> float:
@@ -131,11 +134,21 @@ class Review(Strict):
     reasons: tuple[ReviewReason, ...] = ()
 
 
+class ReportLine(Strict):
+    """One line of the report, and what in this document it follows from."""
+
+    kind: ReportLineKind
+    text: str
+    sources: tuple[str, ...] = Field(description="the fields of this document that it follows from")
+    findings: tuple[int, ...] = Field((), description="the findings that it tells of, by id")
+
+
 class AnswerSettings(Strict):
     """What the answer depends on beside photo and bundle."""
 
     score_threshold: float | None = Field(None, description="null: the bundle's own thresholds, one a type")
     gates: bool = True
+    language: Language = Field("en", description="of the report and of the reasons for review")
 
 
 class Assessment(Strict):
@@ -158,7 +171,8 @@ class Assessment(Strict):
     not_judged: tuple[str, ...] = Field(
         (), description="damage types that this bundle was never taught, neither to find nor to tell of the photo"
     )
-    report: str
+    report: str = Field(description="what people read, several lines: `report_lines` but for the parts in view")
+    report_lines: tuple[ReportLine, ...] = Field((), description="what to do, then a line a finding, then what else matters")
     notes: tuple[str, ...] = Field((), description="what was done to the input that a reader should know")
     settings: AnswerSettings = AnswerSettings()
     dentify_version: str

@@ -29,8 +29,9 @@ from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array,
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
+from dentify.languages import Language, in_language
 from dentify.part_naming import parts_of_findings
-from dentify.report import write_report
+from dentify.report import as_text, report_lines
 from dentify.review import review_reasons, several_vehicles
 from dentify.runtime.decoders import damage_instances, part_instances, vehicle_instances
 from dentify.runtime.instances import Instances, means_over_cells
@@ -105,7 +106,9 @@ class Assessor:
             raise InputError(f"device must be auto, cpu or cuda, got {printable(str(device))!r}")
         self.bundle = bundle
         self.settings = settings or Settings()
-        self.networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device)
+        self.networks = Networks(
+            bundle.manifest, bundle.files, threads=threads, where=bundle.where, device=device, settings=self.settings
+        )
 
     def assess(
         self, photo: PhotoLike, *, name: str | None = None, score_threshold: float | None = None, gates: bool = True
@@ -148,7 +151,7 @@ class Assessor:
                 height=decoded.photo_hw[0],
                 captured_at=decoded.captured_at,
             ),
-            quality=judge_quality(decoded.image, decoded.photo_hw),
+            quality=judge_quality(decoded.image, decoded.photo_hw, damaged=decoded.damaged),
             notes=decoded.notes,
             vehicle=answers.vehicle,
             damaged=answers.damaged,
@@ -162,7 +165,7 @@ class Assessor:
 
     def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
         """What is said of a look; see `assess`."""
-        return tell(look, self.bundle, score_threshold=score_threshold, gates=gates)
+        return tell(look, self.bundle, score_threshold=score_threshold, gates=gates, language=self.settings.language)
 
     def assess_many(
         self, photos: Iterable[AnyPhoto], *, workers: int = 2, score_threshold: float | None = None, gates: bool = True
@@ -217,7 +220,9 @@ class Assessor:
         return decode_photo(data, where=where, settings=self.settings, enough_side=enough_side)
 
 
-def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
+def tell(
+    look: Look, bundle: Bundle, *, score_threshold: float | None = None, gates: bool = True, language: Language = "en"
+) -> told.Assessment:
     """All stages after the networks: what was seen, calibrated and held against thresholds, as an assessment.
 
     Args:
@@ -225,11 +230,12 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         bundle: whose calibration, thresholds and names count.
         score_threshold: as in `Assessor.assess`.
         gates: as in `Assessor.assess`.
+        language: of the report and of reasons for review.
 
     Raises:
         InputError: `score_threshold` is not within 0 and 1.
     """
-    settings = _answer_settings(score_threshold, gates=gates)
+    settings, words = _answer_settings(score_threshold, gates=gates, language=language), in_language(language)
     photo, quality, manifest = look.photo, look.quality, bundle.manifest
     thresholds, calibration = manifest.thresholds, manifest.calibration
     judges_types = look.photo_types is not None
@@ -289,8 +295,9 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         findings=findings,
         types=types,
         strongest=strongest,
-        several=several_vehicles(look.vehicles),
+        several=several_vehicles(look.vehicles, words),
         rules=manifest.review,
+        words=words,
         judges_findings=look.damage is not None,
         gates=gates,
     )
@@ -300,7 +307,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         damage = at_most_possible(damage) if damage is not None and damage.present else damage
         types = tuple(one.model_copy(update={"confidence": min(one.confidence, MOST_UNPLACED)}) for one in types)
     judged_types = types if judges_types else None
-    report = write_report(
+    lines = report_lines(
         photo=photo,
         quality=quality,
         vehicle=vehicle,
@@ -313,6 +320,7 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         not_judged=manifest.not_judged,
         notes=look.notes,
         judges_findings=bool(manifest.roles.damage),
+        language=language,
     )
     return told.Assessment(
         photo=photo,
@@ -326,17 +334,18 @@ def tell(look: Look, bundle: Bundle, *, score_threshold: float | None = None, ga
         severity=severity,
         review=review,
         not_judged=manifest.not_judged,
-        report=report,
+        report=as_text(lines),
+        report_lines=lines,
         notes=look.notes,
         settings=settings,
         dentify_version=__version__,
     )
 
 
-def _answer_settings(score_threshold: float | None, *, gates: bool) -> told.AnswerSettings:
+def _answer_settings(score_threshold: float | None, *, gates: bool, language: Language = "en") -> told.AnswerSettings:
     if score_threshold is not None and not 0 <= score_threshold <= 1:
         raise InputError(f"score_threshold must be between 0 and 1, got {score_threshold}")
-    return told.AnswerSettings(score_threshold=score_threshold, gates=gates)
+    return told.AnswerSettings(score_threshold=score_threshold, gates=gates, language=language)
 
 
 def _gate(logit: float | None, calibration: GateCalibration) -> float | None:

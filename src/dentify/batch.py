@@ -50,7 +50,8 @@ class Outcome:
 
 def conditions(assessor: Assessor, *, score_threshold: float | None = None, gates: bool = True) -> Conditions:
     """What answers depend on beside the photos: a `FolderSink` that resumes keeps those given under the same conditions."""
-    return Conditions(assessor.bundle.sha256, AnswerSettings(score_threshold=score_threshold, gates=gates), __version__)
+    settings = AnswerSettings(score_threshold=score_threshold, gates=gates, language=assessor.settings.language)
+    return Conditions(assessor.bundle.sha256, settings, __version__)
 
 
 def assess_photos(
@@ -61,6 +62,7 @@ def assess_photos(
     workers: int = 2,
     score_threshold: float | None = None,
     gates: bool = True,
+    draw_parts: bool = False,
 ) -> Iterator[Outcome]:
     """Assesses photos and writes each result before its outcome is given: lazily, in order, reading and writing overlapped.
 
@@ -71,6 +73,7 @@ def assess_photos(
         workers: photos in work at a time; each needs memory for its pixels.
         score_threshold: as in `Assessor.assess`.
         gates: as in `Assessor.assess`.
+        draw_parts: outline the parts in view on annotated photos, too.
 
     Yields:
         One outcome a photo. A photo that fails does not end the run.
@@ -93,7 +96,9 @@ def assess_photos(
             decoded = assessor.decode(data, name=photo.where)
             assessment = assessor.assess(decoded, name=photo.name, score_threshold=score_threshold, gates=gates)
             have_assessed = perf_counter()
-            drawn = annotated(data, decoded, assessment, settings=assessor.settings) if sink.wants_photo else None
+            drawn = None
+            if sink.wants_photo:
+                drawn = annotated(data, decoded, assessment, settings=assessor.settings, parts=draw_parts)
         except Exception as error:  # one photo that trips a bug of ours must not cost the other ten thousand
             return error
         draw_ms = None if drawn is None else (perf_counter() - have_assessed) * 1000
@@ -124,7 +129,7 @@ def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: 
     return outcome
 
 
-def annotated(data: bytes, decoded: DecodedPhoto, assessment: Assessment, *, settings: Settings) -> bytes:
+def annotated(data: bytes, decoded: DecodedPhoto, assessment: Assessment, *, settings: Settings, parts: bool = False) -> bytes:
     """The photo with its assessment drawn on, as JPEG.
 
     It is decoded again where it was decoded too small for that: what the network sees must not depend on whether a picture of the
@@ -138,7 +143,7 @@ def annotated(data: bytes, decoded: DecodedPhoto, assessment: Assessment, *, set
     if max(image.shape[:2]) < wanted:
         enough_side = max(1, round(short_side * wanted / long_side))
         image = decode_photo(data, where=assessment.photo.name, settings=settings, enough_side=enough_side).image
-    return encode_jpeg(draw_assessment(image, assessment, settings=settings), settings.photo_jpeg_quality)
+    return encode_jpeg(draw_assessment(image, assessment, settings=settings, parts=parts), settings.photo_jpeg_quality)
 
 
 def _reserved(photos: Iterable[SourcePhoto], sink: Sink) -> Iterator[tuple[SourcePhoto, OutputError | None]]:

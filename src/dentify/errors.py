@@ -78,4 +78,6 @@ def printable(text: str) -> str:
     >>> printable("a\nb\x1b[31m.jpg"), printable("Çizik\udce9.jpg")
     ('a\\nb\\x1b[31m.jpg', 'Çizik\\udce9.jpg')
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from dentify import assessment as told
 from dentify.bundle.manifest import ReviewRules
-from dentify.report.words import damage_phrase, place_words
+from dentify.certainty import certainty_of
+from dentify.languages import Words, in_language
+from dentify.languages.meanings import place_in_photo
 from dentify.runtime.instances import Instances
-from dentify.taxonomy import damage_word
+
+_OWN_WORDS = ("not_a_photo", "several_photos", "damaged_file")
 
 
 def review_reasons(
@@ -23,6 +26,7 @@ def review_reasons(
     several: str | None = None,
     judges_findings: bool = True,
     gates: bool = True,
+    words: Words | None = None,
 ) -> tuple[told.ReviewReason, ...]:
     """Why a person should look, a sentence each; empty where nobody needs to.
 
@@ -38,7 +42,9 @@ def review_reasons(
         types: of the photo as a whole, those told. What is wrong with a type is said once, of its findings where there are any.
         judges_findings: whether the bundle looks for findings at all.
         gates: whether the gates hold findings back.
+        words: of the language to tell them in; English where not given.
     """
+    words = words or in_language("en")
     sure_from = rules.sure_from
     no_vehicle = gates and vehicle is not None and not vehicle.present
     reasons: list[told.ReviewReason] = []
@@ -47,58 +53,50 @@ def review_reasons(
         reasons.append(told.ReviewReason(code=code, finding=finding, text=text))
 
     if "not_a_photo" in quality.issues:
-        add("poor_quality", "This is a blank or single-colour picture, and not a photo.")
+        add("poor_quality", words.sentence(words.NOT_A_PHOTO))
     if "several_photos" in quality.issues:
-        add("poor_quality", "The picture shows several photos; cut it apart and assess each of them.")
-    poor = [issue.replace("_", " ") for issue in quality.issues if issue not in ("not_a_photo", "several_photos")]
+        add("poor_quality", words.sentence(words.SEVERAL_PHOTOS))
+    if "damaged_file" in quality.issues:
+        add("poor_quality", words.sentence(words.DAMAGED_FILE))
+    poor = [issue for issue in quality.issues if issue not in _OWN_WORDS]
     if poor:
-        add("poor_quality", f"The photo is {' and '.join(poor)}.")
+        add("poor_quality", words.poor_reason(poor))
     if vehicle is not None and vehicle.confidence < sure_from:
-        add("low_confidence", "It is uncertain whether the photo shows a vehicle.")
+        add("low_confidence", words.VEHICLE_IN_DOUBT)
     if damage is not None and damage.confidence < sure_from and not no_vehicle:
-        add("low_confidence", "It is uncertain whether the vehicle is damaged.")
+        add("low_confidence", words.DAMAGE_IN_DOUBT)
 
-    strong = strongest is not None and strongest[1] >= sure_from
-    seen = (
-        f"damage ({damage_word(strongest[0])}) was seen with a confidence of {strongest[1]:.2f}" if strongest is not None else ""
-    )
+    strong = strongest if strongest is not None and strongest[1] >= sure_from else None
     if vehicle is not None and not vehicle.present:
-        if strong and (damage is None or damage.present):
-            add("stages_disagree", f"No vehicle was recognised, but {seen}.")
+        if strong is not None and (damage is None or damage.present):
+            add("stages_disagree", words.seen_without_vehicle(strong[0], certainty_of(strong[1])))
     elif damage is not None and not damage.present:
-        if strong:
-            add("stages_disagree", f"The photo as a whole looks undamaged, but {seen}.")
+        if strong is not None:
+            add("stages_disagree", words.seen_undamaged(strong[0], certainty_of(strong[1])))
     elif (damage is not None or types) and judges_findings and not findings:
-        add("stages_disagree", "The photo may show damage, but no single damage was sure enough to be told.")
+        add("stages_disagree", words.NO_FINDING)
 
     if several is not None and not no_vehicle:
         add("several_vehicles", several)
     for finding in findings:
-        word = damage_word(finding.type)
         if finding.confidence < sure_from:
-            add(
-                "low_confidence",
-                f"Finding {finding.id} ({word}) is told with a confidence of {finding.confidence:.2f} only.",
-                finding.id,
-            )
+            add("low_confidence", words.doubtful_finding(finding.id, finding.type, finding.confidence), finding.id)
         if finding.type in rules.weak_types:
-            add("weak_type", f"Finding {finding.id} ({word}) is of a type that this bundle knows badly.", finding.id)
+            add("weak_type", words.weak_finding(finding.id, finding.type), finding.id)
     found = {finding.type for finding in findings}
     for one in types:
         if one.type in found:
             continue
-        shown = damage_phrase(one.type)
         if one.confidence < sure_from:
-            add("low_confidence", f"It is uncertain whether the photo as a whole shows {shown}.")
+            add("low_confidence", words.doubtful_type(one.type))
         if one.type in rules.weak_types:
-            add("weak_type", f"The photo as a whole shows {shown}, a type that this bundle knows badly.")
+            add("weak_type", words.weak_type(one.type))
     return tuple(reasons)
 
 
-def several_vehicles(vehicles: Instances | None) -> str | None:
+def several_vehicles(vehicles: Instances | None, words: Words) -> str | None:
     """What to say where several vehicles stand apart on a photo: which one was judged."""
     if vehicles is None or len(vehicles) < 2:
         return None
     x_min, y_min, x_max, y_max = vehicles.boxes_xyxy[0].tolist()
-    where = place_words((x_min, y_min, x_max, y_max), vehicles.photo_hw[::-1])
-    return f"Several vehicles are in view: parts are those of the largest one, {where}, and damage may lie on others."
+    return words.several_vehicles(place_in_photo((x_min, y_min, x_max, y_max), vehicles.photo_hw[::-1]))

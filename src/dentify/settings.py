@@ -13,6 +13,7 @@ from typing import Self
 from pydantic import Field, ValidationError
 
 from dentify.errors import ConfigError, printable
+from dentify.languages import Language
 from dentify.strict import Strict, explain, nearest
 
 ENVIRONMENT_PREFIX = "DENTIFY_"
@@ -30,17 +31,22 @@ class Settings(Strict):
     max_archive_ratio: float = Field(100.0, gt=1, description="most that one entry of a zip may grow when unpacked")
 
     max_annotation_bytes: int = Field(2 * 2**30, gt=0, description="largest annotation file that is read, in bytes")
+    follow_links: bool = Field(False, description="open files of a data set whose symbolic links lead out of its folder")
     max_bundle_bytes: int = Field(2 * 2**30, gt=0, description="largest bundle that is opened, all files together")
+    max_run_seconds: float = Field(10.0, gt=0, description="longest that one network may take for one photo, in seconds")
+    max_run_bytes: int = Field(2**30, gt=0, description="most memory that one network may take at a time, weights included")
 
     photo_long_side: int = Field(2000, gt=0, description="longest side of an annotated photo that is written")
     photo_jpeg_quality: int = Field(90, ge=1, le=100, description="JPEG quality of an annotated photo")
+
+    language: Language = Field("en", description="language of reports and drawings, en or de")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Defaults, overridden by `DENTIFY_<FIELD>` variables.
 
         Raises:
-            ConfigError: a variable names no setting, or holds no fitting number.
+            ConfigError: a variable names no setting, or holds no fitting value.
         """
         given = os.environ if environment is None else environment
         names = {ENVIRONMENT_PREFIX + name.upper(): name for name in cls.model_fields}

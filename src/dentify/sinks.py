@@ -20,7 +20,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -30,18 +30,18 @@ from typing import Literal, Protocol, Self, TextIO
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.spreadsheets import safe_path_cell
+from dentify.report import as_text
+from dentify.spreadsheets import MARK, csv_bytes, csv_line, safe_path_cell
 from dentify.summary import (
     SUMMARY,
     TIMING_COLUMNS,
     Timings,
-    csv_line,
     earlier_rows,
     summary_cells,
     summary_columns,
     timing_cells,
 )
-from dentify.writing import write_whole, writing
+from dentify.writing import locked, locked_folder, write_whole, writing
 
 Format = Literal["text", "json", "photo"]
 FORMATS: tuple[Format, ...] = ("text", "json", "photo")
@@ -49,6 +49,7 @@ ERRORS = "errors.jsonl"
 
 _SUFFIXES: dict[Format, str] = {"json": ".json", "photo": ".photo.jpg", "text": ".txt"}  # in the order of writing
 _LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
+_PIECE = 2**20
 _LONGEST_NAME = 255 - len(".") - len(".photo.jpg") - len(".part")  # bytes: what nearly all file systems take
 
 
@@ -143,8 +144,11 @@ class StreamSink:
 
     wants_photo = False
 
-    def __init__(self, *, stream: TextIO, output_format: Literal["text", "json"] = "text", several: bool = True) -> None:
+    def __init__(
+        self, *, stream: TextIO, output_format: Literal["text", "json"] = "text", several: bool = True, verbose: bool = False
+    ) -> None:
         self._stream = stream
+        self._verbose = verbose
         self._format = output_format
         self._several = several
         self._first = True
@@ -183,9 +187,9 @@ class StreamSink:
         if self._format == "json":
             text = assessment.to_json(indent=None if self._several else 2)
         elif self._several:
-            text = f"{'' if self._first else chr(10)}{printable(assessment.photo.name)}\n{assessment.report}"
+            text = f"{'' if self._first else chr(10)}{printable(assessment.photo.name)}\n{_report(assessment, self._verbose)}"
         else:
-            text = assessment.report
+            text = _report(assessment, self._verbose)
         self._first = False
         with writing("standard output"):
             self._stream.write(text + "\n")
@@ -195,7 +199,8 @@ class StreamSink:
 class _Files:
     """What both sinks of files share: names, what is reserved, and the contents of a photo's files."""
 
-    def __init__(self, formats: Iterable[Format]) -> None:
+    def __init__(self, formats: Iterable[Format], *, verbose: bool) -> None:
+        self._verbose = verbose
         self.formats = tuple(one for one in _SUFFIXES if one in set(formats))
         self._reserved: dict[str, str] = {}
 
@@ -233,11 +238,16 @@ class _Files:
                 case "json":
                     contents[_SUFFIXES[one]] = (result.assessment.to_json(indent=2) + "\n").encode()
                 case "text":
-                    contents[_SUFFIXES[one]] = (result.assessment.report + "\n").encode()
+                    contents[_SUFFIXES[one]] = (_report(result.assessment, self._verbose) + "\n").encode()
                 case "photo":
                     assert result.photo is not None
                     contents[_SUFFIXES[one]] = result.photo
         return contents
+
+
+def _report(assessment: Assessment, verbose: bool) -> str:
+    """The report as text; answers of before have no lines of which parts could be one."""
+    return as_text(assessment.report_lines, verbose=True) if verbose and assessment.report_lines else assessment.report
 
 
 def _same_on_disk(stem: str) -> str:
@@ -258,6 +268,7 @@ class FolderSink(_Files):
         damage_types: the bundle's, one column each.
         overwrite: replace whatever is there.
         resume: keep answers that were given under these conditions, replace other answers; needs `json` among the formats.
+        verbose: tell parts in view in texts, too.
 
     Raises:
         OutputError: on entering, when the folder cannot be written, or holds results and neither `overwrite` nor `resume` is set.
@@ -271,8 +282,9 @@ class FolderSink(_Files):
         damage_types: Sequence[str],
         overwrite: bool = False,
         resume: Conditions | None = None,
+        verbose: bool = False,
     ) -> None:
-        super().__init__(formats)
+        super().__init__(formats, verbose=verbose)
         self._folder = Path(folder)
         self._damage_types = damage_types
         self._overwrite = overwrite
@@ -280,6 +292,7 @@ class FolderSink(_Files):
         self._summary = _Part(self._folder / SUMMARY)
         self._errors = _Part(self._folder / ERRORS)
         self._timings: dict[str, tuple[str, ...]] = {}
+        self._lock = ExitStack()
 
     def __enter__(self) -> Self:
         if not self._overwrite and self._resume is None and (self._summary.path.exists() or self._summary.part.exists()):
@@ -288,25 +301,36 @@ class FolderSink(_Files):
             )
         if self._folder.exists() and not self._folder.is_dir():
             raise OutputError(f"{printable(str(self._folder))}: is a file, results need a folder or a name that ends in .zip")
-        with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(locked_folder(self._folder))
+            self._begin()
+            self._lock = stack.pop_all()
+        return self
+
+    def _begin(self) -> None:
+        """Opens the files that grow; takes them away again where there is no room for them."""
         for path in (self._summary.path, self._summary.part):
             for row in earlier_rows(path):
                 self._timings[row["name"]] = tuple(row.get(key) or "" for key in TIMING_COLUMNS)
-        self._summary.open()
-        self._errors.open()
-        self._summary.write(csv_line(summary_columns(self._damage_types)))
-        return self
+        try:
+            self._summary.open()
+            self._errors.open()
+            self._summary.write(csv_line(summary_columns(self._damage_types)))
+        except BaseException:
+            self._summary.discard()
+            self._errors.discard()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             if error is None:
                 self._add_earlier_rows()
-                self._summary.finish()
                 self._errors.finish()
+                self._summary.finish()  # last: where it is, all is there
         finally:
             self._summary.discard()
             self._errors.discard()
+            self._lock.close()
 
     def reserve(self, name: str, where: str) -> None:
         """Makes sure that no other photo of this run and no earlier file is in the way.
@@ -411,13 +435,15 @@ class ZipSink(_Files):
         formats: Iterable[Format],
         damage_types: Sequence[str],
         overwrite: bool = False,
+        verbose: bool = False,
     ) -> None:
-        super().__init__(formats)
+        super().__init__(formats, verbose=verbose)
         self._path = Path(path)
         self._part = self._path.with_name(f".{self._path.name}.part")
         self._damage_types = damage_types
         self._overwrite = overwrite
         self._archive: zipfile.ZipFile | None = None
+        self._lock = ExitStack()
         # Some hundred bytes a photo; two entries of a zip cannot be written at the same time.
         self._summary = io.StringIO(csv_line(summary_columns(damage_types, timings=False)), newline="")
         self._summary.seek(0, io.SEEK_END)
@@ -428,14 +454,18 @@ class ZipSink(_Files):
             raise OutputError(f"{printable(str(self._path))}: is there already; --overwrite replaces it")
         with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._archive = zipfile.ZipFile(self._part, "w")
+        with ExitStack() as stack:
+            stack.enter_context(locked(self._path))
+            with writing(self._path):
+                self._archive = zipfile.ZipFile(self._part, "w")
+            self._lock = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._archive is not None
         try:
             if error is None:
-                self._add(SUMMARY, self._summary.getvalue().encode())
+                self._add(SUMMARY, csv_bytes([self._summary.getvalue()]))
                 self._add(ERRORS, self._errors.getvalue().encode())
                 with writing(self._path):
                     self._archive.close()
@@ -449,6 +479,7 @@ class ZipSink(_Files):
             self._archive.close()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
+        self._lock.close()
 
     def reserve(self, name: str, where: str) -> None:
         """Makes sure that no other photo of this run would be written to the same place.
@@ -502,6 +533,7 @@ class _Part:
         self.path = path
         self.part = path.with_name(f".{path.name}.part")
         self._stream: TextIO | None = None
+        self._is_ascii = True
 
     def open(self) -> None:
         with writing(self.path):
@@ -512,11 +544,14 @@ class _Part:
         with writing(self.path):
             self._stream.write(line)
             self._stream.flush()
+        self._is_ascii = self._is_ascii and line.isascii()
 
     def finish(self) -> None:
         assert self._stream is not None
         with writing(self.path):
             self._stream.close()
+            if self.path.suffix == ".csv" and not self._is_ascii:
+                _prepend(MARK.encode(), self.part)
             self.part.replace(self.path)
 
     def discard(self) -> None:
@@ -526,6 +561,21 @@ class _Part:
                 self._stream.close()
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
+
+
+def _prepend(data: bytes, path: Path) -> None:
+    """Puts some bytes before those of a file, which may be long."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - _PIECE)
+            file.seek(start)
+            piece = file.read(end - start)
+            file.seek(start + len(data))
+            file.write(piece)
+            end = start
+        file.seek(0)
+        file.write(data)
 
 
 def _error_line(name: str, kind: str, message: str) -> str:

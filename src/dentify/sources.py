@@ -85,6 +85,25 @@ def iter_photos(
         yield from _from_input(os.fspath(one), rules)
 
 
+def is_among(file: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> bool:
+    """Whether a file is one of the inputs: by any name, matched by a glob, or a photo within a folder that is given."""
+    identity = _identity(file)
+    if identity is None:
+        return False
+    for given in inputs:
+        one = os.fspath(given)
+        if one == STANDARD_INPUT:
+            continue
+        matches = [one] if Path(one).exists() or not _WILDCARD.search(one) else glob.glob(one, recursive=True)  # noqa: PTH207
+        if any(_identity(match) == identity for match in matches):
+            return True
+        folders = [match for match in matches if Path(match).is_dir()]
+        within = any(_identity(parent) == _identity(folder) for folder in folders for parent in Path(file).absolute().parents)
+        if within and (is_picture_name(os.fspath(file)) or _starts_like_picture(os.fspath(file))):
+            return True
+    return False
+
+
 def count_known(inputs: Iterable[str | os.PathLike[str]]) -> int | None:
     """How many photos the inputs are, when each is one file; `None` when only walking them would tell."""
     count = 0
@@ -175,6 +194,8 @@ def _file(path: str, name: str, rules: _Rules) -> SourcePhoto:
 
 
 def _read_standard_input(settings: Settings) -> bytes:
+    if sys.stdin is None:
+        raise InputError("standard input: is closed; name a file, or pipe one photo into it")
     return read_photo_stream(sys.stdin.buffer, where="standard input", settings=settings)
 
 
@@ -269,6 +290,8 @@ def _from_glob(pattern: str, rules: _Rules) -> Iterator[SourcePhoto]:
             rules.skip(_told(match))
         elif Path(match).is_dir():
             yield from _from_folder(match, relative, rules)
+        elif Path(match).exists() and not Path(match).is_file():
+            rules.skip(_told(match))  # a pipe, a socket or a device would block or never end
         else:
             yield from _from_match(match, relative, rules)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -73,16 +72,9 @@ def timing_cells(timings: Timings) -> list[str]:
     return ["" if value is None else f"{value:.1f}" for value in values]
 
 
-def csv_line(cells: Sequence[str]) -> str:
-    """One line of the file, its end included."""
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
-
-
 def earlier_rows(path: Path) -> Iterator[dict[str, str]]:
     """Rows of a summary that an earlier run wrote, or began to write; none where there is no such file."""
-    with suppress(OSError, csv.Error), path.open(encoding="utf-8", errors="replace", newline="") as stream:
+    with suppress(OSError, csv.Error), path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         reader = csv.DictReader(stream)
         if "name" in (reader.fieldnames or ()):
             yield from reader

@@ -1,7 +1,7 @@
-"""What can be named: damage types, car parts and severity levels, with colours, plain words and synonyms.
+"""What can be named: damage types, car parts and severity levels, with colours and synonyms.
 
-The assessor takes names from the bundle it runs; this file is the default that Dentify's own bundle was taught with and the
-words that reports and drawings use for these names. A name that is not here is shown as it is spelled, `_` as a space.
+The assessor takes names from the bundle it runs; this file is the default that Dentify's own bundle was taught with. The words
+that reports and drawings use for these names stand in `dentify.languages`; a name that is not there is shown as it is spelled.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ class DamageType:
     """One type of damage. `name` is what files and bundles say; the rest is for people."""
 
     name: str
-    word: str
-    plural: str
     colour: RGB
     synonyms: tuple[str, ...] = ()
 
@@ -29,7 +27,6 @@ class Part:
     """One part of a vehicle. Left and right are the vehicle's own, as seen from the driver's seat."""
 
     name: str
-    word: str
     colour: RGB
     mirrored: str = ""
     """The part's name in the mirrored photo; empty where it is its own mirror image."""
@@ -38,70 +35,60 @@ class Part:
 
 # Okabe and Ito's palette, told apart by colour-blind readers too (Okabe & Ito 2008, "Color Universal Design").
 DAMAGE_TYPES: tuple[DamageType, ...] = (
-    DamageType("dent", "dent", "dents", (230, 159, 0), ("gocuk", "göçük", "ding", "kaput_hasar", "mop_lom")),
-    DamageType(
-        "scratch", "scratch", "scratches", (86, 180, 233), ("cizik", "çizik", "astar", "scrape", "paint", "scratched", "tray_son")
-    ),
-    DamageType("crack", "crack", "cracks", (240, 228, 66), ("catlak", "çatlak", "tear", "rach")),
+    DamageType("dent", (230, 159, 0), ("gocuk", "göçük", "ding", "kaput_hasar", "mop_lom")),
+    DamageType("scratch", (86, 180, 233), ("cizik", "çizik", "astar", "scrape", "paint", "scratched", "tray_son")),
+    DamageType("crack", (240, 228, 66), ("catlak", "çatlak", "tear", "rach")),
     DamageType(
         "glass_shatter",
-        "shattered glass",
-        "shattered panes",
         (204, 121, 167),
         ("cam_catlagi", "glass shatter", "broken_glass", "vo_kinh"),
     ),
-    DamageType(
-        "lamp_broken", "broken lamp", "broken lamps", (0, 158, 115), ("far_hasar", "lamp broken", "broken_lamp", "be_den")
-    ),
-    DamageType("tire_flat", "flat tyre", "flat tyres", (0, 114, 178), ("tire flat", "flat_tire", "flat_tyre")),
+    DamageType("lamp_broken", (0, 158, 115), ("far_hasar", "lamp broken", "broken_lamp", "be_den")),
+    DamageType("tire_flat", (0, 114, 178), ("tire flat", "flat_tire", "flat_tyre")),
     DamageType(
         "broken_part",
-        "broken or missing part",
-        "broken or missing parts",
         (213, 94, 0),
         ("kirik-kayip", "broken", "missing_part", "crushed", "separated", "breakage", "mat_bo_phan"),
     ),
 )
 
 PARTS: tuple[Part, ...] = (
-    Part("back_bumper", "rear bumper", (31, 119, 180), synonyms=("rear_bumper",)),
-    Part("back_glass", "rear window", (174, 199, 232), synonyms=("rear_glass", "rear_window")),
-    Part("back_left_door", "rear left door", (255, 127, 14), "back_right_door"),
-    Part("back_left_light", "left tail light", (255, 187, 120), "back_right_light"),
-    Part("back_right_door", "rear right door", (44, 160, 44), "back_left_door"),
-    Part("back_right_light", "right tail light", (152, 223, 138), "back_left_light"),
-    Part("front_bumper", "front bumper", (214, 39, 40)),
-    Part("front_glass", "windscreen", (255, 152, 150), synonyms=("windshield", "windscreen")),
-    Part("front_left_door", "front left door", (148, 103, 189), "front_right_door"),
-    Part("front_left_light", "left headlight", (197, 176, 213), "front_right_light"),
-    Part("front_right_door", "front right door", (140, 86, 75), "front_left_door"),
-    Part("front_right_light", "right headlight", (196, 156, 148), "front_left_light"),
-    Part("hood", "hood", (227, 119, 194), synonyms=("bonnet",)),
-    Part("left_mirror", "left mirror", (247, 182, 210), "right_mirror"),
-    Part("right_mirror", "right mirror", (127, 127, 127), "left_mirror"),
-    Part("tailgate", "tailgate", (188, 189, 34)),
-    Part("trunk", "trunk", (219, 219, 141), synonyms=("boot",)),
-    Part("wheel", "wheel", (23, 190, 207), synonyms=("tire", "tyre")),
-    Part("front_left_fender", "front left fender", (57, 59, 121), "front_right_fender", ("left_fender", "front_left_wing")),
-    Part("front_right_fender", "front right fender", (99, 121, 57), "front_left_fender", ("right_fender", "front_right_wing")),
+    Part("back_bumper", (31, 119, 180), synonyms=("rear_bumper",)),
+    Part("back_glass", (174, 199, 232), synonyms=("rear_glass", "rear_window")),
+    Part("back_left_door", (255, 127, 14), "back_right_door"),
+    Part("back_left_light", (255, 187, 120), "back_right_light"),
+    Part("back_right_door", (44, 160, 44), "back_left_door"),
+    Part("back_right_light", (152, 223, 138), "back_left_light"),
+    Part("front_bumper", (214, 39, 40)),
+    Part("front_glass", (255, 152, 150), synonyms=("windshield", "windscreen")),
+    Part("front_left_door", (148, 103, 189), "front_right_door"),
+    Part("front_left_light", (197, 176, 213), "front_right_light"),
+    Part("front_right_door", (140, 86, 75), "front_left_door"),
+    Part("front_right_light", (196, 156, 148), "front_left_light"),
+    Part("hood", (227, 119, 194), synonyms=("bonnet",)),
+    Part("left_mirror", (247, 182, 210), "right_mirror"),
+    Part("right_mirror", (127, 127, 127), "left_mirror"),
+    Part("tailgate", (188, 189, 34)),
+    Part("trunk", (219, 219, 141), synonyms=("boot",)),
+    Part("wheel", (23, 190, 207), synonyms=("tire", "tyre")),
+    Part("front_left_fender", (57, 59, 121), "front_right_fender", ("left_fender", "front_left_wing")),
+    Part("front_right_fender", (99, 121, 57), "front_left_fender", ("right_fender", "front_right_wing")),
     Part(
         "rear_left_quarter_panel",
-        "rear left quarter panel",
         (140, 109, 49),
         "rear_right_quarter_panel",
         ("left_quarter_panel", "back_left_quarter_panel", "rear_left_fender", "back_left_fender"),
     ),
     Part(
         "rear_right_quarter_panel",
-        "rear right quarter panel",
         (132, 60, 57),
         "rear_left_quarter_panel",
         ("right_quarter_panel", "back_right_quarter_panel", "rear_right_fender", "back_right_fender"),
     ),
-    Part("roof", "roof", (123, 65, 115)),
-    Part("grille", "grille", (82, 84, 163), synonyms=("grill", "radiator_grille")),
-    Part("left_rocker_panel", "left rocker panel", (206, 109, 189), "right_rocker_panel", ("left_rocker", "left_sill")),
-    Part("right_rocker_panel", "right rocker panel", (181, 207, 107), "left_rocker_panel", ("right_rocker", "right_sill")),
+    Part("roof", (123, 65, 115)),
+    Part("grille", (82, 84, 163), synonyms=("grill", "radiator_grille")),
+    Part("left_rocker_panel", (206, 109, 189), "right_rocker_panel", ("left_rocker", "left_sill")),
+    Part("right_rocker_panel", (181, 207, 107), "left_rocker_panel", ("right_rocker", "right_sill")),
 )
 
 SEVERITY_LEVELS: tuple[str, ...] = ("minor", "moderate", "severe")
@@ -112,29 +99,6 @@ PART_NAMES: tuple[str, ...] = tuple(part.name for part in PARTS)
 _DAMAGE = {damage_type.name: damage_type for damage_type in DAMAGE_TYPES}
 _PARTS = {part.name: part for part in PARTS}
 _FALLBACK_COLOUR: RGB = (230, 159, 0)
-
-
-def damage_word(name: str, count: int = 1) -> str:
-    """Plain words for a damage type, in singular or plural.
-
-    >>> damage_word("glass_shatter"), damage_word("scratch", 2), damage_word("hail_mark", 3)
-    ('shattered glass', 'scratches', 'hail marks')
-    """
-    known = _DAMAGE.get(name)
-    if known is None:
-        word = name.replace("_", " ")
-        return word if count == 1 else f"{word}s"
-    return known.word if count == 1 else known.plural
-
-
-def part_word(name: str) -> str:
-    """Plain words for a part.
-
-    >>> part_word("back_left_light"), part_word("left_fender")
-    ('left tail light', 'left fender')
-    """
-    known = _PARTS.get(name)
-    return known.word if known else name.replace("_", " ")
 
 
 def damage_colour(name: str) -> RGB:

@@ -22,6 +22,7 @@ from dentify.beam import Recipe, Summary, preprocess
 from dentify.datasets import open_dataset
 from dentify.errors import ConfigError, InputError, OutputError
 from dentify.settings import Settings
+from dentify.writing import LOCK
 
 from .conftest import BOX, Photo, coco, encoded, exif_of, lines, texture, tree
 
@@ -301,7 +302,7 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(dataset: Path, tmp_path
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert [path.name for path in killed.iterdir()] == [".unfinished"]
+    assert {path.name for path in killed.iterdir()} == {".unfinished", LOCK}
     subprocess.run([*command, str(killed), *arguments], check=True)
     assert tree(killed) == tree(whole)
 

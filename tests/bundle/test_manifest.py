@@ -58,6 +58,14 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ),
         pytest.param(lambda d: d.pop("licence"), "`licence` is missing", id="missing key"),
         pytest.param(
+            put("networks.0.preprocessing.std", [5e-324, 1.0, 1.0]),
+            "must be 0.000001 or more, got 4.94066e-324",
+            id="a deviation that makes infinite numbers of pixels",
+        ),
+        pytest.param(
+            put("networks.0.preprocessing.mean", [1e300, 0.0, 0.0]), "less than or equal to 1000000", id="a mean beyond"
+        ),
+        pytest.param(
             put("thresholds.vehicle", "0.5"), 'thresholds.vehicle: input should be a valid number, got "0.5"', id="wrong type"
         ),
         pytest.param(

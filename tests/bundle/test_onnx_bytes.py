@@ -253,3 +253,104 @@ def test_a_tensor_of_a_thousand_dimensions_is_none() -> None:
     made = model([IDENTITY], [TensorProto(dims=[2] * 1000, data_type=TensorProto.FLOAT, name="w")])
     with pytest.raises(BundleError, match="not an ONNX file"):
         inspect_onnx(made.SerializeToString(), where="it")
+
+
+# Out of all proportion to the file
+
+
+def graph_within(operator: str, attribute: str) -> Any:
+    body = helper.make_graph([helper.make_node("Identity", ["x"], ["z"])], "b", [], [value("z", 4)])
+    node = helper.make_node(operator, ["n"], ["z"], **{attribute: body})
+    return model([node, IDENTITY])
+
+
+@pytest.mark.parametrize(
+    ("operator", "attribute"),
+    [("Loop", "body"), ("Scan", "body"), ("If", "then_branch"), ("SequenceMap", "body"), ("Relu", "anything")],
+)
+def test_a_graph_within_the_graph_is_refused(operator: str, attribute: str) -> None:
+    """A loop need not end, and what is not there when a file is opened cannot begin later."""
+    with pytest.raises(BundleError, match=r"^n: holds graphs within its graph, as loops and branches have them; export it"):
+        inspect_onnx(graph_within(operator, attribute).SerializeToString(), where="n")
+
+
+def test_a_loop_within_a_function_is_refused() -> None:
+    body = [*graph_within("Loop", "body").graph.node]
+    function = helper.make_function("mine", "F", ["x"], ["y"], body, [helper.make_opsetid("", 17)])
+    made = model([helper.make_node("F", ["x"], ["y"], domain="mine")], functions=[function])
+    with pytest.raises(BundleError, match="graphs within"):
+        inspect_onnx(made.SerializeToString(), where="n")
+
+
+def functions(*bodies: list[str]) -> Any:
+    """A model that calls `f0`; `bodies[i]` are the functions that `f{i}` calls."""
+    made = [
+        helper.make_function(
+            "mine",
+            f"f{number}",
+            ["x"],
+            ["y"],
+            [helper.make_node(name, ["x"], ["y"], domain="mine" if name[0] == "f" else "") for name in names],
+            [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)],
+        )
+        for number, names in enumerate(bodies)
+    ]
+    return model([helper.make_node("f0", ["x"], ["y"], domain="mine")], functions=made)
+
+
+def test_functions_that_unfold_without_end_are_refused() -> None:
+    """Ten calls each, five deep, are a hundred thousand nodes in a file of 3 kB."""
+    told = [[f"f{number + 1}"] * 10 for number in range(5)]
+    assert inspect_onnx(functions(*told[:2], ["Relu"]).SerializeToString(), where="n").outputs
+    with pytest.raises(BundleError, match="more than 50,000 nodes"):
+        inspect_onnx(functions(*told, ["Relu"]).SerializeToString(), where="n")
+
+
+@pytest.mark.parametrize("bodies", [(["f0"],), (["f1"], ["f0"]), (["Relu", "f1"], ["Relu", "f2"], ["f1"])])
+def test_functions_that_call_themselves_are_refused(bodies: tuple[list[str], ...]) -> None:
+    with pytest.raises(BundleError, match=r"its function f\d calls itself"):
+        inspect_onnx(functions(*bodies).SerializeToString(), where="n")
+
+
+def test_functions_that_call_each_other_too_deep_are_refused() -> None:
+    chain = [[f"f{number + 1}"] for number in range(80)]
+    with pytest.raises(BundleError, match="more than 60 deep"):
+        inspect_onnx(functions(*chain, ["Relu"]).SerializeToString(), where="n")
+
+
+def test_more_nodes_than_any_network_has_are_refused() -> None:
+    made = model([helper.make_node("Relu", ["x"], ["y"])] * 50_001)
+    with pytest.raises(BundleError, match="more than 50,000 nodes"):
+        inspect_onnx(made.SerializeToString(), where="n")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("as_node", [True, False])
+@pytest.mark.parametrize(
+    ("operator", "inputs"),
+    [("ConstantOfShape", ["s"]), ("Expand", ["x", "s"]), ("Resize", ["x", "", "", "s"]), ("CenterCropPad", ["x", "s"])],
+)
+def test_a_tensor_as_large_as_the_file_says_is_refused_beyond_a_budget(
+    operator: str, inputs: list[str], as_node: bool, packed: bool
+) -> None:
+    def made(*sizes: int) -> bytes:
+        shape = numpy_helper.from_array(np.array(sizes, np.int64), "s")
+        if not packed:
+            shape = helper.make_tensor("s", TensorProto.INT64, [len(sizes)], sizes)
+        node = helper.make_node(operator, inputs, ["y"])
+        if as_node:
+            return bytes(model([helper.make_node("Constant", [], ["s"], value=shape), node]).SerializeToString())
+        return bytes(model([node], [shape]).SerializeToString())
+
+    assert inspect_onnx(made(1, 3, 640, 640), where="n").outputs
+    with pytest.raises(BundleError, match=f"its {operator} makes a tensor of 8e\\+08 numbers, over the limit of 268,435,456"):
+        inspect_onnx(made(1, 8, 10_000, 10_000), where="n")
+
+
+def test_what_outputs_hold_is_told() -> None:
+    kinds = {"a": TensorProto.FLOAT, "b": TensorProto.FLOAT16, "c": TensorProto.STRING, "d": TensorProto.INT64}
+    outputs = [helper.make_tensor_value_info(name, kind, (1, 4)) for name, kind in kinds.items()]
+    outputs.append(helper.make_tensor_sequence_value_info("e", TensorProto.FLOAT, None))
+    graph = helper.make_graph([IDENTITY], "g", [value("x", 1, 4)], outputs, [])
+    facts = inspect_onnx(helper.make_model(graph).SerializeToString(), where="n")
+    assert (facts.floats, facts.float32) == ({"x", "a", "b"}, {"x", "a"})

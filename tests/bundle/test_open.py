@@ -340,3 +340,50 @@ def test_opening_writes_nothing(bundle_folder: Path, tmp_path: Path) -> None:
     Bundle.open(bundle_folder)
     assert sorted(tmp_path.rglob("*")) == before
     assert json.loads((bundle_folder / "bundle.json").read_text())["name"] == "tiny"
+
+
+# Networks whose inputs and outputs are none that can be used
+
+
+def changed(change: Callable[[Any], None]) -> bytes:
+    model = onnx.load_from_string(tiny_onnx())
+    change(model.graph)
+    return bytes(model.SerializeToString())
+
+
+def types_of(side: int) -> Callable[[Any], None]:
+    def change(graph: Any) -> None:
+        for dimension in graph.output[2].type.tensor_type.shape.dim[2:]:
+            dimension.dim_value = side
+
+    return change
+
+
+def kind_of(value: str, kind: int) -> Callable[[Any], None]:
+    def change(graph: Any) -> None:
+        next(one for one in (*graph.input, *graph.output) if one.name == value).type.tensor_type.elem_type = kind
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (kind_of("vehicle", onnx.TensorProto.STRING), "output 'vehicle' is no tensor of floating-point numbers"),
+        (kind_of("types", onnx.TensorProto.INT64), "output 'types' is no tensor of floating-point numbers"),
+        (kind_of("types", 0), "output 'types' is no tensor of floating-point numbers"),
+        (kind_of("image", onnx.TensorProto.UINT8), "input 'image' is no tensor of 32-bit floats"),
+        (types_of(8000), "output 'types' is 1 × 3 × 8000 × 8000, finer than twice the 64 × 64 of its input"),
+        (types_of(0), "output 'types' is 1 × 3 × 0 × 0, which is empty"),
+    ],
+    ids=["strings", "whole numbers", "not told", "bytes", "finer than the input", "empty"],
+)
+def test_networks_that_take_or_answer_what_cannot_be_used_are_refused_at_opening(
+    with_network: Callable[[bytes], Path], change: Callable[[Any], None], message: str
+) -> None:
+    with pytest.raises(BundleError, match=message):
+        Bundle.open(with_network(changed(change)))
+
+
+def test_half_precision_outputs_are_welcome(with_network: Callable[[bytes], Path]) -> None:
+    assert Bundle.open(with_network(changed(kind_of("types", onnx.TensorProto.FLOAT16))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import stat
@@ -90,7 +91,46 @@ def test_quiet_leaves_errors_alone(dentify: Dentify, bundle: Path, paint: Paint)
     assert result.stderr == "error: gone.png: no such file or folder\n"
 
 
+def test_a_report_in_german(dentify: Dentify, bundle: Path, paint: Paint, monkeypatch: pytest.MonkeyPatch) -> None:
+    paint("a.png", "dent")
+    asked = dentify("assess", "a.png", "--language", "de", "--bundle", bundle)
+    assert ": Delle, " in asked.stdout
+    monkeypatch.setenv("DENTIFY_LANGUAGE", "de")
+    assert dentify("assess", "a.png", "--bundle", bundle).stdout == asked.stdout
+    assert "dent" in dentify("assess", "a.png", "--language", "en", "--bundle", bundle).stdout
+
+
+def test_an_unknown_language_is_told_the_known_ones(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    error = usage_error(dentify("assess", paint("a.png"), "--language", "fr", "--bundle", bundle))
+    assert "--language 'fr' is none of en, de" in error
+
+
+def test_parts_in_view_are_told_on_request(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a.png", "dent")
+    brief, verbose = (dentify("assess", "a.png", *more, "--bundle", bundle).stdout for more in ([], ["--verbose"]))
+    assert "Parts in view:" not in brief
+    (parts,) = set(verbose.splitlines()) - set(brief.splitlines())
+    assert parts.startswith("Parts in view: ")
+
+
 # Folders
+
+
+def test_parts_are_drawn_on_request(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("photos/a.png", "dent")
+    dentify("assess", "photos", "-o", "plain", "--bundle", bundle)
+    dentify("assess", "photos", "-o", "outlined", "--draw-parts", "--bundle", bundle)
+    assert Path("plain/a.json").read_bytes() == Path("outlined/a.json").read_bytes()
+    assert Path("plain/a.photo.jpg").read_bytes() != Path("outlined/a.photo.jpg").read_bytes()
+
+
+def test_texts_in_files_tell_parts_on_request(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    for output in ("out", "out.zip"):
+        dentify("assess", photos, "-o", output, "--format", "text", "--verbose", "--bundle", bundle)
+    told = Path("out/a/b.txt").read_text()
+    assert "\nParts in view: " in told
+    with zipfile.ZipFile("out.zip") as archive:
+        assert archive.read("a/b.txt").decode() == told
 
 
 def test_a_folder_becomes_a_tree_of_results(dentify: Dentify, bundle: Path, photos: Path) -> None:
@@ -153,7 +193,7 @@ def test_results_within_the_photos_folder_are_not_assessed_later(dentify: Dentif
 def test_gates_and_threshold_reach_the_answer(dentify: Dentify, bundle: Path, paint: Paint) -> None:
     paint("a.png", "dent")
     result = dentify("assess", "a.png", "--format", "json", "--no-gates", "--score-threshold", "0.25", "--bundle", bundle)
-    assert json.loads(result.stdout)["settings"] == {"score_threshold": 0.25, "gates": False}
+    assert json.loads(result.stdout)["settings"] == {"score_threshold": 0.25, "gates": False, "language": "en"}
 
 
 # Zips
@@ -203,6 +243,11 @@ def test_resume_does_what_is_new_or_changed(dentify: Dentify, bundle: Path, phot
     assert result.stderr == "2 assessed, 0 failed, 1 skipped, 1 done before\n"
     result = dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
     assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    result = dentify(
+        "assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--language", "de", "--bundle", bundle
+    )
+    assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
     dentify("assess", photos, "-o", "fresh", "--score-threshold", "0.4", "--bundle", bundle)
     for name in files("fresh"):
         if name != "summary.csv":
@@ -401,3 +446,43 @@ def test_a_gpu_that_is_not_there_is_one_note(
     assert insisting.stdout == auto.stdout
     assert dentify(*arguments, "--device", "cuda", "--quiet").stderr == ""
     assert "is not one of" in dentify(*arguments, "--device", "tpu").stderr
+
+
+@pytest.mark.parametrize("given", ["in/*.zip", "**/*.zip", "in/claim.zip"])
+def test_an_output_that_is_an_input_is_refused_and_stays(dentify: Dentify, bundle: Path, paint: Paint, given: str) -> None:
+    paint("a.png", "dent")
+    Path("in").mkdir()
+    with zipfile.ZipFile("in/claim.zip", "w") as archive:
+        archive.write("a.png")
+    before = Path("in/claim.zip").read_bytes()
+    told = dentify("assess", given, "-o", "in/claim.zip", "--overwrite", "--bundle", bundle)
+    assert told.exit_code == 2
+    assert "-o names one of the inputs: choose another name" in told.output
+    assert Path("in/claim.zip").read_bytes() == before
+
+
+# What Excel reads
+
+
+@pytest.mark.parametrize("name", ["Dellen/ü.png", "事故.png", "b\r=cmd|'/C calc'!A0.png", "a\nb;c.png", "-1.png"])
+def test_a_summary_survives_any_name(
+    dentify: Dentify, paint: Paint, bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row a photo, found again by a later run, and marked as UTF-8 where Excel would take it for something else."""
+    monkeypatch.setattr("dentify.sinks._PIECE", 7)
+    for photo in (name, "zz.png"):
+        paint(f"photos/{photo}", "dent")
+    assert dentify("assess", "photos", "-o", "out", "--bundle", bundle, "-q").exit_code == 0
+    first = Path("out/summary.csv").read_bytes()
+    assert first.startswith(b"\xef\xbb\xbf") == (not name.isascii())
+    rows = list(csv.DictReader(io.StringIO(first.decode("utf-8-sig"), newline=""), strict=True))
+    assert [row["name"].removeprefix("./") for row in rows] == sorted([name, "zz.png"])
+    paint("more/x.png", "dent")
+    assert dentify("assess", "photos", "more", "-o", "out", "--bundle", bundle, "-q", "--resume").exit_code == 0
+    again = list(csv.DictReader(io.StringIO(Path("out/summary.csv").read_bytes().decode("utf-8-sig"), newline="")))
+    assert [row for row in again if row["name"] != "x.png"] == rows
+    assert len(again) == 3
+    assert dentify("assess", "photos", "-o", "out.zip", "--bundle", bundle, "-q").exit_code == 0
+    with zipfile.ZipFile("out.zip") as archive:
+        packed = archive.read("summary.csv")
+    assert packed.startswith(b"\xef\xbb\xbf") == (not name.isascii())

@@ -111,9 +111,12 @@ def test_build_tells_what_is_wrong_as_one_line_and_writes_nothing(dentify: Denti
     assert len(result.stderr.splitlines()) == 1
     assert not Path("mine").exists()
     plan(parts=["copy"])
-    assert "copy: exists already" in dentify("bundle", "build", "roles.yaml", "-o", "copy").stderr
-    assert dentify("bundle", "build", "roles.yaml", "-o", "copy", "--overwrite").exit_code == 0
-    assert Bundle.open("copy").manifest.name == "mine"
+    assert "copy: is read as an input" in dentify("bundle", "build", "roles.yaml", "-o", "copy").stderr
+    Path("there").mkdir()
+    assert "there: exists already" in dentify("bundle", "build", "roles.yaml", "-o", "there").stderr
+    assert dentify("bundle", "build", "roles.yaml", "-o", "mine").exit_code == 0
+    assert dentify("bundle", "build", "roles.yaml", "-o", "mine", "--overwrite").exit_code == 0
+    assert Bundle.open("mine").manifest.name == "mine"
 
 
 @pytest.fixture
@@ -206,7 +209,8 @@ def test_fit_reads_a_label_map(dentify: Dentify, copy: Path, photos: None) -> No
     [
         (["--data", "lot.json", "-o", "fitted"], "lot.json: no such file or folder"),
         (["--data", "undamaged=empty", "-o", "fitted"], "empty: holds no photo"),
-        (["--data", "labels.json", "-o", "copy"], "copy: exists already; choose another name or ask for it to be overwritten"),
+        (["--data", "labels.json", "-o", "copy"], "copy: is read as an input; choose another name"),
+        (["--data", "labels.json", "-o", "empty"], "empty: exists already; choose another name or ask for it to be overwritten"),
         (
             ["--data", "labels.json", "-o", "lot", "--overwrite"],
             "lot: is no bundle, so it is not overwritten; choose another name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,6 +21,7 @@ from dentify.collecting.flickr import COLUMNS, Collected, collect_flickr, licenc
 from dentify.datasets import read_photos
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.settings import Settings
+from dentify.writing import locked_folder
 
 Server = Any
 Collect = Callable[..., list[Collected]]
@@ -500,6 +502,13 @@ def test_a_list_of_someone_elses_is_not_touched(
         collect(1)
     assert path.read_bytes() == before
     assert not flickr.calls
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks as on Unix")
+def test_two_runs_do_not_share_a_folder(collect: Collect, tmp_path: Path) -> None:
+    with locked_folder(tmp_path / "out"), pytest.raises(OutputError, match=r"out: another run of Dentify writes there; wait"):
+        collect(1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_in_place_of_the_folder_is_refused(collect: Collect, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from dentify.curation.captions import captions_of, iter_captions
 from dentify.datasets import Annotation, Sample
 from dentify.imaging.masks import rle_encode
 from dentify.imaging.polygons import box_to_polygon
-from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS, damage_word, part_word
+from dentify.languages import english
+from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
 SIZE_HW = (100, 200)
 MANY = 40  # captions, of which nearly all ways to say it come
@@ -225,10 +226,10 @@ def test_every_word_is_the_labels(several: list[Annotation], labelled: frozenset
     for text in captions_of(sample(*several, labelled=labelled | named), 4, seed=seed):
         denies = re.search(r"\bwithout\b|\bno\b", text) is not None
         for name in DAMAGE_NAMES:
-            if has(text, damage_word(name, 1)) or has(text, damage_word(name, 2)):
+            if has(text, english.damage(name)) or has(text, english.damages(name)):
                 assert (name in labelled - named) if denies else (name in named), text
         for part in PART_NAMES:
-            if has(text, part_word(part)):
+            if has(text, english.part(part)):
                 assert part in named, text
         for level in SEVERITY_LEVELS:
             if has(text, level):

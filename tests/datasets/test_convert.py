@@ -284,7 +284,7 @@ def test_a_folder_that_holds_pictures_that_are_read_is_not_replaced(earlier: Pat
         ("..", "coco", r"^\.\.: name the folder to make$"),
         ("/", "coco", "^/: name the folder to make$"),
         ("file", "coco", "^file: is a file; name a folder for the data set$"),
-        ("file/out", "coco", "^file/.out.part: cannot be written: Not a directory$"),
+        ("file/out", "coco", "^file/out: cannot be written: Not a directory$"),
         ("x" * 300, "coco", "cannot be written: File name too long$"),
         ("out", "voc", "^'voc' is no format that is written; known are coco, cvat, via, label_studio, yolo, masks$"),
     ],

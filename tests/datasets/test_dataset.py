@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from dentify.datasets import LabelMap, open_dataset
 from dentify.datasets.formats import FORMATS
 from dentify.errors import DatasetError
 from dentify.imaging.formats import is_picture_name
+from dentify.settings import Settings
 
 # --- recognising ---------------------------------------------------------------------------------------------------------
 
@@ -417,3 +419,114 @@ def test_memory_stays_flat_over_many_label_files(tmp_path: Path, kind: str) -> N
     finally:
         tracemalloc.stop()
     assert peak < 4 * 2**20  # the files hold 6 MiB; the photos' names stay, to find one that is listed twice
+
+
+@pytest.mark.parametrize("check_pictures", [True, False])
+def test_pixels_that_labels_claim_are_checked_like_a_photos(tmp_path: Path, check_pictures: bool) -> None:
+    """Masks would be made as large as they say."""
+    image = {"id": 1, "file_name": "a.png", "width": 30_000, "height": 30_000}
+    outline = {"size": [30_000, 30_000], "counts": [0, 9 * 10**8]}
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": outline}
+    document = {"images": [image], "annotations": [annotation], "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=r"images\[0\] \(id 1\): 30000 × 30000 pixels are over the limit of 100 megapixels$"):
+        list(open_dataset(tmp_path, check_pictures=check_pictures))
+
+
+# What lies outside
+
+
+def coco_of(folder: Path, name: str) -> Path:
+    """A data set in COCO of one picture, 64 × 48, that bears a name."""
+    document = {"images": [{"id": 1, "file_name": name, "width": 64, "height": 48}], "annotations": []}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.json").write_text(json.dumps(document | {"categories": [{"id": 1, "name": "dent"}]}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["private/p.png", "../private/p.png", "{root}/private/p.png", "file://{root}/private/p.png", "../p.png", "{root}/p.png"],
+)
+def test_a_picture_beside_the_folder_that_was_opened_is_not_opened(tmp_path: Path, name: str) -> None:
+    for place in ("private/p.png", "p.png"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 48)).save(tmp_path / place)
+    opened = open_dataset(coco_of(tmp_path / "set", name.format(root=tmp_path)))
+    with pytest.raises(DatasetError, match="no picture"):
+        list(opened)
+
+
+@pytest.mark.parametrize("suffix", ["labels", "annotations"])
+def test_pictures_beside_a_folder_of_labels_are_found(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "images/p.png")
+    (one,) = open_dataset(coco_of(tmp_path / suffix, "p.png"))
+    assert one.image == tmp_path / "images/p.png"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_link_that_leads_out_is_followed_where_it_was_asked_for(tmp_path: Path, whole: bool) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    folder = coco_of(tmp_path / "set", "p.png")
+    (folder / "p.png").symlink_to(tmp_path / "p.png" if whole else "../p.png")
+    with pytest.raises(
+        DatasetError, match=r"p\.png is a link that leads out of the data set; put the picture itself there, or set"
+    ):
+        list(open_dataset(folder))
+    assert len(list(open_dataset(folder, settings=Settings(follow_links=True)))) == 1
+
+
+def test_a_label_file_that_is_a_link_out_is_not_read(tmp_path: Path) -> None:
+    coco_of(tmp_path / "private", "p.png")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/labels.json").symlink_to(tmp_path / "private/labels.json")
+    with pytest.raises(DatasetError, match="holds neither labels nor pictures"):
+        open_dataset(tmp_path / "set")
+
+
+def test_more_names_than_anybody_tells_apart_are_refused(tmp_path: Path) -> None:
+    """What is known of each photo is told by them, so that photos times names is the work."""
+    folder = coco_of(tmp_path, "p.png")
+    document = json.loads((folder / "labels.json").read_text())
+    document["categories"] = [{"id": number, "name": f"type {number}"} for number in range(10_001)]
+    (folder / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match="10,001 names of types and parts, over the limit of 10,000"):
+        list(open_dataset(folder, check_pictures=False))
+
+
+def test_what_is_labelled_is_told_in_time_for_many_photos_of_many_types(tmp_path: Path) -> None:
+    document = {
+        "images": [{"id": number, "file_name": f"{number}.png", "width": 64, "height": 48} for number in range(3_000)],
+        "annotations": [],
+        "categories": [{"id": number, "name": f"type {number}"} for number in range(9_000)],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    started = time.monotonic()
+    assert len(list(open_dataset(tmp_path, check_pictures=False))) == 3_000
+    assert time.monotonic() - started < 10  # minutes, where each photo's were told anew
+
+
+def test_more_annotations_of_a_photo_than_anybody_draws_are_refused(tmp_path: Path) -> None:
+    """They are all in memory at a time; the photos beside it are read."""
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    Image.new("RGB", (64, 48)).save(tmp_path / "q.png")
+    box = {"category_id": 1, "bbox": [1, 1, 9, 9]}
+    images = [{"id": one, "file_name": f"{'pq'[one]}.png", "width": 64, "height": 48} for one in range(2)]
+    rows = [{"id": number, "image_id": int(number == 0), **box} for number in range(20_002)]
+    document = {"images": images, "annotations": rows, "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    refused: list[DatasetError] = []
+    (one,) = open_dataset(tmp_path, on_invalid=refused.append)
+    assert one.name == "q.png"
+    assert [str(error).partition(": ")[2] for error in refused] == [
+        "images[0] (id 0): 20,001 annotations, over the limit of 20,000 of one photo"
+    ]
+
+
+def test_more_lines_of_a_photo_than_anybody_draws_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    (tmp_path / "classes.txt").write_text("dent\n")
+    (tmp_path / "p.txt").write_text("0 .5 .5 .2 .2\n" * 20_001)
+    with pytest.raises(DatasetError, match=r"p\.txt: 20,001 lines, over the limit of 20,000 of one photo$"):
+        list(open_dataset(tmp_path))

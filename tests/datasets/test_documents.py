@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from dentify.datasets.documents import (
     iterate_xml,
     read_csv,
     read_json,
+    read_text,
     read_yaml,
     xml_root,
 )
@@ -146,7 +151,7 @@ WRONG_YAML = {
     "a Python object": ("a: !!python/object/apply:os.getcwd []", "broken YAML: could not determine a constructor"),
     "a list bomb": (
         f"- &a [x, x]\n{''.join(f'- &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}",
-        "a list",
+        "aliases make more than",
     ),
 }
 
@@ -159,9 +164,10 @@ def test_yaml_that_is_no_mapping_is_one_line(file: Path, text: str, message: str
     assert "\n" not in str(caught.value)
 
 
-def test_a_yaml_bomb_takes_no_memory_until_somebody_prints_it(file: Path) -> None:
+def test_a_yaml_bomb_is_refused_before_anything_is_made_of_it(file: Path) -> None:
     file.write_text(YAML_BOMB)
-    assert len(read_yaml(file, SETTINGS)) == 9
+    with pytest.raises(DatasetError, match=r"too odd \(aliases make more than"):
+        read_yaml(file, SETTINGS)
 
 
 def test_what_is_no_text_is_said_to_be_none(file: Path) -> None:
@@ -233,3 +239,92 @@ def test_a_document_a_line_is_told_from_a_broken_one(tmp_path: Path) -> None:
     path.write_text('{"a": 1} and more')
     with pytest.raises(DatasetError, match=r"broken JSON at line 1, column 10"):
         read_json(path, Settings())
+
+
+# Out of all proportion
+
+
+@pytest.mark.parametrize("piece", ["{}", "[]", '{"a":1}', "0", '""', "[[]]"])
+def test_json_of_many_small_pieces_is_refused_before_it_is_read(tmp_path: Path, piece: str) -> None:
+    """21 MB of `{}` took 1.5 GB; what is smaller takes what such pieces may take in all."""
+    path = tmp_path / "a.json"
+    path.write_text(f"[{','.join([piece] * (10 * 2**20 // (len(piece) + 1)))}]")
+    tracemalloc.start()
+    try:
+        if piece in ("0", '""'):  # 20 bytes for a byte and less
+            read_json(path, Settings())
+        else:
+            with pytest.raises(
+                DatasetError, match=r"a\.json: 10 MiB that would take .* of memory; no labels are made of so many"
+            ):
+                read_json(path, Settings())
+        assert tracemalloc.get_traced_memory()[1] < 20 * 10 * 2**20 + 200 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_json_as_tools_write_it_is_read_at_any_size(tmp_path: Path) -> None:
+    row = {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1.5, 2.5, 30.25, 40.75], "segmentation": [[1.5, 2.5] * 20]}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([row] * 60_000, separators=(",", ":")))
+    assert len(read_json(path, Settings())) == 60_000
+
+
+def test_xml_of_many_small_pieces_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text(f"<annotations>{'<a/>' * 500_000}</annotations>")
+    with pytest.raises(DatasetError, match=r"a\.xml: [\d,]+ elements, each smaller than any of labels; are these labels\?$"):
+        for _ in iterate_xml(path, Settings()):
+            pass
+
+
+# What is no file
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes as on Unix")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.xml", "<annotation_of_a_photo>" * 101 + "</annotation_of_a_photo>" * 101),
+        ("a.xml", "<annotation_of_a_photo>" * 200_000),
+        ("a.json", '[{"annotations": ' * 100_000),
+        ("a.json", '{"a":' * 50_000 + "1" + "}" * 50_000),
+        ("a.yaml", "[" * 50_000),
+    ],
+    ids=["XML", "XML without end", "JSON without end", "JSON", "YAML"],
+)
+def test_what_is_nested_deeper_than_labels_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    read = {".xml": xml_root_and_all, ".json": read_json, ".yaml": read_yaml}[Path(name).suffix]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=f"{name}: [^\n]*( deep|broken JSON)[^\n]*$"):
+        read(tmp_path / name, Settings())
+
+
+def test_xml_as_deep_as_tools_write_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<a>" * 100 + "</a>" * 100)
+    assert xml_root_and_all(tmp_path / "a.xml", Settings()) == 200
+
+
+def xml_root_and_all(path: Path, settings: Settings) -> int:
+    return sum(1 for _ in iterate_xml(path, settings))
+
+
+@pytest.mark.parametrize("odd", ["pipe", "device"])
+@pytest.mark.parametrize("read", [read_json, read_text, read_yaml, xml_root])
+def test_pipes_and_devices_are_no_files_of_labels(tmp_path: Path, odd: str, read: Callable[..., Any]) -> None:
+    """A pipe waits for ever, and a link to /dev/zero is read until memory ends: its size is told as 0."""
+    path = tmp_path / "labels.json"
+    if odd == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(DatasetError, match="is a pipe or a device and no file; name a file of labels"):
+        read(path, Settings())
+    assert csv_columns(path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs files whose size is told as 0")
+def test_a_file_that_is_longer_than_it_says_is_read_up_to_the_limit() -> None:
+    assert "Name:" in read_text(Path("/proc/self/status"), Settings())
+    with pytest.raises(DatasetError, match="over the limit of 20 bytes"):
+        read_text(Path("/proc/self/status"), Settings(max_annotation_bytes=20))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from dentify.datasets.outlines import (
     to_float,
 )
 from dentify.errors import DatasetError
-from dentify.imaging.masks import rle_decode
+from dentify.imaging.masks import polygons_to_rle, rle_decode
 from dentify.settings import Settings
 
 HW = (10, 20)
@@ -225,3 +227,36 @@ def test_truth_values_and_numbers_beyond_a_float_are_no_numbers() -> None:
 def test_a_side_is_a_whole_number_of_pixels(side: object) -> None:
     assert not is_side(side)
     assert is_side(4000)
+
+
+def zigzag(points: int, side: int) -> np.ndarray:
+    return np.stack([np.linspace(0, side, points), np.where(np.arange(points) % 2, side, 0.0)], axis=1)
+
+
+@pytest.mark.parametrize("size_hw", [(10_000, 10_000), None])
+def test_an_outline_without_end_is_refused(size_hw: tuple[int, int] | None) -> None:
+    """Tracing it takes its length: 300 bytes and a microsecond a pixel, which ten thousand points can make gigabytes."""
+    with pytest.raises(DatasetError, match=r"^here: is 100,000,000 pixels long, over the limit of 500,000; no damage has"):
+        check_points(zigzag(10_000, 10_000), size_hw, "here")
+
+
+def test_outlines_of_many_points_are_read_in_time_and_memory() -> None:
+    """A ragged one, ten times around a photo of 100 megapixels, and one of 100,000 points."""
+    rng = np.random.default_rng(0)
+    turn = np.linspace(0, 2 * np.pi, 100_000, endpoint=False)
+    radius = 4_000 + rng.normal(0, 2, len(turn))
+    ragged = np.stack([5_000 + radius * np.cos(turn), 5_000 + radius * np.sin(turn)], axis=1)
+    for outline in (ragged, zigzag(39, 10_000)):
+        kept = check_points(outline, (10_000, 10_000), "here")
+        tracemalloc.start()
+        started = time.process_time()
+        polygons_to_rle([kept], (10_000, 10_000))
+        assert time.process_time() - started < 5
+        assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("counts", [[1] * 1_000_001, "1" * 1_000_001], ids=["list", "text"])
+def test_a_mask_of_runs_without_end_is_refused(counts: object) -> None:
+    with pytest.raises(DatasetError, match=r"^here: RLE of 1,000,001 counts, over the limit of 1,000,000; no damage has such an"):
+        check_runs(counts, (10_000, 10_000), "here")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentify.datasets.pictures import Pictures, is_file, is_inside, picture_folders, picture_parts, walk
+from dentify.datasets.pictures import Pictures, is_file, is_inside, leads_out, picture_folders, picture_parts, walk
 from dentify.errors import DatasetError
 
 names = st.text(st.sampled_from("ab./\\:~\0 é\n"), max_size=12)
@@ -132,3 +133,27 @@ def test_a_picture_below_the_folder_goes_before_one_beside_it(tmp_path: Path) ->
     pictures = Pictures([tmp_path / "set" / "images", tmp_path], tmp_path / "set")
     assert pictures.find("train/a.jpg") == tmp_path / "set" / "deep" / "a.jpg"
     assert pictures.find_stem("a") == tmp_path / "set" / "deep" / "a.jpg"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes as on Unix")
+def test_pipes_and_devices_are_passed_over(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    (tmp_path / "c.jpg").symlink_to("/dev/zero")
+    assert list(walk(tmp_path)) == [tmp_path / "a.jpg"]
+
+
+def test_a_link_leads_out_where_its_end_does(tmp_path: Path) -> None:
+    tree(tmp_path, "set/a.jpg", "set/x/b.jpg", "beside/c.jpg")
+    (tmp_path / "set/in.jpg").symlink_to("x/b.jpg")
+    (tmp_path / "set/out.jpg").symlink_to("../beside/c.jpg")
+    (tmp_path / "set/folder").symlink_to("../beside")
+    (tmp_path / "also").symlink_to("set")
+    inside = {
+        name
+        for name in ("a.jpg", "in.jpg", "out.jpg", "folder/c.jpg")
+        if not leads_out(tmp_path / "set" / name, [tmp_path / "set"])
+    }
+    assert inside == {"a.jpg", "in.jpg"}
+    assert not leads_out(tmp_path / "also/a.jpg", [tmp_path / "also"])
+    assert not leads_out(tmp_path / "set/out.jpg", [tmp_path / "set", tmp_path / "beside"])

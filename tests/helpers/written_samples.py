@@ -15,6 +15,7 @@ from PIL import Image
 from dentify.datasets import Annotation, LabelMap, Sample, open_dataset
 from dentify.datasets.convert import names_in, write_dataset
 from dentify.imaging.polygons import Polygon, polygons_to_box
+from dentify.settings import Settings
 
 WIDTH, HEIGHT = 64, 48
 TRIANGLE = np.array([[2.25, 3.5], [20.5, 4.0], [10.0, 30.75]])
@@ -43,5 +44,6 @@ def written(samples: Sequence[Sample], to: str, out: Path, **options: Any) -> tu
     """What is lost in a format, and what is read back from it, in the source's words and the order of names."""
     shutil.rmtree(out, ignore_errors=True)
     lost = write_dataset(samples, out, to, names=options.pop("names", names_in(samples)), **options)
-    back = open_dataset(out, input_format=to, labels=LabelMap(others="kept"))
+    settings = Settings(follow_links=options.get("pictures") == "link")
+    back = open_dataset(out, input_format=to, labels=LabelMap(others="kept"), settings=settings)
     return lost, sorted(back, key=lambda one: one.name)

@@ -19,7 +19,7 @@ from dentify.assessment import (
     ReviewReason,
     Severity,
 )
-from dentify.report import write_report
+from dentify.report import as_text, report_lines
 
 PHOTO = Photo(name="a.jpg", sha256="0" * 64, width=900, height=600)
 MASK = Mask(size=(600, 900), counts="0")
@@ -65,7 +65,7 @@ def finding() -> Callable[..., Finding]:
 def report() -> Callable[..., str]:
     """`report(findings=[…])`: the report of a clearly damaged vehicle whose hood is in view, other fields as given."""
 
-    def write(**fields: Any) -> str:
+    def write(*, verbose: bool = False, **fields: Any) -> str:
         given: dict[str, Any] = {
             "photo": PHOTO,
             "quality": Quality(usable=True),
@@ -78,7 +78,7 @@ def report() -> Callable[..., str]:
             "not_judged": [],
             "notes": [],
         }
-        return write_report(**(given | fields))
+        return as_text(report_lines(**(given | fields)), verbose=verbose)
 
     return write
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from dentify.errors import BundleError
 from dentify.runtime.session import Device, Session, cpu_instead, usable_processors
+from dentify.settings import Settings
 from dentify.testing import tiny_onnx
 
 
@@ -62,6 +66,97 @@ def test_a_wrong_input_is_one_line() -> None:
 
 def test_processors_are_those_that_the_process_may_use() -> None:
     assert usable_processors() >= 1
+
+
+# Networks of strangers
+
+
+def network(*nodes: Any, kind: int = TensorProto.FLOAT, constants: dict[str, Any] | None = None) -> bytes:
+    """A network from `image` (1, 3, 8, 8) to `out`."""
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 8, 8))]
+    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
+    graph = helper.make_graph(list(nodes), "g", inputs, [helper.make_tensor_value_info("out", kind, None)], held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def run(model: bytes, **limits: Any) -> Any:
+    session = Session(model, input_name="image", output_names=["out"], threads=1, where="n.onnx", settings=Settings(**limits))
+    return session.run(np.zeros((1, 3, 8, 8), np.float32))["out"]
+
+
+def outer_product(side: int) -> bytes:
+    """`(side, side)`, of two constants: nothing in the file says how large that is."""
+    nodes = (
+        helper.make_node("MatMul", ["a", "b"], ["square"]),
+        helper.make_node("ReduceMax", ["square"], ["most"], keepdims=0),
+        helper.make_node("Add", ["image", "most"], ["out"]),
+    )
+    return network(*nodes, constants={"a": np.ones((side, 1), np.float32), "b": np.ones((1, side), np.float32)})
+
+
+def test_a_run_takes_no_more_memory_than_is_set() -> None:
+    assert run(outer_product(500), max_run_bytes=2**24).max() == 1
+    message = r"^n\.onnx: the network failed .+ \(needs more than 16 MiB; raise DENTIFY_MAX_RUN_BYTES where that is too little\)$"
+    with pytest.raises(BundleError, match=message):
+        run(outer_product(5_000), max_run_bytes=2**24)
+
+
+def test_one_network_out_of_memory_leaves_the_others_alone() -> None:
+    session = open_tiny()
+    with pytest.raises(BundleError, match="needs more than"):
+        run(outer_product(5_000), max_run_bytes=2**24)
+    assert session.run(np.zeros((1, 3, 64, 64), np.float32))["types"].shape == (1, 3, 64, 64)
+
+
+def test_opening_makes_nothing_of_constants() -> None:
+    """What a graph makes of constants alone would be made at opening, where no limit holds."""
+    limited = Settings(max_run_bytes=2**24)
+    Session(outer_product(20_000), input_name="image", output_names=["out"], threads=1, where="n", settings=limited)
+
+
+def test_a_run_takes_no_longer_than_is_set() -> None:
+    nodes = [helper.make_node("MatMul", ["a", "b"], ["c0"])]
+    nodes += [helper.make_node("MatMul", [f"c{number}", "b"], [f"c{number + 1}"]) for number in range(2_000)]
+    nodes += [helper.make_node("ReduceMax", ["c2000"], ["m"], keepdims=0), helper.make_node("Add", ["image", "m"], ["out"])]
+    square = np.eye(400, dtype=np.float32)
+    started = time.monotonic()
+    message = r"\(stopped after 0\.2 seconds; raise DENTIFY_MAX_RUN_SECONDS where that is too short\)$"
+    with pytest.raises(BundleError, match=message):
+        run(network(*nodes, constants={"a": square, "b": square}), max_run_seconds=0.2)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("nodes", "kind", "message"),
+    [
+        ([helper.make_node("Cast", ["image"], ["out"], to=TensorProto.STRING)], TensorProto.STRING, "no floating-point numbers"),
+        ([helper.make_node("Cast", ["image"], ["out"], to=TensorProto.INT64)], TensorProto.INT64, "no floating-point numbers"),
+        ([helper.make_node("SequenceConstruct", ["image"], ["out"])], TensorProto.FLOAT, "no floating-point numbers"),
+        ([helper.make_node("Log", ["image"], ["out"])], TensorProto.FLOAT, "values that are no numbers"),
+        ([helper.make_node("Slice", ["image", "from", "from"], ["out"])], TensorProto.FLOAT, "is empty"),
+    ],
+    ids=["strings", "whole numbers", "a sequence", "infinity", "nothing"],
+)
+def test_answers_that_are_no_numbers_are_refused(nodes: list[Any], kind: int, message: str) -> None:
+    model = network(*nodes, kind=kind, constants={"from": np.zeros(4, np.int64)})
+    if nodes[0].op_type == "SequenceConstruct":
+        whole = onnx.load_from_string(model)
+        whole.graph.output[0].CopyFrom(helper.make_tensor_sequence_value_info("out", TensorProto.FLOAT, None))
+        model = whole.SerializeToString()
+    with pytest.raises(BundleError, match=rf"^n\.onnx: output 'out' .*{message}"):
+        run(model)
+
+
+def test_values_beyond_any_logit_are_cut() -> None:
+    node = helper.make_node("Add", ["image", "far"], ["out"])
+    assert np.unique(run(network(node, constants={"far": np.float32(-3e38)}))).tolist() == [-1e6]
+
+
+def test_onnx_runtime_prints_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BundleError):
+        run(outer_product(5_000), max_run_bytes=2**24)
+    assert capfd.readouterr() == ("", "")
 
 
 # A GPU, played by the CPU

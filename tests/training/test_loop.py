@@ -23,13 +23,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 import toy_bench
-from dentify.errors import ConfigError, DatasetError, ImageError, TrainingError
+from dentify.errors import ConfigError, DatasetError, ImageError, OutputError, TrainingError
 from dentify.testing import tiny_bundle
 from dentify.training import Progress, loop, train
 from dentify.training.checkpoints import Checkpoint, read_checkpoint
 from dentify.training.loop import check_batches, figure_names, has_bf16, interrupts, read_judges
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe
+from dentify.writing import locked_folder
 from forked import fork
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 
@@ -562,6 +563,16 @@ def test_a_run_is_not_overwritten_by_another(run: Path, painted: Path) -> None:
     with pytest.raises(ConfigError, match="holds a run already; go on with --resume, or give the new one another folder with -o"):
         train(toy_recipe(seed=1), data=painted, output=run)
     assert (run / "recipe.yaml").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks as on Unix")
+def test_two_runs_do_not_share_a_folder(painted: Path, tmp_path: Path) -> None:
+    with (
+        locked_folder(tmp_path / "run"),
+        pytest.raises(OutputError, match=r"run: another run of Dentify writes there; wait for it, or write elsewhere$"),
+    ):
+        train(toy_recipe(), data=painted, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_averaging_needs_a_run_to_begin_with(run: Path, painted: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from dentify.errors import ImageError, InputError, MissingExtraError, OutputError, printable
 from dentify.imaging.files import read_photo_file, read_photo_stream
 from dentify.settings import Settings
+from dentify.writing import LOCK
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 _EXTRAS = {"gs": "gcp", "s3": "aws"}
@@ -141,10 +142,10 @@ def exists(path: str) -> bool:
 
 
 def is_empty(path: str) -> bool:
-    """Whether there is no file below a path."""
+    """Whether there is no file below a path, but what a run that writes there leaves to keep others away."""
     if is_remote(path):
         return not list_files(path)
-    return not Path(path).is_dir() or not any(Path(path).iterdir())
+    return not Path(path).is_dir() or all(one.name == LOCK for one in Path(path).iterdir())
 
 
 def move(pairs: Sequence[tuple[str, str]]) -> None:

@@ -25,6 +25,7 @@ from dentify.datasets.labels import LabelMap
 from dentify.errors import ConfigError, DentifyError, InputError, MissingExtraError, OutputError, printable
 from dentify.settings import Settings
 from dentify.strict import nearest
+from dentify.writing import locked_folder
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -98,7 +99,7 @@ def preprocess(
         import pyarrow  # noqa: F401 - a missing extra is told now and not at the end of the run
     except ModuleNotFoundError as error:
         raise MissingExtraError(what="preprocessing", extra="beam") from error
-    from dentify.beam.filesystems import use_options
+    from dentify.beam.filesystems import is_remote, use_options
     from dentify.beam.listing import Reading, list_input
     from dentify.beam.pipeline import Plan, build
 
@@ -108,24 +109,25 @@ def preprocess(
     use_options(options, source, output)
     _check_places(source, output)
     plan = Plan(output, recipe, write, shard_size, drop, threads or _threads(runner, source, output), settings)
-    _clear_unfinished(plan, overwrite=overwrite)
-    listing = list_input(
-        source,
-        Reading(f"{plan.staging}/embedded", settings, input_format, images, labels, pictures_only=pictures_only),
-    )
-    _clear_finished(plan)
-    plan = replace(plan, labelled=listing.labelled)
-    list_path = _write_list(listing.items, plan)
-    if on_start is not None:
-        on_start(len(listing.items), plan.staged_folder)
-    with _one_line_errors():
-        pipeline = beam.Pipeline(options=options)
-        build(pipeline, list_path, plan)
-        result = pipeline.run()
-        if not wait or _is_template(options):
-            return None
-        result.wait_until_finish()
-    return _summary(plan, tuple(listing.notes))
+    with locked_folder(None if is_remote(output) else Path(output)):
+        _clear_unfinished(plan, overwrite=overwrite)
+        listing = list_input(
+            source,
+            Reading(f"{plan.staging}/embedded", settings, input_format, images, labels, pictures_only=pictures_only),
+        )
+        _clear_finished(plan)
+        plan = replace(plan, labelled=listing.labelled)
+        list_path = _write_list(listing.items, plan)
+        if on_start is not None:
+            on_start(len(listing.items), plan.staged_folder)
+        with _one_line_errors():
+            pipeline = beam.Pipeline(options=options)
+            build(pipeline, list_path, plan)
+            result = pipeline.run()
+            if not wait or _is_template(options):
+                return None
+            result.wait_until_finish()
+        return _summary(plan, tuple(listing.notes))
 
 
 def _options(runner: str, beam_options: Sequence[str]) -> PipelineOptions:

@@ -13,7 +13,6 @@ No file holds a time or a place of the run, so a second run writes the same byte
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from dentify.beam.annotations import Row, category_names
 from dentify.beam.credits import Credits
 from dentify.beam.prepare import Placement
 from dentify.datasets.sample import kind_of
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
 
 ANNOTATIONS, MANIFEST, SIDECAR, ERRORS, SPLITS = (
     "annotations.json",
@@ -138,13 +138,12 @@ def member_json(one: Written) -> bytes:
 
 def splits_csv(kept: Sequence[Written]) -> bytes:
     """Split and group of each picture, as `dentify.datasets` reads them beside the annotations."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("file", "split", "group"))
+    lines = [csv_line(("file", "split", "group"))]
     for one in kept:
         place = f"images/{one.picture}" if not one.shard else one.picture
-        writer.writerow((place, one.facts["split"] or "", one.facts["group"] or ""))
-    return text.getvalue().encode()
+        cells = (one.facts["split"] or "", one.facts["group"] or "")
+        lines.append(csv_line((safe_path_cell(place), *map(safe_cell, cells))))
+    return csv_bytes(lines)
 
 
 def sidecar_lines(kept: Sequence[Written]) -> bytes:

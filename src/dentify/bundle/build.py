@@ -47,6 +47,7 @@ from dentify.bundle.manifest import (
 from dentify.bundle.onnx_bytes import Shape, inspect_onnx
 from dentify.bundle.open import DEFAULT, Bundle, check_total
 from dentify.errors import BundleError, ConfigError, MissingExtraError, printable
+from dentify.plain_yaml import load_yaml
 from dentify.settings import Settings
 from dentify.strict import Strict, explain
 
@@ -136,10 +137,10 @@ def read_plan(path: Path) -> BuildPlan:
             text = file.read(_MAX_PLAN_BYTES + 1)
         if len(text) > _MAX_PLAN_BYTES:
             raise ConfigError(f"{where}: over the limit of {_MAX_PLAN_BYTES:,} bytes; give the YAML file that names the roles")
-        document = yaml.safe_load(text.decode("utf-8-sig"))
+        document = load_yaml(text.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{where}: cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date that is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or too many aliases
         raise ConfigError(f"{where}: is not YAML: {printable(' '.join(str(error).split())[:200])}") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{where}: must hold keys and values (name, version, roles), got a {type(document).__name__}")

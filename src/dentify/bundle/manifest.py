@@ -11,14 +11,15 @@ Schema 1.1 added what a bundle says of the damage types of a photo as a whole: `
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from typing_extensions import TypeAliasType
 
 from dentify.assessment import SeverityLevel
-from dentify.errors import BundleError
+from dentify.errors import BundleError, printable
 from dentify.strict import Strict, explain
 
 SCHEMA_VERSION = "1.1"  # the newest that this Dentify knows
@@ -28,6 +29,16 @@ MANIFEST_NAME = "bundle.json"
 Kind = Literal["maps", "instances", "labels", "embedding"]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+
+def _not_tiny(value: float) -> float:
+    if value < 1e-6:
+        raise ValueError(f"must be 0.000001 or more, got {value:g}; what is divided by it would be no number any more")
+    return value
+
+
+Positive = Annotated[float, Field(gt=0, le=1e6), AfterValidator(_not_tiny)]
+Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = tuple[Name, ...]
@@ -43,6 +54,7 @@ DECODED_KINDS: dict[str, tuple[Kind, ...]] = {
     "severity": ("maps", "labels"),
     "report": (),
 }
+_MOST_VALUES = 2**25  # of one output: 27 maps of 1,024 × 1,024
 FILE_SUFFIXES = (".onnx", ".json", ".txt", ".md")
 
 
@@ -88,8 +100,8 @@ class Preprocessing(Strict):
 
     size_hw: tuple[Annotated[int, Field(ge=8, le=4096)], Annotated[int, Field(ge=8, le=4096)]]
     resize: Literal["stretch", "letterbox"] = "stretch"
-    mean: tuple[float, float, float]
-    std: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    mean: tuple[Number, Number, Number]
+    std: tuple[Positive, Positive, Positive]
     colour: Literal["RGB"] = "RGB"
     layout: Literal["NCHW"] = "NCHW"
 
@@ -111,7 +123,7 @@ class Member(Strict):
     file: FileName
     output: Name
     kind: Kind
-    weight: float = Field(1.0, gt=0)
+    weight: Positive = 1.0
     auxiliary: dict[str, Name] = Field({})
 
 
@@ -218,9 +230,11 @@ class Grouping(Strict):
     """How maps become instances: see `dentify.runtime.candidates`."""
 
     levels: tuple[Probability, ...] = Field(
-        (0.5,), min_length=1, description="probabilities above which cells are grouped, rising"
+        (0.5,), min_length=1, max_length=32, description="probabilities above which cells are grouped, rising"
     )
-    radii: tuple[Annotated[int, Field(ge=0, le=64)], ...] = Field((0,), description="cells over which regions are taken as one")
+    radii: tuple[Annotated[int, Field(ge=0, le=64)], ...] = Field(
+        (0,), max_length=8, description="cells over which regions are taken as one"
+    )
     min_cells: int = Field(1, ge=1, description="smallest candidate")
     overlap: Probability = Field(0.5, description="share of the smaller of two candidates of a type above which one gives way")
     spread_to: Probability | None = Field(
@@ -240,8 +254,8 @@ class Grouping(Strict):
 class GateCalibration(Strict):
     """Probability = sigmoid(logit / `temperature` + `bias`)."""
 
-    temperature: float = Field(1.0, gt=0)
-    bias: float = 0.0
+    temperature: Positive = 1.0
+    bias: Number = 0.0
 
 
 class ScoreCalibration(Strict):
@@ -264,7 +278,7 @@ class ScoreCalibration(Strict):
 class SeverityCalibration(Strict):
     """Probabilities = softmax(logits / `temperature`)."""
 
-    temperature: float = Field(1.0, gt=0)
+    temperature: Positive = 1.0
 
 
 class TypesCalibration(Strict):
@@ -274,7 +288,7 @@ class TypesCalibration(Strict):
     is a yes or no by itself, and its probability = sigmoid(logit / `temperature`).
     """
 
-    temperature: float = Field(1.0, gt=0)
+    temperature: Positive = 1.0
     exclusive: bool = False
 
 
@@ -468,20 +482,21 @@ def parse_manifest(text: bytes, *, where: str) -> Manifest:
     except json.JSONDecodeError as error:
         raise BundleError(f"{where}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
     except (ValueError, RecursionError) as error:  # two keys alike, NaN, not UTF-8, absurdly deep
-        raise BundleError(f"{where}: not a manifest: {error}") from error
+        raise BundleError(f"{where}: not a manifest: {printable(str(error))}") from error
     if not isinstance(document, dict):
         raise BundleError(f"{where}: not a manifest: must hold a JSON object, got {type(document).__name__}")
     version = document.get("schema_version")
     if not isinstance(version, str):
         raise BundleError(f'{where}: schema_version is missing or no text; this Dentify reads "{SCHEMA_VERSION}"')
+    told = printable(version)
     if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         raise BundleError(
-            f"{where}: written for schema {version}, this Dentify reads {SCHEMA_VERSION.partition('.')[0]}.x: update Dentify"
+            f"{where}: written for schema {told}, this Dentify reads {SCHEMA_VERSION.partition('.')[0]}.x: update Dentify"
         )
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
-        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {version}: update Dentify)"
+        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {told}: update Dentify)"
         raise BundleError(f"{where}: {explain(error, Manifest)}{newer}") from error
 
 
@@ -492,6 +507,27 @@ def shapes_agree(shape: tuple[int | None, ...], expected: tuple[int | None, ...]
     (True, False)
     """
     return len(shape) == len(expected) and all(a is None or b is None or a == b for a, b in zip(shape, expected, strict=True))
+
+
+def map_problem(shape: tuple[int | None, ...], size_hw: tuple[int, int]) -> str:
+    """Why an output cannot be decoded for its size, whatever its classes; empty where it can. Open sizes are fine.
+
+    Args:
+        shape: the output's.
+        size_hw: of the network's input: a map that is finer than twice that tells nothing more, and only costs.
+
+    >>> map_problem((1, 5, 96, 96), (384, 384)), map_problem((1, 5, None, 0), (384, 384)), map_problem((1, 2), (64, 64))
+    ('', 'which is empty', '')
+    >>> map_problem((1, 3, 8000, 8000), (64, 64))
+    'finer than twice the 64 × 64 of its input'
+    """
+    if 0 in shape:
+        return "which is empty"
+    if len(shape) == 4 and any(side is not None and side > 2 * of for side, of in zip(shape[2:], size_hw, strict=True)):
+        return f"finer than twice the {size_hw[0]} × {size_hw[1]} of its input"
+    if math.prod(side or 1 for side in shape) > _MOST_VALUES:
+        return f"over the limit of {_MOST_VALUES:,} values"
+    return ""
 
 
 def _without_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

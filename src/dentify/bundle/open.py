@@ -17,7 +17,7 @@ from typing import Self
 
 from dentify.archives import checked_entries, entry_problem, open_archive, read_entry
 from dentify.assessment import BundleIdentity
-from dentify.bundle.manifest import MANIFEST_NAME, Manifest, parse_manifest, shapes_agree
+from dentify.bundle.manifest import MANIFEST_NAME, Manifest, map_problem, parse_manifest, shapes_agree
 from dentify.bundle.onnx_bytes import OnnxFacts, inspect_onnx
 from dentify.errors import ArchiveError, BundleError, printable
 from dentify.settings import Settings
@@ -139,6 +139,8 @@ def _check_networks(manifest: Manifest, facts: Mapping[str, OnnxFacts], where: s
         inputs = facts[network.file].inputs
         if network.input not in inputs:
             raise BundleError(f"{place}: has no input {network.input!r}, only {', '.join(sorted(inputs))}")
+        if network.input not in facts[network.file].float32:
+            raise BundleError(f"{place}: input {network.input!r} is no tensor of 32-bit floats; export it so")
         expected = (1, 3, *network.preprocessing.size_hw)
         if not shapes_agree(inputs[network.input], expected):
             raise BundleError(
@@ -151,12 +153,18 @@ def _check_networks(manifest: Manifest, facts: Mapping[str, OnnxFacts], where: s
             for output in (member.output, *member.auxiliary.values()):
                 if output not in outputs:
                     raise BundleError(f"{place}: has no output {output!r} for roles.{role}, only {', '.join(sorted(outputs))}")
+                if output not in facts[member.file].floats:
+                    raise BundleError(f"{place}: output {output!r} is no tensor of floating-point numbers; export it so")
+            size_hw = manifest.network_of(member.file).preprocessing.size_hw
             shape = outputs[member.output]
             expected_shape = manifest.output_shape(role, member)
             if not shapes_agree(shape, expected_shape):
                 raise BundleError(
                     f"{place}: output {member.output!r} is {_told(shape)}, the classes of {role} need {_told(expected_shape)}"
                 )
+            for output in (member.output, *member.auxiliary.values()):
+                if problem := map_problem(outputs[output], size_hw):
+                    raise BundleError(f"{place}: output {output!r} is {_told(outputs[output])}, {problem}")
             for key, output in member.auxiliary.items():
                 if not shapes_agree(outputs[output], needed := manifest.auxiliary_shape(key)):
                     raise BundleError(f"{place}: output {output!r} is {_told(outputs[output])}, {key} must be {_told(needed)}")

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dentify.archives import open_archive
@@ -15,7 +15,7 @@ from dentify.bundle.manifest import MANIFEST_NAME, BundleFile, Manifest, parse_m
 from dentify.bundle.open import verified
 from dentify.errors import ArchiveError, OutputError
 from dentify.settings import Settings
-from dentify.writing import writing
+from dentify.writing import check_apart, locked, writing
 
 CARD_NAME = "MODEL_CARD.md"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bundle makes the same zip
@@ -47,9 +47,10 @@ def write_bundle(
     complete = parse_manifest(text, where=f"{target}/{MANIFEST_NAME}")  # all that opening checks is checked before writing
     verified(complete, files, where=str(target))
     contents = {MANIFEST_NAME: text, CARD_NAME: model_card(complete).encode(), **files}
-    check_target(target, overwrite=overwrite)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.with_name(target.name + ".part")), writing(target):
+        check_target(target, overwrite=overwrite)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
             fresh = Path(scratch) / "new"
             _write_zip(fresh, contents) if target.suffix == ".zip" else _write_folder(fresh, contents)
@@ -57,12 +58,13 @@ def write_bundle(
     return target
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
+def check_target(target: Path, *, overwrite: bool, read: Iterable[Path | str] = ()) -> None:
     """Makes sure that a bundle may be written to a path, before the work that makes it.
 
     Raises:
-        OutputError: something is there that may not be replaced.
+        OutputError: something is there that may not be replaced, or is read.
     """
+    check_apart([target], read)
     if os.path.lexists(target):
         if not overwrite:
             raise OutputError(f"{target}: exists already; choose another name or ask for it to be overwritten")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import warnings
 from enum import StrEnum
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dentify.errors import ConfigError, DentifyError, MissingExtraError
+from dentify.cli.streams import open_closed_streams, plain_streams
+from dentify.errors import ConfigError, DentifyError, MissingExtraError, printable
+from dentify.offline import report_nothing
 from dentify.version import __version__
 
 if TYPE_CHECKING:
@@ -78,6 +81,11 @@ class Commands(TyperGroup):
             command = single
         return typer.main.get_command(command)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the command line; nothing that it prints holds escape sequences, whoever chose the names in it."""
+        with plain_streams():
+            return super().main(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Runs one, and turns what it raises into a line and an exit code."""
         try:
@@ -93,7 +101,7 @@ class Commands(TyperGroup):
             is_clicks_own = hasattr(error, "exit_code") or isinstance(error, typer.Abort)
             if is_clicks_own or ctx.meta.get(_DEBUG):
                 raise
-            print(f"error: {_line(error, ctx.invoked_subcommand)}", file=sys.stderr)
+            print(f"error: {printable(_line(error, ctx.invoked_subcommand))}", file=sys.stderr)
             if isinstance(error, DentifyError) and isinstance(error.__cause__, OSError):
                 _silence_stdout()  # a full disk behind it would be told a second time when Python closes it
             raise typer.Exit(1) from error
@@ -118,7 +126,7 @@ def load_assessor(bundle: str, *, settings: Settings, device: Device, quiet: boo
         warnings.simplefilter("always", RuntimeWarning)
         assessor = load(bundle, settings=settings, device=device.value)
     for warning in () if quiet else warned:
-        print(f"note: {warning.message}", file=sys.stderr)
+        print(f"note: {printable(str(warning.message))}", file=sys.stderr)
     return assessor
 
 
@@ -193,8 +201,23 @@ def dentify(
     """Finds damage on photos of vehicles: what, where, on which part, how bad, how sure."""
 
 
+def _heed_one_ctrl_c() -> None:
+    """The first Ctrl-C ends the command, which takes away what is unfinished; those that follow must not end that, too."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return  # whoever started this in the background wants none
+
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+
+
 def main() -> None:
     """The `dentify` command."""
+    report_nothing()  # before any command imports what would
+    open_closed_streams()
+    _heed_one_ctrl_c()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from dentify.cli.progress import progress
 from dentify.errors import printable
 
 if TYPE_CHECKING:
+    from dentify.settings import Settings
     from dentify.sinks import Format, Sink
 
 
@@ -44,6 +45,11 @@ def assess(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
     device: OnDevice = Device.AUTO,
+    language: Annotated[
+        str | None, typer.Option(metavar="en|de", help="Language of reports and drawings. [default: en, or DENTIFY_LANGUAGE]")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell in texts which parts are in view, too.")] = False,
+    draw_parts: Annotated[bool, typer.Option("--draw-parts", help="Outline the parts in view on annotated photos, too.")] = False,
     no_gates: Annotated[
         bool, typer.Option("--no-gates", help="Tell findings even where no vehicle or no damage is recognised.")
     ] = False,
@@ -65,6 +71,7 @@ def assess(
       dentify assess photo.jpg
       dentify assess photos -o out
       dentify assess claim.zip -o claim-assessed.zip
+      dentify assess photo.jpg --language de
     """  # noqa: D301 - click wants the character
     chosen = _formats(formats, output)
     into_zip = output is not None and output.lower().endswith(".zip") and not Path(output).is_dir()
@@ -74,18 +81,19 @@ def assess(
     from dentify.sinks import FolderSink, StreamSink, ZipSink
     from dentify.sources import count_known, iter_photos
 
-    settings = read_settings()
+    settings = _settings_in(language)
     known = count_known(paths)
     assessor = load_assessor(bundle, settings=settings, device=device, quiet=quiet)
     types = assessor.bundle.manifest.counted_types
     sink: Sink
     if output is None:
-        sink = StreamSink(stream=sys.stdout, output_format="json" if chosen == ("json",) else "text", several=known != 1)
+        form: Literal["text", "json"] = "json" if chosen == ("json",) else "text"
+        sink = StreamSink(stream=sys.stdout, output_format=form, several=known != 1, verbose=verbose)
     elif into_zip:
-        sink = ZipSink(output, formats=chosen, damage_types=types, overwrite=overwrite)
+        sink = ZipSink(output, formats=chosen, damage_types=types, overwrite=overwrite, verbose=verbose)
     else:
         same = conditions(assessor, score_threshold=score_threshold, gates=not no_gates) if resume else None
-        sink = FolderSink(output, formats=chosen, damage_types=types, overwrite=overwrite, resume=same)
+        sink = FolderSink(output, formats=chosen, damage_types=types, overwrite=overwrite, resume=same, verbose=verbose)
 
     assessed = kept = failed = skipped = 0
 
@@ -98,7 +106,13 @@ def assess(
         with sink, progress("assessing", known, quiet=no_bar) as (advance, say):
             photos = iter_photos(paths, settings=settings, output=output, on_skip=skip)
             for outcome in assess_photos(
-                photos, assessor, sink, workers=workers, score_threshold=score_threshold, gates=not no_gates
+                photos,
+                assessor,
+                sink,
+                workers=workers,
+                score_threshold=score_threshold,
+                gates=not no_gates,
+                draw_parts=draw_parts,
             ):
                 advance()
                 if outcome.error is not None:
@@ -119,6 +133,18 @@ def assess(
         print(f"{assessed} assessed, {failed} failed, {skipped} skipped{done_before}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
+
+
+def _settings_in(language: str | None) -> Settings:
+    """The settings of the environment, with the language that was asked for."""
+    from dentify.languages import LANGUAGES
+
+    settings = read_settings()
+    if language is None:
+        return settings
+    if language not in LANGUAGES:
+        raise typer.BadParameter(f"--language {printable(language)!r} is none of {', '.join(LANGUAGES)}")
+    return settings.model_copy(update={"language": language})
 
 
 def _formats(formats: str | None, output: str | None) -> tuple[Format, ...]:
@@ -153,7 +179,9 @@ def _check_usage(
         raise typer.BadParameter("--resume needs a folder: a zip is written in one go")
     if resume and "json" not in formats:
         raise typer.BadParameter("--resume needs json among the formats: it tells what is done already")
-    if into_zip and any(Path(path).is_file() and Path(output).exists() and Path(output).samefile(path) for path in paths):
+    from dentify.sources import is_among
+
+    if Path(output).is_file() and is_among(output, paths):
         raise typer.BadParameter("-o names one of the inputs: choose another name")
 
 

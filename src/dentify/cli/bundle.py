@@ -79,7 +79,7 @@ def verify(path: BundlePath = "default", output_format: OutputFormat = Format.TA
         print(json.dumps({"verified": True, **bundle.identity.model_dump(mode="json"), "files": files}, indent=2))
         return
     _print_table([*((file.name, f"{file.bytes:,} bytes, SHA-256 as listed") for file in bundle.manifest.files)])
-    print(f"{bundle.manifest.name} {bundle.manifest.version} is whole and can be used.")
+    print(f"{printable(bundle.manifest.name)} {printable(bundle.manifest.version)} is whole and can be used.")
 
 
 @app.command()
@@ -98,9 +98,11 @@ def build(
       dentify bundle build roles.yaml -o my-bundle
     """  # noqa: D301 - click wants the character
     from dentify.bundle import build_bundle, write_bundle
+    from dentify.bundle.build import read_plan
     from dentify.bundle.write import check_target
 
-    check_target(output, overwrite=overwrite)
+    members = [plan.parent / source.bundle for _, sources in read_plan(plan).roles for source in sources or ()]
+    check_target(output, overwrite=overwrite, read=[plan, *members])
     built = build_bundle(plan, settings=read_settings())
     done = write_bundle(output, built.manifest, built.files, overwrite=overwrite)
     for note in built.notes:
@@ -140,7 +142,7 @@ def fit(
     from dentify.bundle.write import check_target, write_bundle
     from dentify.fitting import fit_bundle
 
-    check_target(output, overwrite=overwrite)
+    check_target(output, overwrite=overwrite, read=[bundle, *(one.path for one in inputs)])
     opened = _open(bundle)
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
@@ -150,7 +152,7 @@ def fit(
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
     for note in fitted.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)
     print(f"before  {_figures(fitted.before)}")
     print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
 
@@ -282,7 +284,7 @@ def quantize(
     from dentify.bundle.write import check_target, write_bundle
     from dentify.fitting.int8 import quantize_bundle
 
-    check_target(output, overwrite=overwrite)
+    check_target(output, overwrite=overwrite, read=[bundle, *(one.path for one in inputs)])
     opened = _open(bundle)
     settings = read_settings()
     counts: Counter[tuple[str, str]] = Counter()

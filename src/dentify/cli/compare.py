@@ -14,6 +14,7 @@ from dentify.cli.progress import counted, progress
 
 
 def compare(
+    ctx: typer.Context,
     arguments: Annotated[
         list[str],
         typer.Argument(
@@ -59,11 +60,13 @@ def compare(
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
 
     from dentify import evaluation
+    from dentify.writing import locked_folder
 
     if output is not None:
         import dentify.evaluation.page  # noqa: F401 - a missing extra is told now and not after an hour
 
-        evaluation.check_comparison_folder(output, overwrite=overwrite)
+        ctx.with_resource(locked_folder(output))
+        evaluation.check_comparison_folder(output, overwrite=overwrite, read=[*bundles, *(one.path for one in inputs)])
     settings = read_settings()
     assessors = [load_assessor(bundle, settings=settings, device=device) for bundle in bundles]
     evaluation.check_comparable([assessor.bundle.manifest for assessor in assessors], bundles)

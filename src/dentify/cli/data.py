@@ -129,7 +129,7 @@ def read_data(
                 raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
             unmapped = dataset.unmapped()
             for note in (*dataset.notes, *([unmapped] if unmapped else [])):
-                print(f"note: {note}", file=sys.stderr)
+                print(f"note: {printable(note)}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]
             yield from read_photos(one.path, vehicle=vehicle, damage=damage, split=one.split)

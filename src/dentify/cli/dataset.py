@@ -96,6 +96,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 @app.command()
 def inspect(
+    ctx: typer.Context,
     path: DatasetPath,
     input_format: InputFormat = None,
     images: Images = None,
@@ -129,11 +130,13 @@ def inspect(
     if overwrite and output is None:
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
     from dentify.curation.inspection import inspect_dataset
-    from dentify.curation.inspection_report import check_folder, inspection_table, write_inspection
+    from dentify.curation.inspection_report import FILES, check_folder, inspection_table, write_inspection
     from dentify.datasets import open_dataset, read_label_map
+    from dentify.writing import locked_folder
 
     if output is not None:
-        check_folder(output, overwrite=overwrite)
+        ctx.with_resource(locked_folder(output))
+        check_folder(output, overwrite=overwrite, read=[path, *([labels] if labels is not None else [])])
     settings = read_settings()
     problems: list[DatasetError] = []
     label_map = read_label_map(labels, settings) if labels is not None else None
@@ -147,6 +150,8 @@ def inspect(
         on_invalid=problems.append,
         settings=settings,
     )
+    for name in FILES if output is not None else ():
+        dataset.check_not_read(output / name)
     with progress("inspecting", quiet=quiet) as (advance, _):
         if labels is not None:
             try:
@@ -198,7 +203,7 @@ def convert(
     if _format_name(to) not in WRITABLE:
         raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
     to = _format_name(to)
-    check_output(out, to, overwrite=overwrite, read=[path, *([images] if images is not None else [])])
+    check_output(out, to, overwrite=overwrite, read=[path, *(one for one in (images, labels) if one is not None)])
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True, frame=frame) as (
         dataset,
         settings,
@@ -216,7 +221,7 @@ def convert(
                 settings=settings,
             )
     for what, count in lost.items():
-        print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+        print(f"note: {to} cannot hold everything: {printable(what)} ({count})", file=sys.stderr)
     print(out)
 
 
@@ -266,7 +271,7 @@ def merge(
     if _format_name(to) not in WRITABLE:
         raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
     to = _format_name(to)
-    check_output(out, to, overwrite=overwrite, read=inputs)
+    check_output(out, to, overwrite=overwrite, read=[*inputs, *([labels] if labels is not None else [])])
     with ExitStack() as stack:
         opened = [
             stack.enter_context(_opened(path, None, None, labels, skip_invalid=skip_invalid, by_meaning=True)) for path in inputs
@@ -287,7 +292,7 @@ def merge(
         for line in told_duplicates(merged):
             print(line, file=sys.stderr)
         for what, count in merged.lost.items():
-            print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+            print(f"note: {to} cannot hold everything: {printable(what)} ({count})", file=sys.stderr)
         print(out, file=sys.stderr)
 
 
@@ -376,6 +381,8 @@ def normalize(
     from dentify.writing import write_whole
 
     with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
+        if output is not None:
+            dataset.check_not_read(output)
         with progress("measuring", quiet=quiet) as (advance, _):
             figures = channel_figures(
                 dataset, split, workers=workers, on_invalid=dataset.refuse, settings=settings, on_photo=advance
@@ -412,8 +419,11 @@ def crops(
       dentify dataset crops damage/train.json -o crops
     """  # noqa: D301 - click wants the character
     from dentify.curation.crops import write_crops
+    from dentify.writing import check_apart
 
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, settings):
+        check_apart([output], [path])
+        dataset.check_not_read(output / "photos.csv")
         with progress("cutting", quiet=quiet) as (advance, _):
             counts = write_crops(
                 dataset,
@@ -464,6 +474,8 @@ def captions(
         raise OutputError(f"{output}: is there already; --overwrite replaces it")
     unknown: Counter[str] = Counter()
     with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, _):
+        if output is not None:
+            dataset.check_not_read(output)
         lines = (
             json.dumps({"file_name": photo_key(sample, path), "text": text, "split": sample.split}, ensure_ascii=False)
             for sample, text in iter_captions(dataset, count, seed=seed, unknown=unknown)
@@ -538,7 +550,7 @@ def prelabel(
         )
         lost = write_dataset(_at_least_one(samples), out, to, names=names, overwrite=overwrite, settings=settings)
     for what, count in lost.items():
-        print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+        print(f"note: {to} cannot hold everything: {printable(what)} ({count})", file=sys.stderr)
     print(out)
     if failed:
         raise typer.Exit(1)
@@ -588,7 +600,7 @@ def _opened(
         dataset.check_labels()
     yield dataset, settings
     for message in skipped:
-        print(f"skipped: {message}", file=sys.stderr)
+        print(f"skipped: {printable(message)}", file=sys.stderr)
     unmapped = dataset.unmapped() if by_meaning else None
     for note in (*dataset.notes, *([unmapped] if unmapped else [])):
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note)}", file=sys.stderr)

@@ -23,6 +23,7 @@ class Format(StrEnum):
 
 
 def evaluate(
+    ctx: typer.Context,
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE|default", help="The bundle to judge: a folder, a zip, or default.")],
     data: Annotated[
         list[str],
@@ -79,12 +80,14 @@ def evaluate(
 
     from dentify import evaluation
     from dentify.evaluation.write import check_folder
+    from dentify.writing import locked_folder
 
     if output is not None:
         import dentify.evaluation.page
         import dentify.evaluation.plots  # noqa: F401 - a missing extra is told now and not after an hour
 
-        check_folder(output, overwrite=overwrite)
+        ctx.with_resource(locked_folder(output))
+        check_folder(output, overwrite=overwrite, read=[bundle, *(one.path for one in inputs)])
     settings = read_settings()
     assessor = load_assessor(bundle, settings=settings, device=device)
     mistakes = None if output is None else evaluation.Mistakes(settings=settings)

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from dentify.cli.streams import raw_stream
+from dentify.errors import printable
+
 Advance = Callable[[], None]
 Say = Callable[[str], None]
 Item = TypeVar("Item")
@@ -25,12 +28,12 @@ def progress(what: str, total: int | None = None, *, unit: str = "photos", quiet
         quiet: no bar, on a terminal either; lines are still printed.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda: None, lambda line: print(line, file=sys.stderr)
+        yield lambda: None, lambda line: print(printable(line), file=sys.stderr)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
+    console = Console(file=raw_stream(sys.stderr))
     count = TextColumn("{task.completed}") if total is None else MofNCompleteColumn()
     left = () if total is None else (TimeRemainingColumn(), TextColumn("left"))
     columns = (TextColumn("{task.description}"), BarColumn(), count, TextColumn(unit), TimeElapsedColumn(), *left)
@@ -38,7 +41,7 @@ def progress(what: str, total: int | None = None, *, unit: str = "photos", quiet
         task = bar.add_task(what, total=total)
         yield (
             lambda: bar.advance(task),
-            lambda line: console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True),
+            lambda line: console.print(printable(line), markup=False, highlight=False, emoji=False, soft_wrap=True),
         )
 
 

@@ -16,7 +16,6 @@ extras are not documented there, but Flickr's own pages ask for them.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import re
@@ -37,10 +36,10 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.files import check_file_bytes
 from dentify.imaging.formats import START_BYTES, Kind, picture_kind
 from dentify.settings import Settings
-from dentify.spreadsheets import safe_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.strict import nearest
 from dentify.version import __version__
-from dentify.writing import write_whole
+from dentify.writing import locked_folder, write_whole
 
 try:
     import httpx2
@@ -169,40 +168,43 @@ def collect_flickr(
         raise ConfigError(f"collecting from Flickr needs a key of its API; {KEY_PAGE} gives one")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{printable(str(out))}: is a file; name a folder for the photos")
-    _remove_leftovers(out)
-    columns, rows = _read_list(out)
-    earlier = [row for row in rows if row["query"] == _cell(query) and _is_chosen(licence_at(row["licence_url"]), chosen)]
-    for row in earlier:
-        yield Collected(row["photo_id"], _picture(out, row), earlier=True)
-    missing = count - len(earlier)
-    if missing <= 0:
-        return
-    known = {row["photo_id"] for row in rows}
-    found_any = bool(earlier)
-    with _Flickr(
-        _unicode(api_key.strip()), endpoint=endpoint, pause_s=pause_s, on_wait=on_wait, sleep=sleep, clock=clock
-    ) as flickr:
-        allowed = {number: licence for number, licence in flickr.licences().items() if licence.name in chosen}
-        if not allowed:
-            raise DatasetError(f"Flickr lists none of these licences: {', '.join(sorted(chosen))}")
-        for facts in flickr.search(query, licences=list(allowed)):
-            found_any = True
-            photo_id = facts["id"]
-            if photo_id in known:
-                continue
-            try:
-                row, data = _fetch(flickr, facts, allowed=allowed, size=size, query=query, settings=settings)
-            except ImageError as error:
-                yield Collected(photo_id, None, reason=str(error))
-                continue
-            rows.append(row)
-            write_whole({out / row["file"]: data, out / LIST_NAME: _list_bytes(columns, rows)})
-            yield Collected(photo_id, out / row["file"])
-            missing -= 1
-            if not missing:
-                return
-    if not found_any:
-        raise DatasetError(f"Flickr finds no photo for {printable(query)!r} under these licences: {', '.join(sorted(chosen))}")
+    with locked_folder(out):
+        _remove_leftovers(out)
+        columns, rows = _read_list(out)
+        earlier = [row for row in rows if row["query"] == _cell(query) and _is_chosen(licence_at(row["licence_url"]), chosen)]
+        for row in earlier:
+            yield Collected(row["photo_id"], _picture(out, row), earlier=True)
+        missing = count - len(earlier)
+        if missing <= 0:
+            return
+        known = {row["photo_id"] for row in rows}
+        found_any = bool(earlier)
+        with _Flickr(
+            _unicode(api_key.strip()), endpoint=endpoint, pause_s=pause_s, on_wait=on_wait, sleep=sleep, clock=clock
+        ) as flickr:
+            allowed = {number: licence for number, licence in flickr.licences().items() if licence.name in chosen}
+            if not allowed:
+                raise DatasetError(f"Flickr lists none of these licences: {', '.join(sorted(chosen))}")
+            for facts in flickr.search(query, licences=list(allowed)):
+                found_any = True
+                photo_id = facts["id"]
+                if photo_id in known:
+                    continue
+                try:
+                    row, data = _fetch(flickr, facts, allowed=allowed, size=size, query=query, settings=settings)
+                except ImageError as error:
+                    yield Collected(photo_id, None, reason=str(error))
+                    continue
+                rows.append(row)
+                write_whole({out / row["file"]: data, out / LIST_NAME: _list_bytes(columns, rows)})
+                yield Collected(photo_id, out / row["file"])
+                missing -= 1
+                if not missing:
+                    return
+        if not found_any:
+            raise DatasetError(
+                f"Flickr finds no photo for {printable(query)!r} under these licences: {', '.join(sorted(chosen))}"
+            )
 
 
 def parse_licences(text: str) -> frozenset[str]:
@@ -542,11 +544,7 @@ def _picture(out: Path, row: Row) -> Path | None:
 
 
 def _list_bytes(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return csv_bytes([csv_line(columns), *(csv_line(row.get(column, "") for column in columns) for row in rows)])
 
 
 def _remove_leftovers(out: Path) -> None:

@@ -15,8 +15,10 @@ from dentify.assessment import Mask
 from dentify.datasets.sample import PART_PREFIX, UNNAMED, UNTYPED, Annotation, Sample, canonical_name
 from dentify.imaging.masks import polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
-from dentify.report.words import as_sentence, listed, number_word, place_words, with_article
-from dentify.taxonomy import DAMAGE_NAMES, SEVERITY_LEVELS, damage_word, part_word
+from dentify.languages import english
+from dentify.languages.english import as_spelled, damage, damages, listed, number_word, sentence, with_article
+from dentify.languages.meanings import place_in_photo
+from dentify.taxonomy import DAMAGE_NAMES, SEVERITY_LEVELS
 
 _TINY, _SMALL, _LARGE = 0.003, 0.02, 0.10  # of the photo
 _ON_PART = 0.5  # of a damage: a part that holds so much of it is named
@@ -62,7 +64,7 @@ def captions_of(sample: Sample, count: int = 1, *, seed: int = 0) -> list[str]:
         text = _caption(sample, chance)
         if text is None:
             return []
-        captions[as_sentence(text)] = None
+        captions[sentence(text)] = None
         if len(captions) == count:
             break
     return list(captions)
@@ -85,7 +87,7 @@ def _caption(sample: Sample, chance: random.Random) -> str | None:
         return f"{chance.choice(_SOUND[:3])}{seen}" if seen else chance.choice(_SOUND)
     annotated = {one.name for one in sample.annotations}  # also what is not told of: it may be there
     absent = [
-        damage_word(name, 2)
+        damages(name)
         for name in DAMAGE_NAMES
         if name in sample.labelled and not annotated & {name, *_NO_TYPES} and name not in _UNCOUNTED
     ]
@@ -132,7 +134,7 @@ def _clause(group: _Group, sample: Sample, chance: random.Random) -> str:
 
 
 def _counted(name: str, count: int, adjectives: str = "", *, several: bool = False) -> str:
-    noun = f"{adjectives} {damage_word(name, 1 if name in _UNCOUNTED else count)}".strip()
+    noun = f"{adjectives} {damage(name) if count == 1 or name in _UNCOUNTED else _several(name)}".strip()
     if name in _UNCOUNTED:
         return noun
     if count == 1:
@@ -155,7 +157,7 @@ def _place(group: _Group, sample: Sample) -> str:
     if len(parts) == 1 and (part := next(iter(parts))):
         return f"on the {_part_word(part)}"
     wh = (sample.size_hw[1], sample.size_hw[0])
-    places = {place_words(one.box_xyxy, wh) for one in group.damages}
+    places = {english.PLACES[place_in_photo(one.box_xyxy, wh)] for one in group.damages}
     return next(iter(places)) if len(places) == 1 else ""
 
 
@@ -191,8 +193,13 @@ def _parts_seen(sample: Sample, chance: random.Random) -> str:
     return f", {chance.choice(('showing', 'with'))} {listed([f'the {name}' for name in named])}"
 
 
+def _several(name: str) -> str:
+    """Several of a type; the plural of one's own names is guessed."""
+    return damages(name) if name in DAMAGE_NAMES else f"{as_spelled(name)}s"
+
+
 def _part_word(name: str) -> str:
-    return part_word(name.removeprefix(PART_PREFIX))
+    return english.part(name.removeprefix(PART_PREFIX))
 
 
 def iter_captions(

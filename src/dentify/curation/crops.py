@@ -5,8 +5,6 @@ They are written as pictures and a `photos.csv` of file and label, which everyth
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +22,8 @@ from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
-from dentify.writing import check_vacant, write_whole
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
+from dentify.writing import check_vacant, locked_folder, write_whole
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,21 @@ def write_crops(
         DatasetError: a photo cannot be read, or none has a damage by itself.
         OutputError: the folder holds such files already, or cannot be written.
     """
-    check_vacant(output, ["photos.csv", "images"], "crops", overwrite=overwrite)
-    rows = [("file", "label", "source", "group", "split")]
+    with locked_folder(output):
+        check_vacant(output, ["photos.csv", "images"], "crops", overwrite=overwrite)
+        return _write_crops(samples, output, margin, least_side, workers, settings, on_photo)
+
+
+def _write_crops(
+    samples: Iterable[Sample],
+    output: Path,
+    margin: float,
+    least_side: int,
+    workers: int,
+    settings: Settings | None,
+    on_photo: Callable[[], object],
+) -> Counter[str]:
+    rows: list[tuple[str, ...]] = [("file", "label", "source", "group", "split")]
     counts: Counter[str] = Counter()
     files: set[str] = set()
     cut = partial(_cut, margin=margin, least_side=least_side, settings=settings)
@@ -138,14 +150,13 @@ def write_crops(
                 file = f"{file.removesuffix('.jpg')}_.jpg"
             files.add(file)
             write_whole({output / file: data})
-            rows.append((file, crop.labels[0], crop.source or "", crop.group or "", crop.split or ""))
+            cells = (crop.labels[0], crop.source or "", crop.group or "", crop.split or "")
+            rows.append((file, *map(safe_cell, cells)))
             counts[crop.labels[0]] += 1
         on_photo()
     if not counts:
         raise DatasetError("no photo has an annotated damage that can be shown by itself")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_whole({output / "photos.csv": text.getvalue().encode()})
+    write_whole({output / "photos.csv": csv_bytes(map(csv_line, rows))})
     return counts
 
 

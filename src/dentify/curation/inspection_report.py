@@ -21,12 +21,14 @@ from dentify.imaging.draw import encode_jpeg
 from dentify.pages import picture_address, render_page
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
-from dentify.writing import check_vacant, write_whole
+from dentify.writing import check_apart, check_vacant, write_whole
 
 MOST_LINES = 20
 """Problems and duplicates that the table tells one by one; the JSON holds all."""
 MOST_TYPES = 40
 """Types that the page plots and shows photos of."""
+FILES = ("inspection.json", "inspection.html", "labels.yaml")
+"""What may be written; the last where there are words that nobody explained."""
 
 _KINDS = {"no_vehicle": "no vehicle", "vehicle": "vehicle (damaged or not: unknown)", "unknown": "nothing"}
 _MARKS = {"unsure": "unsure", "other_car": "of another vehicle", "loose": "of loose parts"}
@@ -60,22 +62,23 @@ def write_inspection(
     check_folder(folder, overwrite=overwrite)
     page = inspection_page(inspected, settings=settings)
     files = {
-        folder / "inspection.json": f"{inspected.inspection.model_dump_json(indent=2)}\n".encode(),
-        folder / "inspection.html": page.encode(errors="backslashreplace"),
+        folder / FILES[0]: f"{inspected.inspection.model_dump_json(indent=2)}\n".encode(),
+        folder / FILES[1]: page.encode(errors="backslashreplace"),
     }
     if inspected.inspection.unknown:
-        files[folder / "labels.yaml"] = draft_label_map(inspected.inspection.unknown).encode(errors="backslashreplace")
+        files[folder / FILES[2]] = draft_label_map(inspected.inspection.unknown).encode(errors="backslashreplace")
     write_whole(files)
     return list(files)
 
 
-def check_folder(folder: Path, *, overwrite: bool) -> None:
+def check_folder(folder: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
     """Refuses a folder that an inspection must not be written to, before the work is done.
 
     Raises:
-        OutputError: it is a file, or holds an inspection and `overwrite` is off.
+        OutputError: it is a file, or holds an inspection and `overwrite` is off; or what would be replaced is read.
     """
-    check_vacant(folder, ("inspection.json", "inspection.html", "labels.yaml"), "the inspection", overwrite=overwrite)
+    check_vacant(folder, FILES, "the inspection", overwrite=overwrite)
+    check_apart((folder / name for name in FILES), read)
 
 
 def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -> str:

@@ -7,8 +7,6 @@ with groups in place of single photos.
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 import re
 from collections import Counter, defaultdict
@@ -25,6 +23,7 @@ from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
 from dentify.writing import write_whole
 
 SPLIT_NAMES = {2: ("train", "val"), 3: ("train", "val", "test")}
@@ -136,11 +135,9 @@ def write_splits(placed: Sequence[Placed], dataset: Dataset, *, overwrite: bool 
     """
     path = splits_path(dataset.path)
     check_splits(path, overwrite=overwrite)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "split", "group"])
-    writer.writerows([one.file, one.split, one.group] for one in placed)
-    write_whole({path: text.getvalue().encode()})
+    lines = [csv_line(["file", "split", "group"])]
+    lines += [csv_line([safe_path_cell(one.file), safe_cell(one.split), safe_cell(one.group or "")]) for one in placed]
+    write_whole({path: csv_bytes(lines)})
     return path
 
 

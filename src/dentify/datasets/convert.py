@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,9 @@ from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError, OutputError
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
-from dentify.writing import writing
+from dentify.writing import locked, make_folder, writing
+
+WriteSamples = Callable[[Iterable[Sample], Output], None]
 
 WRITABLE = tuple(name for name, one in FORMATS.items() if one.write is not None)
 """Formats that `write_dataset` takes."""
@@ -60,6 +62,15 @@ def write_dataset(
     output = Output(folder, tuple(names), pictures=pictures, settings=settings or Settings())
     write = FORMATS[to].write
     assert write is not None
+    with writing(folder):
+        make_folder(folder.parent)
+    with locked(output.folder.with_name(folder.name + ".part")):
+        return _written(samples, folder, output, write, on_invalid)
+
+
+def _written(
+    samples: Iterable[Sample], folder: Path, output: Output, write: WriteSamples, on_invalid: OnInvalid | None
+) -> Counter[str]:
     with writing(output.folder):
         shutil.rmtree(output.folder, ignore_errors=True)
         output.folder.mkdir(parents=True)

@@ -22,7 +22,7 @@ from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_jso
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
 from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_unread, unread_product
-from dentify.datasets.label_set import TURNED, LabelSet, OnInvalid, OnNote
+from dentify.datasets.label_set import MOST_ANNOTATIONS, TURNED, LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import (
     VEHICLE,
     LabelMap,
@@ -34,19 +34,23 @@ from dentify.datasets.labels import (
     severity_word,
     told_unmapped,
 )
-from dentify.datasets.pictures import is_file, walk
+from dentify.datasets.outlines import check_mask_size
+from dentify.datasets.pictures import is_file, leads_out, walk
 from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
 from dentify.datasets.turning import Frame, turn_upright
-from dentify.datasets.zipped import ZippedPath, is_zipped, zipped
+from dentify.datasets.zipped import ZippedPath, is_zipped, on_disk, zipped
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_frame
 from dentify.imaging.formats import is_picture_name
 from dentify.names import clean_name
 from dentify.settings import Settings
+from dentify.spreadsheets import cell_text
 from dentify.taxonomy import DAMAGE_NAMES
+from dentify.writing import check_apart
 
 _MOST_LOOKED_AT = 1000  # files of no known format whose text is looked at
 _MOST_ATTRIBUTES = 100  # attributes, and values of one, that are counted apart; texts may be a million
+_MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
 SPLITS = "splits.csv"
 """Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
 
@@ -96,8 +100,11 @@ class Dataset:
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
         self.unknown.clear()
         self.attributes.clear()
+        renamed: dict[frozenset[str], frozenset[str]] = {}
         for raw in self._raw():
             try:
+                if raw.size_hw is not None:
+                    check_mask_size(raw.size_hw, raw.where, self._settings)
                 if self._check_pictures:
                     check_picture(raw, self._settings, self.on_turned)
                 key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)
@@ -108,7 +115,9 @@ class Dataset:
                         kind="listed twice",
                     )
                 seen[key] = raw.where
-                sample = _named(raw, self._labels, self._note, self.adjustments.add, self.unknown)
+                if raw.labelled not in renamed:  # mostly the same for all photos of a file
+                    renamed[raw.labelled] = self._labelled(raw.labelled)
+                sample = _named(raw, self._labels, renamed[raw.labelled], self._note, self.adjustments.add, self.unknown)
                 self._count_attributes(raw)
             except DatasetError as error:
                 self.refuse(error)
@@ -162,6 +171,25 @@ class Dataset:
         if text not in self._notes:
             self._notes.append(text)
 
+    def _labelled(self, words: frozenset[str]) -> frozenset[str]:
+        """What a source labels at all, in the words that the map gives."""
+        if self._labels.labelled is not None:
+            return self._labels.labelled
+        names = names_of((word for word in words if not is_no_label(word)), self._labels)
+        return frozenset(name for name in names if not _says_sound(name, self._labels) and name != VEHICLE)
+
+    def check_not_read(self, output: Path) -> None:
+        """Refuses a file to write that is one of those that labels are read from, or one of its pictures.
+
+        Raises:
+            OutputError: it is.
+        """
+        if output.is_file():
+            labels = (one for label_set in self.sources for one in (label_set.path, *label_set.files))
+            pictures = (sample.image for sample in self._raw()) if is_picture_name(output.name) else ()
+            read = (self.path, *labels, *(one for one in pictures if isinstance(one, Path)))
+            check_apart([output], map(on_disk, read))
+
     def without_splits(self) -> Dataset:
         """The same data set without what `splits.csv` says."""
         bare = copy.copy(self)
@@ -192,11 +220,17 @@ class Dataset:
             beside = TypesBeside(attribute)
             for sample in self._read(silent=True):
                 beside.add(sample.annotations)
+                if len(beside.values) > _MOST_NAMES:
+                    told = f"more than {_MOST_NAMES:,} values of the attribute {printable(attribute)!r:.60} that names types"
+                    raise DatasetError(f"{self.path}: {told}; is it the one that tells them?")
             self._types_beside = beside
         for sample in self._read():
             if self._frame == "stored":
                 sample = turn_upright(sample, self._settings)
             annotations = tuple(typed for one in sample.annotations for typed in by_attributes(one, attribute))
+            if len(annotations) > MOST_ANNOTATIONS:  # one may name several types
+                self.refuse(_too_many(sample, len(annotations)))
+                continue
             labelled = sample.labelled if self._types_beside is None else self._types_beside.labelled(sample.labelled)
             yield replace(sample, annotations=annotations, labelled=labelled)
 
@@ -210,14 +244,25 @@ class Dataset:
                     document = label_set.document
                     if document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
                         document = read_json(label_set.path, self._settings)
-                    yield from read(replace(label_set.silent(), document=document))
+                    for sample in read(replace(label_set.silent(), document=document)):
+                        if len(sample.annotations) <= MOST_ANNOTATIONS:
+                            yield sample
             return
         label_sets, self.sources = self.sources, tuple(replace(label_set, document=None) for label_set in self.sources)
         for label_set in label_sets:
             try:
                 if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
                     label_set = replace(label_set, document=read_json(label_set.path, self._settings))
-                yield from read(label_set)
+                for sample in read(label_set):
+                    if len(sample.labelled) > _MOST_NAMES:
+                        told = f"{len(sample.labelled):,} names of types and parts, over the limit of {_MOST_NAMES:,}"
+                        raise DatasetError(f"{sample.where}: {told}")
+                    if len(sample.annotations) > MOST_ANNOTATIONS:
+                        label_set.refuse(_too_many(sample, len(sample.annotations)))
+                    elif isinstance(sample.image, Path) and is_file(sample.image) and label_set.leads_out(sample.image):
+                        label_set.refuse(_outside(sample))
+                    else:
+                        yield sample
             except DatasetError as error:  # the rest of this label set cannot be read; the others may
                 label_set.refuse(error)
 
@@ -277,6 +322,7 @@ def open_dataset(
         replace(
             label_set,
             images=images,
+            alone=path.is_file(),
             split=split,
             frame=frame,
             attribute=labels.attribute,
@@ -298,6 +344,19 @@ def open_dataset(
         adjustments=adjustments,
         frame=frame,
         settings=settings,
+    )
+
+
+def _too_many(sample: Sample, annotations: int) -> DatasetError:
+    told = f"{annotations:,} annotations, over the limit of {MOST_ANNOTATIONS:,} of one photo"
+    return DatasetError(f"{sample.where}: {told}")
+
+
+def _outside(sample: Sample) -> DatasetError:
+    return DatasetError(
+        f"{sample.where}: {printable(sample.name)} is a link that leads out of the data set; put the picture itself there, or set"
+        " DENTIFY_FOLLOW_LINKS=1",
+        kind="outside the data set",
     )
 
 
@@ -374,10 +433,13 @@ def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
     columns = csv_columns(path)
     if not {"file", "split"} <= set(columns):
         raise DatasetError(f"{path}: needs the columns file and split, has {', '.join(columns) or 'none'}")
-    return {row["file"]: (row["split"], row.get("group", "")) for _, row in read_csv(path, settings)}
+    rows = (row for _, row in read_csv(path, settings))
+    return {row["file"].removeprefix("./"): (cell_text(row["split"]), cell_text(row.get("group", ""))) for row in rows}
 
 
-def _named(raw: Sample, labels: LabelMap, note: OnNote, adjust: OnAdjust, unknown: Counter[str]) -> Sample:
+def _named(
+    raw: Sample, labels: LabelMap, labelled: frozenset[str], note: OnNote, adjust: OnAdjust, unknown: Counter[str]
+) -> Sample:
     """A sample in the words that the map gives, and what follows from them for the photo as a whole.
 
     A word that nobody explained says nothing of vehicle and damage; it comes to `unknown`.
@@ -421,13 +483,7 @@ def _named(raw: Sample, labels: LabelMap, note: OnNote, adjust: OnAdjust, unknow
         annotations=annotations,
         labels=words,
         severity=severity,
-        labelled=labels.labelled
-        if labels.labelled is not None
-        else frozenset(
-            name
-            for name in names_of((word for word in raw.labelled if not is_no_label(word)), labels)
-            if not _says_sound(name, labels) and name != VEHICLE
-        ),
+        labelled=labelled,
         vehicle=next(iter(vehicle), None),
         damage=next(iter(damage), None),
     )
@@ -493,7 +549,7 @@ def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote,
         return name, [label_set]
     if not path.is_dir():
         raise DatasetError(f"{path}: no such file or folder")
-    files = list(walk(path))
+    files = [file for file in walk(path) if settings.follow_links or not leads_out(file, [path])]
     found: dict[str, list[LabelSet]] = {}
     faults: list[DatasetError] = []
 

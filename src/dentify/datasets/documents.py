@@ -4,30 +4,47 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import io
 import json
+import os
+import re
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dentify.datasets.adjustments import OnAdjust
-from dentify.errors import DatasetError, MissingExtraError
+from dentify.errors import DatasetError, MissingExtraError, printable
 from dentify.imaging.files import told_bytes
+from dentify.plain_yaml import load_yaml
 from dentify.settings import Settings
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+# Bytes of memory that documents may take, and what their pieces take in CPython: a mapping, a list, a value of a list, a key with
+# its value. Characters of texts are counted along, which does no harm: labels have 5 to 15 bytes for a byte.
+_COST_FREE, _COST_PER_BYTE = 200 * 2**20, 20
+_JSON_COST = {"{": 240, "[": 90, ",": 40, ":": 40}
+_XML_FREE, _XML_BYTES = 100_000, 8  # elements and attributes, and bytes that each further one has at least
+_XML_DEPTH = 100  # labels are 10 deep; what walks them may recurse
+_CHUNK_BYTES = 2**18
+_END_OF_LINE = re.compile("\r\n|\r|\n")
 _MOST_CSV_FIELD = 2**28  # characters; VIA 1 may hold whole pictures in one
 
 
 OTHER_ENCODING = "texts that are not UTF-8 are read as Windows' code page 1252; save them as UTF-8 where letters are wrong"
 
 
+def _told(path: Path) -> str:
+    return printable(str(path))
+
+
 def read_text(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> str:
-    """The text of an annotation file: UTF-8, or UTF-16 with its byte order mark.
+    """The text of an annotation file, its lines ended as on Unix: UTF-8, or UTF-16 with its byte order mark.
 
     Args:
         path: the file.
@@ -37,21 +54,31 @@ def read_text(path: Path, settings: Settings, adjust: OnAdjust | None = None) ->
     Raises:
         DatasetError: it cannot be read, is over `max_annotation_bytes`, or is in no encoding that is taken.
     """
+    text = _as_it_is(path, settings, adjust)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _as_it_is(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> str:
     try:
-        if path.stat().st_size > settings.max_annotation_bytes:
-            limit = told_bytes(settings.max_annotation_bytes)
-            raise DatasetError(f"{path}: over the limit of {limit}; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES")
-        data = path.read_bytes()
+        with _opened(path, settings) as stream:
+            pieces, size = [], 0
+            while piece := stream.read(_CHUNK_BYTES):  # it may grow, or its size be told as 0
+                size += len(piece)
+                if size > settings.max_annotation_bytes:
+                    raise _too_long(path, settings)
+                pieces.append(piece)
+        data = b"".join(pieces)
+        pieces.clear()
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DatasetError(f"{_told(path)}: cannot be read: {error.strerror or error}") from error
     try:
-        return _universal(_decoded(data))
+        return _decoded(data)
     except UnicodeDecodeError as error:
         text = _of_windows(data) if adjust is not None and "utf-16" not in error.encoding else None
         if adjust is None or text is None:
-            raise DatasetError(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
+            raise DatasetError(f"{_told(path)}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
         adjust(OTHER_ENCODING, str(path))
-        return _universal(text)
+        return text
 
 
 def _decoded(data: bytes) -> str:
@@ -72,8 +99,66 @@ def _of_windows(data: bytes) -> str | None:
         return None
 
 
-def _universal(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _opened(path: Path, settings: Settings) -> BinaryIO:
+    """A label file to read; pipes and devices, which may block or never end, are none.
+
+    Raises:
+        DatasetError: it is no plain file, or over `max_annotation_bytes`.
+        OSError: it cannot be read.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise DatasetError(f"{_told(path)}: is a pipe or a device and no file; name a file of labels")
+    if status.st_size > settings.max_annotation_bytes:
+        raise _too_long(path, settings)
+    return path.open("rb")
+
+
+def _too_long(path: Path, settings: Settings) -> DatasetError:
+    limit = told_bytes(settings.max_annotation_bytes)
+    return DatasetError(f"{_told(path)}: over the limit of {limit}; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES")
+
+
+def _check_cost(path: Path, size: int, cost: int) -> None:
+    """Refuses a document that would take memory out of all proportion to its bytes.
+
+    Raises:
+        DatasetError: it would.
+    """
+    if cost > _COST_FREE + _COST_PER_BYTE * size:
+        told = f"{told_bytes(size)} that would take {told_bytes(cost)} of memory"
+        raise DatasetError(f"{_told(path)}: {told}; no labels are made of so many small pieces")
+
+
+def check_json_cost(path: Path, text: str) -> None:
+    """Refuses JSON that would take memory out of all proportion to its bytes, before it is parsed.
+
+    Args:
+        path: the file, for the message.
+        text: one document, or several of them.
+
+    Raises:
+        DatasetError: it would.
+    """
+    _check_cost(path, len(text), len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items()))
+
+
+def _counted(events: Iterator[tuple[str, Element]], stream: BinaryIO, path: Path) -> Iterator[tuple[str, Element]]:
+    """The events of an XML file, as long as its elements and attributes are in proportion to what was read of it."""
+    pieces = depth = 0
+    for event, element in events:
+        if event == "start":
+            pieces += 1 + len(element.attrib)
+            depth += 1
+            if pieces > _XML_FREE and pieces > _XML_FREE + stream.tell() // _XML_BYTES:
+                raise DatasetError(f"{_told(path)}: {pieces:,} elements, each smaller than any of labels; are these labels?")
+            if depth > _XML_DEPTH:
+                raise DatasetError(f"{_told(path)}: elements within elements, more than {_XML_DEPTH} deep; are these labels?")
+        else:
+            depth -= 1
+        yield event, element
 
 
 def read_json(path: Path, settings: Settings) -> Any:
@@ -83,17 +168,18 @@ def read_json(path: Path, settings: Settings) -> Any:
         DatasetError: it cannot be read, is over a limit, or is not whole.
     """
     text = read_text(path, settings)
+    check_json_cost(path, text)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and text[: error.pos].count("\n") <= 1 and text[error.pos : error.pos + 1] in ("{", "["):
-            raise DatasetError(f"{path}: holds a JSON document a line; call it .jsonl, or .manifest") from error
+            raise DatasetError(f"{_told(path)}: holds a JSON document a line; call it .jsonl, or .manifest") from error
         raise DatasetError(
-            f"{path}: broken JSON at line {error.lineno}, column {error.colno} (of {len(text)} characters, {error.pos} are"
+            f"{_told(path)}: broken JSON at line {error.lineno}, column {error.colno} (of {len(text)} characters, {error.pos} are"
             f" readable): {error.msg}; is the file cut off?"
         ) from error
     except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
-        raise DatasetError(f"{path}: no annotations: nested too deep or with a number too long") from error
+        raise DatasetError(f"{_told(path)}: no annotations: nested too deep or with a number too long") from error
 
 
 def read_csv(
@@ -122,13 +208,14 @@ def read_csv(
 
 def wrong_width(path: Path, line: int, fields: int) -> DatasetError:
     """What is said of a row of a CSV that has more or fewer fields than the first."""
-    return DatasetError(f"{path}: line {line}: needs {fields} fields, as the first line has")
+    return DatasetError(f"{_told(path)}: line {line}: needs {fields} fields, as the first line has")
 
 
 def read_rows(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> Iterator[tuple[int, list[str]]]:
     """All rows of a CSV, the first one with its names too, each with the number of its last line; empty lines are passed over.
 
     Fields are separated by `,`, `;`, tabs or `|`, whichever the first line has most of, or by what `sep=` of Excel says.
+    Cells keep the ends of lines that they hold, of whatever kind.
 
     Args:
         path: the file.
@@ -138,8 +225,7 @@ def read_rows(path: Path, settings: Settings, adjust: OnAdjust | None = None) ->
     Raises:
         DatasetError: it cannot be read, is over a limit, or is broken.
     """
-    text = read_text(path, settings, adjust)
-    skipped, text, delimiter = _separated(text)
+    skipped, text, delimiter = _separated(_as_it_is(path, settings, adjust))
     most = csv.field_size_limit(min(_MOST_CSV_FIELD, sys.maxsize))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
@@ -148,16 +234,17 @@ def read_rows(path: Path, settings: Settings, adjust: OnAdjust | None = None) ->
                 yield skipped + reader.line_num, row
     except csv.Error as error:
         line = skipped + reader.line_num
-        raise DatasetError(f"{path}: line {line}: broken CSV: {error}; is the file cut off?") from error
+        raise DatasetError(f"{_told(path)}: line {line}: broken CSV: {error}; is the file cut off?") from error
     finally:
         csv.field_size_limit(most)
 
 
 def _separated(text: str) -> tuple[int, str, str]:
     """Lines before the first row, the text from there on, and what separates its fields."""
-    first, _, rest = text.partition("\n")
+    end = _END_OF_LINE.search(text)
+    first = text[: end.start()] if end else text
     if first.lower().startswith("sep=") and len(first.rstrip()) == 5:
-        return 1, rest, first.rstrip()[4]
+        return 1, text[end.end() :] if end else "", first.rstrip()[4]
     unquoted = "".join(first.split('"')[::2])
     return 0, text, max(",;\t|", key=unquoted.count)
 
@@ -165,6 +252,8 @@ def _separated(text: str) -> tuple[int, str, str]:
 def csv_head(path: Path, most: int = 20) -> list[list[str]]:
     """The first rows of a CSV, names among them, as far as 64 KiB hold them whole; none where it is no text."""
     try:
+        if not path.is_file():  # a pipe or a device
+            return []
         with path.open("rb") as stream:
             data = stream.read(2**16)
     except OSError:
@@ -175,9 +264,10 @@ def csv_head(path: Path, most: int = 20) -> list[list[str]]:
     except UnicodeDecodeError as error:
         cut = not whole and error.start > len(data) - 4  # a letter in two
         text = _decoded(data[: error.start]) if cut else _of_windows(data) or ""
-    _, text, delimiter = _separated(_universal(text))
-    if not whole and text.count("\n") > 1:
-        text = text.rpartition("\n")[0]
+    _, text, delimiter = _separated(text)
+    ends = [] if whole else list(_END_OF_LINE.finditer(text))
+    if len(ends) > 1:
+        text = text[: ends[-1].start()]
     rows: list[list[str]] = []
     with suppress(csv.Error):
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
@@ -206,18 +296,16 @@ def iterate_xml(path: Path, settings: Settings) -> Iterator[tuple[str, Element]]
     except ModuleNotFoundError as error:
         raise MissingExtraError(what="reading XML annotations", extra="data") from error
     try:
-        if path.stat().st_size > settings.max_annotation_bytes:
-            limit = told_bytes(settings.max_annotation_bytes)
-            raise DatasetError(f"{path}: over the limit of {limit}; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES")
-        with path.open("rb") as stream:
-            yield from iterparse(stream, events=("start", "end"))
+        with _opened(path, settings) as stream:
+            yield from _counted(iterparse(stream, events=("start", "end")), stream, path)
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DatasetError(f"{_told(path)}: cannot be read: {error.strerror or error}") from error
     except ParseError as error:
         line, column = error.position
-        raise DatasetError(f"{path}: broken XML at line {line}, column {column + 1}: {error}; is the file cut off?") from error
+        at = f"line {line}, column {column + 1}"
+        raise DatasetError(f"{_told(path)}: broken XML at {at}: {error}; is the file cut off?") from error
     except (DefusedXmlException, ValueError, LookupError) as error:  # the last two: an encoding that Python does not take
-        raise DatasetError(f"{path}: XML that declares entities or an odd encoding is not read ({error})") from error
+        raise DatasetError(f"{_told(path)}: XML that declares entities or an odd encoding is not read ({error})") from error
 
 
 def xml_root(path: Path, settings: Settings) -> str:
@@ -228,7 +316,7 @@ def xml_root(path: Path, settings: Settings) -> str:
     """
     for _, element in iterate_xml(path, settings):
         return str(element.tag)
-    raise DatasetError(f"{path}: holds no XML")
+    raise DatasetError(f"{_told(path)}: holds no XML")
 
 
 def read_yaml(path: Path, settings: Settings) -> dict[str, Any]:
@@ -243,11 +331,12 @@ def read_yaml(path: Path, settings: Settings) -> dict[str, Any]:
     except ModuleNotFoundError as error:
         raise MissingExtraError(what="reading YAML", extra="data") from error
     try:
-        document = yaml.safe_load(read_text(path, settings))
+        document = load_yaml(read_text(path, settings))
     except yaml.YAMLError as error:
-        raise DatasetError(f"{path}: broken YAML: {' '.join(str(error).split())[:200]}") from error
+        raise DatasetError(f"{_told(path)}: broken YAML: {' '.join(str(error).split())[:200]}") from error
     except (RecursionError, ValueError) as error:
-        raise DatasetError(f"{path}: YAML nested too deep or with a value too odd") from error
+        told = f" ({printable(str(error))[:100]})" if isinstance(error, ValueError) else ""
+        raise DatasetError(f"{_told(path)}: YAML nested too deep or with a value too odd{told}") from error
     if not isinstance(document, dict):
-        raise DatasetError(f"{path}: expected keys and values, got a {type(document).__name__}")
+        raise DatasetError(f"{_told(path)}: expected keys and values, got a {type(document).__name__}")
     return document

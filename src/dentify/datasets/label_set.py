@@ -10,7 +10,7 @@ from typing import Any
 
 from dentify.datasets.adjustments import OnAdjust
 from dentify.datasets.documents import read_json
-from dentify.datasets.pictures import Pictures, is_file, picture_folders
+from dentify.datasets.pictures import Pictures, is_file, leads_out, picture_folders
 from dentify.datasets.turning import Frame
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.decode import read_photo_frame
@@ -32,6 +32,7 @@ class LabelSet:
     Attributes:
         path: the file, or the folder whose files hold the labels.
         root: the folder that was opened; names of photos and splits are told below it.
+        alone: whether the label file itself was opened, and not a folder: its pictures may then lie beside its folder, too.
         document: what a JSON file holds, parsed.
         files: the label files, where there is one a picture.
         images: the folder of the pictures, where the user named one.
@@ -46,6 +47,7 @@ class LabelSet:
 
     path: Path
     root: Path
+    alone: bool = False
     document: Any = None
     files: tuple[Path, ...] = ()
     images: Path | None = None
@@ -91,7 +93,22 @@ class LabelSet:
         if self.files:  # one a picture, anywhere below the root
             return Pictures([self.root], self.root, self.adjust)
         folders = picture_folders(self.path) if self.document is not None or self.path.is_file() else [self.path]
-        return Pictures(folders, self.root, self.adjust)
+        return Pictures([folder for folder in folders if folder.is_relative_to(self._bounds[0])], self.root, self.adjust)
+
+    @property
+    def _bounds(self) -> tuple[Path, ...]:
+        """The folders outside of which nothing is opened."""
+        beside = self.alone or self.root.name.lower() in _LABEL_FOLDERS
+        return (self.root.parent if beside else self.root, *((self.images,) if self.images is not None else ()))
+
+    def leads_out(self, path: Path) -> bool:
+        """Whether a file lies outside what was opened, by a symbolic link, and links are not to be followed."""
+        if self.settings.follow_links:
+            return False
+        bounds = self._bounds
+        if not any(path.is_relative_to(folder) for folder in bounds):  # where the format puts them, beside what was opened
+            bounds = (path.parent,)
+        return leads_out(path, bounds)
 
     def size_of(self, picture: Path | bytes) -> tuple[int, int] | None:
         """Height and width that labels are for, by the picture's header, where they do not tell them.
@@ -99,7 +116,7 @@ class LabelSet:
         `None` where the picture is missing or cannot be read, which is told elsewhere. Whose frame is taken is told where the
         size would not: of photos that EXIF turns by a quarter.
         """
-        if isinstance(picture, bytes) or not is_file(picture):
+        if isinstance(picture, bytes) or not is_file(picture) or self.leads_out(picture):
             return None
         try:
             (height, width), orientation = read_photo_frame(picture, where=str(picture), settings=self.settings)
@@ -126,6 +143,12 @@ class LabelSet:
                 break
             names.append(folder.name)
         return next((split for name in names if (split := split_in(name))), None)
+
+
+MOST_ANNOTATIONS = 20_000
+"""Of one photo: all of them are held in memory at a time, a kilobyte each, and compared with each other."""
+
+_LABEL_FOLDERS = ("annotation", "annotations", "label", "labels", "mask", "masks")  # whose pictures lie beside them
 
 
 def split_in(name: str) -> str | None:

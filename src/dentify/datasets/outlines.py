@@ -33,6 +33,8 @@ SORTED = "boxes whose corners come in another order are sorted"
 
 _NOISE_PX = 0.01  # which numbers as text leave behind
 
+_LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
+_MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
 _FAR_AWAY = 1e9  # pixels: further out than any photo reaches, and near enough to reckon with
 
 Size = tuple[int, int]
@@ -120,6 +122,10 @@ def check_points(
     if reach is None and np.abs(inside - polygon).max() > _NOISE_PX:
         adjust(CUT, where)
     polygon = inside
+    length = float(np.abs(polygon - np.roll(polygon, 1, axis=0)).max(axis=1).sum())
+    if length > _LONGEST:
+        told = f"is {length:,.0f} pixels long, over the limit of {_LONGEST:,}"
+        raise DatasetError(f"{where}: {told}; no damage has such an outline", kind="endless outline")
     if polygon_area(polygon) <= 0.0:
         raise DatasetError(f"{where}: is degenerate, its area is 0", kind="degenerate outline")
     return polygon
@@ -184,6 +190,10 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
     Raises:
         DatasetError: neither, not of the photo's size, or without a pixel.
     """
+    if isinstance(counts, str | list) and len(counts) > _MOST_RUNS:
+        raise DatasetError(
+            f"{where}: RLE of {len(counts):,} counts, over the limit of {_MOST_RUNS:,}; no damage has such an outline"
+        )
     try:
         if isinstance(counts, str):
             rle = runs_to_rle(rle_to_runs(Mask(size=size_hw, counts=counts)), size_hw)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -27,7 +28,7 @@ class Pictures:
 
     A name may be a bare file name, a path, or a path of the machine on which it was labelled. Where no file has this very name,
     one whose name differs in case, Unicode form, `%` escapes or a suffix that is missing is meant, if it is the only one;
-    `adjust` is told. Nothing outside the folders is ever found, whatever a name says.
+    `adjust` is told. Nothing outside the folders is ever found, whatever a name says; where a link leads, `leads_out` tells.
 
     Args:
         folders: where to look, likeliest first; the first is named when nothing is found.
@@ -36,7 +37,8 @@ class Pictures:
     """
 
     def __init__(self, folders: Sequence[Path], root: Path, adjust: OnAdjust = lambda rule, where: None) -> None:
-        self._folders = list(dict.fromkeys(folders))
+        given = list(dict.fromkeys(folders))
+        self._folders = [given[0], *(folder for folder in given[1:] if folder.is_dir())]  # looked into for each of the names
         self._root = root
         self._adjust = adjust
         self._by_stem: dict[str, list[Path]] | None = None
@@ -195,8 +197,16 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def leads_out(path: Path, folders: Iterable[Path]) -> bool:
+    """Whether a file lies outside all of some folders once symbolic links are followed."""
+    real = os.path.realpath(path)
+    return not any(Path(real).is_relative_to(os.path.realpath(folder)) for folder in folders)
+
+
 def walk(folder: Path) -> Iterator[Path]:
     """All files below a folder, in the order of their names; hidden ones and those of a Mac's archives are left out.
+
+    Pipes and devices are no files, nor are links to them: they would block, or never end.
 
     Raises:
         DatasetError: the folder cannot be listed.
@@ -211,8 +221,18 @@ def walk(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
         for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if not name.startswith(".") and not is_odd(path):
+                yield path
+
+
+def is_odd(path: Path) -> bool:
+    """Whether there is something that is neither a file nor a folder: a pipe, a socket or a device."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False  # reading it will say why
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _walk_zipped(folder: ZippedPath) -> Iterator[Path]:

@@ -37,6 +37,12 @@ def is_zipped(path: Path) -> bool:
     return _zip_of(path) is not None
 
 
+def on_disk(path: Path) -> Path:
+    """The file that holds what lies at a path: the zip, where it lies in one."""
+    found = _zip_of(path)
+    return path if found is None else Path(found[0])
+
+
 def zipped(path: Path, settings: Settings) -> Path:
     """A path as it is read: one that is a zip, or lies below one, as a `ZippedPath`, any other as it stands.
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dentify.assessment import Assessment, Presence
+from dentify.certainty import certainty_of
 from dentify.evaluation.bootstrap import wilson
 from dentify.evaluation.classification import auroc
 from dentify.evaluation.results import GateResult, GatesResult, Share
-from dentify.report.words import certainty_word
 
 KINDS = ("damaged", "undamaged", "undamaged_crops", "vehicle", "no_vehicle")
 """`vehicle` is a photo of a vehicle of which nobody said whether it is damaged."""
@@ -62,7 +62,7 @@ def gate_row(
         findings=len(assessment.findings) if finds else None,
         damage_alone=_probability(alone),
         damage_alone_present=None if alone is None else alone.present,
-        clear=tuple(gate for gate, told in answers.items() if told and certainty_word(told.confidence) == "clearly"),
+        clear=tuple(gate for gate, told in answers.items() if told and certainty_of(told.confidence) == "clear"),
     )
 
 

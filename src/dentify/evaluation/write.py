@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from dentify.evaluation.mistakes import Mistakes
 from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
-from dentify.spreadsheets import safe_cell
-from dentify.writing import check_vacant, write_whole
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
+from dentify.writing import check_apart, check_vacant, write_whole
 
+_SUFFIXES = (".json", ".csv", ".html", ".png")
 _COMPARISON = ("comparison.json", "comparison.html")
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]
@@ -42,19 +43,26 @@ def write_evaluation(
         texts["classes.csv"] = classes_csv(evaluation)
     texts |= {f"confusion_{key}.csv": confusion_csv(result) for key, result in evaluation.classification.items()}
     texts["index.html"] = evaluation_page(evaluation, plots, mistakes)
-    files = {folder / name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+    files = {
+        folder / name: csv_bytes([text]) if name.endswith(".csv") else text.encode(errors="backslashreplace")
+        for name, text in texts.items()
+    }
     files |= {folder / f"{name}.png": data for name, data in plots.items()}
     write_whole(files)
     return list(files)
 
 
-def check_folder(folder: Path, *, overwrite: bool) -> None:
+def check_folder(folder: Path, *, overwrite: bool, read: Iterable[Path | str] = ()) -> None:
     """Refuses a folder that an evaluation must not be written to, before the work is done.
 
     Raises:
-        OutputError: it is a file, or holds an evaluation and `overwrite` is off.
+        OutputError: it is a file, or holds an evaluation and `overwrite` is off; or it is read, or holds a file that is read
+            and could be replaced.
     """
     check_vacant(folder, ("metrics.json", "index.html"), "the evaluation", overwrite=overwrite)
+    read = list(read)
+    written = [folder, *(Path(one) for one in read if Path(one).parent == folder and Path(one).suffix in _SUFFIXES)]
+    check_apart(written, read)
 
 
 def write_comparison(comparison: Comparison, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
@@ -74,20 +82,19 @@ def write_comparison(comparison: Comparison, folder: Path | str, *, overwrite: b
     return list(files)
 
 
-def check_comparison_folder(folder: Path, *, overwrite: bool) -> None:
+def check_comparison_folder(folder: Path, *, overwrite: bool, read: Iterable[Path | str] = ()) -> None:
     """Refuses a folder that a comparison must not be written to, before the work is done.
 
     Raises:
-        OutputError: it is a file, or holds a comparison and `overwrite` is off.
+        OutputError: it is a file, or holds a comparison and `overwrite` is off; or what would be replaced is read.
     """
     check_vacant(folder, _COMPARISON, "the comparison", overwrite=overwrite)
+    check_apart((folder / name for name in _COMPARISON), read)
 
 
 def names_csv(evaluation: Evaluation) -> str:
     """Figures of each type and part, one a row; empty where not measured."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines = [csv_line(COLUMNS)]
     for kind, found in (("damage", evaluation.damage), ("part", evaluation.parts)):
         for name, one in found.names.items() if found is not None else ():
             mask = one.mask.model_dump().values() if one.mask is not None else [None] * 6
@@ -102,32 +109,28 @@ def names_csv(evaluation: Evaluation) -> str:
                 *one.box.model_dump().values(),
                 *pixels,
             ]
-            writer.writerow(["" if cell is None else cell for cell in [*row, one.told.right, one.told.wrong, one.told.missed]])
-    return text.getvalue()
+            lines.append(csv_line([*row, one.told.right, one.told.wrong, one.told.missed]))
+    return "".join(lines)
 
 
 def classes_csv(evaluation: Evaluation) -> str:
     """Figures of each class of each question of whole photos, one a row, with the ends of their intervals."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     figures = ("precision", "recall", "f1", "auroc", "average_precision")
     ends = [f"{key}{end}" for key in figures for end in ("", "_low", "_high")]
-    writer.writerow(["question", "class", "photos", "told", *ends])
+    lines = [csv_line(["question", "class", "photos", "told", *ends])]
     for key, result in evaluation.classification.items():
         for name, one in result.per_class.items():
             means: list[Mean] = [getattr(one, figure) for figure in figures]
             cells = [cell for mean in means for cell in (mean.value, *(mean.interval or (None, None)))]
-            writer.writerow([key, safe_cell(name), one.photos, one.told, *("" if cell is None else cell for cell in cells)])
-    return text.getvalue()
+            lines.append(csv_line([key, safe_cell(name), one.photos, one.told, *cells]))
+    return "".join(lines)
 
 
 def confusion_csv(result: ClassificationResult) -> str:
     """A confusion matrix: a row a class that photos are of, a column a class, or answer, that is told of them."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class", *map(safe_cell, result.confusion_columns)])
-    writer.writerows([safe_cell(name), *row] for name, row in zip(result.classes, result.confusion, strict=True))
-    return text.getvalue()
+    lines = [csv_line(["class", *map(safe_cell, result.confusion_columns)])]
+    lines += [csv_line([safe_cell(name), *row]) for name, row in zip(result.classes, result.confusion, strict=True)]
+    return "".join(lines)
 
 
 def _plots(evaluation: Evaluation) -> dict[str, bytes]:

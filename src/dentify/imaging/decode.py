@@ -8,6 +8,7 @@ exactly as fast as OpenCV does (12 megapixels at 1/4: 32 ms each, equal pixels),
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import io
 import os
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,12 +35,16 @@ from dentify.imaging.colour import to_plain_mode, to_srgb
 from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
 from dentify.imaging.files import check_file_bytes, read_photo_file
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
+from dentify.imaging.holes import has_holes
+from dentify.imaging.pieces import check_pieces, check_segments
 from dentify.settings import Settings
 
 _MOST_SCANS = 64  # of a JPEG; cameras and encoders write about 10, and each costs a pass over all pixels
+_FEWEST_SCANS, _MOST_SCANNED = 16, 1_600_000_000  # of a large one: pixels in all scans; 100 million take 0.1 s
 _START_OF_SCAN = re.compile(rb"\xff\xda")  # finds them in a third of the time of `bytes.count`
-_MARKER = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd8]")  # those that a segment follows, and the end
+_MARKER = re.compile(rb"(?<!\xff)\xff++[^\x00\x01\xd0-\xd8]")  # those that a segment follows, and the end
 _MOST_FRAMES = 10_000  # counted for a note, no further
+_DAMAGED = "parts of the file are missing or damaged, and grey or wrong in the photo"
 _STRIP_PIXELS = 2**18  # copied at a time from Pillow to an array; 2**20 takes four times as long, by page faults
 
 _quiet = threading.Lock()
@@ -54,6 +60,7 @@ class DecodedPhoto:
         sha256: of the file's bytes; of the pixels (of `image`) where there was no file.
         captured_at: when it was taken, by EXIF, without time zone.
         notes: what was done to the photo that a reader should know.
+        damaged: whether parts of the file are missing, which its decoder filled up.
     """
 
     image: Photo
@@ -61,6 +68,7 @@ class DecodedPhoto:
     sha256: str
     captured_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    damaged: bool = False
 
 
 def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: int | None = None) -> DecodedPhoto:
@@ -81,32 +89,40 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
         raise ImageError(f"{where}: the file is empty; copy or export the photo again")
     check_file_bytes(len(data), where=where, settings=settings)
     kind = _kind_of(data, where)
+    check_pieces(kind, data, where=where, settings=settings)
     with _decoding(kind, where):
         header = _open(kind, io.BytesIO(data))
     _check_size(header.size, where, settings)
     if kind == "JPEG":
-        _check_scans(data, where)
+        _check_scans(data, header.size, where)
     if kind == "TIFF" and is_camera_raw(data):
         raise ImageError(f"{where}: not a picture: starts like a camera's raw file; give {READABLE}")
     notes = _frames(kind, header, data)
     with _decoding(kind, where):
         width, height = header.size
         picture, more_notes = _pixels(kind, header, enough_side)
+        image = _to_array(picture)
+        damaged = kind == "JPEG" and has_holes(data, image, lambda other: _jpeg_array(other, enough_side))
     exif = _exif(kind, header, data)  # a PNG's may stand behind its pixels
     return DecodedPhoto(
-        image=_upright(_to_array(picture), exif.orientation),
+        image=_upright(image, exif.orientation),
         photo_hw=(width, height) if exif.orientation >= 5 else (height, width),
         sha256=hashlib.sha256(data).hexdigest(),
         captured_at=exif.captured_at,
-        notes=(*notes, *more_notes),
+        notes=(*notes, *more_notes, *([_DAMAGED] if damaged else [])),
+        damaged=damaged,
     )
+
+
+def _jpeg_array(data: bytes, enough_side: int | None) -> Photo:
+    return _to_array(_pixels("JPEG", _open("JPEG", io.BytesIO(data)), enough_side)[0])
 
 
 def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settings: Settings) -> tuple[int, int]:
     """Height and width of the upright photo in a file (or its bytes), from its header; no pixel is decoded.
 
     Raises:
-        ImageError: it cannot be read, is no picture, or its file is over a limit.
+        ImageError: it cannot be read, is no picture, or is over a limit.
     """
     return read_photo_frame(photo, where=where, settings=settings)[0]
 
@@ -124,16 +140,21 @@ def read_photo_frame(photo: str | os.PathLike[str] | bytes, *, where: str, setti
             with (photo if isinstance(photo, Path) else Path(photo)).open("rb") as stream:
                 if picture_kind(stream.read(START_BYTES)) == "JPEG":  # whose header is read without the rest
                     stream.seek(0)
+                    check_segments(stream, where=where)
+                    stream.seek(0)
                     with _decoding("JPEG", where):
                         header = _open("JPEG", stream)
                         orientation = read_exif(_exif_block(header)).orientation
+                    _check_pixels(header.size, where, settings)
                     return header.size if orientation >= 5 else header.size[::-1], orientation
         except OSError as error:
             raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
         data = read_photo_file(photo, where=where, settings=settings)
     kind = _kind_of(data, where)
+    check_pieces(kind, data, where=where, settings=settings)
     with _decoding(kind, where):
         header = _open(kind, io.BytesIO(data))
+        _check_pixels(header.size, where, settings)
         if kind == "PNG" and b"eXIf" in data:
             header.load()  # it may stand behind the pixels
         orientation = _exif(kind, header, data).orientation
@@ -152,11 +173,10 @@ def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Ph
     """
     check_file_bytes(len(data), where=where, settings=settings)
     kind = _kind_of(data, where)
+    check_pieces(kind, data, where=where, settings=settings)
     with _decoding(kind, where):
         picture = _open(kind, io.BytesIO(data))
-        width, height = picture.size
-        if width * height > settings.max_pixels:
-            raise ImageError(f"{where}: {width} × {height} pixels are over the limit of {settings.max_pixels / 1e6:g} megapixels")
+        _check_pixels(picture.size, where, settings)
         picture.load()
         if picture.mode == "P":
             palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
@@ -269,6 +289,7 @@ def _open(kind: Kind, file: BinaryIO) -> ImageFile.ImageFile:
             case "TIFF":
                 from PIL.TiffImagePlugin import TiffImageFile
 
+                _silence_libtiff()
                 return TiffImageFile(file, "")
             case "BMP":
                 from PIL.BmpImagePlugin import BmpImageFile
@@ -276,25 +297,44 @@ def _open(kind: Kind, file: BinaryIO) -> ImageFile.ImageFile:
                 return BmpImageFile(file, "")
 
 
-def _check_size(size_wh: tuple[int, int], where: str, settings: Settings) -> None:
+@cache
+def _silence_libtiff() -> None:
+    """It prints what is wrong with a file into standard error by itself, beside the one line that says so."""
+    from PIL import _imaging
+
+    with contextlib.suppress(OSError, AttributeError):  # where it is linked in, as on Windows, it cannot be told
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            tell = getattr(library, name)
+            tell.argtypes, tell.restype = [ctypes.c_void_p], ctypes.c_void_p
+            tell(None)
+
+
+def _check_pixels(size_wh: tuple[int, int], where: str, settings: Settings) -> None:
     width, height = size_wh
     if width * height > settings.max_pixels:
         raise ImageError(
             f"{where}: {width} × {height} pixels are over the limit of {settings.max_pixels / 1e6:g} megapixels; "
             "make the photo smaller, or raise DENTIFY_MAX_PIXELS"
         )
+
+
+def _check_size(size_wh: tuple[int, int], where: str, settings: Settings) -> None:
+    _check_pixels(size_wh, where, settings)
+    width, height = size_wh
     if min(width, height) < settings.min_side:
         raise ImageError(
             f"{where}: {width} × {height} pixels are too few to see anything; a side needs {settings.min_side} or more"
         )
 
 
-def _check_scans(data: bytes, where: str) -> None:
+def _check_scans(data: bytes, size_wh: tuple[int, int], where: str) -> None:
     """A JPEG may repeat its scans without end, each small in the file and as slow as the whole picture."""
-    if sum(1 for _ in islice(_START_OF_SCAN.finditer(data), _MOST_SCANS + 1)) <= _MOST_SCANS:
+    most = min(_MOST_SCANS, max(_FEWEST_SCANS, _MOST_SCANNED // (size_wh[0] * size_wh[1])))
+    if sum(1 for _ in islice(_START_OF_SCAN.finditer(data), most + 1)) <= most:
         return  # an upper bound: a thumbnail within has scans, too
     scans = _count_scans(data)
-    if scans > _MOST_SCANS:
+    if scans > most:
         raise ImageError(f"{where}: this JPEG has {scans} scans, made to keep a reader busy; export the photo again")
 
 

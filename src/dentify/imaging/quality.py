@@ -67,12 +67,13 @@ class QualityMeasures:
     several: bool
 
 
-def judge_quality(image: Photo, photo_hw: tuple[int, int]) -> Quality:
+def judge_quality(image: Photo, photo_hw: tuple[int, int], *, damaged: bool = False) -> Quality:
     """Which of the known issues a photo has.
 
     Args:
         image: `(h, w, 3)` uint8 RGB, the photo at any scale with a long side of 512 or more, or at its own.
         photo_hw: pixels of the full photo.
+        damaged: whether parts of its file are missing.
     """
     measures = measure_quality(image)
     issues: list[QualityIssue] = []
@@ -88,6 +89,8 @@ def judge_quality(image: Photo, photo_hw: tuple[int, int]) -> Quality:
         issues.append("not_a_photo")
     if measures.several:
         issues.append("several_photos")
+    if damaged:
+        issues.append("damaged_file")
     return Quality(usable=not issues, issues=tuple(issues))
 
 

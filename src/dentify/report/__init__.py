@@ -1,5 +1,5 @@
-"""An assessment as sentences, in the words of someone who handles claims."""
+"""An assessment as lines of text, in the words of someone who handles claims."""
 
-from dentify.report.write import write_report
+from dentify.report.write import as_text, report_lines
 
-__all__ = ["write_report"]
+__all__ = ["as_text", "report_lines"]

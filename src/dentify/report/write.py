@@ -1,54 +1,43 @@
-"""`write_report`: what an assessment's fields say, as English sentences.
+"""`report_lines`: what an assessment's fields say, a line each: what to do, then one line a finding, then what else matters.
 
-Every statement follows from a field: nothing is guessed, and what was not judged is said to be so. Up to three findings are told
-one by one; more are grouped by type and place. Left and right of a part are the vehicle's own; left and right "of the photo" are
-the reader's.
+Every line follows from fields and names them; nothing is guessed, and what was not judged is said to be so. A doubt is told once:
+that of a finding on its line, that of the whole photo on the first. Parts in view are a line that `as_text` leaves out unless it
+is asked for. Words are those of `dentify.languages`. Left and right of a part are the vehicle's own, those of the photo its
+reader's.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from dentify.assessment import (
     Finding,
     FoundPart,
-    PartOfFinding,
     Photo,
     PhotoType,
     Presence,
     Quality,
+    ReportLine,
+    ReportLineKind,
     Review,
-    ReviewCode,
+    ReviewReason,
     Severity,
 )
-from dentify.report.words import (
-    PROBABLY_FROM,
-    Certainty,
-    as_sentence,
-    certainty_word,
-    damage_phrase,
-    listed,
-    number_word,
-    place_words,
-    share_words,
-    with_article,
-)
-from dentify.taxonomy import SEVERITY_LEVELS, damage_word, part_word
+from dentify.certainty import CERTAINTIES, PROBABLE_FROM, Certainty, certainty_of
+from dentify.languages import Language, Words, in_language
+from dentify.languages.meanings import Action, Whole, place_in_photo, rough_share
+from dentify.taxonomy import SEVERITY_LEVELS
 
-_TOLD_ONE_BY_ONE = 3
-_MOST_PLACES = 4
+_TOLD_ONE_BY_ONE = 8
 _MOST_PARTS = 12
 _SHARE_WORTH_NAMING = 0.1  # of a finding's pixels: a part that holds less of it is not named
-
-_ADJECTIVES: dict[Certainty, str] = {"clearly": "clear", "probably": "probable", "possibly": "only possible"}
-_PREPOSITIONS = {"glass_shatter": "in", "lamp_broken": "at", "tire_flat": "at", "broken_part": "at"}
-_SEVERAL_ON_A_VEHICLE = frozenset({"wheel"})
-_QUALITY_WORDS = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
 _NO_PHOTO = frozenset({"not_a_photo", "several_photos"})
+_OWN_SENTENCE = _NO_PHOTO | {"damaged_file"}
 
 
-def write_report(
+def report_lines(
     *,
     photo: Photo,
     quality: Quality,
@@ -62,328 +51,288 @@ def write_report(
     notes: Sequence[str],
     types: Sequence[PhotoType] | None = None,
     judges_findings: bool = True,
-) -> str:
-    """One paragraph of English about one photo, the same for the same fields.
+    language: Language = "en",
+) -> tuple[ReportLine, ...]:
+    """The report on one photo, the same for the same fields.
 
     `types` are those of the photo as a whole, and `judges_findings` is false where the bundle looks for no findings.
     """
+    words = in_language(language)
+    whole = _Whole(vehicle, damage, findings, types, severity, review, judges_findings)
     blank = "not_a_photo" in quality.issues
-    sentences = [
-        *_quality(quality),
-        *(() if blank else _whole(vehicle, damage, findings, types, judges_findings=judges_findings)),
-        *_types(types or (), judges_findings=judges_findings),
-        *_findings(findings, photo, any_part=bool(parts)),
-        *_overall(severity, damage, findings, types),
-        *_parts_in_view(parts),
-        *_review(review, findings, quality),
-        *(() if blank else _not_judged(vehicle, damage, severity, findings, not_judged, types)),
-        *(f"note: {note}" for note in notes if note.strip(" .")),
+    lines = [
+        *_quality(quality, words),
+        *(() if blank else _verdict(whole, words)),
+        *_types(types or (), words),
+        *_findings(findings, photo, review, words),
+        *_review(whole, quality, words),
+        *_middling(quality, words),
+        *_parts_in_view(parts, words),
+        *(() if blank else _not_judged(whole, not_judged, words)),
+        *(_line("note", words.sentence(words.note(note.strip(" ."))), "notes") for note in notes if note.strip(" .")),
     ]
-    return " ".join(as_sentence(sentence) for sentence in sentences)
+    return tuple(lines)
 
 
-def _quality(quality: Quality) -> Iterator[str]:
+def as_text(lines: Iterable[ReportLine], *, verbose: bool = False) -> str:
+    """Lines as the text that people read, parts in view only where it is `verbose`."""
+    return "\n".join(line.text for line in lines if verbose or line.kind != "parts")
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What is told of the photo as a whole, and what of it was judged."""
+
+    vehicle: Presence | None
+    damage: Presence | None
+    findings: Sequence[Finding]
+    types: Sequence[PhotoType] | None
+    severity: Severity | None
+    review: Review
+    judges_findings: bool
+
+    @property
+    def no_vehicle(self) -> bool:
+        return self.vehicle is not None and not self.vehicle.present
+
+    @property
+    def no_damage(self) -> bool:
+        return self.damage is not None and not self.damage.present
+
+
+def _line(kind: ReportLineKind, text: str, *sources: str, findings: Sequence[int] = ()) -> ReportLine:
+    return ReportLine(kind=kind, text=text, sources=sources, findings=tuple(findings))
+
+
+def _quality(quality: Quality, words: Words) -> Iterator[ReportLine]:
     if "not_a_photo" in quality.issues:
-        yield "this is a blank or single-colour picture and not a photo, so nothing was judged"
+        yield _line("quality", words.sentence(words.NOT_A_PHOTO), "quality")
         return
     if "several_photos" in quality.issues:
-        yield "the picture shows several photos and was judged as if it were one; cut it apart and assess each of them"
-    issues = [_QUALITY_WORDS[issue] for issue in quality.issues if issue not in _NO_PHOTO]
-    if not issues and quality.issues:
-        return
-    if not quality.usable:
-        why = listed([f"too {issue}" for issue in issues]) if issues else "not good enough"
-        yield f"the photo is {why} to be trusted, so damage may be missed"
-    elif issues:
-        yield f"the photo is rather {listed(issues)}, so faint damage may be missed"
+        yield _line("quality", words.sentence(words.SEVERAL_PHOTOS), "quality")
+    if "damaged_file" in quality.issues:
+        yield _line("quality", words.sentence(words.DAMAGED_FILE), "quality")
+    issues = [issue for issue in quality.issues if issue not in _OWN_SENTENCE]
+    if not quality.usable and (issues or not quality.issues):
+        yield _line("quality", words.sentence(words.poor(issues)), "quality")
 
 
-def _whole(
-    vehicle: Presence | None,
-    damage: Presence | None,
-    findings: Sequence[Finding],
-    types: Sequence[PhotoType] | None,
-    *,
-    judges_findings: bool,
-) -> Iterator[str]:
-    counted = _counted(findings)
-    were = "was" if len(findings) == 1 else "were"
-    if vehicle is not None and not vehicle.present:
-        no_vehicle = f"the photo {_shows(vehicle, 'a vehicle', 'no vehicle')}"
-        if findings:
-            yield f"{no_vehicle}; damage was looked for all the same, and {counted} {were} marked"
-        elif damage is None:
-            yield f"{no_vehicle}; damage was looked for all the same" if types else f"{no_vehicle}, so damage was not judged"
-        else:
-            yield f"{no_vehicle}; it {_shows(damage, 'damage', 'no damage')}"
-        return
+def _middling(quality: Quality, words: Words) -> Iterator[ReportLine]:
+    text = words.middling([issue for issue in quality.issues if issue not in _OWN_SENTENCE])
+    if quality.usable and text:
+        yield _line("quality", words.sentence(text), "quality")
 
-    if vehicle is not None and certainty_word(vehicle.confidence) != "clearly":
-        yield f"what is shown is {certainty_word(vehicle.confidence)} a vehicle"
-    to_what = "damage" if vehicle is None else "damage to the vehicle"
-    all_the_same = "; types of damage are told all the same" if types and damage is not None and not damage.present else ""
-    if types is not None and not judges_findings:
-        if damage is not None:
-            yield f"the photo {_shows(damage, to_what, f'no {to_what}')}{all_the_same}"
-        if not types and (damage is None or damage.present):
-            yield "no type of damage was sure enough to be told, and where damage lies was not judged"
-        return
-    if damage is None and types and not findings:
-        yield "no single damage could be marked"
-        return
-    if damage is None:
-        yield f"{counted} {were} found" if findings else f"no {to_what} was found"
-        return
-    shows = _shows(damage, to_what, f"no {to_what}")
-    if damage.present and findings:
-        yield f"the photo {shows}" + (f": {counted}" if len(findings) > 1 else "")
-    elif damage.present:
-        yield f"the photo {shows}, but no single damage could be marked"
-    elif findings:
-        yield f"taken as a whole the photo {shows}; {counted} {were} marked all the same"
+
+def _verdict(whole: _Whole, words: Words) -> Iterator[ReportLine]:
+    """What to do, and why; and where that is in doubt, whether there is a vehicle at all."""
+    action, why = _without_vehicle(whole, words) if whole.no_vehicle else _with_vehicle(whole, words)
+    if action in ("nothing_found", "nothing_to_judge") and whole.review.needed:
+        action = "look_closely"
+    given = {
+        "vehicle": whole.no_vehicle,
+        "damage": whole.damage is not None,
+        "types": bool(whole.types),
+        "findings": bool(whole.findings),
+        "severity": whole.severity is not None,
+        "review": whole.review.needed,
+    }
+    text = words.verdict(action, why, check=whole.review.needed and action == "likely_repair")
+    yield _line(
+        "verdict",
+        words.sentence(text),
+        *(name for name, counts in given.items() if counts),
+        findings=[finding.id for finding in whole.findings],
+    )
+    if whole.vehicle is not None and whole.vehicle.present and certainty_of(whole.vehicle.confidence) != "clear":
+        yield _line("vehicle", words.sentence(words.A_VEHICLE[certainty_of(whole.vehicle.confidence)]), "vehicle")
+
+
+def _without_vehicle(whole: _Whole, words: Words) -> tuple[Action, list[str]]:
+    assert whole.vehicle is not None
+    anything = bool(whole.findings or whole.types)
+    if whole.vehicle.confidence < PROBABLE_FROM:  # such a gate wants more than an even chance before it says yes
+        why = [words.CLAUSES["vehicle_unsure"]]
     else:
-        yield f"the photo {shows}{all_the_same}"
+        why = [words.NO_VEHICLE[certainty_of(whole.vehicle.confidence)]]
+        if not anything and whole.damage is None:
+            why.append(words.CLAUSES["damage_not_judged"])
+    if anything:
+        why.append(words.CLAUSES["looked_all_the_same"])
+    elif whole.damage is not None:
+        bands = words.DAMAGED if whole.damage.present else words.UNDAMAGED
+        why.append(bands[_band(whole.damage.confidence, located=not whole.damage.present)])
+    return ("look_closely" if anything else "nothing_to_judge"), why
 
 
-def _types(types: Sequence[PhotoType], *, judges_findings: bool) -> Iterator[str]:
-    """The types of the photo as a whole, the clear ones first, and that nobody looked where they are."""
-    clauses: list[str] = []
-    for band in _ADJECTIVES:
-        shown = [damage_phrase(one.type) for one in types if certainty_word(one.confidence) == band]
-        if shown:
-            clauses.append(f"{band} {'' if clauses else 'shows '}{listed(shown)}")
-    if clauses:
-        where = "" if judges_findings else "; where was not judged"
-        yield f"as a whole the photo {', '.join(clauses)}{where}"
+def _with_vehicle(whole: _Whole, words: Words) -> tuple[Action, list[str]]:
+    if whole.no_damage:
+        return _undamaged(whole, words)
+    looked = whole.judges_findings or whole.damage is not None or whole.types is not None or bool(whole.findings)
+    if not looked:  # a bundle that tells vehicles, or how bad it looks, and no more
+        clauses = [words.CLAUSES["damage_not_judged"], *_severity(whole, words, if_so=True)]
+        return ("look_closely" if whole.severity is not None else "nothing_to_judge"), clauses
+    best = _best(whole)
+    if best is None:
+        clauses = [words.CLAUSES["nothing_marked" if whole.judges_findings else "no_type"]]
+        return "nothing_found", clauses
+    located = bool(whole.findings) or not whole.judges_findings
+    certainty = _band(best, located=located)
+    why = [words.DAMAGED[certainty], *_severity(whole, words, if_so=certainty == "possible")]
+    if not whole.findings and whole.judges_findings:
+        why.append(words.CLAUSES["no_place"])
+    elif not whole.findings and whole.types is not None:
+        why.append(words.CLAUSES["place_not_judged" if whole.types else "no_type"])
+    sure = any(certainty_of(finding.confidence) != "possible" for finding in whole.findings)
+    return ("likely_repair" if sure else "look_closely"), why
 
 
-def _shows(answer: Presence, something: str, nothing: str) -> str:
-    """A gate's answer after "the photo".
-
-    A gate may want more than an even chance before it says yes; its no is then less likely than not, and told as what it is.
-    """
-    if answer.present or answer.confidence >= PROBABLY_FROM:
-        return f"{certainty_word(answer.confidence)} shows {something if answer.present else nothing}"
-    return f"{certainty_word(1 - answer.confidence)} shows {something}, but not surely enough to be told"
-
-
-def _findings(findings: Sequence[Finding], photo: Photo, *, any_part: bool) -> Iterator[str]:
-    if findings and not any_part:
-        yield "no part of the vehicle could be named"
-    told: Counter[str] = Counter()
-    if len(findings) <= _TOLD_ONE_BY_ONE:
-        for finding in findings:
-            yield _one(finding, photo, any_part=any_part, another=told[finding.type] > 0)
-            told[finding.type] += 1
-        return
-    for name, count in _by_count(finding.type for finding in findings):
-        group = [finding for finding in findings if finding.type == name]
-        if count == 1:
-            yield _one(group[0], photo, any_part=any_part)
-        else:
-            yield from _several(group, photo)
-
-
-def _one(finding: Finding, photo: Photo, *, any_part: bool, another: bool = False) -> str:
-    what = damage_phrase(finding.type)
-    if another:
-        counted = what != damage_word(finding.type)  # "shattered glass" is not
-        what = f"{'another' if counted else 'more'} {damage_word(finding.type)}"
-    where = _where(finding, photo)
-    text = f"there is {certainty_word(finding.confidence)} {what} {where}, covering {_size(finding, within_sentence=True)}"
-    if any_part and not finding.parts:
-        text += ", on no part that could be named"
-    if finding.severity is not None:
-        text += f"; it is {certainty_word(finding.severity.confidence)} {finding.severity.level}"
-    return text
-
-
-def _several(group: Sequence[Finding], photo: Photo) -> Iterator[str]:
-    """Two sentences or three about findings of one type: places and largest, certainty, severity."""
-    count = len(group)
-    what = f"{number_word(count)} {damage_word(group[0].type, count)}"
-    everything = "both" if count == 2 else "all"
-    largest = max(group, key=lambda finding: finding.area_share)
-    size = f"the largest covers {_size(largest)}"
-
-    places = _places(group, photo)
-    if len(places) == 1:
-        both_or_all = f"both {damage_word(group[0].type, count)}" if count == 2 else f"all {what}"
-        yield f"{both_or_all} are {places[0][0]}; {size}"
+def _undamaged(whole: _Whole, words: Words) -> tuple[Action, list[str]]:
+    assert whole.damage is not None
+    certainty = certainty_of(whole.damage.confidence)
+    doubted = any(reason.code == "low_confidence" and reason.finding is None for reason in whole.review.reasons)
+    if whole.damage.confidence < PROBABLE_FROM:  # such a gate wants more than an even chance before it says yes
+        why = [words.CLAUSES["damage_unsure"]]
+    elif doubted and certainty != "clear" and not whole.findings and not whole.types:
+        why = [words.CLAUSES["nothing_but_unsure"]]
     else:
-        shown = places if len(places) <= _MOST_PLACES else places[: _MOST_PLACES - 1]
-        clauses = [f"{number_word(n)} {'is' if n == 1 else 'are'} {place}" for place, n in shown]
-        rest = count - sum(n for _, n in shown)
-        if rest:
-            clauses.append(f"{number_word(rest)} {'is' if rest == 1 else 'are'} in other places")
-        yield f"of the {what}, {listed(clauses)}; {size}"
-
-    certainties = Counter(certainty_word(finding.confidence) for finding in group)
-    adjectives = [(_ADJECTIVES[band], certainties[band]) for band in _ADJECTIVES if certainties[band]]
-    if len(adjectives) == 1:
-        yield f"{everything} are {adjectives[0][0]}"
-    else:
-        yield listed([f"{number_word(n)} {'is' if n == 1 else 'are'} {adjective}" for adjective, n in adjectives])
-
-    levels: Counter[str] = Counter(finding.severity.level for finding in group if finding.severity is not None)
-    looks = [(level, levels[level]) for level in reversed(SEVERITY_LEVELS) if levels[level]]
-    if len(looks) == 1 and looks[0][1] == count:
-        yield f"{everything} look {looks[0][0]}"
-    elif looks:
-        yield listed([f"{number_word(n)} {'looks' if n == 1 else 'look'} {level}" for level, n in looks])
+        why = [words.UNDAMAGED[certainty]]
+    if whole.findings or whole.types:
+        return "look_closely", [*why, words.CLAUSES["told_all_the_same"]]
+    return ("nothing_found" if whole.damage.confidence >= PROBABLE_FROM else "look_closely"), why
 
 
-def _overall(
-    severity: Severity | None, damage: Presence | None, findings: Sequence[Finding], types: Sequence[PhotoType] | None
-) -> Iterator[str]:
-    if severity is not None and (findings or types or (damage is not None and damage.present)):
-        yield f"overall, the damage is {certainty_word(severity.confidence)} {severity.level}"
+def _best(whole: _Whole) -> float | None:
+    """How sure damage is: the gate's confidence, else that of the surest finding or type."""
+    if whole.damage is not None:
+        return whole.damage.confidence
+    return max([one.confidence for one in (whole.findings or whole.types or ())], default=None)
 
 
-def _parts_in_view(parts: Sequence[FoundPart]) -> Iterator[str]:
+def _band(confidence: float, *, located: bool) -> Certainty:
+    """What can be placed nowhere is no more than possible."""
+    return certainty_of(confidence) if located else "possible"
+
+
+def _severity(whole: _Whole, words: Words, *, if_so: bool) -> list[str]:
+    severity = whole.severity
+    return [] if severity is None else [words.overall(severity.level, perhaps=severity.confidence < PROBABLE_FROM, if_so=if_so)]
+
+
+def _by_certainty(confidences: dict[str, float], names: Sequence[str]) -> list[tuple[Certainty, list[str]]]:
+    groups = [(band, [name for name in names if certainty_of(confidences[name]) == band]) for band in CERTAINTIES]
+    return [(band, group) for band, group in groups if group]
+
+
+def _types(types: Sequence[PhotoType], words: Words) -> Iterator[ReportLine]:
+    if types:
+        confidences = {one.type: one.confidence for one in types}
+        yield _line("types", words.sentence(words.as_a_whole(_by_certainty(confidences, list(confidences)))), "types")
+
+
+def _findings(findings: Sequence[Finding], photo: Photo, review: Review, words: Words) -> Iterator[ReportLine]:
+    """A line each, the first of them; those beyond by how sure they are, counted by type."""
+    weak = {reason.finding for reason in review.reasons if reason.code == "weak_type"}
+    for finding in findings[:_TOLD_ONE_BY_ONE]:
+        level, certainty = finding.severity, certainty_of(finding.confidence)
+        perhaps = level is not None and level.confidence < PROBABLE_FROM and certainty != "possible"
+        text = words.finding(
+            number=finding.id,
+            where=_where(finding, photo, words),
+            damage=words.damage(finding.type),
+            size=_size(finding, words),
+            severity=None if level is None else words.severity(level.level, perhaps=perhaps),
+            certainty=certainty,
+            weak=finding.id in weak,
+        )
+        sources = ("findings", "review") if finding.id in weak else ("findings",)
+        yield _line("finding", words.sentence(text), *sources, findings=[finding.id])
+    rest = findings[_TOLD_ONE_BY_ONE:]
+    for band in CERTAINTIES:
+        group = [finding for finding in rest if certainty_of(finding.confidence) == band]
+        if group:
+            levels = [finding.severity.level for finding in group if finding.severity is not None]
+            worst = max(levels, key=SEVERITY_LEVELS.index, default=None)
+            counts = Counter(finding.type for finding in group).most_common()
+            text = words.more(counts, band, worst=worst)
+            yield _line("finding", words.sentence(text), "findings", findings=[finding.id for finding in group])
+
+
+def _parts_of(finding: Finding) -> list[tuple[str, Certainty]]:
+    """The parts that a finding is told at, each once. One that is as sure as the finding itself has no doubt of its own."""
+    first, *others = finding.parts
+    named = [first, *(part for part in others if part.share_of_finding >= _SHARE_WORTH_NAMING)]
+    surest: dict[str, float] = {}
+    for part in named:
+        surest[part.name] = max(part.confidence, surest.get(part.name, 0.0))
+    own = CERTAINTIES.index(certainty_of(finding.confidence))
+    bands = {name: certainty_of(confidence) for name, confidence in surest.items()}
+    return [(name, band if CERTAINTIES.index(band) > own else "clear") for name, band in bands.items()]
+
+
+def _where(finding: Finding, photo: Photo, words: Words) -> str:
+    """The parts that it is at, or the place in the photo."""
+    if finding.parts:
+        return words.on_parts(_parts_of(finding))
+    return words.PLACES[place_in_photo(finding.box, (photo.width, photo.height))]
+
+
+def _size(finding: Finding, words: Words) -> str:
+    """How much of its first part, or of the photo, a finding covers; a finding without a mask is told by its box."""
+    by_box = finding.mask is None
+    if not finding.parts:
+        return words.size(rough_share(finding.area_share), of="place", part_name="", by_box=by_box)
+    first = finding.parts[0]
+    # Crushed metal is seldom seen as the part that it was: what lies beside a part is no share of what is still seen of it.
+    if first.share_of_finding < _SHARE_WORTH_NAMING:
+        return words.size(rough_share(finding.area_share), of="photo", part_name="", by_box=by_box)
+    of_what: Whole = "part" if len(_parts_of(finding)) == 1 else "named_part"
+    return words.size(rough_share(first.share_of_part), of=of_what, part_name=first.name, by_box=by_box)
+
+
+def _review(whole: _Whole, quality: Quality, words: Words) -> Iterator[ReportLine]:
+    """Reasons that nothing above has told."""
+    told_one_by_one = {finding.id for finding in whole.findings[:_TOLD_ONE_BY_ONE]}
+    told: set[str] = set()
+    for reason in whole.review.reasons if whole.review.needed else ():
+        text = words.sentence(reason.text)
+        if text in told or _is_told_above(reason, whole, quality, told_one_by_one):
+            continue
+        told.add(text)
+        yield _line("review", text, "review", findings=[] if reason.finding is None else [reason.finding])
+
+
+def _is_told_above(reason: ReviewReason, whole: _Whole, quality: Quality, told_one_by_one: set[int]) -> bool:
+    if reason.finding is not None:
+        is_told = reason.finding in {finding.id for finding in whole.findings}
+        return is_told if reason.code == "low_confidence" else reason.code == "weak_type" and reason.finding in told_one_by_one
+    match reason.code:
+        case "low_confidence":  # every answer for the whole photo is told with its certainty
+            return True
+        case "poor_quality":
+            return bool(quality.issues) or not quality.usable
+        case "stages_disagree":  # damaged, and no place was found
+            return not whole.no_vehicle and not whole.no_damage and not whole.findings
+        case _:
+            return False
+
+
+def _parts_in_view(parts: Sequence[FoundPart], words: Words) -> Iterator[ReportLine]:
     best: dict[str, float] = {}
     for part in parts:
         best[part.name] = max(part.confidence, best.get(part.name, 0.0))
-    names = sorted(best, key=lambda name: (-best[name], name))[:_MOST_PARTS]
-    clauses = []
-    for band in _ADJECTIVES:
-        words = [part_word(name) for name in names if certainty_word(best[name]) == band]
-        if words:
-            clauses.append(listed(words) if band == "clearly" else f"{band} {listed(words)}")
-    if clauses:
-        more = len(best) - len(names)
-        yield f"parts in view: {'; '.join(clauses)}" + (f"; and {number_word(more)} more" if more else "")
+    if best:
+        names = sorted(best, key=lambda name: (-best[name], name))[:_MOST_PARTS]
+        text = words.parts_in_view(_by_certainty(best, names), more=len(best) - len(names))
+        yield _line("parts", words.sentence(text), "parts")
 
 
-def _review(review: Review, findings: Sequence[Finding], quality: Quality) -> Iterator[str]:
-    if not review.needed:
-        return
-    poor = "the photo is poor"
-    if _NO_PHOTO & set(quality.issues):
-        poor = "it is no photo" if "not_a_photo" in quality.issues else "it is not one photo"
-    by_id = {finding.id: finding for finding in findings}
-    about: dict[ReviewCode, list[Finding]] = {}
-    why = []
-    for reason in review.reasons:
-        if reason.finding in by_id:
-            about.setdefault(reason.code, []).append(by_id[reason.finding])
-        elif reason.code == "poor_quality":
-            if poor not in why:  # the opening says in which way
-                why.append(poor)
-        else:
-            why.append(f"{reason.text[:1].lower()}{reason.text[1:].rstrip('. ')}")
-    why += [_doubt(code, named) for code, named in about.items()]
-    if len(why) > 1:
-        why[-1] = f"and {why[-1]}"
-    yield f"a person should look again: {'; '.join(why)}" if why else "a person should look again"
-
-
-def _doubt(code: ReviewCode, named: Sequence[Finding]) -> str:
-    """What one code says of the findings that it names."""
-    counted = _counted(named)
-    is_or_are = "is" if len(named) == 1 else "are"
-    match code:
-        case "low_confidence":
-            return f"{counted} {is_or_are} uncertain"
-        case "weak_type":
-            types = "a type" if len({finding.type for finding in named}) == 1 else "types"
-            return f"{counted} {is_or_are} of {types} that the model knows badly"
-        case "stages_disagree":
-            return f"the answer for the whole photo speaks against {counted}"
-        case "several_vehicles":
-            return f"{counted} may be of another vehicle"
-        case "poor_quality":
-            return f"the photo is poor where {counted} {is_or_are}"
-
-
-def _not_judged(
-    vehicle: Presence | None,
-    damage: Presence | None,
-    severity: Severity | None,
-    findings: Sequence[Finding],
-    never_taught: Sequence[str],
-    types: Sequence[PhotoType] | None,
-) -> Iterator[str]:
-    if vehicle is not None and not vehicle.present and not findings and not types and damage is None:
-        return  # the opening says that damage was not judged at all
-    what = ["whether this is a vehicle"] if vehicle is None else []
-    if (findings or types) and severity is None and all(finding.severity is None for finding in findings):
-        what.append("how bad the damage is")
-    what += [damage_word(name, 2) for name in never_taught]
-    if what:
-        yield f"not judged: {listed(what)}"
-
-
-def _counted(findings: Sequence[Finding]) -> str:
-    """Findings counted by type: `nine scratches, two dents and shattered glass`; empty for none."""
-    clauses = []
-    for name, count in _by_count(finding.type for finding in findings):
-        if count > 1:
-            clauses.append(f"{number_word(count)} {damage_word(name, count)}")
-        else:
-            clauses.append(damage_phrase(name))
-    return listed(clauses)
-
-
-def _by_count(names: Iterable[str]) -> list[tuple[str, int]]:
-    """Names with their counts, most first; equal counts in order of first appearance."""
-    return Counter(names).most_common()
-
-
-def _where(finding: Finding, photo: Photo) -> str:
-    """`on the hood`, `mostly on the front bumper and partly on the hood`, or the place in the photo."""
-    preposition = _preposition(finding)
-    if not finding.parts:
-        return place_words(finding.box, (photo.width, photo.height))
-    first, *others = finding.parts
-    named = [first, *(part for part in others if part.share_of_finding >= _SHARE_WORTH_NAMING)]
-    phrases = [f"{preposition} {_the_part(part.name, part.confidence)}" for part in named]
-    if len(phrases) == 1:
-        return phrases[0]
-    mostly = "mostly" if first.share_of_finding >= 0.5 else "partly"
-    return f"{mostly} {phrases[0]} and partly {listed(phrases[1:])}"
-
-
-def _places(group: Sequence[Finding], photo: Photo) -> list[tuple[str, int]]:
-    """Where findings of one type lie, with how many each, most first.
-
-    A part is named as uncertainly as the least certain finding on it.
-    """
-    lowest: dict[str, float] = {}
-    for finding in group:
-        for part in finding.parts[:1]:
-            lowest[part.name] = min(part.confidence, lowest.get(part.name, 1.0))
-    return _by_count(
-        f"{_preposition(finding)} {_the_part(finding.parts[0].name, lowest[finding.parts[0].name])}"
-        if finding.parts
-        else place_words(finding.box, (photo.width, photo.height))
-        for finding in group
-    )
-
-
-def _is_beside(finding: Finding) -> bool:
-    """Whether a finding lies beside the part that it is named by: crushed metal is seldom seen as the part that it was."""
-    return bool(finding.parts) and finding.parts[0].share_of_finding < _SHARE_WORTH_NAMING
-
-
-def _preposition(finding: Finding) -> str:
-    return "at" if _is_beside(finding) else _PREPOSITIONS.get(finding.type, "on")
-
-
-def _the_part(name: str, confidence: float) -> str:
-    certainty = certainty_word(confidence)
-    part = with_article(part_word(name)) if name in _SEVERAL_ON_A_VEHICLE else f"the {part_word(name)}"
-    return part if certainty == "clearly" else f"what is {certainty} {part}"
-
-
-def _size(finding: Finding, *, within_sentence: bool = False) -> str:
-    """How much of its first part, or of the photo, a finding covers; a finding without a mask is told by its box."""
-    by_box = " by its box" if finding.mask is None else ""
-    if not finding.parts:
-        return f"{share_words(finding.area_share)} of {'it' if within_sentence else 'the photo'}{by_box}"
-    if _is_beside(finding):  # its share of what is still seen of the part says little
-        return f"{share_words(finding.area_share)} of the photo{by_box}"
-    first: PartOfFinding = finding.parts[0]
-    alone = within_sentence and not any(part.share_of_finding >= _SHARE_WORTH_NAMING for part in finding.parts[1:])
-    of_what = "its visible area" if alone else f"the visible {part_word(first.name)}"
-    return f"{share_words(first.share_of_part)} of {of_what}{by_box}"
+def _not_judged(whole: _Whole, never_taught: Sequence[str], words: Words) -> Iterator[ReportLine]:
+    anything = bool(whole.findings or whole.types)
+    if whole.no_vehicle and not anything and whole.damage is None:
+        return  # the first line says that damage was not judged at all
+    no_vehicle_judged = whole.vehicle is None
+    no_severity = anything and whole.severity is None and all(finding.severity is None for finding in whole.findings)
+    if never_taught or no_vehicle_judged or no_severity:
+        text = words.not_judged(never_taught, vehicle=no_vehicle_judged, severity=no_severity)
+        unjudged = {"not_judged": bool(never_taught), "vehicle": no_vehicle_judged, "severity": no_severity}
+        yield _line("not_judged", words.sentence(text), *(name for name, counts in unjudged.items() if counts))

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from dentify.arrays import FloatArray
 from dentify.errors import BundleError, MissingExtraError, printable
+from dentify.runtime.session import import_onnxruntime
 
 Calibration = Literal["percentile", "minmax"]
 """How far the 8 bits reach: to all but the largest ten-thousandth of the values seen, or to all of them."""
@@ -61,6 +62,7 @@ def to_int8(
         import onnx
     except ImportError as error:
         raise MissingExtraError(what="8-bit networks", extra="quantize") from error
+    import_onnxruntime()
     from onnxruntime import quantization
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 

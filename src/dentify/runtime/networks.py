@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, shapes_agree
+from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, map_problem, shapes_agree
 from dentify.errors import BundleError
 from dentify.runtime.preprocess import crop_to_photo, network_input
 from dentify.runtime.probabilities import log_of_mean, logit_of_mean, logits_of_mean
 from dentify.runtime.session import Device, Session, cpu_instead, usable_processors
+from dentify.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,18 @@ class Networks:
         threads: threads for one run of one network; `None` takes as many as this process may use processors.
         where: what error messages call the bundle.
         device: what they run on; where `"cuda"` is not to be had, a warning says so and the CPU is used.
+        settings: how long a run may take, and how much memory.
     """
 
     def __init__(
-        self, manifest: Manifest, files: Mapping[str, bytes], *, threads: int | None, where: str, device: Device = "auto"
+        self,
+        manifest: Manifest,
+        files: Mapping[str, bytes],
+        *,
+        threads: int | None,
+        where: str,
+        device: Device = "auto",
+        settings: Settings | None = None,
     ) -> None:
         self._manifest = manifest
         self._where = where
@@ -76,6 +85,7 @@ class Networks:
                     threads=self.threads,
                     where=f"{where}/{network.file}",
                     device=device,
+                    settings=settings,
                 )
         on_cuda = [session.on_cuda for session in self._sessions.values()]
         if device == "cuda" and not all(on_cuda):
@@ -150,6 +160,10 @@ class Networks:
                 if not shapes_agree(shape, expected):
                     place = f"{self._where}/{member.file}"
                     raise BundleError(f"{place}: output {member.output!r} is {shape}, the classes of {role} need {expected}")
+                size_hw = self._manifest.network_of(member.file).preprocessing.size_hw
+                for output in (member.output, *member.auxiliary.values()):
+                    if problem := map_problem(shape := outputs[member.file][output].shape, size_hw):
+                        raise BundleError(f"{self._where}/{member.file}: output {output!r} is {shape}, {problem}")
                 for key, output in member.auxiliary.items():
                     shape, expected = outputs[member.file][output].shape, self._manifest.auxiliary_shape(key)
                     if not shapes_agree(shape, expected):

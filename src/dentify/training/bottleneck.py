@@ -32,7 +32,6 @@ from dentify.training.kept_files import KeptFiles
 from dentify.training.memory import enough_memory
 from dentify.training.models.network import normalised
 from dentify.training.scene import Placed, Scene
-from dentify.writing import write_whole
 
 BATCH = 16
 
@@ -78,7 +77,7 @@ class KeptFeatures:
             for vector, hw in zip(features.float().cpu().numpy(), sizes.numpy(), strict=True):
                 file = io.BytesIO()
                 np.savez(file, features=vector, hw=hw)
-                write_whole({next(paths): file.getvalue()})
+                self._files.keep(next(paths), file.getvalue())
                 on_photo()
 
     def of(self, sample: Sample) -> tuple[FloatArray, tuple[int, int]]:

@@ -32,7 +32,6 @@ from dentify.taxonomy import mirrored_part
 from dentify.training.heads import Head
 from dentify.training.kept_files import KeptFiles
 from dentify.training.scene import Placed, Scene, cells_of
-from dentify.writing import write_whole
 
 DAMAGE_CELLS, PART_CELLS = 112, 56
 """Cells along a side of what is kept: a quarter and an eighth of a picture of 448 pixels."""
@@ -82,7 +81,7 @@ class Teacher:
                 networks = networks or Networks(self._bundle.manifest, self._bundle.files, threads=None, where=self._bundle.where)
                 data = sample.read(self._settings)
                 photo = decode_photo(data, where=sample.name, settings=self._settings, enough_side=networks.enough_side)
-                write_whole({path: _packed(networks.ask(photo.image))})
+                self._files.keep(path, _packed(networks.ask(photo.image)))
             on_photo()
 
     def says(self, scene: Scene) -> dict[str, NDArray[np.float16]]:

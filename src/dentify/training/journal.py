@@ -19,6 +19,7 @@ import matplotlib.figure
 import numpy as np
 
 from dentify.errors import DentifyError
+from dentify.spreadsheets import csv_line
 from dentify.writing import write_whole, writing
 
 LOSSES, FIGURES, PLOT = "losses.csv", "figures.csv", "run.png"
@@ -123,12 +124,10 @@ class _Table:
             return [row for row in csv.DictReader(file) if _is_whole(row)]
 
     def _header(self) -> str:
-        return ",".join(self._columns) + "\n"
+        return csv_line(self._columns)
 
     def _lines(self, rows: list[dict[str, Any]]) -> str:
-        text = io.StringIO(newline="")
-        csv.DictWriter(text, self._columns, lineterminator="\n", extrasaction="ignore").writerows(rows)
-        return text.getvalue()
+        return "".join(csv_line(row.get(column, "") for column in self._columns) for row in rows)
 
 
 def _is_whole(row: Mapping[str, str | None]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dentify.datasets.sample import Sample
 from dentify.settings import Settings
+from dentify.writing import write_whole
 
 
 class KeptFiles:
@@ -30,6 +31,14 @@ class KeptFiles:
         if image not in self._paths:
             self._paths[image] = self._path(sample.read(self._settings))
         return self._paths[image]
+
+    def keep(self, path: Path, data: bytes) -> None:
+        """Writes a photo's file, which other runs that keep theirs in the same folder may be writing, too.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        write_whole({path: data}, shared=True)
 
     def _path(self, data: bytes) -> Path:
         return self._folder / f"{hashlib.sha256(data).hexdigest()}.npz"

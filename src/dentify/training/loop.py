@@ -54,7 +54,7 @@ from dentify.training.optimizers import build_optimizers, check_parts, freeze, r
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import Phase, Recipe, in_steps, write_recipe
 from dentify.training.taught import taught_heads, taught_names, untold
-from dentify.writing import write_whole
+from dentify.writing import locked_folder, write_whole
 
 LAST = "last.ckpt"
 _VAL_BATCH = 16
@@ -106,8 +106,27 @@ def train(
         OutputError: the run's folder cannot be written.
         TrainingError: a loss became NaN or infinite, or a batch does not fit into memory.
     """
+    _check_beginning(output / LAST, resume=resume, start=start, average_with=average_with)
+    fabric = _fabric(device)
+    with locked_folder(output if fabric.is_global_zero else None):  # of several processes one writes
+        if fabric.is_global_zero:
+            _check_beginning(output / LAST, resume=resume, start=start, average_with=average_with)
+        return _train(recipe, fabric, data, output, resume, start, average_with, on_step, on_look, on_note)
+
+
+def _train(
+    recipe: Recipe,
+    fabric: Fabric,
+    data: Path,
+    output: Path,
+    resume: bool,
+    start: Path | None,
+    average_with: Sequence[Path],
+    on_step: Callable[[Progress], object],
+    on_look: Callable[[], object],
+    on_note: Callable[[str], object],
+) -> Path:
     last = output / LAST
-    _check_beginning(last, resume=resume, start=start, average_with=average_with)
     photos = read_run_photos(recipe, data)
     check_origins(recipe, (sample for samples in photos.every for sample in samples))
     sets = photos.taught
@@ -115,7 +134,6 @@ def train(
     recipe = in_steps(recipe, decks).model_copy(update={"model": recipe.model.resolved(data)})
     judges = read_judges(recipe, data)
 
-    fabric = _fabric(device)
     check_batches(recipe, fabric.world_size, empty=[not samples for samples in sets])
     heads = recipe.build_heads()
     torch.manual_seed(recipe.seed)  # before the first random weight

@@ -10,6 +10,7 @@ import yaml
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from dentify.errors import ConfigError
+from dentify.plain_yaml import load_yaml
 from dentify.strict import Strict, explain, nearest
 from dentify.training.augment import Augment
 from dentify.training.classes import Classes
@@ -305,10 +306,10 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
         ConfigError: the file is not YAML, a key is unknown (the nearest known one is named) or a value does not fit.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: a recipe is a mapping of keys to values, got {type(document).__name__}")
@@ -349,8 +350,8 @@ def _apply(document: dict[str, Any], change: str) -> None:
     if not equals:
         raise ConfigError(f"--set {change}: write key=value, as in --set phases.0.steps=500")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = load_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"--set {change}: {text!r} is no YAML value") from error
     _put(document, key, value, said=f"--set {change}")
 

@@ -13,7 +13,6 @@ Optuna offers for this, take a minute to tell, and take a process that slept for
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, MissingExtraError, OutputError, TrainingError
 from dentify.runtime.session import Device
-from dentify.spreadsheets import safe_cell
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.training.loop import LAST, Progress, figure_names, read_judges, train
 from dentify.training.photos import read_run_photos
 from dentify.training.recipe import Recipe, TuneRecipe, changed, write_recipe
@@ -501,16 +500,14 @@ def _figure(trial: Trial) -> float:
 
 def _table(trials: Sequence[Trial], recipe: Recipe) -> bytes:
     """One row a trial: number, state, the figure, seconds, its values, and a note."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["trial", "state", figure_label(recipe.tune.figures), "seconds", *recipe.search, "note"])
+    lines = [csv_line(["trial", "state", figure_label(recipe.tune.figures), "seconds", *map(safe_cell, recipe.search), "note"])]
     for trial in trials:
         values = [trial.values.get(key, "") for key in recipe.search]
         cells = [value if isinstance(value, int | float) else safe_cell(tell_value(value)) for value in values]
         figure = "" if trial.figure is None else trial.figure
         seconds = "" if trial.seconds is None else round(trial.seconds, 1)
-        rows.writerow([trial.number, trial.state, figure, seconds, *cells, trial.note])
-    return text.getvalue().encode()
+        lines.append(csv_line([trial.number, trial.state, figure, seconds, *cells, safe_cell(trial.note)]))
+    return csv_bytes(lines)
 
 
 def _difference(one: Any, other: Any) -> str | None:

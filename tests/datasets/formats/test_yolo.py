@@ -393,7 +393,7 @@ WRONG_YAML = {
     "broken": ("train: [", "data.yaml: broken YAML"),
     "names that are a bomb": (
         "nc: 1\nnames:\n- &a [x, x]\n" + "".join(f"- &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24)),
-        "names must be a list, or names by class id",
+        "aliases make more than",
     ),
 }
 

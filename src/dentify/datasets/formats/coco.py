@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,11 @@ def _size_hw(image: Raw, where: str) -> tuple[int, int] | None:
     return height, width
 
 
+@lru_cache(maxsize=4)
+def _canonical(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(canonical_name(one) or one for one in names)
+
+
 def _labelled(image: Raw, categories: Mapping[int, str], every: frozenset[str], where: str) -> frozenset[str]:
     given = image.get("labelled")
     if given is None:
@@ -203,7 +209,7 @@ def _annotation(
     if not is_int(category_id) or category_id not in categories:
         raise DatasetError(f"{where}: category_id {category_id!r:.40} is no category of this file ({_ids(categories)})")
     name = categories[category_id]
-    if name not in labelled and canonical_name(name) not in {canonical_name(one) or one for one in labelled}:
+    if name not in labelled and canonical_name(name) not in _canonical(labelled):
         raise DatasetError(f"{where}: is {name!r}, which its image's labelled leaves out")
     score = row.get("score")
     if score is not None and not (is_number(score) and 0 <= score <= 1):

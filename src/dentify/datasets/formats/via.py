@@ -152,14 +152,16 @@ def _of_version_2(label_set: LabelSet) -> Any:
     return to_version_2(label_set.document, refuse, lambda text: label_set.adjust(text, str(label_set.path)))
 
 
-def _rows(document: object) -> Iterable[tuple[str, Any]]:
+def _rows(document: object) -> Iterator[tuple[str, Any]]:
     """The entries of an export, each with its key."""
     if isinstance(document, dict):
         metadata = document.get("_via_img_metadata")
-        return _rows(metadata) if isinstance(metadata, dict | list) else [(f"{key!r:.80}", row) for key, row in document.items()]
-    if isinstance(document, list):
-        return [(f"[{index}]", row) for index, row in enumerate(document)]
-    return []
+        if isinstance(metadata, dict | list):
+            yield from _rows(metadata)
+        else:
+            yield from ((f"{key!r:.80}", row) for key, row in document.items())
+    elif isinstance(document, list):
+        yield from ((f"[{index}]", row) for index, row in enumerate(document))
 
 
 def _json_files(document: object, label_set: LabelSet) -> list[_File]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from dentify.arrays import DoubleArray
 from dentify.datasets.documents import read_text, read_yaml
-from dentify.datasets.label_set import LabelSet, split_in
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, split_in
 from dentify.datasets.outlines import check_box, check_points
 from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.pictures import inside, is_file, picture_parts, same_name, walk
@@ -294,6 +294,8 @@ def _are_ids(ends: Sequence[str]) -> bool | None:
 def _sample(picture: Path, label: Path, split: str | None, reading: _Reading) -> Sample:
     label_set, names = reading.label_set, reading.names
     lines = read_text(label, label_set.settings).splitlines() if is_file(label) else []
+    if len(lines) > MOST_ANNOTATIONS:
+        raise DatasetError(f"{printable(str(label))}: {len(lines):,} lines, over the limit of {MOST_ANNOTATIONS:,} of one photo")
     size_hw = label_set.size_of(picture)
     if size_hw is None and lines:
         fault = "cannot be read" if is_file(picture) else "is missing"

@@ -1,0 +1,129 @@
+"""JPEGs of which parts are missing though they end as they should: their decoder fills up with grey, and says nothing.
+
+Three kinds are told from the bytes: scans that are not there, data that ends before the picture does, and stretches of zeros in
+place of data, as failing disks and broken transfers leave them. Source: ITU-T T.81, annexes B, F and G.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dentify.arrays import Photo
+
+_MARKER = re.compile(rb"(?<!\xff)\xff++[^\x00\xff\xd0-\xd7]")  # RSTn and stuffed bytes are part of a scan's data
+_ZEROS = re.compile(rb"\x00{64,}+")
+_PROGRESSIVE = (0xC2, 0xC6)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PADDING = b"\x5a" * 4096  # for data that a decoder asks for and that are not there
+
+
+class _Scan(NamedTuple):
+    components: tuple[int, ...]
+    first: int  # of the coefficients; 0 is the mean
+    last: int
+    low_bit: int
+    data: bytes
+
+
+class _Jpeg(NamedTuple):
+    frame: int
+    components: tuple[int, ...]
+    scans: tuple[_Scan, ...]
+    zeros_are_flat: bool  # whether all-zero bits may stand for blocks without detail
+    end: int  # where the marker of the end stands
+
+
+def has_holes(data: bytes, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+    """Whether parts of a JPEG are missing or were overwritten with zeros.
+
+    Args:
+        data: the file, whole.
+        image: `(h, w, 3)` uint8, its pixels, as `decode` makes them.
+        decode: decodes bytes; called only where the picture ends in a single colour, or is progressive.
+    """
+    jpeg = _read(data)
+    if jpeg is None or not jpeg.scans:
+        return False
+    return _lacks_scans(jpeg) or _has_zeros(jpeg) or _ends_early(data, jpeg, image, decode)
+
+
+def _lacks_scans(jpeg: _Jpeg) -> bool:
+    """Whether a component was never sent, or the first of them not to the last bit of all its coefficients."""
+    if any(not scan.data for scan in jpeg.scans):
+        return True
+    seen = {one for scan in jpeg.scans if scan.first == 0 for one in scan.components}
+    if set(jpeg.components) - seen:
+        return True
+    if jpeg.frame not in _PROGRESSIVE:
+        return False
+    whole = [False] * 64
+    for scan in jpeg.scans:
+        if scan.low_bit == 0 and jpeg.components[0] in scan.components:
+            whole[scan.first : scan.last + 1] = [True] * (scan.last + 1 - scan.first)
+    return not all(whole)
+
+
+def _has_zeros(jpeg: _Jpeg) -> bool:
+    """Whether a scan holds zeros that no encoder writes; where codes of zeros alone may mean flat blocks, that is not known."""
+    if jpeg.zeros_are_flat or jpeg.frame in _PROGRESSIVE:
+        return any(len(zeros[0]) > max(4096, len(scan.data) // 8) for scan in jpeg.scans for zeros in _ZEROS.finditer(scan.data))
+    return any(_ZEROS.search(scan.data) for scan in jpeg.scans)
+
+
+def _ends_early(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+    """Whether the last scan's data end before the picture: then other data in their place make another picture."""
+    if jpeg.frame not in _PROGRESSIVE and not (image[-1] == image[-1, :1]).all():
+        return False  # what a decoder fills up with is of one colour; where scans refine each other, it may be anything
+    return not np.array_equal(decode(data[: jpeg.end] + _PADDING + data[jpeg.end :]), image)
+
+
+def _read(data: bytes) -> _Jpeg | None:
+    """The frame and scans of a JPEG; `None` where they cannot be told, as in a lossless or arithmetic one."""
+    frame, components, scans, flat, end = 0, tuple[int, ...](), list[_Scan](), {0: True, 1: True}, len(data)
+    for marker, at in _segments(data):
+        length = int.from_bytes(data[at : at + 2], "big")
+        body = data[at + 2 : at + length]
+        if marker in _FRAMES and len(body) >= 6:
+            frame, components = marker, tuple(body[6 + 3 * one] for one in range(body[5]) if 6 + 3 * one < len(body))
+        elif marker == 0xC4:
+            for kind, first in _tables(body):
+                flat[kind] = flat[kind] and first == 0
+        elif marker == 0xDA and body:
+            count = body[0]
+            if len(body) < 4 + 2 * count:
+                return None
+            match = _MARKER.search(data, at + length)
+            scan = data[at + length : match.start() if match else len(data)]
+            named = tuple(body[1 + 2 * one] for one in range(count))
+            first, last, bits = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count]
+            scans.append(_Scan(named, first, min(last, 63), bits & 15, scan))
+        elif marker == 0xD9:
+            end = data.rfind(b"\xff", 0, at)
+            break
+    if frame not in (0xC0, 0xC1, 0xC2):
+        return None
+    return _Jpeg(frame, components, tuple(scans), flat[0] and flat[1], end)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker, and where its length stands."""
+    at = 2
+    while match := _MARKER.search(data, at):
+        marker = data[match.end() - 1]
+        yield marker, match.end()
+        if marker == 0xD9:
+            return
+        at = match.end() + (0 if marker == 0x01 else int.from_bytes(data[match.end() : match.end() + 2], "big"))
+
+
+def _tables(body: bytes) -> Iterator[tuple[int, int]]:
+    """Of each Huffman table its kind (0: of means, 1: of the rest) and the symbol of its code of zeros alone."""
+    at = 0
+    while at + 17 < len(body):
+        count = sum(body[at + 1 : at + 17])
+        yield min(body[at] >> 4, 1), body[at + 17]
+        at += 17 + count

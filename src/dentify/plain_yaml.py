@@ -1,0 +1,59 @@
+"""YAML whose aliases do not make more of it than stands there.
+
+An alias is another node once more: ten lines of ten aliases each are ten thousand million nodes for whoever walks or prints them,
+and `<<` copies them while the document is read. So nodes are counted as they would be written out, before anything is made of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_MOST_CHARACTERS = 2**18  # PyYAML takes some seconds for as many; a thousand classes are 30 kB
+_MOST_NODES = 200_000  # with aliases written out
+
+
+def load_yaml(text: str) -> Any:
+    """What a YAML document holds: numbers, texts, lists and mappings, nothing that runs code.
+
+    Raises:
+        ValueError: it is too long, refers to itself, aliases make too much of it, or it holds a value that is none.
+        yaml.YAMLError: it is no YAML.
+        ModuleNotFoundError: pyyaml is not installed.
+    """
+    import yaml
+
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters, over the limit of {_MOST_CHARACTERS:,}")
+    try:
+        return _load(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text))
+    except yaml.YAMLError:  # halves of pairs, which the quick one does not read, or no YAML
+        return _load(yaml.SafeLoader(text))
+
+
+def _load(loader: Any) -> Any:
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _count(node: Any, known: dict[int, int]) -> int:
+    """Nodes of a node, with aliases written out."""
+    key = id(node)
+    if key not in known:
+        known[key] = 0  # while it is being counted
+        total = 1
+        children = node.value if isinstance(node.value, list) else ()
+        for child in children:
+            for one in child if isinstance(child, tuple) else (child,):  # of a mapping: key and value
+                if known.get(id(one)) == 0:
+                    raise ValueError("an alias refers to what it is part of")
+                total += _count(one, known)
+                if total > _MOST_NODES:
+                    raise ValueError(f"aliases make more than {_MOST_NODES:,} nodes of it")
+        known[key] = total
+    return known[key]
