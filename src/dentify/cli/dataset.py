@@ -150,8 +150,9 @@ def inspect(
         on_invalid=problems.append,
         settings=settings,
     )
-    for name in FILES if output is not None else ():
-        dataset.check_not_read(output / name)
+    if output is not None:
+        for name in FILES:
+            dataset.check_not_read(output / name)
     with progress("inspecting", quiet=quiet) as (advance, _):
         if labels is not None:
             try:

@@ -121,8 +121,13 @@ def _too_long(path: Path, settings: Settings) -> DatasetError:
     return DatasetError(f"{_told(path)}: over the limit of {limit}; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES")
 
 
-def _check_cost(path: Path, size: int, cost: int) -> None:
+def check_cost(path: Path, size: int, cost: int) -> None:
     """Refuses a document that would take memory out of all proportion to its bytes.
+
+    Args:
+        path: the file, for the message.
+        size: of it, in bytes.
+        cost: bytes of memory that it would take.
 
     Raises:
         DatasetError: it would.
@@ -142,7 +147,7 @@ def check_json_cost(path: Path, text: str) -> None:
     Raises:
         DatasetError: it would.
     """
-    _check_cost(path, len(text), len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items()))
+    check_cost(path, len(text), len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items()))
 
 
 def _counted(events: Iterator[tuple[str, Element]], stream: BinaryIO, path: Path) -> Iterator[tuple[str, Element]]:

@@ -29,6 +29,7 @@ else:
     from pathlib import PosixPath as _Path
 
 _SUFFIX = ".zip"
+_DEEPEST, _LONGEST_NAME = 50, 4096  # of entries; each folder of each is kept by its whole name
 _MOST_OPEN = 8  # zips whose lists of entries are kept
 
 
@@ -71,8 +72,11 @@ class _Contents:
         self.folders: dict[str, dict[str, None]] = {"": {}}
         without_limits = Settings(max_archive_files=sys.maxsize, max_archive_bytes=sys.maxsize, max_archive_ratio=1e18)
         for name, info in checked_entries(archive, without_limits):  # `zipped` checked it against the limits of whoever asked
+            if name.count("/") > _DEEPEST or len(name) > _LONGEST_NAME:
+                told = f"names of more than {_DEEPEST} folders or {_LONGEST_NAME} characters"
+                raise ArchiveError(f"holds {told}, as {printable(name[:80])}…; are these labels?")
             if name in self.files:
-                raise ArchiveError(f"holds {printable(name)} twice; make the zip again")
+                raise ArchiveError(f"holds {printable(name[:200])} twice; make the zip again")
             self.files[name] = info
             while name:
                 parent, _, last = name.rpartition("/")

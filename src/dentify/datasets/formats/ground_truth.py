@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from dentify.datasets.documents import read_text
+from dentify.datasets.documents import check_json_cost, read_text
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import check_box, is_int, is_number, is_side
 from dentify.datasets.pictures import Pictures, picture_parts
@@ -20,6 +20,7 @@ from dentify.errors import DatasetError, printable
 
 Raw = Mapping[str, Any]
 _SOURCE = "source-ref"
+_MOST_TOLD = 20  # classes
 
 
 def is_ground_truth(row: object) -> bool:
@@ -29,7 +30,9 @@ def is_ground_truth(row: object) -> bool:
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and what was labelled on them, line by line."""
-    lines = read_text(label_set.path, label_set.settings).split("\n")
+    text = read_text(label_set.path, label_set.settings)
+    check_json_cost(label_set.path, text)
+    lines = text.split("\n")
     labelled: set[str] = set()
     for line in lines:
         row = _parsed(line)
@@ -83,18 +86,18 @@ def _sample(row: Any, where: str, labelled: frozenset[str], split: str | None, p
     for value, metadata in _jobs(row):
         if isinstance(value, dict) and isinstance(value.get("annotations"), list):
             size_hw = size_hw or _size_hw(value.get("image_size"), where) or label_set.size_of(picture)
-            confidences = metadata.get("objects")
+            confidences, classes = metadata.get("objects"), _classes(metadata)
             for index, one in enumerate(value["annotations"]):
                 place = f"{where}: annotations[{index}]"
                 said = confidences[index] if isinstance(confidences, list) and index < len(confidences) else None
                 try:
-                    annotations.append(_annotation(one, _classes(metadata), said, metadata, size_hw, place, label_set))
+                    annotations.append(_annotation(one, classes, said, metadata, size_hw, place, label_set))
                 except DatasetError as error:
                     label_set.refuse(error)
         elif isinstance(metadata.get("class-name"), str):
             labels.append(metadata["class-name"])
-        elif isinstance(value, list) and _classes(metadata):
-            labels += [_classes(metadata).get(str(number), str(number)) for number in value]
+        elif isinstance(value, list) and (classes := _classes(metadata)):
+            labels += [classes.get(str(number), str(number)) for number in value]
         else:
             label_set.adjust("what jobs of Ground Truth other than boxes and classes say is left out", where)
     return Sample(
@@ -134,7 +137,8 @@ def _annotation(
         raise DatasetError(f"{where}: needs numbers left, top, width and height, got {one!r:.60}")
     number = one.get("class_id")
     if not is_int(number) or str(number) not in classes:
-        raise DatasetError(f"{where}: class_id {number!r:.20} is none of class-map ({', '.join(classes) or 'empty'})")
+        told = ", ".join(list(classes)[:_MOST_TOLD]) or "empty"
+        raise DatasetError(f"{where}: class_id {number!r:.20} is none of class-map ({told})")
     x, y, w, h = values
     drafted = metadata.get("human-annotated") == "no"
     score = said.get("confidence") if isinstance(said, dict) and drafted else None

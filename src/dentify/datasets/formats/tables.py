@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dentify.assessment import Box
 from dentify.datasets.attributes import told_missing
-from dentify.datasets.documents import csv_head, read_rows, wrong_width
+from dentify.datasets.documents import check_cost, csv_head, read_rows, wrong_width
 from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.labels import photo_word, severity_word
 from dentify.datasets.outlines import Size, check_box, is_number, is_side
@@ -122,6 +123,8 @@ _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_LONGEST_BOX = 1000  # characters of a cell with four numbers
+_ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
 _SHARE = 1.02  # up to which numbers may be shares
 
 Row = Mapping[str, str]
@@ -271,6 +274,8 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
 def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
     """The rows of a table by the names of its columns; of columns that share one the first that is filled in counts."""
     rows: list[tuple[int, Row]] = []
+    size = label_set.path.stat().st_size
+    cost = 0  # in bytes of memory
     lines = read_rows(label_set.path, label_set.settings, label_set.adjust)
     for index, (line, cells) in enumerate(lines):
         if index == 0 and table.named:
@@ -278,7 +283,10 @@ def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
         if len(cells) != len(table.names):
             label_set.refuse(wrong_width(label_set.path, line, len(table.names)))
             continue
-        rows.append((line, {name: cell.strip() for name, cell in zip(table.names, cells, strict=True)}))
+        row = {name: cell.strip() for name, cell in zip(table.names, cells, strict=True)}
+        cost += _ROW_COST + sys.getsizeof(row) + sum(_CELL_COST + len(cell) for cell in cells if len(cell) > 1)
+        check_cost(label_set.path, size, cost)
+        rows.append((line, row))
     return rows
 
 
@@ -486,6 +494,8 @@ def _numbers(row: Row, table: _Columns) -> list[float] | None:
     """The four numbers of a box; `None` where they are not such."""
     cells = [row[column] for column in table.box]
     if len(cells) == 1:
+        if len(cells[0]) > _LONGEST_BOX:
+            return None
         try:
             listed = json.loads(cells[0].replace("(", "[").replace(")", "]"))
         except (ValueError, RecursionError):

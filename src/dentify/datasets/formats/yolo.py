@@ -77,9 +77,12 @@ class _Reading:
         apart = [place for _, place in self.places if place.is_dir() and not place.is_relative_to(self.label_set.root)]
         for path in _labels(dict.fromkeys([self.label_set.root, *apart]), set()):
             try:
-                rows = [line.split() for line in read_text(path, self.label_set.settings).splitlines()]
+                lines = read_text(path, self.label_set.settings).splitlines()
             except DatasetError:
                 continue  # told when its turn comes
+            if len(lines) > MOST_ANNOTATIONS:
+                continue  # likewise
+            rows = [line.split() for line in lines]
             for ends in _last_numbers(rows, self.points):
                 told = _are_ids(ends) if told is None else told
             if told:
@@ -242,7 +245,7 @@ def _text_at(path: Path) -> Path | None:
             return path.with_suffix(suffix)
     if path.stem.isascii() or not path.parent.is_dir():
         return None
-    alike = [one for one in path.parent.iterdir() if same_name(one.name, path.name)]
+    alike = [one for one in path.parent.iterdir() if same_name(one.name, path.name) and is_file(one)]
     return alike[0] if len(alike) == 1 else None
 
 
