@@ -147,7 +147,12 @@ def check_json_cost(path: Path, text: str) -> None:
     Raises:
         DatasetError: it would.
     """
-    check_cost(path, len(text), len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items()))
+    check_cost(path, len(text), json_cost(text))
+
+
+def json_cost(text: str) -> int:
+    """Bytes of memory that JSON may take."""
+    return len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items())
 
 
 def _counted(events: Iterator[tuple[str, Element]], stream: BinaryIO, path: Path) -> Iterator[tuple[str, Element]]:

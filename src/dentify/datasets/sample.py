@@ -140,8 +140,8 @@ def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> 
         annotations: in the order of the file.
         groups: the group of each, or `None` where it is a thing of its own; what has no polygon stays so.
     """
-    joined: list[Annotation] = []
-    places: dict[tuple[object, str, Attributes], int] = {}
+    things: list[list[Annotation]] = []
+    places: dict[tuple[object, str, Attributes], list[Annotation]] = {}
     for annotation, group in zip(annotations, groups, strict=True):
         key = (
             group,
@@ -149,15 +149,18 @@ def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> 
             tuple(pair for pair in annotation.attributes if "true" not in pair and "flags" not in pair),
         )
         if group is not None and annotation.polygons and key in places:
-            whole = joined[places[key]]
-            polygons = (*whole.polygons, *annotation.polygons)
-            said = tuple(dict.fromkeys((*whole.attributes, *annotation.attributes)))
-            joined[places[key]] = replace(whole, polygons=polygons, box_xyxy=polygons_to_box(polygons), attributes=said)
+            places[key].append(annotation)
             continue
+        things.append([annotation])
         if group is not None and annotation.polygons:
-            places[key] = len(joined)
-        joined.append(annotation)
-    return tuple(joined)
+            places[key] = things[-1]
+    return tuple(thing[0] if len(thing) == 1 else _joined(thing) for thing in things)
+
+
+def _joined(pieces: Sequence[Annotation]) -> Annotation:
+    polygons = tuple(polygon for piece in pieces for polygon in piece.polygons)
+    said = tuple(dict.fromkeys(pair for piece in pieces for pair in piece.attributes))
+    return replace(pieces[0], polygons=polygons, box_xyxy=polygons_to_box(polygons), attributes=said)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ import numpy as np
 
 from dentify.arrays import BoolArray
 from dentify.datasets.attributes import values_of
-from dentify.datasets.documents import read_csv
-from dentify.datasets.label_set import LabelSet
+from dentify.datasets.documents import check_cost, json_cost, read_csv
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
@@ -39,6 +39,7 @@ _USUAL = ("image", "img", "ocr", "photo", "url")
 _COUNTED = re.compile(r".*?(\d+)")
 _OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
 _BESIDE = ("choices", "textarea", "number", "rating", "taxonomy", "datetime")
+_MOST_SAID = 100  # answers about one region
 _CHECK = "check"  # our writer's choice for what to look at first
 
 Result = Mapping[str, Any]
@@ -170,8 +171,11 @@ def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
 
 
 def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
+    size, cost = label_set.path.stat().st_size, 0
     for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse, label_set.adjust):
         where = f"{label_set.path}: line {line}"
+        cost += sum(map(json_cost, row.values()))
+        check_cost(label_set.path, size, cost)
         try:
             yield where, {key: json.loads(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}
         except (ValueError, RecursionError):
@@ -201,6 +205,9 @@ def _sample(
             chosen.setdefault(_id(result), []).extend(_choices(result))
         if _id(result) is not None:
             said.setdefault(_id(result), []).extend(_said(result))
+    beside = {key: tuple(pairs[:_MOST_SAID]) for key, pairs in said.items()}
+    checked = {key for key, words in chosen.items() if _CHECK in words}
+    levels = {key: next((level for word in words if (level := severity_word(word))), None) for key, words in chosen.items()}
     for number, result in enumerate(results):
         place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
         value, kind = result.get("value"), _kind(result)
@@ -216,19 +223,22 @@ def _sample(
         except DatasetError as error:
             label_set.refuse(error)
             continue
-        score = result.get("score")
-        words = (*labels, *chosen.get(_id(result), ()))
+        if len(annotations) > MOST_ANNOTATIONS:  # several regions may share the labels of another
+            raise DatasetError(f"{where}: over the limit of {MOST_ANNOTATIONS:,} annotations of one photo")
+        score, own = result.get("score"), _id(result)
+        severity = next((level for word in labels if (level := severity_word(word))), levels.get(own))
+        check = own in checked or _CHECK in labels
         annotations += [
             Annotation(
                 name=label,
                 box_xyxy=outlined.box_xyxy,
                 polygons=outlined.polygons,
                 rle=outlined.rle,
-                id=_id(result),
+                id=own,
                 score=float(score) if is_number(score) and 0 <= score <= 1 and result.get("_predicted") else None,
-                severity=next((level for word in words if (level := severity_word(word))), None),
-                check=_CHECK in words,
-                attributes=tuple(said.get(_id(result), ())),
+                severity=severity,
+                check=check,
+                attributes=beside.get(own, ()),
             )
             for label in labels
         ]

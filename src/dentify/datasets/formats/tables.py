@@ -384,7 +384,8 @@ def _check_read(table: _Columns, read_columns: Collection[str], label_set: Label
             f"{label_set.path}: no column can be read as labels; it has {printable(names)}; call the one that holds them `label`,"
             " or name it as `attribute` in --labels"
         )
-    unread = [name for name in (*table.told, *table.rest) if name not in read_columns and name not in table.known.values()]
+    known = {*read_columns, *table.known.values()}  # there may be ten thousands of columns
+    unread = [name for name in (*table.told, *table.rest) if name not in known]
     if unread:
         label_set.on_note(f"{label_set.path}: columns that are not read: {printable(', '.join(unread))}")
 

@@ -33,7 +33,7 @@ from dentify.datasets.attributes import (
     told_missing,
     values_of,
 )
-from dentify.datasets.documents import read_csv
+from dentify.datasets.documents import check_cost, json_cost, read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
@@ -87,6 +87,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     attribute = _named_attribute(regions, label_set) or _type_attribute(regions, choices)
     classes = () if attribute == label_set.attribute else _class_attributes(regions, attribute)
     used = {word for attributes in regions for word in _words_of(attributes, attribute, classes)}
+    leave = frozenset((*classes, *_OWN_ATTRIBUTES))
     labelled = frozenset(classes or choices.get(attribute) or used)
     split = label_set.split_of(label_set.path)
     pictures = label_set.pictures()
@@ -116,6 +117,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             except DatasetError as error:
                 label_set.refuse(error)
                 continue
+            said = said_beside(attributes, leave=leave.union(_read(attributes, attribute)))
             annotations += [
                 Annotation(
                     name=word,
@@ -123,7 +125,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                     polygons=() if polygon is None else (polygon,),
                     severity=_severity(attributes, attribute) or _level(attributes, word, classes),
                     **_own_facts(attributes, attribute),
-                    attributes=said_beside(attributes, leave=(*_read(attributes, attribute), *classes, *_OWN_ATTRIBUTES)),
+                    attributes=said,
                 )
                 for word in _words_of(attributes, attribute, classes)
             ]
@@ -197,12 +199,15 @@ def _json_file(row: object, where: str, label_set: LabelSet) -> _File:
 
 def _csv_files(label_set: LabelSet) -> list[_File]:
     files: dict[str, _File] = {}
+    size, cost = label_set.path.stat().st_size, 0
     for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse, label_set.adjust):
         where = f"{label_set.path}: line {line}"
         name = row.get("filename") or row.get("#filename") or ""
         if not name:
             label_set.refuse(DatasetError(f"{where}: needs a filename"))
             continue
+        cost += sum(json_cost(row.get(column) or "") for column in (*_CSV_COLUMNS, "file_attributes"))
+        check_cost(label_set.path, size, cost)
         file = files.setdefault(name, _File(name, where))
         try:
             shape, attributes = (_json_cell(row[column], f"{where}: {column}") for column in sorted(_CSV_COLUMNS, reverse=True))
