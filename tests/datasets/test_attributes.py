@@ -220,3 +220,32 @@ def test_boxes_of_cvat_that_an_attribute_turns_are_turned_in_coco_and_datumaro(t
         (turned,) = sample.annotations
         np.testing.assert_allclose(turned.box_xyxy, (9, 3, 11, 7))
         assert turned.polygons
+
+
+def ticked(folder: Path, regions: int, types: int) -> Path:
+    """VIA's regions of one photo, whose checkboxes tick several types each."""
+    square = {"name": "rect", "x": 2, "y": 2, "width": 6, "height": 6}
+    ticks = {"type": {f"type {number}": True for number in range(types)}}
+    row = {"filename": "a.jpg", "size": 1, "regions": [{"shape_attributes": square, "region_attributes": ticks}] * regions}
+    Image.new("RGB", (20, 10)).save(folder / "a.jpg")
+    (folder / "via.json").write_text(json.dumps({"a.jpg1": {**row, "file_attributes": {}}}))
+    return folder
+
+
+def test_annotations_of_several_types_each_are_within_the_limits_of_a_photo(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="20,100 annotations, over the limit of 20,000 of one photo"):
+        list(open_dataset(ticked(tmp_path, 201, 100)))
+
+
+def test_values_of_an_attribute_are_within_the_limits_of_names(tmp_path: Path) -> None:
+    image = {"id": 1, "file_name": "a.jpg", "width": 20, "height": 10}
+    rows = [
+        {"id": number, "image_id": 1, "category_id": 1, "bbox": [2, 2, 6, 6], "attributes": {"type": f"type {number}"}}
+        for number in range(10_001)
+    ]
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    categories = [{"id": 1, "name": "damage"}]
+    (tmp_path / "a.json").write_text(json.dumps({"images": [image], "annotations": rows, "categories": categories}))
+    assert len(list(open_dataset(tmp_path))) == 1
+    with pytest.raises(DatasetError, match="more than 10,000 values of the attribute 'type' that names types"):
+        list(open_dataset(tmp_path, labels=LabelMap(attribute="type")))

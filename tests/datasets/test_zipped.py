@@ -212,3 +212,43 @@ def test_any_damage_gives_samples_or_one_line(
         data[place % len(data)] = value
     path.write_bytes(data[: len(data) - cut // 2] if cut < 200 else data)
     check_samples_or_one_line(path, check_pictures=False)
+
+
+@pytest.mark.parametrize("name", ["a/" * 60 + "b.json", "a" * 5_000], ids=["deep", "long"])
+def test_names_out_of_proportion_are_refused(coco: Callable[..., Path], name: str) -> None:
+    """Each folder of each is kept by its whole name: eighty names of 32,000 folders would take gigabytes."""
+    path = coco(**{name: b"{}"})
+    with pytest.raises(DatasetError, match=r"export\.zip: holds names of more than 50 folders or 4096 characters, as a"):
+        open_dataset(path)
+
+
+def test_a_link_to_a_zip_is_read_and_links_in_it_are_not(coco: Callable[..., Path], tmp_path: Path) -> None:
+    path = coco()
+    (tmp_path / "link.zip").symlink_to(path)
+    (one,) = open_dataset(tmp_path / "link.zip")
+    assert one.read(SETTINGS) == (tmp_path / "a.png").read_bytes()
+    info = zipfile.ZipInfo("images/a.png")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w") as archive:
+        archive.writestr("labels.json", COCO)
+        archive.writestr(info, str(tmp_path / "a.png"))
+    with pytest.raises(DatasetError, match="is a symbolic link, which is not followed"):
+        [sample.read(SETTINGS) for sample in open_dataset(tmp_path / "hostile.zip")]
+
+
+@pytest.mark.parametrize("name", ["../a.png", "../private/a.png"])
+def test_nothing_beside_a_zip_is_opened(tmp_path: Path, name: str) -> None:
+    (tmp_path / "private").mkdir()
+    for place in ("a.png", "private/a.png"):
+        Image.new("RGB", (20, 10)).save(tmp_path / place)
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("labels.json", COCO.replace("a.png", name))
+    with pytest.raises(DatasetError, match="no picture"):
+        list(open_dataset(tmp_path / "export.zip"))
+
+
+def test_labels_in_a_zip_cost_what_labels_may(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("labels.json", "[" + ",".join(["{}"] * 3_000_000) + "]")
+    with pytest.raises(DatasetError, match=r"export\.zip/labels\.json: .* that would take .* of memory"):
+        open_dataset(tmp_path / "export.zip")

@@ -110,6 +110,19 @@ class LabelSet:
             bounds = (path.parent,)
         return leads_out(path, bounds)
 
+    def check_inside(self, path: Path) -> Path:
+        """A label file that is found by its name, and not by looking through what was opened.
+
+        Raises:
+            DatasetError: it is a link that leads out, whose text messages might tell.
+        """
+        if is_file(path) and self.leads_out(path):
+            raise DatasetError(
+                f"{path}: is a link that leads out of the data set; put the file itself there, or set DENTIFY_FOLLOW_LINKS=1",
+                kind="outside the data set",
+            )
+        return path
+
     def size_of(self, picture: Path | bytes) -> tuple[int, int] | None:
         """Height and width that labels are for, by the picture's header, where they do not tell them.
 

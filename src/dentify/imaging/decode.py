@@ -131,7 +131,7 @@ def read_photo_frame(photo: str | os.PathLike[str] | bytes, *, where: str, setti
     """Height and width of the upright photo in a file (or its bytes), and how EXIF says that its pixels are turned, 1 to 8.
 
     Raises:
-        ImageError: it cannot be read, is no picture, or its file is over a limit.
+        ImageError: it cannot be read, is no picture, or is over a limit.
     """
     if isinstance(photo, bytes):
         data = photo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,21 @@ def test_any_value_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFa
     rows = [CLASS, value, {**BOXES, "job": value}, {**BOXES, "job-metadata": {"class-map": value}}]
     path.write_text("\n".join(json.dumps(row) for row in rows))
     check_samples_or_one_line(path, check_pictures=False)
+
+
+def test_lines_of_many_small_pieces_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    rest = ",".join(["{}"] * 3_000_000)
+    (tmp_path / "output.manifest").write_text(json.dumps(BOXES) + f'\n{{"source-ref": "a.jpg", "a": [{rest}]}}\n')
+    with pytest.raises(DatasetError, match=r"output\.manifest: .* that would take .* of memory; no labels are made of so many"):
+        list(open_dataset(tmp_path / "output.manifest"))
+
+
+def test_many_boxes_of_many_classes_are_read_in_time(tmp_path: Path) -> None:
+    """Classes are told once a job, not once a box."""
+    row = json.loads(json.dumps(BOXES))
+    row["job"]["annotations"] *= 5_000
+    row["job-metadata"]["class-map"] = {str(number): f"type {number}" for number in range(5_000)}
+    started = time.monotonic()
+    (one,) = samples_of(tmp_path, row)
+    assert len(one.annotations) == 5_000
+    assert time.monotonic() - started < 5

@@ -399,3 +399,17 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
     set_in(*field, value=value)([task])
     (folder / "a.json").write_text(json.dumps([task]))
     check_samples_or_one_line(folder / "a.json", input_format="label_studio")
+
+
+def test_regions_that_share_labels_and_answers_cost_what_they_hold(tmp_path: Path) -> None:
+    """A thousand outlines of one id with a thousand labels would be a million annotations, and as many answers each."""
+    common = {"id": "r", "to_name": "image", "original_width": 20, "original_height": 10}
+    value = {"x": 10, "y": 10, "width": 50, "height": 50, "rotation": 0}
+    outline = {**common, "from_name": "box", "type": "rectangle", "value": value}
+    names = {**common, "from_name": "names", "type": "labels", "value": {**value, "labels": [f"type {n}" for n in range(1000)]}}
+    answers = {**common, "from_name": "say", "type": "textarea", "value": {"text": [f"word {n}" for n in range(1000)]}}
+    task = {"data": {"image": "a.jpg"}, "annotations": [{"result": [names, answers, *[outline] * 1000]}]}
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    (tmp_path / "export.json").write_text(json.dumps([task]))
+    with pytest.raises(DatasetError, match="over the limit of 20,000 annotations of one photo"):
+        list(open_dataset(tmp_path))

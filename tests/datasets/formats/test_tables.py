@@ -427,3 +427,15 @@ def test_any_text_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.getbasetemp() / "table.csv"
     path.write_text("file,label\n" + text, encoding="utf-8", errors="replace")
     check_samples_or_one_line(path, check_pictures=False)
+
+
+def test_rows_out_of_proportion_are_refused(table: Write) -> None:
+    """Each is a mapping: 4 MB of names of two letters would take 600 MB."""
+    path = table("file", *["ab"] * 1_300_000)
+    with pytest.raises(DatasetError, match=r"labels\.csv: .* that would take .* of memory; no labels are made of so many"):
+        list(open_dataset(path, input_format="table"))
+
+
+def test_rows_as_people_write_them_are_in_proportion(table: Write) -> None:
+    path = table("file,label", *[f"photos/{number:06}.jpg,dent" for number in range(100_000)])
+    assert len(list(open_dataset(path, check_pictures=False))) == 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -445,3 +446,24 @@ def test_any_text_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFac
     else:
         assert [sample.name for sample in samples] == ["a.jpg"]
     assert "\n" not in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links as on Unix")
+@pytest.mark.parametrize("name", ["labels/a.txt", "train.txt"])
+def test_texts_that_are_links_out_are_not_read(tmp_path: Path, name: str) -> None:
+    """A message would tell what stands in them."""
+    (tmp_path / "secret").write_text("secret words of somebody else here\n")
+    root = tmp_path / "set"
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True)
+    Image.new("RGB", (20, 10)).save(root / "images/a.png")
+    (root / "labels/a.txt").write_text("0 .5 .5 .2 .2\n")
+    (root / "train.txt").write_text("images/a.png\n")
+    (root / "data.yaml").write_text("names: [dent]\ntrain: train.txt\n")
+    assert len(list(open_dataset(root / "data.yaml"))) == 1
+    (root / name).unlink()
+    (root / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(DatasetError, match="is a link that leads out of the data set") as told:
+        list(open_dataset(root))
+    assert "words" not in str(told.value)
+    assert list(open_dataset(root, on_invalid=lambda error: None)) == []

@@ -172,7 +172,7 @@ def _pairs(place: Path, label_set: LabelSet) -> Iterator[tuple[Path, Path]]:
     """Pictures, each with its text file; and text files whose picture is missing, with the path that it would have."""
     if place.suffix.lower() == ".txt" and place.is_file():
         pictures = label_set.pictures()
-        for number, line in enumerate(read_text(place, label_set.settings).splitlines(), 1):
+        for number, line in enumerate(read_text(label_set.check_inside(place), label_set.settings).splitlines(), 1):
             if line.strip():
                 try:
                     picture = pictures.find(line.strip(), f"{place}: line {number}")
@@ -296,7 +296,7 @@ def _are_ids(ends: Sequence[str]) -> bool | None:
 
 def _sample(picture: Path, label: Path, split: str | None, reading: _Reading) -> Sample:
     label_set, names = reading.label_set, reading.names
-    lines = read_text(label, label_set.settings).splitlines() if is_file(label) else []
+    lines = read_text(label_set.check_inside(label), label_set.settings).splitlines() if is_file(label) else []
     if len(lines) > MOST_ANNOTATIONS:
         raise DatasetError(f"{printable(str(label))}: {len(lines):,} lines, over the limit of {MOST_ANNOTATIONS:,} of one photo")
     size_hw = label_set.size_of(picture)
