@@ -20,6 +20,7 @@ _BINARY = {
 }
 _SPEAKING = (".json", ".xml", *LINES)
 _HEAD = 2**16  # bytes of a file that are looked at
+_LONGEST_LINE = 2**20  # bytes of its first line: ten thousand boxes
 _BRUSHES = "brush export of Label Studio"  # whose JSON holds the same masks, and says of which photos they are
 _BRUSH = re.compile(r"task-\d+-annotation-\d+-by-.*\.(png|npy)", re.IGNORECASE)
 
@@ -65,7 +66,7 @@ def first_line(path: Path) -> object:
     """The first object of a file of lines; `None` where it is none."""
     try:
         with path.open("rb") as stream:
-            line = stream.readline(_HEAD)
+            line = stream.readline(_LONGEST_LINE)
         return json.loads(line)
     except (OSError, ValueError, RecursionError):
         return None
