@@ -11,6 +11,7 @@ What `entry_problem` names, and damage, is a problem of one entry alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import re
 import stat
@@ -18,9 +19,10 @@ import struct
 import weakref
 import zipfile
 import zlib
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dentify.errors import ArchiveError, printable
 from dentify.imaging.files import told_bytes
@@ -162,6 +164,59 @@ def entry_start(archive: zipfile.ZipFile, info: zipfile.ZipInfo, count: int) -> 
             return stream.read(count)
     except (*_BROKEN_ZIP, OSError, RuntimeError):
         return b""
+
+
+class EntryStream(io.RawIOBase):
+    """One entry, to be read bit by bit; damage is an `OSError`, as it is of a file.
+
+    Args:
+        archive: of `open_archive`.
+        info: an entry without an `entry_problem`.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        super().__init__()
+        with _as_of_a_file():
+            self._stream = archive.open(info)
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be read again, from the beginning on."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fills a buffer with the next bytes, and tells how many those are."""
+        with _as_of_a_file():
+            data = self._stream.read(min(len(buffer), _CHUNK_BYTES))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Goes to a place, which costs reading up to there."""
+        with _as_of_a_file():
+            return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place where it is."""
+        return self._stream.tell()
+
+    def close(self) -> None:
+        """Closes the entry; the archive stays."""
+        if not self.closed and hasattr(self, "_stream"):
+            self._stream.close()
+        super().close()
+
+
+@contextlib.contextmanager
+def _as_of_a_file() -> Iterator[None]:
+    """Damage of an entry as an error of a file."""
+    try:
+        yield
+    except (*_BROKEN_ZIP, RuntimeError) as error:
+        raise OSError(errno.EIO, "is damaged in the zip; download or make the zip again") from error
 
 
 def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, where: str) -> bytes:

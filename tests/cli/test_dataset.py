@@ -21,7 +21,7 @@ Dentify = Callable[..., Any]
 Paint = Callable[..., Path]
 Change = Callable[[dict[str, Any]], object]
 
-COMMANDS = ("inspect", "convert", "split", "normalize", "captions", "prelabel", "collect")
+COMMANDS = ("inspect", "convert", "merge", "split", "normalize", "captions", "prelabel", "collect")
 SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
 
 
@@ -98,8 +98,10 @@ def test_without_a_command_help_is_shown(dentify: Dentify) -> None:
         (["split", "data", "--group-by", "("], "--group-by '(': is none of group, source, folder, and no regular expression"),
         (["captions", "data", "--overwrite"], "--overwrite needs -o"),
         (["captions", "data", "-n", "0"], "--count"),
+        (["merge", "data", "out"], "give two data sets or more and, last, the folder to make"),
+        (["merge", "data", "data", "out", "--to", "voc"], "--to 'voc' is none of coco, cvat"),
         (["prelabel", "out", "--to", "cvat"], "give photos and, last, the folder to make"),
-        (["prelabel", "data", "out", "--to", "yolo"], "--to 'yolo' is none of cvat, via, coco, label_studio"),
+        (["prelabel", "data", "out", "--to", "masks"], "--to 'masks' is none of cvat, via, coco, label_studio, yolo"),
         (["prelabel", "data", "out", "--to", "cvat", "--check-below", "2"], "--check-below"),
     ],
 )
@@ -173,10 +175,54 @@ def test_inspect_takes_a_label_map(dentify: Dentify) -> None:
     assert set(json.loads(result.stdout)["types"]) == {"dent", "scratch"}
 
 
+UNMAPPED = "2 labels that are not mapped: Car (2×; did you mean `vehicle`?), scrtch (1×; did you mean `scratch`?)"
+SAY = "say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
+
+
+def test_inspect_tells_words_that_the_map_leaves_out_in_the_words_of_all_commands(dentify: Dentify) -> None:
+    write(change=lambda document: document["categories"][0].update(name="Car"))
+    Path("map.yaml").write_text("labels: {}")
+    result = dentify("dataset", "inspect", "data", "--labels", "map.yaml", "--no-pictures")
+    assert result.exit_code == 0
+    assert f"unmapped label: data: {UNMAPPED}" in result.stdout
+    for command in (
+        ["dataset", "convert", "data", "out", "--to", "coco"],
+        ["dataset", "captions", "data"],
+        ["dataset", "crops", "data", "-o", "crops", "--least-side", "1"],
+    ):
+        result = dentify(*command, "--labels", "map.yaml")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"error: data: {UNMAPPED}; {SAY}")
+
+
+def test_the_draft_of_inspect_is_a_map_that_every_command_takes(dentify: Dentify) -> None:
+    write(change=lambda document: document["categories"][0].update(name="Car"))
+    assert dentify("dataset", "inspect", "data", "--no-pictures", "-o", "out").exit_code == 0
+    assert "scrtch" in Path("out/labels.yaml").read_text()
+    result = dentify("dataset", "inspect", "data", "--no-pictures", "--labels", "out/labels.yaml")
+    assert "no problems" in result.stdout
+    assert "not mapped" not in result.stdout
+    assert dentify("dataset", "convert", "data", "coco", "--to", "coco", "--labels", "out/labels.yaml").exit_code == 0
+
+
+def test_a_map_with_types_of_ones_own_is_taken_by_every_command(dentify: Dentify) -> None:
+    write()
+    Path("map.yaml").write_text("labels: {scrtch: hail_mark}")
+    for command in (
+        ["inspect", "data"],
+        ["captions", "data"],
+        ["convert", "data", "out", "--to", "coco"],
+        ["crops", "data", "-o", "crops", "--least-side", "1"],
+    ):
+        assert dentify("dataset", *command, "--labels", "map.yaml").exit_code == 0
+    result = dentify("dataset", "inspect", "out", "--labels", "map.yaml", "--no-pictures", "--format", "json")
+    assert json.loads(result.stdout)["types"]["hail_mark"]["kind"] == "damage"
+
+
 def test_inspect_writes_files_and_does_not_replace_them_unasked(dentify: Dentify) -> None:
     write()
     assert dentify("dataset", "inspect", "data", "-o", "out").exit_code == 0
-    assert files("out") == {"inspection.json", "inspection.html"}
+    assert files("out") == {"inspection.json", "inspection.html", "labels.yaml"}
     Path("out/inspection.json").write_text("mine")
     result = dentify("dataset", "inspect", "data", "-o", "out")
     assert (result.exit_code, result.stdout) == (1, "")  # before the work is done
@@ -386,8 +432,9 @@ def test_captions_are_lines_of_json(dentify: Dentify) -> None:
 def test_captions_go_to_a_file_whole_and_not_over_another(dentify: Dentify) -> None:
     write(change=lambda document: document["categories"][1].update(name="hail \ud800"))
     result = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")
-    told = "note: words of their own, told as they are: hail \\ud800 (1); --labels says what they mean\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"out/metadata.jsonl\n{told}")
+    told = f"note: data: 1 label that is not mapped: hail \\ud800 (1×); {SAY}"
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"out/metadata.jsonl\n{told}; until then they are neither damage nor parts\n"
     rows = [json.loads(line) for line in Path("out/metadata.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["file_name"] for row in rows] == ["a.png", "b.png"]
     again = dentify("dataset", "captions", "data", "-o", "out/metadata.jsonl")
@@ -406,10 +453,95 @@ def test_captions_need_every_word_of_a_map(dentify: Dentify) -> None:
     assert "1 label that is not mapped: scrtch (1×; did you mean `scratch`?); say" in result.stderr
 
 
+# --- merge ---------------------------------------------------------------------------------------------------------------
+
+
+def theirs(folder: str = "theirs") -> Path:
+    """Two photos as folders of YOLO, the first of which `write` makes, too."""
+    for split, number in (("train", 0), ("val", 9)):
+        pixels = np.random.default_rng(number).integers(0, 255, (40, 60, 3), np.uint8)
+        for kind in ("images", "labels"):
+            (Path(folder) / kind / split).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(Path(folder) / "images" / split / f"{number}.png")
+        (Path(folder) / "labels" / split / f"{number}.txt").write_text("1 0.5 0.5 0.2 0.2\n")
+    (Path(folder) / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [bonnet, Dent]\n")
+    return Path(folder)
+
+
+def test_merge_unites_label_spaces_keeps_splits_and_tells_photos_of_several_sources(dentify: Dentify) -> None:
+    write("mine", lambda document: document["categories"][1].update(name="scratch"))
+    theirs()
+    result = dentify("dataset", "merge", "mine", "theirs", "out")
+    assert (result.exit_code, files("out") & {"train.json", "val.json", "annotations.json"}) == (
+        0,
+        {"train.json", "val.json", "annotations.json"},
+    )
+    rows = [re.split(r"  +", line) for line in result.stdout.splitlines()]
+    assert rows == [
+        ["source", "photos", "annotations", "none", "train", "val", "does not label"],
+        ["mine", "4", "3", "4", "0", "0", "hood"],
+        ["theirs", "2", "2", "0", "1", "1", "scratch"],
+    ]
+    told = "1 photos are in several sources, 1 of them in different splits; all are kept; --drop-duplicates leaves the later out"
+    assert told in result.stderr
+    assert "  same file: mine: a.png, theirs: images/train/0.png (none and train)" in result.stderr
+    merged = {sample.name: sample for sample in open_dataset("out")}
+    assert {name: (one.source, one.split, sorted(one.labelled)) for name, one in merged.items()} == {
+        **{f"{name}.png": ("mine", None, ["dent", "scratch"]) for name in "abcd"},
+        "0.png": ("theirs", "train", ["dent", "hood"]),
+        "9.png": ("theirs", "val", ["dent", "hood"]),
+    }
+    assert [one.name for one in merged["a.png"].annotations] == ["dent", "scratch"]  # gocuk is a dent
+    assert [one.name for one in merged["9.png"].annotations] == ["dent"]
+
+
+def test_merge_leaves_out_the_later_of_duplicates_if_asked(dentify: Dentify) -> None:
+    write("mine")
+    theirs()
+    result = dentify("dataset", "merge", "mine", "theirs", "out", "--drop-duplicates")
+    assert "the later 1 are left out" in result.stderr
+    assert sorted(sample.name for sample in open_dataset("out")) == ["9.png", "a.png", "b.png", "c.png", "d.png"]
+    assert dentify("dataset", "merge", "theirs", "mine", "again", "--drop-duplicates").exit_code == 0
+    assert sorted(sample.name for sample in open_dataset("again")) == ["0.png", "9.png", "b.png", "c.png", "d.png"]
+
+
+def test_merge_takes_one_map_for_all_and_ends_before_anything_is_written(dentify: Dentify) -> None:
+    write("mine")
+    theirs()
+    Path("map.yaml").write_text("labels: {bonnet: null}")
+    result = dentify("dataset", "merge", "mine", "theirs", "out", "--labels", "map.yaml")
+    assert (result.exit_code, Path("out").exists()) == (1, False)
+    assert result.stderr == f"error: mine: 1 label that is not mapped: scrtch (1×; did you mean `scratch`?); {SAY}\n"
+    Path("map.yaml").write_text("labels: {bonnet: null, scrtch: hail_mark}")
+    assert dentify("dataset", "merge", "mine", "theirs", "out", "--labels", "map.yaml").exit_code == 0
+    assert {name for sample in open_dataset("out") for name in sample.labelled} == {"dent", "hail_mark"}
+
+
+def test_merge_leaves_out_what_does_not_hold_and_lists_it(dentify: Dentify) -> None:
+    write("mine")
+    theirs()
+    Path("mine/b.png").write_bytes(Path("mine/b.png").read_bytes()[:200])
+    assert dentify("dataset", "merge", "mine", "theirs", "out").exit_code == 1
+    assert not Path("out").exists()
+    result = dentify("dataset", "merge", "mine", "theirs", "out", "--skip-invalid")
+    assert result.exit_code == 0
+    assert sum(line.startswith("skipped: mine/labels.json: images[1]") for line in result.stderr.splitlines()) == 1
+    assert "b.png" not in {sample.name for sample in open_dataset("out")}
+
+
+def test_merge_makes_no_folder_that_it_reads(dentify: Dentify) -> None:
+    write("mine")
+    theirs()
+    before = files(".")
+    result = dentify("dataset", "merge", "mine", "theirs", "theirs", "--overwrite")
+    assert (result.exit_code, result.stderr) == (1, "error: theirs: holds what is read; name another folder\n")
+    assert files(".") == before
+
+
 # --- prelabel ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("to", ["cvat", "via", "coco", "labelstudio"])
+@pytest.mark.parametrize("to", ["cvat", "via", "coco", "labelstudio", "yolo"])
 def test_prelabel_drafts_what_it_can_read(dentify: Dentify, bundle: Path, paint: Paint, to: str) -> None:
     paint("photos/a.png", "dent", "scratch")
     paint("photos/sub/a.png", "dent")

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +75,7 @@ def test_a_second_run_into_a_folder_is_refused(dentify: Dentify, data: Path, arg
     "arguments",
     [
         ("dataset", "convert", "set", "out", "--to", "coco"),
+        ("dataset", "merge", "set", "set", "out"),
         ("dataset", "prelabel", "set/a.png", "out", "--to", "coco", "--bundle", "tiny"),
         ("bundle", "build", "roles.yaml", "-o", "out"),
         ("bundle", "build", "roles.yaml", "-o", "out.zip"),
@@ -109,7 +111,16 @@ REFUSED = re.compile(r"is read as an input|holds what is read|results and photos
         ("dataset", "crops", "table", "-o", "table", "--overwrite"),
         ("dataset", "crops", "table/photos.csv", "-o", "table", "--overwrite"),
         ("dataset", "inspect", "named/inspection.json", "-o", "named", "--overwrite"),
+        ("dataset", "inspect", "named", "-o", "named", "--overwrite"),
+        ("dataset", "inspect", "set", "--labels", "mapped/labels.yaml", "-o", "mapped", "--overwrite"),
         ("dataset", "convert", "set", "set", "--to", "coco", "--overwrite"),
+        ("dataset", "convert", "set", "mapped", "--to", "coco", "--labels", "mapped/labels.yaml", "--overwrite"),
+        ("dataset", "merge", "set", "named/inspection.json", "set", "--overwrite"),
+        ("dataset", "merge", "set", "named/inspection.json", "named", "--overwrite"),
+        ("dataset", "merge", "set", "set", "mapped", "--labels", "mapped/labels.yaml", "--overwrite"),
+        ("dataset", "normalize", "packed.zip", "-o", "packed.zip"),
+        ("dataset", "normalize", "packed.zip/labels.json", "-o", "packed.zip"),
+        ("dataset", "captions", "packed.zip", "-o", "packed.zip", "--overwrite"),
         ("dataset", "preprocess", "set", "set", "--overwrite"),
         ("dataset", "prelabel", "set/a.png", "set", "--to", "coco", "--overwrite"),
         ("evaluate", "tiny", "set", "-o", "set", "--overwrite"),
@@ -132,6 +143,11 @@ def test_an_output_that_is_an_input_is_refused(dentify: Dentify, data: Path, bun
     for name in ("named/inspection.json", "named/comparison.json"):
         shutil.copy(data / "labels.json", name)
     Path("link.json").hardlink_to(data / "labels.json")
+    Path("mapped").mkdir()
+    Path("mapped/labels.yaml").write_text("labels: {dent: dent}\n")
+    with zipfile.ZipFile("packed.zip", "w") as archive:
+        for name in ("a.png", "labels.json"):
+            archive.write(data / name, name)
     shutil.copytree(bundle, "mine")
     Path("roles.yaml").write_text("name: x\nversion: 1.0.0\nlicence: MIT\nroles: {damage_gate: [mine]}\n")
     before = contents()

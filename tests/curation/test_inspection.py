@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from dentify.curation.inspection import EXAMPLES, Inspected, Inspection, Spread, inspect_dataset
+from dentify.curation.inspection_report import inspection_table
 from dentify.datasets import open_dataset
 from dentify.errors import DatasetError
 
@@ -217,7 +218,7 @@ def same_box(document: dict[str, Any]) -> None:
 PROBLEMS: dict[str, tuple[Change, str, str]] = {
     "missing": (image_becomes(file_name="none.png"), "missing picture", r"images[0] (id 1): no picture 'none.png' in "),
     "wrong size": (second_image_becomes(width=31), "wrong size", "b.png is 30 × 40 pixels, its labels are for 31 × 40"),
-    "turned": (second_image_becomes(width=40, height=30), "wrong size", "30 × 40 pixels (upright, as its EXIF says)"),
+    "turned": (second_image_becomes(width=40, height=30), "wrong size", "30 × 40 pixels, its labels are for 40 × 30"),
     "outside": (annotation_becomes(segmentation=[[2, 2, 90, 2, 8, 8]]), "outside the photo", "point (90, 2) lies outside"),
     "degenerate": (annotation_becomes(segmentation=[[2, 2, 4, 4, 6, 6]]), "degenerate outline", "its area is 0"),
     "NaN": (annotation_becomes(segmentation=[[2, 2, float("nan"), 2, 8, 8]]), "not a number", "(NaN or infinite)"),
@@ -398,3 +399,17 @@ def test_all_that_a_shared_file_lists_is_counted_and_called_as_its_page_calls_it
     names = {row["id"]: row["name"] for row in document["categories"]}
     assert set(inspection.types) == {names[row["category_id"]] for row in document["annotations"]}
     assert {"same outline twice", "one outline, two types"} >= {kind for kind, _ in told(inspection)}
+
+
+def test_attributes_that_are_not_read_are_listed_with_their_values(data: Callable[..., Path]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        for row, kind in zip(document["annotations"], ("hail", "hail", "stone", ""), strict=True):
+            row["attributes"] = {"cause": kind, "occluded": kind == "stone"}
+
+    inspected = inspect_dataset(open_dataset(data(change)), [], pictures=False)
+    assert inspected.inspection.attributes == {"cause": {"hail": 2, "stone": 1}, "occluded": {"true": 1}}
+    table = inspection_table(inspected.inspection)
+    assert "attribute that is not read" in table
+    assert "hail 2, stone 1" in table
+    told = [note for note in inspected.inspection.notes if note.startswith("attributes beside the labels that are not read")]
+    assert len(told) == 1

@@ -82,6 +82,8 @@ def test_the_table_tells_counts_problems_and_duplicates() -> None:
         "sources: bilgi 3",
         "severity of annotations: minor 1",
         "",
+        "note: 3 pictures are not in these labels",
+        "",
         "split  photos  labelled  annotations",
         "train       2         1            3",
         "val         1         1            0",
@@ -95,9 +97,14 @@ def test_the_table_tells_counts_problems_and_duplicates() -> None:
         "2 pairs of duplicates and near-duplicates, 1 of them across splits",
         "  same file: a.png, b.png (train, val)",
         "  near-duplicates: c.png, d.png",
-        "",
-        "note: 3 pictures are not in these labels",
     ]
+
+
+def test_words_that_nobody_explained_are_told_with_the_nearest_names() -> None:
+    table = inspection_table(empty(unknown={"scrtch": 40, "reflection": 2, "Car": 1}))
+    rows = [line.split() for line in table.splitlines()]
+    assert all(row in rows for row in (["scrtch", "40", "`scratch`"], ["reflection", "2", "–"], ["Car", "1", "`vehicle`"]))
+    assert "neither damage nor parts until --labels says what each becomes; -o writes a draft of it" in table
 
 
 def test_what_is_known_of_whole_photos_and_marked_on_annotations_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from dentify.datasets import Sample, open_dataset
 from dentify.datasets import output as output_module
@@ -72,7 +74,8 @@ def test_hostile_splits_stay_apart_within_the_folder(tmp_path: Path, to: str) ->
         pictures = {path.read_bytes() for path in (tmp_path / "out").rglob("*.png")}
         assert pictures == {one.read() for one in samples}
         document = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())
-        assert (document["path"], document["nc"], document["names"]) == (".", 1, {0: "dent"})
+        assert "path" not in document  # which Ultralytics would take below the folder that it is run in
+        assert (document["nc"], document["names"]) == (1, {0: "dent"})
     else:
         assert {one.read() for one in back} == {one.read() for one in samples}
         assert all(one.labelled == {"dent"} for one in back)
@@ -328,3 +331,59 @@ def test_names_come_in_the_taxonomys_order_and_the_rest_by_the_alphabet() -> Non
     ]
     assert names_in([*samples, sample("b.png", annotation("dent"))]) == ("dent", "scratch", "hood", "ant", "zebra")
     assert names_in([]) == ()
+
+
+# --- pictures that a tool cannot show ------------------------------------------------------------------------------------
+
+
+def heic(size_wh: tuple[int, int] = (64, 48)) -> bytes:
+    """A HEIC whose left half is red and whose right half is blue."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif, to make a HEIC")
+    picture = Image.new("RGB", size_wh, "blue")
+    picture.paste((255, 0, 0), (0, 0, size_wh[0] // 2, size_wh[1]))
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(stream, quality=90)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("to", ["cvat", "label_studio", "via"])
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.jpg"])  # phones' transfers give HEICs names of JPEGs
+def test_a_heic_becomes_a_jpeg_where_the_tool_cannot_show_it(tmp_path: Path, to: str, name: str) -> None:
+    one = Sample(heic(), name, (48, 64), (annotation("dent"),), frozenset({"dent"}))
+    lost = write_dataset([one], tmp_path / "out", to, names=("dent",))
+    assert lost["pictures that this format's tool cannot show (HEIC) became JPEGs"] == 1
+    (picture,) = (tmp_path / "out" / "images").iterdir()
+    assert picture.name == "IMG_1.jpg"
+    with Image.open(picture) as shown:
+        assert (shown.format, shown.size) == ("JPEG", (64, 48))
+        left, right = shown.getpixel((8, 24)), shown.getpixel((56, 24))
+    assert left[0] > 200 > 60 > left[2]
+    assert right[2] > 200 > 60 > right[0]
+    (back,) = open_dataset(tmp_path / "out")
+    assert (back.name, len(back.annotations)) == ("IMG_1.jpg", 1)
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo"])
+def test_a_heic_is_kept_as_it_is_where_no_tool_must_show_it(tmp_path: Path, to: str) -> None:
+    one = Sample(heic(), "IMG_1.HEIC", (48, 64), (annotation("dent"),), frozenset({"dent"}))
+    write_dataset([one], tmp_path / "out", to, names=("dent",))
+    (picture,) = (tmp_path / "out" / "images").rglob("*.HEIC")
+    assert picture.read_bytes() == one.image
+
+
+def test_a_heic_that_is_left_where_it_is_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(heic())
+    one = Sample(tmp_path / "a.heic", "a.heic", (48, 64), (annotation("dent"),), frozenset({"dent"}))
+    lost = write_dataset([one], tmp_path / "out", "cvat", names=("dent",), pictures="none")
+    assert lost["pictures that this format's tool cannot show (HEIC) were left where they are"] == 1
+
+
+def test_what_browsers_show_is_copied_byte_for_byte(tmp_path: Path) -> None:
+    for kind in ("JPEG", "PNG", "WebP", "GIF", "BMP"):
+        stream = io.BytesIO()
+        Image.new("RGB", (WIDTH, HEIGHT)).save(stream, kind)
+        one = Sample(stream.getvalue(), f"a.{kind.lower()}", (HEIGHT, WIDTH), (annotation("dent"),), frozenset({"dent"}))
+        for to in ("cvat", "label_studio", "via"):
+            write_dataset([one], tmp_path / to, to, names=("dent",), overwrite=True)
+            (picture,) = (tmp_path / to / "images").iterdir()
+            assert picture.read_bytes() == one.image

@@ -7,7 +7,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PIL import Image
@@ -90,12 +90,12 @@ REFUSED_AT_ONCE: dict[str, tuple[dict[str, object], str, dict[str, Any], str]] =
     "pictures that are nowhere": ({}, ".", {"images": "nowhere"}, "nowhere: no such folder of pictures"),
     "a folder of photos": ({}, ".", {}, "holds 1 pictures and no labels of a format that is known; --input-format takes coco,"),
     "another format than is wanted": ({"a.json": COCO}, ".", {"input_format": "voc"}, "holds nothing that is Pascal VOC"),
-    "a zip": ({"a.zip": "PK"}, "a.zip", {}, "a.zip: no annotation format that is known; unpack it first"),
+    "a zip": ({"a.zip": "PK"}, "a.zip", {}, "a.zip: not a whole zip archive; download or make it again"),
     "a photo": (
         {},
         "a.jpg",
         {},
-        "a.jpg: no annotation format that is known; give a folder, or a .json, .xml, .csv or .yaml file",
+        "a.jpg: no annotation format that is known; give a folder, a zip, or a .json, .xml, .csv, .yaml or .manifest file",
     ),
     "JSON of another kind": ({"a.json": {"a": 1}}, "a.json", {}, "a.json: JSON of no annotation format that is known"),
     "XML of another kind": ({"a.xml": "<html/>"}, "a.xml", {}, "a.xml: no annotation format that is known"),
@@ -164,9 +164,53 @@ def annotated(*names: str, **image: object) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("word", ["Car", "truck", "araba"])
+def test_an_outline_of_a_vehicle_says_that_one_is_there_and_nothing_of_damage(root: Path, word: str) -> None:
+    data = open_dataset(write(root / "a.json", annotated(word)))
+    (sample,) = data
+    assert (sample.vehicle, sample.damage, sample.damages, sample.parts) == (True, None, (), ())
+    assert [(one.name, one.kind) for one in sample.annotations] == [(word, "other")]
+    assert data.unknown == {word: 1}
+    data = open_dataset(data.path, labels=LabelMap({word: "vehicle"}, others="refused"))
+    (sample,) = data
+    assert (sample.vehicle, sample.damage, sample.annotations) == (True, None, ())
+    assert sum(data.adjustments.counts.values()) == 1
+
+
+@pytest.mark.parametrize("word", ["license plate", "person", "reflection", "0", "hail_mark", "xyz"])
+@pytest.mark.parametrize("others", ["known", "kept", "refused"])
+def test_a_word_that_nobody_explained_says_nothing(root: Path, word: str, others: Literal["known", "kept", "refused"]) -> None:
+    data = open_dataset(write(root / "a.json", annotated(word)), labels=LabelMap(others=others))
+    (sample,) = data
+    assert (sample.vehicle, sample.damage, sample.damages) == (None, None, ())
+    assert data.unknown == {word: 1}
+    assert "1 label that is not mapped" in str(data.unmapped())
+
+
+def test_a_bundles_own_names_are_known(root: Path) -> None:
+    (sample,) = open_dataset(write(root / "a.json", annotated("hail_mark")), labels=LabelMap(own=frozenset({"hail_mark"})))
+    assert (sample.damage, [one.name for one in sample.damages]) == (True, ["hail_mark"])
+
+
+@pytest.mark.parametrize("word", ["__ignore__", "_background_"])
+def test_what_tools_leave_alone_is_left_out_and_told(root: Path, word: str) -> None:
+    data = open_dataset(write(root / "a.json", annotated("dent", word)), labels=LabelMap(others="kept"))
+    (sample,) = data
+    assert [one.name for one in sample.annotations] == ["dent"]
+    assert sample.labelled == {"dent", "crack"}
+    assert list(data.adjustments.counts.values()) == [1]
+    assert data.words() == {"dent": 1}
+
+
+def test_what_a_map_leaves_out_is_counted(root: Path) -> None:
+    data = open_dataset(write(root / "a.json", annotated("dent", "airbag")), labels=LabelMap({"airbag": None}))
+    assert [len(sample.annotations) for sample in data] == [1]
+    assert data.adjustments.counts == {"annotations are left out, as the label map says": 1}
+
+
 @pytest.mark.parametrize(
     ("names", "vehicle", "damage"),
-    [(["dent"], True, True), (["hood"], True, None), (["hood", "hail"], True, True), ([], None, None)],
+    [(["dent"], True, True), (["hood"], True, None), (["hood", "scrape"], True, True), ([], None, None)],
 )
 def test_annotations_tell_of_vehicle_and_damage(root: Path, names: list[str], vehicle: bool | None, damage: bool | None) -> None:
     (sample,) = open_dataset(write(root / "a.json", annotated(*names)))

@@ -14,7 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentify.datasets.documents import csv_columns, iterate_xml, read_csv, read_json, read_text, read_yaml, xml_root
+from dentify.datasets.documents import (
+    OTHER_ENCODING,
+    csv_columns,
+    csv_head,
+    iterate_xml,
+    read_csv,
+    read_json,
+    read_text,
+    read_yaml,
+    xml_root,
+)
 from dentify.errors import DatasetError
 from dentify.settings import Settings
 
@@ -164,9 +174,47 @@ def test_what_is_no_text_is_said_to_be_none(file: Path) -> None:
     file.write_bytes(b'{"a": "\xff"}')
     with pytest.raises(DatasetError, match="not UTF-8 text at byte 7"):
         read_json(file, SETTINGS)
+    file.write_bytes(b"a,\xff\0,b")
     assert csv_columns(file) == []
     with pytest.raises(DatasetError, match="cannot be read"):
         read_json(file.parent, SETTINGS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_texts_of_every_unicode_encoding_are_read(file: Path, encoding: str) -> None:
+    file.write_bytes('{"name": "T\u00fcr"}'.encode(encoding))
+    assert read_json(file, SETTINGS) == {"name": "T\u00fcr"}
+    file.write_bytes("file;label\r\na.jpg;g\u00f6\u00e7\u00fck\r\n".encode(encoding))
+    assert list(read_csv(file, SETTINGS)) == [(2, {"file": "a.jpg", "label": "g\u00f6\u00e7\u00fck"})]
+    assert csv_columns(file) == ["file", "label"]
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_csv_of_excels_code_page_is_read_and_that_is_told(file: Path, start: bytes) -> None:
+    file.write_bytes(start + "file;label\r\na.jpg;Tür\r\n".encode("cp1252"))
+    told: list[str] = []
+    rows = read_csv(file, SETTINGS, adjust=lambda rule, where: told.append(rule))
+    assert [row for _, row in rows] == [{"file": "a.jpg", "label": "Tür"}]
+    assert told == [OTHER_ENCODING]
+    with pytest.raises(DatasetError, match="not UTF-8 text at byte"):  # where nobody is told
+        list(read_csv(file, SETTINGS))
+
+
+SEPARATED = ["a,b\n1,2\n", "a;b\n1;2\n", "a\tb\n1\t2\n", "a|b\n1|2\n", "sep=;\na;b\n1;2\n"]
+SEPARATED += ["a,b\r1,2\r", '"a",b\n\n1,2\n', "sep=:\na:b\n1:2"]
+
+
+@pytest.mark.parametrize("text", SEPARATED)
+def test_fields_are_separated_in_many_ways(file: Path, text: str) -> None:
+    file.write_bytes(text.encode())
+    assert [row for _, row in read_csv(file, SETTINGS)] == [{"a": "1", "b": "2"}]
+
+
+def test_the_head_of_a_long_file_ends_with_a_whole_row(file: Path) -> None:
+    file.write_text("a,b\n" + f"{'x' * 30_000},\u00fc\n" * 3)
+    assert [len(row) for row in csv_head(file)] == [2, 2, 2]
+    file.write_text("a,b\n" + "\u00fc" * 70_000)
+    assert csv_columns(file) == ["a", "b"]
 
 
 @given(st.binary(max_size=60))
@@ -181,6 +229,16 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory: pytest.Temp
         except DatasetError as error:
             told = str(error)
         assert "\n" not in told
+
+
+def test_a_document_a_line_is_told_from_a_broken_one(tmp_path: Path) -> None:
+    path = tmp_path / "lines.json"
+    path.write_text('{"source-ref": "a.jpg"}\n{"source-ref": "b.jpg"}\n')
+    with pytest.raises(DatasetError, match=r"lines.json: holds a JSON document a line; call it .jsonl, or .manifest$"):
+        read_json(path, Settings())
+    path.write_text('{"a": 1} and more')
+    with pytest.raises(DatasetError, match=r"broken JSON at line 1, column 10"):
+        read_json(path, Settings())
 
 
 # Out of all proportion

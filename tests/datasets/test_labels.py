@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.datasets import LabelMap, read_label_map
-from dentify.datasets.labels import check_words, names_of, photo_word, severity_word
+from dentify.datasets.labels import check_words, draft_label_map, names_of, photo_word, severity_word
 from dentify.errors import DatasetError
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
@@ -52,6 +52,42 @@ def test_a_target_may_be_any_word_that_dentify_knows(written: Written) -> None:
     assert labels.labels == {"a": "glass_shatter", "b": "hood", "c": "undamaged"}
 
 
+def test_a_target_may_be_a_type_of_ones_own(written: Written) -> None:
+    labels = read_label_map(written("labels: {hagel: hail_mark, b: rim_scratch, c: 'part:antenna'}\nlabelled: [hail_mark]\n"))
+    assert labels.labels == {"hagel": "hail_mark", "b": "rim_scratch", "c": "part:antenna"}
+    assert labels.labelled == {"hail_mark"}
+    assert [labels.rename(word) for word in ("hagel", "hail_mark")] == ["hail_mark", "hail_mark"]  # so are data once renamed
+    check_words({"hagel": 1, "hail_mark": 1}, labels, "photos")
+
+
+def test_what_a_word_becomes_may_be_a_vehicle(written: Written) -> None:
+    assert read_label_map(written("labels: {auto: vehicle}")).labels == {"auto": "vehicle"}
+
+
+@pytest.mark.parametrize("slip", ["scrach", "dents", "scratchs", "brokn_part", "front_bumpr", "undamagd", "vehicel"])
+def test_a_slip_of_a_name_is_no_type_of_ones_own(written: Written, slip: str) -> None:
+    with pytest.raises(DatasetError, match=f"'{slip}' is no name of the taxonomy, .*; did you mean "):
+        read_label_map(written(f"labels: {{a: {slip}}}"))
+    assert read_label_map(written(f"labels: {{a: {slip}}}"), own=[slip]).labels == {"a": slip}
+
+
+def test_a_draft_leaves_out_every_word_until_it_is_filled_in(written: Written) -> None:
+    words = {"scrtch": 3, "Car": 2, 'a "b": #c\n': 1, "": 1, "no": 4, "Kratzer ü": 1}
+    text = draft_label_map(words)
+    assert "3×; did you mean `scratch`?" in text
+    labels = read_label_map(written(text))
+    assert {word for word in words if word.isprintable()} <= set(labels.labels)
+    assert {name for word, name in labels.labels.items() if word != "Car"} == {None}
+    assert labels.labels["Car"] == "vehicle"
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers(1, 9), max_size=4))
+def test_a_draft_is_always_a_map_that_is_read(tmp_path_factory: pytest.TempPathFactory, words: dict[str, int]) -> None:
+    path = tmp_path_factory.getbasetemp() / "labels.yaml"
+    path.write_text(draft_label_map(words))
+    assert all(word in read_label_map(path).labels for word in words if word.isprintable())
+
+
 def test_words_of_the_taxonomy_need_no_entry(written: Written) -> None:
     labels = read_label_map(written("labels: {}"))
     assert labels.rename("Dent") == "dent"
@@ -70,8 +106,15 @@ def test_names_of_a_recipe_or_a_bundle_may_be_meant_and_stand_for_themselves(wri
     assert [labels.rename(word) for word in ("hagel", "hail_mark", "dent")] == ["hail_mark", "hail_mark", "dent"]
     assert labels.knows("hail_mark")
     assert read_label_map(written("labels: {dent: scratch}"), own=("dent",)).rename("dent") == "scratch"
-    with pytest.raises(DatasetError, match="'hail_mark' is no name of the taxonomy"):
-        read_label_map(written("labels: {hagel: hail_mark}"))
+    # a map that one command takes is taken by all, whether or not what it asks knows the name
+    assert read_label_map(written("labels: {hagel: hail_mark}")).rename("hagel") == "hail_mark"
+
+
+def test_a_name_of_ones_own_is_not_taken_for_a_synonym(written: Written) -> None:
+    # who has a bundle that calls a type `bonnet` means that type
+    assert read_label_map(written("labels: {}"), own=("bonnet",)).rename("bonnet") == "bonnet"
+    assert LabelMap(own=frozenset({"bonnet"})).rename("bonnet") == "bonnet"
+    assert LabelMap().rename("bonnet") == "hood"
 
 
 BOMB = f"- &a [x, x]\n{''.join(f'  - &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]' + chr(10) for n in range(25))}"
@@ -94,10 +137,7 @@ WRONG = {
         "labels: {a: scrach}",
         r"labels: a: 'scrach' is no name of the taxonomy, .*; did you mean `scratch` or `crack`\?",
     ),
-    "a target that is nowhere near": (
-        "labels: {a: zebra}",
-        r"labels: a: 'zebra' is no name of the taxonomy, whose damage types are dent, scratch,",
-    ),
+    "an empty target": ("labels: {a: ' '}", r"labels: a: ' ' is no name of the taxonomy, whose damage types are dent, scratch,"),
     "a target that is a number": ("labels: {a: 3}", r"labels: a: 3 is no name of the taxonomy"),
     "a target that is a bomb": (f"labels:\n  a:\n  {BOMB}", "aliases make more than"),
     "a list of words": ("labels: [dent]", r"labels must be words and what they mean, as `cizik: scratch`"),
@@ -128,6 +168,11 @@ def test_unmapped_words_are_told_all_at_once_with_the_nearest_names() -> None:
         " scrtch (40×; did you mean `scratch`?);"
         " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
     )
+
+
+def test_of_very_many_words_the_first_hundred_are_told() -> None:
+    with pytest.raises(DatasetError, match=r"photos: 250 labels that are not mapped: .* and 150 more; say in a label map "):
+        check_words({f"note {number}": 1 for number in range(250)}, LabelMap(others="refused"), "photos")
 
 
 def test_a_single_unmapped_word_is_told_in_the_singular() -> None:

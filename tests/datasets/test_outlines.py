@@ -6,16 +6,21 @@ import math
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dentify.datasets.label_set import LabelSet
 from dentify.datasets.outlines import (
+    CUT,
     OUTSIDE_PX,
+    SORTED,
     check_box,
     check_mask_size,
+    check_pieces,
     check_points,
     check_polygon,
     check_runs,
@@ -40,6 +45,51 @@ def test_a_polygon_inside_the_photo_stays_as_it_is() -> None:
 def test_what_tools_round_over_the_edge_is_cut_there() -> None:
     np.testing.assert_array_equal(check_polygon([-2, 0, 22, 0, 10, 12], HW, "here"), [[0, 0], [20, 0], [10, 10]])
     assert check_box((-2, -2, 22, 12), HW, "here") == (0, 0, 20, 10)
+
+
+@pytest.mark.parametrize("size_hw", [(10, 20), (480, 640), (3024, 4032)])
+def test_a_hair_is_so_much_of_the_photo_and_is_told(size_hw: tuple[int, int]) -> None:
+    told: list[str] = []
+    height, width = size_hw
+    box = (-0.009 * width, 0, width * 1.009, height)
+    assert check_box(box, size_hw, "here", lambda rule, where: told.append(rule)) == (0, 0, width, height)
+    check_polygon([0, 0, width, 0, width, height * 1.009], size_hw, "there", lambda rule, where: told.append(rule))
+    assert told == [CUT, CUT]
+    with pytest.raises(DatasetError, match="lies outside the photo"):
+        check_box((0, 0, width * 1.02 + OUTSIDE_PX, height), size_hw, "here")
+
+
+@given(st.permutations([2.0, 9.0]), st.permutations([1.0, 7.0]))
+def test_a_box_is_the_same_whichever_corner_comes_first(across: list[float], down: list[float]) -> None:
+    told: list[str] = []
+    box = check_box((across[0], down[0], across[1], down[1]), HW, "here", lambda rule, where: told.append(rule))
+    assert box == (2, 1, 9, 7)
+    assert told == ([SORTED] if across[0] > across[1] or down[0] > down[1] else [])
+
+
+GOOD, SCRAP, FLAT, OUTSIDE = [2, 2, 8, 2, 8, 8], [2, 2, 3, 3], [1, 1, 2, 2, 3, 3], [2, 2, 80, 2, 8, 8]
+
+
+@pytest.mark.parametrize("pieces", [[GOOD, SCRAP], [FLAT, GOOD], [[], GOOD, SCRAP]])
+def test_scraps_of_an_outline_do_not_cost_its_good_pieces(pieces: list[list[int]]) -> None:
+    told: list[str] = []
+    labels = LabelSet(Path("a.json"), Path(), adjust=lambda rule, where: told.append(where))
+    (polygon,) = check_pieces(pieces, HW, "here", labels)
+    np.testing.assert_array_equal(polygon, [[2, 2], [8, 2], [8, 8]])
+    assert told == [f"here: polygon {index}" for index, piece in enumerate(pieces) if piece is not GOOD]
+
+
+def test_a_piece_that_is_wrong_is_refused_and_the_others_stay() -> None:
+    errors: list[DatasetError] = []
+    assert len(check_pieces([GOOD, OUTSIDE, "x"], HW, "here", LabelSet(Path("a.json"), Path(), on_invalid=errors.append))) == 1
+    assert [error.kind for error in errors] == ["outside the photo", "invalid label"]
+    with pytest.raises(DatasetError, match="here: polygon 1: point"):
+        check_pieces([GOOD, OUTSIDE], HW, "here", LabelSet(Path("a.json"), Path()))
+
+
+def test_an_outline_of_scraps_alone_is_none() -> None:
+    with pytest.raises(DatasetError, match="here: polygon 0: needs three points or more"):
+        check_pieces([SCRAP, FLAT], HW, "here", LabelSet(Path("a.json"), Path()))
 
 
 def test_a_circle_may_reach_out_as_far_as_it_likes() -> None:
@@ -68,7 +118,6 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "beside the photo": (lambda: check_polygon([21, 1, 22, 5, 21, 9], HW, "here"), "is degenerate, its area is 0"),
     "box outside": (lambda: check_box((0, 0, 23, 5), HW, "box"), r"box \(0, 0\) to \(23, 5\) lies outside the photo of 20 × 10"),
     "flat box": (lambda: check_box((3, 4, 9, 4), HW, "box"), "box is degenerate: 6 wide, 0 high"),
-    "box from right to left": (lambda: check_box((9, 0, 3, 4), HW, "box"), "box is degenerate: -6 wide, 4 high"),
     "NaN box": (lambda: check_box((0, 0, math.nan, 4), HW, "box"), "box holds a coordinate that is not a number"),
     "runs of another size": (lambda: check_runs([100], HW, "here"), "here: .*sum to 200, got 100"),
     "runs of nothing": (lambda: check_runs([200], HW, "here"), "RLE is degenerate, it holds no pixel"),

@@ -62,7 +62,7 @@ def test_a_folder_without_a_list_gives_all_pictures_below_it(folder: Path) -> No
         ("file\n/etc/passwd\n", r"line 2: '/etc/passwd' is no file name below"),
         ("file,source\na.jpg\n", r"line 2: needs 2 fields"),
         ("file\na.jpg,b\n", r"line 2: needs 1 fields"),
-        ('file\n"a.jpg\n', r"photos.csv: broken CSV"),
+        ('file\n"a.jpg\n', r"photos.csv: line 2: broken CSV"),
         ("file\n", r"photos.csv: holds no photo"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.datasets.pictures import Pictures, is_file, is_inside, leads_out, picture_folders, picture_parts, walk
+from dentify.errors import DatasetError
 
 names = st.text(st.sampled_from("ab./\\:~\0 é\n"), max_size=12)
 
@@ -37,10 +38,58 @@ def test_a_picture_is_found(tmp_path: Path, name: str, expected: str, files: lis
     assert Pictures([tmp_path], tmp_path).find(name) == tmp_path / expected
 
 
-def test_of_two_with_one_name_neither_is_guessed(tmp_path: Path) -> None:
-    tree(tmp_path, "x/a.jpg", "y/a.jpg")
+ALIKE = {  # what the labels say, what the file is called
+    "composed and decomposed": ("M\u00fcller.jpg", "Mu\u0308ller.jpg"),
+    "decomposed and composed": ("Mu\u0308ller.jpg", "M\u00fcller.jpg"),
+    "another case": ("IMG_0001.jpg", "IMG_0001.JPG"),
+    "another case of a letter that has two forms": ("\u00c7\u0130ZIK.jpg", "c\u0327i\u0307zik.JPG"),
+    "escapes": ("my%20car%20%281%29.jpg", "my car (1).jpg"),
+    "an address": ("https://example.org/x/a%20b.jpg?width=640#1", "a b.jpg"),
+    "a path of Windows, escaped": ("C:\\my%20photos\\A.JPG", "a.jpg"),
+    "no suffix": ("IMG_0001", "IMG_0001.jpeg"),
+    "another suffix of its kind": ("a.jpeg", "a.JPG"),
+    "an iPhone's photo that became a JPEG": ("IMG_1.HEIC", "img_1.jpg"),
+    "spaces around": (" a.jpg ", "a.jpg"),
+}
+
+
+@pytest.mark.parametrize(("name", "file"), ALIKE.values(), ids=ALIKE.keys())
+@pytest.mark.parametrize("folder", ["", "deep/down/"])
+def test_a_name_that_is_nearly_the_files_finds_it_and_says_so(tmp_path: Path, name: str, file: str, folder: str) -> None:
+    tree(tmp_path, f"{folder}{file}", "other.jpg")
+    told: list[str] = []
+    assert Pictures([tmp_path], tmp_path, lambda rule, where: told.append(where)).find(name) == tmp_path / folder / file
+    assert len(told) == 1
+    assert str(tmp_path) in told[0]
+
+
+def test_a_mask_is_not_taken_for_its_photo(tmp_path: Path) -> None:
+    tree(tmp_path, "masks/a.png")
     assert not is_file(Pictures([tmp_path], tmp_path).find("a.jpg"))
-    assert Pictures([tmp_path], tmp_path).find_stem("a") is None
+
+
+TWO = {
+    "one name in two folders": ("a.jpg", "x/a.jpg", "y/a.jpg"),
+    "two cases": ("a.jpg", "A.jpg", "a.JPG"),
+    "two suffixes": ("a", "x/a.jpg", "a.png"),
+    "two forms": ("M\u00dcLLER.jpg", "Mu\u0308ller.jpg", "m\u00fcller.jpg"),
+}
+
+
+@pytest.mark.parametrize(("name", "first", "second"), TWO.values(), ids=TWO.keys())
+def test_where_two_fit_neither_is_guessed_and_both_are_named(tmp_path: Path, name: str, first: str, second: str) -> None:
+    tree(tmp_path, first, second)
+    with pytest.raises(DatasetError, match="may be") as caught:
+        Pictures([tmp_path], tmp_path).find(name, "labels.json: images[0]")
+    assert str(caught.value).startswith("labels.json: images[0]: ")
+    assert all(str(tmp_path / file) in str(caught.value) for file in (first, second))
+
+
+def test_of_two_the_one_whose_folders_agree_is_meant_whatever_their_case(tmp_path: Path) -> None:
+    tree(tmp_path, "Train/A.JPG", "Val/A.JPG")
+    assert Pictures([tmp_path], tmp_path).find("train/a.jpg") == tmp_path / "Train/A.JPG"
+    with pytest.raises(DatasetError, match="a may be"):
+        Pictures([tmp_path], tmp_path).find_stem("a")
 
 
 def test_a_missing_picture_is_told_where_it_would_be(tmp_path: Path) -> None:
@@ -76,6 +125,14 @@ def test_hidden_files_and_those_of_a_mac_are_passed_over(tmp_path: Path) -> None
 
 def test_pictures_of_cardd_lie_in_a_folder_named_as_its_json() -> None:
     assert Path("CarDD/train2017") in picture_folders(Path("CarDD/annotations/instances_train2017.json"))
+
+
+def test_a_picture_below_the_folder_goes_before_one_beside_it(tmp_path: Path) -> None:
+    # labels in a folder of their own have their pictures beside it; a like-named one there makes nothing ambiguous
+    tree(tmp_path, "a.jpg", "set/deep/a.jpg")
+    pictures = Pictures([tmp_path / "set" / "images", tmp_path], tmp_path / "set")
+    assert pictures.find("train/a.jpg") == tmp_path / "set" / "deep" / "a.jpg"
+    assert pictures.find_stem("a") == tmp_path / "set" / "deep" / "a.jpg"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes as on Unix")

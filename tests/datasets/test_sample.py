@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from dentify.datasets import Annotation, Sample, canonical_name, kind_of
-from dentify.datasets.sample import PHOTO_WORDS, has_vehicle, is_damaged, photo_kind, worst_severity
+from dentify.datasets.sample import PHOTO_WORDS, has_vehicle, is_damaged, join_pieces, photo_kind, worst_severity
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
 
@@ -71,3 +73,14 @@ def test_a_photo_is_as_bad_as_it_is_called_else_as_its_worst_damage() -> None:
     assert worst_severity(Sample(b"", "a", annotations=tuple(levels))) == "severe"
     assert worst_severity(Sample(b"", "a", annotations=tuple(levels[2:]))) is None
     assert worst_severity(Sample(b"", "a", annotations=(Annotation("hood", box, severity="minor"),))) is None
+
+
+def test_pieces_of_one_group_that_say_different_types_are_two_things() -> None:
+    def piece(x: float, *said: tuple[str, str]) -> Annotation:
+        return Annotation("damage", (x, 0, x + 1, 1), (np.array([[x, 0.0], [x + 1, 0.0], [x + 1, 1.0]]),), attributes=said)
+
+    one, other = join_pieces([piece(0, ("kind", "dent")), piece(2, ("kind", "scratch"))], ["1", "1"])
+    assert (len(one.polygons), len(other.polygons)) == (1, 1)
+    # that one piece is hidden in part makes it no thing of its own
+    (both,) = join_pieces([piece(0, ("kind", "dent")), piece(2, ("kind", "dent"), ("occluded", "true"))], ["1", "1"])
+    assert (len(both.polygons), both.attributes) == (2, (("kind", "dent"), ("occluded", "true")))

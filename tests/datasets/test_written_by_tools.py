@@ -349,10 +349,10 @@ def test_labelmes_shapes_are_read_as_it_shows_them() -> None:
     assert len(turned.polygons[0]) == 4
     assert distance(polygon.polygons[0], np.array([[100.0, 100], [120, 100], [120, 115]])) < 0.2
     assert sample.labels == ("wet",)  # the one of two flags that is ticked
-    assert [note.partition(": ")[2] for note in data.notes] == [
-        "shapes of kind line are left out: they enclose nothing",
-        "shapes of kind point are left out: they enclose nothing",
-    ]
+    assert data.adjustments.counts == {
+        "shapes of kind line are left out: they enclose nothing": 1,
+        "shapes of kind point are left out: they enclose nothing": 1,
+    }
 
 
 LOST = {  # what Label Studio's exports of turned shapes, ellipses and brushes do not hold any more
@@ -398,14 +398,15 @@ def test_the_shapes_of_via_3_are_read_as_it_shows_them() -> None:
     assert distance(strip.polygons[0], np.array([[32.0, 131], [40, 147], [50, 151]])) < 0.01
     assert distance(polygon.polygons[0], np.array([[100.0, 100], [120, 100], [120, 115]])) < 0.01
     assert sample.labelled == {"dent", "scratch", "broken_part", "crack"}  # what annotators could choose
-    assert [note.partition(": ")[2].partition(":")[0] for note in data.notes if "left out" in note] == [
-        "points are left out",
-        "lines are left out",
-    ]
+    assert data.adjustments.counts == {
+        "points are left out: they have no outline": 1,
+        "lines are left out: they enclose nothing": 1,
+    }
 
 
 REFUSED = {
-    "label_studio-brushes-brush_to_png": "pictures and no labels of a format that is known",  # no name tells the photo
+    # no name tells the photo
+    "label_studio-brushes-brush_to_png": "this is a brush export of Label Studio, which is not read; export it as JSON",
 }
 
 

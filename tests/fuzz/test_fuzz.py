@@ -84,6 +84,25 @@ def read_zip(data: bytes, folder: Path) -> None:
         assert photo.where.isprintable()
 
 
+def zips_of_labels() -> list[bytes]:
+    sets = [folder for folder in sorted(WRITTEN.iterdir()) if folder.is_dir()][:20]
+    found = []
+    for folder in sets:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and path.stat().st_size < 50_000:
+                    archive.write(path, path.relative_to(folder).as_posix())
+        found.append(file.getvalue())
+    return found
+
+
+def read_zipped_labels(data: bytes, folder: Path) -> None:
+    (folder / "a.zip").write_bytes(data)
+    for sample in open_dataset(folder / "a.zip", check_pictures=False, on_invalid=lambda error: None, settings=LIMITS):
+        assert printable(sample.name).isprintable()
+
+
 def read_manifest(data: bytes, folder: Path) -> None:
     parse_manifest(data, where="a")
 
@@ -97,6 +116,7 @@ HARNESSES: dict[str, Harness] = {
     "pictures": (read_picture, lambda folder: pictures()),
     "labels": (read_labels, lambda folder: label_files()),
     "zips": (read_zip, lambda folder: zips()),
+    "zips of labels": (read_zipped_labels, lambda folder: zips_of_labels()),
     "manifests": (read_manifest, manifests),
     "networks": (read_network, lambda folder: [tiny_onnx(), tiny_onnx(photo_types=True)]),
 }

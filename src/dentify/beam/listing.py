@@ -23,13 +23,14 @@ from dentify.datasets.dataset import SPLITS, open_dataset
 from dentify.datasets.labels import LabelMap
 from dentify.datasets.pictures import is_inside, walk
 from dentify.datasets.sample import Sample
+from dentify.datasets.zipped import ZippedPath
 from dentify.errors import DatasetError, InputError, printable
 from dentify.imaging.files import told_bytes
 from dentify.imaging.formats import is_picture_name
 from dentify.names import clean_name
 from dentify.settings import Settings
 
-_LABEL_SUFFIXES = (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml")
+_LABEL_SUFFIXES = (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".jsonl", ".ndjson", ".manifest")
 _WILDCARD = re.compile(r"[*?\[]")
 _LONGEST_PART = 200  # bytes of a folder's or file's name, before its suffix
 _NOTHING_KNOWN: Row = {
@@ -239,9 +240,10 @@ def _list_dataset(path: Path, reading: Reading) -> Listing:
 
 def _sample_item(sample: Sample, root: Path, embedded: str) -> Item:
     facts, rows = sample_to_rows(sample)
-    if isinstance(sample.image, bytes):
+    if isinstance(sample.image, bytes | ZippedPath):
         name, path = sample.name, join(embedded, _mark(sample.where + sample.name))
-        write_file(path, sample.image or b"\0")  # Beam cannot write an empty file to S3, and neither is a picture
+        data = sample.image if isinstance(sample.image, bytes) else sample.image.read_bytes()
+        write_file(path, data or b"\0")  # Beam cannot write an empty file to S3, and neither is a picture
     else:
         inside = sample.image.is_relative_to(root)
         name, path = sample.image.relative_to(root).as_posix() if inside else sample.name, str(sample.image)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.cli.data import DATA_HELP, Data, Images, Labels, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Data, Images, Labels, own_names, parse_data, read_data
 from dentify.cli.progress import counted, progress
 from dentify.errors import MissingExtraError, printable
 
@@ -325,8 +325,8 @@ def _from_data(
     settings: Settings,
     bundle: Bundle,
 ) -> Iterator[Sample]:
-    """The samples of all DATA, counted by source and DATA; a label map may speak of the bundle's own types."""
-    own = bundle.manifest.taxonomy.damage_types
+    """The samples of all DATA, counted by source and DATA; the bundle's own names are known."""
+    own = own_names([bundle.manifest])
     for one, text in zip(inputs, texts, strict=True):
         for sample in read_data([one], images, labels, settings, own=own):
             photos[sample.source or one.path.stem, text] += 1

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import Images, Labels, parse_data, read_data
+from dentify.cli.data import Images, Labels, own_names, parse_data, read_data
 from dentify.cli.evaluate import Format
 from dentify.cli.progress import counted, progress
 
@@ -70,7 +70,7 @@ def compare(
     settings = read_settings()
     assessors = [load_assessor(bundle, settings=settings, device=device) for bundle in bundles]
     evaluation.check_comparable([assessor.bundle.manifest for assessor in assessors], bundles)
-    own = {name for assessor in assessors for name in assessor.bundle.manifest.taxonomy.damage_types}
+    own = own_names(assessor.bundle.manifest for assessor in assessors)
     with progress("comparing", quiet=quiet) as (advance, _):
         result = evaluation.compare(
             assessors,

@@ -13,6 +13,7 @@ import typer
 from dentify.errors import DatasetError, printable
 
 if TYPE_CHECKING:
+    from dentify.bundle.manifest import Manifest
     from dentify.datasets import Sample
     from dentify.settings import Settings
 
@@ -67,12 +68,12 @@ def parse_data(text: str) -> Data:
 
 def _says_something(path: Path) -> bool:
     """Whether a CSV has columns beside those that name its photos; one that is not there is told when it is read."""
-    from dentify.datasets.documents import csv_columns
+    from dentify.datasets.documents import csv_head
     from dentify.datasets.formats.tables import tells_labels
     from dentify.datasets.formats.via import is_via_csv
 
-    columns = csv_columns(path)
-    return not path.is_file() or is_via_csv(columns) or tells_labels(columns)
+    rows = csv_head(path)
+    return not path.is_file() or is_via_csv(rows) or tells_labels(rows)
 
 
 def _says_nothing(data: str) -> str:
@@ -85,6 +86,11 @@ def _says_nothing(data: str) -> str:
     )
 
 
+def own_names(manifests: Iterable[Manifest]) -> frozenset[str]:
+    """The damage types and parts that bundles know, be they the taxonomy's or their own."""
+    return frozenset(name for one in manifests for name in (*one.taxonomy.damage_types, *one.taxonomy.parts))
+
+
 def read_data(
     data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Collection[str] = ()
 ) -> Iterator[Sample]:
@@ -95,20 +101,20 @@ def read_data(
         images: the folder of the pictures, where it was given.
         labels: the label map, likewise.
         settings: the limits.
-        own: names beside the taxonomy's that the map may speak of: those of the bundles that are asked.
+        own: names beside the taxonomy's that are known, with a map and without: those of the bundles that are asked.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
             which anything is known.
     """
-    from dentify.datasets import open_dataset, read_label_map, read_photos
+    from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
     from dentify.datasets.sample import PHOTO_WORDS, photo_kind
 
-    label_map = read_label_map(labels, settings, own=own) if labels is not None else None
+    label_map = read_label_map(labels, settings, own=own) if labels is not None else LabelMap(own=frozenset(own))
     for one in data:
         if not one.label:
             dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
-            if label_map is not None:
+            if labels is not None:
                 dataset.check_labels()
             found = known = False
             for sample in dataset:
@@ -121,7 +127,8 @@ def read_data(
                 raise DatasetError(f"{one.path}: holds no photo" + (f" of split {one.split!r}" if one.split else ""))
             if not known:
                 raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
-            for note in dataset.notes:
+            unmapped = dataset.unmapped()
+            for note in (*dataset.notes, *([unmapped] if unmapped else [])):
                 print(f"note: {printable(note)}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]

@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +49,7 @@ class Pictures(StrEnum):
     NONE = "none"
 
 
-PRELABEL_FORMATS = ("cvat", "via", "coco", "label_studio")
+PRELABEL_FORMATS = ("cvat", "via", "coco", "label_studio", "yolo")
 
 
 def _format_name(text: str) -> str:
@@ -66,12 +66,25 @@ def _known_format(text: str | None) -> str | None:
     return _format_name(text)
 
 
-DatasetPath = Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder with labels and pictures.")]
+DatasetPath = Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder or zip with labels and pictures.")]
 InputFormat = Annotated[
     str | None,
     typer.Option(
         metavar="NAME", help="The format of the labels. [default: the files tell]", show_default=False, callback=_known_format
     ),
+]
+
+
+class Frame(StrEnum):
+    """What labels are for, where EXIF turns pictures."""
+
+    UPRIGHT = "upright"
+    STORED = "stored"
+
+
+LabelFrame = Annotated[
+    Frame,
+    typer.Option("--frame", help="Labels are for photos upright, or for pictures as they are stored, before EXIF turns them."),
 ]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out what does not hold and list it. [default: end at the first]")
@@ -88,9 +101,12 @@ def inspect(
     input_format: InputFormat = None,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write inspection.json and inspection.html into this folder."),
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Write inspection.json, inspection.html and a draft labels.yaml here."
+        ),
     ] = None,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Decode no picture: no broken ones are found, and no duplicates.")
@@ -114,13 +130,13 @@ def inspect(
     if overwrite and output is None:
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
     from dentify.curation.inspection import inspect_dataset
-    from dentify.curation.inspection_report import check_folder, inspection_table, write_inspection
+    from dentify.curation.inspection_report import FILES, check_folder, inspection_table, write_inspection
     from dentify.datasets import open_dataset, read_label_map
     from dentify.writing import locked_folder
 
     if output is not None:
         ctx.with_resource(locked_folder(output))
-        check_folder(output, overwrite=overwrite, read=[path])
+        check_folder(output, overwrite=overwrite, read=[path, *([labels] if labels is not None else [])])
     settings = read_settings()
     problems: list[DatasetError] = []
     label_map = read_label_map(labels, settings) if labels is not None else None
@@ -129,11 +145,20 @@ def inspect(
         input_format=input_format,
         images=images,
         labels=label_map,
+        frame=frame.value,
         check_pictures=False,
         on_invalid=problems.append,
         settings=settings,
     )
+    if output is not None:
+        for name in FILES:
+            dataset.check_not_read(output / name)
     with progress("inspecting", quiet=quiet) as (advance, _):
+        if labels is not None:
+            try:
+                dataset.check_labels()
+            except DatasetError as error:
+                problems.append(error)
         inspected = inspect_dataset(
             dataset, problems, pictures=not no_pictures, workers=workers, settings=settings, on_photo=advance
         )
@@ -156,6 +181,7 @@ def convert(
     ] = None,
     input_format: InputFormat = None,
     images: Images = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     pictures: Annotated[
         Pictures, typer.Option(help="Copy the pictures, link to them, or leave them where they are.")
     ] = Pictures.COPY,
@@ -178,10 +204,11 @@ def convert(
     if _format_name(to) not in WRITABLE:
         raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
     to = _format_name(to)
-    check_output(out, to, overwrite=overwrite, read=[path, *([images] if images is not None else [])])
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True) as (dataset, settings):
-        if labels is not None:
-            dataset.check_labels()
+    check_output(out, to, overwrite=overwrite, read=[path, *(one for one in (images, labels) if one is not None)])
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True, frame=frame) as (
+        dataset,
+        settings,
+    ):
         names = names_in(dataset)
         with progress("converting", quiet=quiet) as (advance, _):
             lost = write_dataset(
@@ -195,8 +222,79 @@ def convert(
                 settings=settings,
             )
     for what, count in lost.items():
-        print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+        print(f"note: {to} cannot hold everything: {printable(what)} ({count})", file=sys.stderr)
     print(out)
+
+
+@app.command()
+def merge(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH... OUT", help="Label files, folders or zips of data sets; and the folder to make."),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="coco, yolo, cvat, via, label_studio or masks; all but coco lose much.")
+    ] = "coco",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="YAML",
+            help="What the words of all become. [default: known words become Dentify's, others stay]",
+        ),
+    ] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out photos that an earlier source holds, too.")
+    ] = False,
+    pictures: Annotated[
+        Pictures, typer.Option(help="Copy the pictures, link to them, or leave them where they are.")
+    ] = Pictures.COPY,
+    skip_invalid: SkipInvalid = False,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make one data set of several: label spaces united, splits kept, photos that several of them hold told.
+
+    What a source does not label stays unknown on its photos, which COCO alone can hold.
+
+    \b
+    Examples:
+      dentify dataset merge cardd export.zip all
+      dentify dataset merge mine.json theirs all --labels labels.yaml --drop-duplicates
+    """  # noqa: D301 - click wants the character
+    *inputs, out = paths
+    if len(inputs) < 2:
+        raise typer.BadParameter("give two data sets or more and, last, the folder to make")
+    from dentify.curation.merge import merge_datasets, merge_table, told_duplicates
+    from dentify.datasets.convert import WRITABLE, check_output
+
+    if _format_name(to) not in WRITABLE:
+        raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
+    to = _format_name(to)
+    check_output(out, to, overwrite=overwrite, read=[*inputs, *([labels] if labels is not None else [])])
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(_opened(path, None, None, labels, skip_invalid=skip_invalid, by_meaning=True)) for path in inputs
+        ]
+        with progress("merging", quiet=quiet) as (advance, _):
+            merged = merge_datasets(
+                [dataset for dataset, _ in opened],
+                out,
+                to,
+                drop_duplicates=drop_duplicates,
+                pictures=pictures.value,
+                workers=workers,
+                overwrite=overwrite,
+                settings=opened[0][1],
+                on_photo=advance,
+            )
+        print(merge_table(merged))
+        for line in told_duplicates(merged):
+            print(line, file=sys.stderr)
+        for what, count in merged.lost.items():
+            print(f"note: {to} cannot hold everything: {printable(what)} ({count})", file=sys.stderr)
+        print(out, file=sys.stderr)
 
 
 @app.command()
@@ -324,7 +422,7 @@ def crops(
     from dentify.curation.crops import write_crops
     from dentify.writing import check_apart
 
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, settings):
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, settings):
         check_apart([output], [path])
         dataset.check_not_read(output / "photos.csv")
         with progress("cutting", quiet=quiet) as (advance, _):
@@ -376,11 +474,9 @@ def captions(
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output}: is there already; --overwrite replaces it")
     unknown: Counter[str] = Counter()
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid) as (dataset, _):
+    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, _):
         if output is not None:
             dataset.check_not_read(output)
-        if labels is not None:
-            dataset.check_labels()
         lines = (
             json.dumps({"file_name": photo_key(sample, path), "text": text, "split": sample.split}, ensure_ascii=False)
             for sample, text in iter_captions(dataset, count, seed=seed, unknown=unknown)
@@ -393,7 +489,7 @@ def captions(
             print(output, file=sys.stderr)
     if unknown:
         told = ", ".join(f"{printable(word)} ({times})" for word, times in unknown.most_common(20))
-        print(f"note: words of their own, told as they are: {told}; --labels says what they mean", file=sys.stderr)
+        print(f"note: types of your own, told as they are: {told}", file=sys.stderr)
 
 
 @app.command()
@@ -401,7 +497,7 @@ def prelabel(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH... OUT", help="Photos, folders, globs, zips; and the folder to make.")
     ],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cvat, via, coco or labelstudio.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cvat, via, coco, labelstudio or yolo.")],
     bundle: Annotated[str, typer.Option(metavar="PATH", help="The bundle to ask: a folder, a zip, or default.")] = "default",
     score_threshold: Annotated[
         float | None, typer.Option(min=0.01, max=1.0, help="Draft findings from this confidence on. [default: the bundle's]")
@@ -455,7 +551,7 @@ def prelabel(
         )
         lost = write_dataset(_at_least_one(samples), out, to, names=names, overwrite=overwrite, settings=settings)
     for what, count in lost.items():
-        print(f"note: {to} cannot hold everything: {what} ({count})", file=sys.stderr)
+        print(f"note: {to} cannot hold everything: {printable(what)} ({count})", file=sys.stderr)
     print(out)
     if failed:
         raise typer.Exit(1)
@@ -480,8 +576,13 @@ def _opened(
     *,
     skip_invalid: bool,
     keep_words: bool = False,
+    by_meaning: bool = False,
+    frame: Frame = Frame.UPRIGHT,
 ) -> Iterator[tuple[Dataset, Settings]]:
-    """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes."""
+    """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes.
+
+    A command that takes labels `by_meaning` tells which words nobody explained.
+    """
     from dentify.datasets import LabelMap, open_dataset, read_label_map
 
     settings = read_settings()
@@ -492,11 +593,15 @@ def _opened(
         input_format=input_format,
         images=images,
         labels=mapped,
+        frame=frame.value,
         on_invalid=(lambda error: skipped.setdefault(str(error))) if skip_invalid else None,
         settings=settings,
     )
+    if labels is not None:
+        dataset.check_labels()
     yield dataset, settings
     for message in skipped:
         print(f"skipped: {printable(message)}", file=sys.stderr)
-    for note in dataset.notes:
+    unmapped = dataset.unmapped() if by_meaning else None
+    for note in (*dataset.notes, *([unmapped] if unmapped else [])):
         print(f"note: {printable(note)}", file=sys.stderr)

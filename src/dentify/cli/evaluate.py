@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import DATA_HELP, Images, Labels, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Images, Labels, own_names, parse_data, read_data
 from dentify.cli.progress import counted, progress
 from dentify.errors import printable
 
@@ -95,7 +95,7 @@ def evaluate(
     with progress("assessing", quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            counted(read_data(inputs, images, labels, settings, own=assessor.bundle.manifest.taxonomy.damage_types), advance),
+            counted(read_data(inputs, images, labels, settings, own=own_names([assessor.bundle.manifest])), advance),
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,

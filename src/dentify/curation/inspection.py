@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
@@ -50,7 +51,7 @@ class TypeFigures(Strict):
     """One word of the source.
 
     Attributes:
-        kind: damage or part.
+        kind: damage, part, or something else.
         instances: annotations of it; `crowds` of them are regions of many, `ignored` are to be ignored.
         photos: photos that hold one.
         boxes, polygons, masks: instances by what is known of their outline.
@@ -112,6 +113,9 @@ class Inspection(Strict):
         views: sides from which vehicles are seen, in the words of the source.
         marks: annotations that are `unsure`, of another vehicle (`other_car`), or of a `loose` part.
         untyped: annotations of damage whose type nobody told.
+        adjusted: what was normalised, ignored or left out, by rule.
+        unknown: words of the source that nobody explained; they are neither damage nor parts.
+        attributes: what was said beside labels and is not read: by attribute how often each value.
     """
 
     path: str
@@ -132,6 +136,9 @@ class Inspection(Strict):
     problems: tuple[Problem, ...]
     duplicates: tuple[SamePhotos, ...]
     notes: tuple[str, ...]
+    adjusted: dict[str, int] = Field(default_factory=dict)
+    unknown: dict[str, int] = Field(default_factory=dict)
+    attributes: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @property
     def photos(self) -> int:
@@ -192,7 +199,7 @@ def inspect_dataset(
 
     def look(sample: Sample) -> tuple[Fingerprint | None, DatasetError | None]:
         try:
-            check_picture(sample, settings)
+            check_picture(sample, settings, dataset.on_turned)
             if pictures:
                 photo = decode_picture(sample, settings, enough_side=ENOUGH_SIDE)
                 return fingerprint(photo.image, photo.sha256), None
@@ -242,6 +249,12 @@ def inspect_dataset(
         pictures_read=pictures,
         problems=tuple(Problem(kind=error.kind, message=printable(str(error))) for error in problems),
         duplicates=tuple(sorted(duplicates, key=lambda pair: (not pair.across, not pair.exact, pair.first, pair.second))),
+        adjusted=dict(dataset.adjustments.counts),
+        unknown={clean_name(word): count for word, count in dataset.unknown.most_common()},
+        attributes={
+            clean_name(name): {clean_name(value): count for value, count in values.most_common()}
+            for name, values in dataset.attributes.items()
+        },
         notes=tuple(printable(note) for note in (*dataset.notes, *_unlisted(dataset, listed))),
     )
     examples = {name: [sample for _, sample in tally.examples] for name, tally in tallies.items()}
@@ -346,5 +359,5 @@ def _split_order(name: str) -> tuple[int, str]:
     return known.index(name) if name in known else len(known), name
 
 
-def _type_order(name: str, tally: _Tally) -> tuple[bool, int, str]:
-    return tally.kind == "part", -tally.outlines.total(), name
+def _type_order(name: str, tally: _Tally) -> tuple[int, int, str]:
+    return ("damage", "part", "other").index(tally.kind), -tally.outlines.total(), name

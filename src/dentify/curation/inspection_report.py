@@ -14,6 +14,7 @@ import numpy as np
 
 from dentify.curation.inspection import Inspected, Inspection, Problem, Spread
 from dentify.datasets.drawing import draw_sample, name_colour
+from dentify.datasets.labels import draft_label_map, nearest_names
 from dentify.datasets.sample import UNTYPED, Sample
 from dentify.errors import DatasetError, ImageError, MissingExtraError, printable
 from dentify.imaging.draw import encode_jpeg
@@ -26,28 +27,32 @@ MOST_LINES = 20
 """Problems and duplicates that the table tells one by one; the JSON holds all."""
 MOST_TYPES = 40
 """Types that the page plots and shows photos of."""
+FILES = ("inspection.json", "inspection.html", "labels.yaml")
+"""What may be written; the last where there are words that nobody explained."""
 
-_FILES = ("inspection.json", "inspection.html")
 _KINDS = {"no_vehicle": "no vehicle", "vehicle": "vehicle (damaged or not: unknown)", "unknown": "nothing"}
 _MARKS = {"unsure": "unsure", "other_car": "of another vehicle", "loose": "of loose parts"}
 _PAGE = "The page of an inspection"
 _PICTURE_SIDE, _PICTURE_QUALITY = 420, 80
 _MOST_PAIRS = 12
+_MOST_VALUES = 8  # of an attribute
 _LONGEST_CELL = 60  # characters of a name
 
 
 def inspection_table(inspection: Inspection) -> str:
     """What an inspection found, for a terminal, without a trailing newline."""
-    sections = [_head(inspection), _splits(inspection), _types(inspection), _labels(inspection)]
+    sections = [_head(inspection), "\n".join(f"note: {note}" for note in inspection.notes)]
+    sections += [_splits(inspection), _types(inspection), _labels(inspection), _unknown(inspection), _attributes(inspection)]
     sections += [_problems(inspection), _duplicates(inspection)]
-    sections.append("\n".join(f"note: {note}" for note in inspection.notes))
     return "\n\n".join(section for section in sections if section)
 
 
 def write_inspection(
     inspected: Inspected, folder: Path | str, *, overwrite: bool = False, settings: Settings | None = None
 ) -> list[Path]:
-    """Writes `inspection.json` and `inspection.html` into a folder, neither of them in part.
+    """Writes `inspection.json` and `inspection.html` into a folder, none of them in part.
+
+    Where there are words that nobody explained, a draft of a label map comes with them, `labels.yaml`.
 
     Raises:
         OutputError: the folder cannot be written, or holds an inspection and `overwrite` is off.
@@ -57,9 +62,11 @@ def write_inspection(
     check_folder(folder, overwrite=overwrite)
     page = inspection_page(inspected, settings=settings)
     files = {
-        folder / _FILES[0]: f"{inspected.inspection.model_dump_json(indent=2)}\n".encode(),
-        folder / _FILES[1]: page.encode(errors="backslashreplace"),
+        folder / FILES[0]: f"{inspected.inspection.model_dump_json(indent=2)}\n".encode(),
+        folder / FILES[1]: page.encode(errors="backslashreplace"),
     }
+    if inspected.inspection.unknown:
+        files[folder / FILES[2]] = draft_label_map(inspected.inspection.unknown).encode(errors="backslashreplace")
     write_whole(files)
     return list(files)
 
@@ -70,8 +77,8 @@ def check_folder(folder: Path, *, overwrite: bool, read: Iterable[Path] = ()) ->
     Raises:
         OutputError: it is a file, or holds an inspection and `overwrite` is off; or what would be replaced is read.
     """
-    check_vacant(folder, _FILES, "the inspection", overwrite=overwrite)
-    check_apart((folder / name for name in _FILES), read)
+    check_vacant(folder, FILES, "the inspection", overwrite=overwrite)
+    check_apart((folder / name for name in FILES), read)
 
 
 def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -> str:
@@ -79,6 +86,8 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
     settings = settings or Settings()
     inspection = inspected.inspection
     tables = (("Splits", _splits(inspection)), ("Types", _types(inspection)), ("Labels", _labels(inspection)))
+    others = (("Words that are not mapped", _unknown(inspection)), ("Attributes that are not read", _attributes(inspection)))
+
     return render_page(
         "inspection.html",
         what=_PAGE,
@@ -86,7 +95,7 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
         title=inspection.path,
         head=_head(inspection),
         notes=inspection.notes,
-        tables=[(heading, text) for heading, text in tables if text],
+        tables=[(heading, text) for heading, text in (*tables, *others) if text],
         plots=_plots(inspection),
         examples=_examples(inspected, settings),
         more_types=max(0, len(inspection.types) - MOST_TYPES),
@@ -149,6 +158,32 @@ def _labels(inspection: Inspection) -> str:
         return ""
     rows: list[Cells] = [("label of whole photos", "photos")]
     return aligned([*rows, *((_cell(name), str(count)) for name, count in inspection.labels.items())])
+
+
+def _unknown(inspection: Inspection) -> str:
+    """Words that nobody explained, with the names that may be meant."""
+    if not inspection.unknown:
+        return ""
+    rows: list[Cells] = [("word that is not mapped", "times", "nearest names")]
+    rows += [
+        (_cell(word) or "(empty)", str(count), nearest_names(word).removeprefix("; did you mean ").removesuffix("?") or "–")
+        for word, count in list(inspection.unknown.items())[:MOST_TYPES]
+    ]
+    more = f" … and {len(inspection.unknown) - MOST_TYPES} more." if len(inspection.unknown) > MOST_TYPES else ""
+    told = f"They are neither damage nor parts until --labels says what each becomes; -o writes a draft of it, labels.yaml.{more}"
+    return f"{aligned(rows)}\n{told}"
+
+
+def _attributes(inspection: Inspection) -> str:
+    """What was said beside labels, with the values that came most often."""
+    if not inspection.attributes:
+        return ""
+    rows: list[Cells] = [("attribute that is not read", "times", "values")]
+    for name, values in list(inspection.attributes.items())[:MOST_TYPES]:
+        told = ", ".join(f"{_cell(value)} {count}" for value, count in list(values.items())[:_MOST_VALUES])
+        more = f", {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else ""
+        rows.append((_cell(name), str(sum(values.values())), f"{told}{more}"))
+    return aligned(rows)
 
 
 def _problems(inspection: Inspection) -> str:

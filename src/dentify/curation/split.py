@@ -18,6 +18,7 @@ from pathlib import Path
 from dentify.curation.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
 from dentify.datasets.dataset import Dataset, decode_picture, photo_key, splits_path
 from dentify.datasets.sample import Sample, photo_kind
+from dentify.datasets.zipped import is_zipped
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned
@@ -144,8 +145,10 @@ def check_splits(path: Path, *, overwrite: bool) -> None:
     """Refuses to replace splits unasked, before the work is done.
 
     Raises:
-        OutputError: they are there, and `overwrite` is off.
+        OutputError: they are there, and `overwrite` is off; or they would be written into a zip.
     """
+    if is_zipped(path):
+        raise OutputError(f"{path}: nothing is written into a zip; unpack it first, or convert it into a folder")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: is there already; --overwrite replaces it")
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import io
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from dentify.datasets.adjustments import OnAdjust
 from dentify.errors import DatasetError, MissingExtraError, printable
 from dentify.imaging.files import told_bytes
 from dentify.plain_yaml import load_yaml
@@ -28,24 +32,33 @@ _JSON_COST = {"{": 240, "[": 90, ",": 40, ":": 40}
 _XML_FREE, _XML_BYTES = 100_000, 8  # elements and attributes, and bytes that each further one has at least
 _XML_DEPTH = 100  # labels are 10 deep; what walks them may recurse
 _CHUNK_BYTES = 2**18
+_END_OF_LINE = re.compile("\r\n|\r|\n")
 _MOST_CSV_FIELD = 2**28  # characters; VIA 1 may hold whole pictures in one
+
+
+OTHER_ENCODING = "texts that are not UTF-8 are read as Windows' code page 1252; save them as UTF-8 where letters are wrong"
 
 
 def _told(path: Path) -> str:
     return printable(str(path))
 
 
-def read_text(path: Path, settings: Settings) -> str:
-    """The text of an annotation file, its lines ended as on Unix.
+def read_text(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> str:
+    """The text of an annotation file, its lines ended as on Unix: UTF-8, or UTF-16 with its byte order mark.
+
+    Args:
+        path: the file.
+        settings: the limits.
+        adjust: where it is given, what is neither is taken for Windows' code page 1252, as Excel saves CSV, and this is told.
 
     Raises:
-        DatasetError: it cannot be read, is over `max_annotation_bytes`, or is not UTF-8.
+        DatasetError: it cannot be read, is over `max_annotation_bytes`, or is in no encoding that is taken.
     """
-    text = _as_it_is(path, settings)
+    text = _as_it_is(path, settings, adjust)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _as_it_is(path: Path, settings: Settings) -> str:
+def _as_it_is(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> str:
     try:
         with _opened(path, settings) as stream:
             pieces, size = [], 0
@@ -56,11 +69,34 @@ def _as_it_is(path: Path, settings: Settings) -> str:
                 pieces.append(piece)
         data = b"".join(pieces)
         pieces.clear()
-        return data.decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(f"{_told(path)}: cannot be read: {error.strerror or error}") from error
+    try:
+        return _decoded(data)
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{_told(path)}: not UTF-8 text at byte {error.start}") from error
+        text = _of_windows(data) if adjust is not None and "utf-16" not in error.encoding else None
+        if adjust is None or text is None:
+            raise DatasetError(f"{_told(path)}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
+        adjust(OTHER_ENCODING, str(path))
+        return text
+
+
+def _decoded(data: bytes) -> str:
+    """UTF-16 where a byte order mark, or every second byte of the beginning, says so; else UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(data) >= 4 and not any(data[start:64:2]) and all(data[1 - start : 64 : 2]):
+            return data[: len(data) // 2 * 2].decode(encoding)
+    return data.decode("utf-8-sig")
+
+
+def _of_windows(data: bytes) -> str | None:
+    """Text of Windows' code page 1252; `None` where it cannot be, as with NULs in it."""
+    try:
+        return None if b"\0" in data else data.removeprefix(codecs.BOM_UTF8).decode("cp1252")
+    except UnicodeDecodeError:
+        return None
 
 
 def _opened(path: Path, settings: Settings) -> BinaryIO:
@@ -85,8 +121,13 @@ def _too_long(path: Path, settings: Settings) -> DatasetError:
     return DatasetError(f"{_told(path)}: over the limit of {limit}; split it, or raise DENTIFY_MAX_ANNOTATION_BYTES")
 
 
-def _check_cost(path: Path, size: int, cost: int) -> None:
+def check_cost(path: Path, size: int, cost: int) -> None:
     """Refuses a document that would take memory out of all proportion to its bytes.
+
+    Args:
+        path: the file, for the message.
+        size: of it, in bytes.
+        cost: bytes of memory that it would take.
 
     Raises:
         DatasetError: it would.
@@ -94,6 +135,24 @@ def _check_cost(path: Path, size: int, cost: int) -> None:
     if cost > _COST_FREE + _COST_PER_BYTE * size:
         told = f"{told_bytes(size)} that would take {told_bytes(cost)} of memory"
         raise DatasetError(f"{_told(path)}: {told}; no labels are made of so many small pieces")
+
+
+def check_json_cost(path: Path, text: str) -> None:
+    """Refuses JSON that would take memory out of all proportion to its bytes, before it is parsed.
+
+    Args:
+        path: the file, for the message.
+        text: one document, or several of them.
+
+    Raises:
+        DatasetError: it would.
+    """
+    check_cost(path, len(text), json_cost(text))
+
+
+def json_cost(text: str) -> int:
+    """Bytes of memory that JSON may take."""
+    return len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items())
 
 
 def _counted(events: Iterator[tuple[str, Element]], stream: BinaryIO, path: Path) -> Iterator[tuple[str, Element]]:
@@ -119,10 +178,12 @@ def read_json(path: Path, settings: Settings) -> Any:
         DatasetError: it cannot be read, is over a limit, or is not whole.
     """
     text = read_text(path, settings)
-    _check_cost(path, len(text), len(text) + sum(cost * text.count(mark) for mark, cost in _JSON_COST.items()))
+    check_json_cost(path, text)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and text[: error.pos].count("\n") <= 1 and text[error.pos : error.pos + 1] in ("{", "["):
+            raise DatasetError(f"{_told(path)}: holds a JSON document a line; call it .jsonl, or .manifest") from error
         raise DatasetError(
             f"{_told(path)}: broken JSON at line {error.lineno}, column {error.colno} (of {len(text)} characters, {error.pos} are"
             f" readable): {error.msg}; is the file cut off?"
@@ -132,54 +193,104 @@ def read_json(path: Path, settings: Settings) -> Any:
 
 
 def read_csv(
-    path: Path, settings: Settings, refuse: Callable[[DatasetError], None] | None = None
+    path: Path,
+    settings: Settings,
+    refuse: Callable[[DatasetError], None] | None = None,
+    adjust: OnAdjust | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV by the names in its first line, each with the number of its last line; `;` and tabs separate, too.
-
-    Args:
-        path: the file.
-        settings: the limits.
-        refuse: is given the error of a row that has too many or too few fields, which is then left out.
+    """Rows of a CSV by the names in its first line, each with the number of its last line; see `read_rows`.
 
     Raises:
         DatasetError: it cannot be read, is over a limit, or a row has more or fewer fields than the first line.
     """
-    text = _as_it_is(path, settings)  # the cells of a CSV may hold ends of lines of either kind
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    rows = read_rows(path, settings, adjust)
+    _, first = next(rows, (1, []))
+    columns = [column.strip() for column in first]
+    for line, row in rows:
+        if len(row) == len(columns):
+            yield line, dict(zip(columns, row, strict=True))
+            continue
+        wrong = wrong_width(path, line, len(columns))
+        if refuse is None:
+            raise wrong
+        refuse(wrong)
+
+
+def wrong_width(path: Path, line: int, fields: int) -> DatasetError:
+    """What is said of a row of a CSV that has more or fewer fields than the first."""
+    return DatasetError(f"{_told(path)}: line {line}: needs {fields} fields, as the first line has")
+
+
+def read_rows(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> Iterator[tuple[int, list[str]]]:
+    """All rows of a CSV, the first one with its names too, each with the number of its last line; empty lines are passed over.
+
+    Fields are separated by `,`, `;`, tabs or `|`, whichever the first line has most of, or by what `sep=` of Excel says.
+    Cells keep the ends of lines that they hold, of whatever kind.
+
+    Args:
+        path: the file.
+        settings: the limits.
+        adjust: is told of an encoding that is not UTF-8, which is refused without it.
+
+    Raises:
+        DatasetError: it cannot be read, is over a limit, or is broken.
+    """
+    skipped, text, delimiter = _separated(_as_it_is(path, settings, adjust))
     most = csv.field_size_limit(min(_MOST_CSV_FIELD, sys.maxsize))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-        columns = [column.strip() for column in reader.fieldnames or []]
-        reader.fieldnames = columns
         for row in reader:
-            if None in row or None in row.values():
-                wrong = DatasetError(f"{_told(path)}: line {reader.line_num}: needs {len(columns)} fields, as the first line has")
-                if refuse is None:
-                    raise wrong
-                refuse(wrong)
-                continue
-            yield reader.line_num, row
+            if row:
+                yield skipped + reader.line_num, row
     except csv.Error as error:
-        raise DatasetError(f"{_told(path)}: line {reader.reader.line_num}: broken CSV: {error}; is the file cut off?") from error
+        line = skipped + reader.line_num
+        raise DatasetError(f"{_told(path)}: line {line}: broken CSV: {error}; is the file cut off?") from error
     finally:
         csv.field_size_limit(most)
 
 
+def _separated(text: str) -> tuple[int, str, str]:
+    """Lines before the first row, the text from there on, and what separates its fields."""
+    end = _END_OF_LINE.search(text)
+    first = text[: end.start()] if end else text
+    if first.lower().startswith("sep=") and len(first.rstrip()) == 5:
+        return 1, text[end.end() :] if end else "", first.rstrip()[4]
+    unquoted = "".join(first.split('"')[::2])
+    return 0, text, max(",;\t|", key=unquoted.count)
+
+
+def csv_head(path: Path, most: int = 20) -> list[list[str]]:
+    """The first rows of a CSV, names among them, as far as 64 KiB hold them whole; none where it is no text."""
+    try:
+        if not path.is_file():  # a pipe or a device
+            return []
+        with path.open("rb") as stream:
+            data = stream.read(2**16)
+    except OSError:
+        return []
+    whole = len(data) < 2**16
+    try:
+        text = _decoded(data)
+    except UnicodeDecodeError as error:
+        cut = not whole and error.start > len(data) - 4  # a letter in two
+        text = _decoded(data[: error.start]) if cut else _of_windows(data) or ""
+    _, text, delimiter = _separated(text)
+    ends = [] if whole else list(_END_OF_LINE.finditer(text))
+    if len(ends) > 1:
+        text = text[: ends[-1].start()]
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if row:
+                rows.append(row)
+            if len(rows) == most:
+                break
+    return rows
+
+
 def csv_columns(path: Path) -> list[str]:
     """The names in the first line of a CSV; none where it is no text."""
-    try:
-        if not path.is_file():
-            return []
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline(2**16)
-    except (OSError, UnicodeDecodeError):
-        return []
-    delimiter = max(",;\t", key=first.count)
-    try:
-        return [column.strip() for column in next(csv.reader([first], delimiter=delimiter), [])]
-    except csv.Error:
-        return []
+    return [column.strip() for column in next(iter(csv_head(path, 1)), [])]
 
 
 def iterate_xml(path: Path, settings: Settings) -> Iterator[tuple[str, Element]]:

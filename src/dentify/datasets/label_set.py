@@ -8,11 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dentify.datasets.adjustments import OnAdjust
 from dentify.datasets.documents import read_json
 from dentify.datasets.pictures import Pictures, is_file, leads_out, picture_folders
+from dentify.datasets.turning import Frame
 from dentify.errors import DatasetError, ImageError
-from dentify.imaging.decode import read_photo_size
+from dentify.imaging.decode import read_photo_frame
 from dentify.settings import Settings
+
+TURNED = (
+    "labels of photos that EXIF turns are taken for the photo upright, as Ultralytics does;"
+    " `dentify dataset convert --frame stored` takes them for the picture as it is stored"
+)
 
 OnInvalid = Callable[[DatasetError], None]
 OnNote = Callable[[str], None]
@@ -31,8 +38,10 @@ class LabelSet:
         images: the folder of the pictures, where the user named one.
         attribute: the attribute that names the type, in formats that let annotators make their own.
         split: what the user calls all of it.
+        frame: what its labels are for where they do not tell a size: the photo upright, or the picture as it is stored.
         on_invalid: is given what does not hold, which is then left out; without it the first raises.
         on_note: is given what a user should know of how it was read.
+        adjust: is given each time that something is normalised, ignored or left out: the rule, and the place.
         settings: the limits.
     """
 
@@ -44,8 +53,10 @@ class LabelSet:
     images: Path | None = None
     attribute: str | None = None
     split: str | None = None
+    frame: Frame = "upright"
     on_invalid: OnInvalid | None = None
     on_note: OnNote = field(default=lambda note: None)
+    adjust: OnAdjust = field(default=lambda rule, where: None)
     settings: Settings = field(default_factory=Settings)
 
     def refuse(self, error: DatasetError) -> None:
@@ -73,14 +84,16 @@ class LabelSet:
 
     def silent(self) -> LabelSet:
         """The same labels, of which nothing is refused; for a first look, as what does not hold is told when its turn comes."""
-        return replace(self, on_invalid=lambda error: None)
+        return replace(self, on_invalid=lambda error: None, adjust=lambda rule, where: None)
 
     def pictures(self) -> Pictures:
         """Where its pictures lie."""
         if self.images is not None:
-            return Pictures([self.images], self.images)
+            return Pictures([self.images], self.images, self.adjust)
+        if self.files:  # one a picture, anywhere below the root
+            return Pictures([self.root], self.root, self.adjust)
         folders = picture_folders(self.path) if self.document is not None or self.path.is_file() else [self.path]
-        return Pictures([folder for folder in folders if folder.is_relative_to(self._bounds[0])], self.root)
+        return Pictures([folder for folder in folders if folder.is_relative_to(self._bounds[0])], self.root, self.adjust)
 
     @property
     def _bounds(self) -> tuple[Path, ...]:
@@ -97,14 +110,36 @@ class LabelSet:
             bounds = (path.parent,)
         return leads_out(path, bounds)
 
+    def check_inside(self, path: Path) -> Path:
+        """A label file that is found by its name, and not by looking through what was opened.
+
+        Raises:
+            DatasetError: it is a link that leads out, whose text messages might tell.
+        """
+        if is_file(path) and self.leads_out(path):
+            raise DatasetError(
+                f"{path}: is a link that leads out of the data set; put the file itself there, or set DENTIFY_FOLLOW_LINKS=1",
+                kind="outside the data set",
+            )
+        return path
+
     def size_of(self, picture: Path | bytes) -> tuple[int, int] | None:
-        """Height and width of a picture by its header; `None` where it is missing or cannot be read, which is told elsewhere."""
+        """Height and width that labels are for, by the picture's header, where they do not tell them.
+
+        `None` where the picture is missing or cannot be read, which is told elsewhere. Whose frame is taken is told where the
+        size would not: of photos that EXIF turns by a quarter.
+        """
         if isinstance(picture, bytes) or not is_file(picture) or self.leads_out(picture):
             return None
         try:
-            return read_photo_size(picture, where=str(picture), settings=self.settings)
+            (height, width), orientation = read_photo_frame(picture, where=str(picture), settings=self.settings)
         except ImageError:
             return None
+        if orientation >= 5 and self.frame == "stored":
+            return width, height
+        if orientation >= 5 and height != width:
+            self.adjust(TURNED, str(picture))
+        return height, width
 
     def split_of(self, path: Path) -> str | None:
         """The split of a label file or picture: what the user says, else what names tell.

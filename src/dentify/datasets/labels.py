@@ -2,6 +2,8 @@
 
 labels:            # the source's word: a damage type or part, a word for whole photos, or null for "left out"
   cizik: scratch
+  hagel: hail_mark # a name that the taxonomy does not know is a type of one's own
+  auto: vehicle    # outlines of the vehicle as a whole
   airbag: null
 labelled: [dent]   # only where the source does not tell what it labels at all
 attribute: type    # of annotation tools with attributes of one's own (VIA, CVAT): which of them names the type
@@ -9,13 +11,14 @@ attribute: type    # of annotation tools with attributes of one's own (VIA, CVAT
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from dentify.datasets.documents import read_yaml
-from dentify.datasets.sample import PHOTO_WORDS, UNTYPED, canonical_name
+from dentify.datasets.sample import PART_PREFIX, PHOTO_WORDS, UNTYPED, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.settings import Settings
 from dentify.strict import nearest
@@ -26,6 +29,42 @@ _PHOTO_SYNONYMS: dict[str, tuple[str, ...]] = {
     "undamaged": ("whole", "no_damage", "nodamage", "not_damaged", "intact", "good", "clean", "normal", "undamage"),
     "no_vehicle": ("no_car", "not_car", "non_car", "not_a_car", "background_only"),
 }
+_VEHICLE: tuple[str, ...] = (
+    "vehicle",
+    "car",
+    "truck",
+    "van",
+    "bus",
+    "suv",
+    "sedan",
+    "pickup",
+    "pickup_truck",
+    "automobile",
+    "auto",
+    "motorcycle",
+)
+_VEHICLE += (
+    "motorbike",
+    "lorry",
+    "minivan",
+    "hatchback",
+    "araba",
+    "arac",
+    "araç",
+    "fahrzeug",
+    "coche",
+    "voiture",
+    "vehicles",
+    "cars",
+)
+VEHICLE = "vehicle"
+"""What outlines and labels are called that say that a vehicle is there, and nothing of damage."""
+NO_LABELS = ("__ignore__", "_background_", "__background__")
+"""Words that LabelMe's and other tools leave out themselves: they mark what is to be left alone."""
+_MOST_TOLD = 100
+"""So many words a message lists; a column of free text may hold a million, and the nearest names of each take time."""
+_SLIP = 2
+"""So many letters apart a name of one's own is taken for a slip of one that the taxonomy knows."""
 _KEYS = ("labels", "labelled", "attribute")
 
 
@@ -39,16 +78,28 @@ class LabelMap:
             are, or those that the taxonomy does not know are `refused`.
         labelled: names that the source labels at all, where it does not tell; else what it lists or holds.
         attribute: which attribute of an annotation names its type.
+        own: names beside the taxonomy's that are known: those of a bundle or a recipe.
     """
 
     labels: Mapping[str, str | None] = field(default_factory=dict)
     others: Literal["known", "kept", "refused"] = "known"
     labelled: frozenset[str] | None = None
     attribute: str | None = None
+    own: frozenset[str] = frozenset()
 
     def knows(self, word: str) -> bool:
         """Whether it is said what becomes of a word, on an annotation or on a whole photo."""
-        return self.others != "refused" or word in self.labels or _known(word) is not None
+        return self.others != "refused" or self.understands(word)
+
+    def understands(self, word: str) -> bool:
+        """Whether it is known what a word means: by the map, as what a word of it becomes, or by the taxonomy.
+
+        >>> LabelMap({"hagel": "hail_mark"}).understands("hail_mark"), LabelMap().understands("reflection")
+        (True, False)
+        """
+        if word in self.labels or word in self.own or word.startswith(PART_PREFIX):
+            return True
+        return _known(word) is not None or word in self.labels.values()
 
     def rename(self, word: str) -> str | None:
         """What becomes of an annotation's word: a name, or `None` where it is left out.
@@ -66,13 +117,17 @@ class LabelMap:
     def _renamed(self, word: str, known: str | None) -> str | None:
         if word in self.labels:
             return self.labels[word]
-        if self.others == "kept":
+        if self.others == "kept" or word in self.own:
             return word
-        return known if known is not None or self.others == "refused" else word
+        if known is not None:
+            return known
+        return None if self.others == "refused" and not self.understands(word) else word
 
 
 def read_label_map(path: Path | str, settings: Settings | None = None, *, own: Collection[str] = ()) -> LabelMap:
     """A label map in YAML; a word that it leaves out must be the taxonomy's own or one of its synonyms.
+
+    What a word becomes may be a name of one's own, but none that looks like a slip of one that the taxonomy knows.
 
     Args:
         path: of the file.
@@ -80,7 +135,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
         own: names beside the taxonomy's that words may become; a word that is one of them needs no row.
 
     Raises:
-        DatasetError: it cannot be read, has a key that is none, or names what the taxonomy does not know.
+        DatasetError: it cannot be read, has a key that is none, or names what is nearly a name of the taxonomy.
         MissingExtraError: pyyaml is not installed.
     """
     path = Path(path)
@@ -105,7 +160,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
     if attribute is not None and not isinstance(attribute, str):
         raise DatasetError(f"{path}: attribute must be the name of one, got {_told(attribute)}")
     return LabelMap(
-        {name: name for name in own} | named,
+        named,
         others="refused",
         labelled=frozenset(
             name for one in labelled if (name := _of_an_annotation(_target(one, f"{path}: labelled", own))) is not None
@@ -113,6 +168,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
         if labelled is not None
         else None,
         attribute=attribute,
+        own=frozenset(own),
     )
 
 
@@ -127,14 +183,52 @@ def check_words(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
     Raises:
         DatasetError: some are unmapped; the one message lists all of them with the nearest names.
     """
-    unmapped = [word for word in words if not labels.knows(word)]
+    unmapped = {word: count for word, count in words.items() if not labels.knows(word)}
     if unmapped:
-        told = ", ".join(f"{printable(word) or '(empty)'} ({words[word]}×{_nearest(word)})" for word in sorted(unmapped))
-        plural = "label that is" if len(unmapped) == 1 else "labels that are"
-        raise DatasetError(
-            f"{where}: {len(unmapped)} {plural} not mapped: {told};"
-            " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
-        )
+        raise DatasetError(told_unmapped(unmapped, where), kind="unmapped label")
+
+
+def told_unmapped(words: Mapping[str, int], where: str) -> str:
+    """What every command says of words that nobody explained: all of them, how often they occur, and the nearest names."""
+    told = ", ".join(
+        f"{printable(word) or '(empty)'} ({words[word]}×{nearest_names(word)})" for word in sorted(words)[:_MOST_TOLD]
+    )
+    told += f" and {len(words) - _MOST_TOLD} more" if len(words) > _MOST_TOLD else ""
+    plural = "label that is" if len(words) == 1 else "labels that are"
+    return (
+        f"{where}: {len(words)} {plural} not mapped: {told};"
+        " say in a label map (--labels, or `labels` in a recipe) what each becomes, or null to leave it out"
+    )
+
+
+def draft_label_map(words: Mapping[str, int]) -> str:
+    """A label map to be filled in: each word that nobody explained, left out for now, with the nearest names beside it."""
+    lines = [
+        "# A draft: say what each word becomes, or leave null to leave it out.",
+        f"# Damage types: {', '.join(DAMAGE_NAMES)}; `damage` where nobody told the type; or a type of your own.",
+        f"# Parts: {', '.join(PART_NAMES)}.",
+        f"# Whole photos: {', '.join(PHOTO_WORDS)}; outlines of the whole vehicle: {VEHICLE}.",
+        "labels:",
+    ]
+    for number, word in enumerate(sorted(words)):
+        became = VEHICLE if is_vehicle_word(word) else "null"
+        key = json.dumps(printable(word) if not word.isprintable() else word, ensure_ascii=False)
+        lines.append(f"  {key}: {became}  # {words[word]}×{nearest_names(word) if number < _MOST_TOLD else ''}")
+    return "\n".join([*lines, ""])
+
+
+def is_vehicle_word(word: str) -> bool:
+    """Whether a word says that a vehicle is there, and nothing of damage.
+
+    >>> is_vehicle_word("Car"), is_vehicle_word("pickup truck"), is_vehicle_word("license plate")
+    (True, True, False)
+    """
+    return _plain(word) in _VEHICLE
+
+
+def is_no_label(word: str) -> bool:
+    """Whether a word marks what is to be left alone, as LabelMe's `__ignore__` does."""
+    return word.strip().casefold() in NO_LABELS
 
 
 def photo_word(word: str) -> str | None:
@@ -173,8 +267,11 @@ def _of_an_annotation(name: str | None) -> str | None:
     return UNTYPED if name == "damaged" else name
 
 
-def _nearest(word: str) -> str:
-    return nearest(word.casefold(), (*DAMAGE_NAMES, *PART_NAMES, *PHOTO_WORDS), most=2)
+def nearest_names(word: str) -> str:
+    """The names that a word may mean, for the end of a message; empty where none is near."""
+    if is_vehicle_word(word):
+        return nearest(VEHICLE, (VEHICLE,))
+    return nearest(word.casefold(), (*DAMAGE_NAMES, *PART_NAMES, *PHOTO_WORDS, VEHICLE), most=2)
 
 
 def _target(name: object, where: str, own: Collection[str]) -> str | None:
@@ -183,12 +280,33 @@ def _target(name: object, where: str, own: Collection[str]) -> str | None:
     if isinstance(name, str) and name in own:
         return name
     known = _known(name) if isinstance(name, str) else None
+    if known is None and isinstance(name, str) and name.strip() and not _is_slip(name):
+        return name.strip()
     if known is None:
-        near = _nearest(name) if isinstance(name, str) else ""
+        near = nearest_names(name) if isinstance(name, str) else ""
         raise DatasetError(
             f"{where}: {_told(name)} is no name of the taxonomy, whose damage types are {', '.join(DAMAGE_NAMES)}{near}"
         )
     return known
+
+
+def _is_slip(name: str) -> bool:
+    """Whether a name is but for a letter or two one that is known."""
+    plain = _plain(name)
+    if plain == VEHICLE:
+        return False
+    known = (*_PHOTO, VEHICLE, *DAMAGE_NAMES, *PART_NAMES)
+    return any(abs(len(plain) - len(one)) <= _SLIP and _letters_apart(plain, one) <= min(_SLIP, len(one) // 3) for one in known)
+
+
+def _letters_apart(word: str, other: str) -> int:
+    """How many letters must be put in, taken out or changed to make one word of another. Source: Levenshtein (1966)."""
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(word, 1):
+        above, row[0] = row[0], i
+        for j, letter_of_other in enumerate(other, 1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (letter != letter_of_other))
+    return row[-1]
 
 
 def _told(value: object) -> str:

@@ -1,25 +1,37 @@
 """Outlines as sources give them, checked against their photo: polygons, boxes and run lengths.
 
-What reaches out of the photo by no more than `OUTSIDE_PX` is cut at its edge; anything else that cannot be is a `DatasetError`
-that begins with `where`. Where the photo's size is not known, only what lies before its corner is found out.
+What reaches out of the photo by a hair is cut at its edge, and boxes whose corners come in another order are sorted; both are
+told to `adjust`. Anything else that cannot be is a `DatasetError` that begins with `where`. Where the photo's size is not known,
+only what lies before its corner is found out.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
+from dentify.arrays import DoubleArray
 from dentify.assessment import Box, Mask
+from dentify.datasets.adjustments import OnAdjust
 from dentify.errors import DatasetError, ShapeError
 from dentify.imaging.masks import rle_area, rle_to_runs, runs_to_rle
-from dentify.imaging.polygons import Polygon, polygon_area
+from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box, turned_rectangle
 from dentify.settings import Settings
 
-OUTSIDE_PX = 2.0
-"""How far an outline may reach out of its photo before it counts as wrong; annotation tools round (DSMLR's reach 1.8 px)."""
+if TYPE_CHECKING:
+    from dentify.datasets.label_set import LabelSet
+
+OUTSIDE_PX, OUTSIDE_SHARE = 2.0, 0.01
+"""How far an outline may reach out of its photo before it counts as wrong: in pixels, or in shares of the photo's side where that
+is more. Annotation tools round (DSMLR's reach 1.8 px); of shares, Ultralytics takes up to 1.01."""
+
+CUT = "outlines that reach out of their photo by a hair are cut at its edge"
+SORTED = "boxes whose corners come in another order are sorted"
+
+_NOISE_PX = 0.01  # which numbers as text leave behind
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
 _MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
@@ -28,7 +40,11 @@ _FAR_AWAY = 1e9  # pixels: further out than any photo reaches, and near enough t
 Size = tuple[int, int]
 
 
-def check_polygon(points: Sequence[object], size_hw: Size | None, where: str) -> Polygon:
+def _unsaid(rule: str, where: str) -> None:
+    """Where nobody asks what was done to an outline."""
+
+
+def check_polygon(points: Sequence[object], size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid) -> Polygon:
     """A polygon of numbers `x, y, x, y …`.
 
     Raises:
@@ -38,17 +54,59 @@ def check_polygon(points: Sequence[object], size_hw: Size | None, where: str) ->
         raise DatasetError(f"{where}: must be a list of numbers, got {list(points)!r:.60}")
     if len(points) < 6 or len(points) % 2:
         raise DatasetError(f"{where}: needs three points or more as x, y, x, y …, got {len(points)} numbers")
-    return check_points(np.array(points, np.float64).reshape(-1, 2), size_hw, where)
+    return check_points(np.array(points, np.float64).reshape(-1, 2), size_hw, where, adjust)
 
 
-def check_points(polygon: Polygon, size_hw: Size | None, where: str, *, reach: float = OUTSIDE_PX) -> Polygon:
+def check_pieces(pieces: Sequence[object], size_hw: Size | None, where: str, label_set: LabelSet) -> tuple[Polygon, ...]:
+    """The polygons of one thing; one bad piece does not cost the good ones.
+
+    Scraps that enclose nothing, which converters leave behind, are left out, and told to `adjust`; other pieces that do not hold
+    are refused, and the others stay. The first polygon that holds makes the thing.
+
+    Args:
+        pieces: each a list of numbers `x, y, x, y …`.
+        size_hw: the photo's, where it is known.
+        where: what to begin messages with.
+        label_set: is told.
+
+    Raises:
+        DatasetError: no piece holds; what is wrong with the first.
+    """
+    good: list[Polygon] = []
+    scraps: list[tuple[str, DatasetError]] = []
+    wrong: list[DatasetError] = []
+    for index, points in enumerate(pieces):
+        place = f"{where}: polygon {index}"
+        try:
+            if not isinstance(points, list):
+                raise DatasetError(f"{place}: must be a list of numbers, got {points!r:.60}")
+            good.append(check_polygon(points, size_hw, place, label_set.adjust))
+        except DatasetError as error:
+            short = isinstance(points, list) and len(points) < 6 and len(points) % 2 == 0 and all(map(is_number, points))
+            if short or error.kind == "degenerate outline":
+                scraps.append((place, error))
+            else:
+                wrong.append(error)
+    if pieces and not good:
+        raise [*wrong, *(fault for _, fault in scraps)][0]
+    for place, _ in scraps:
+        label_set.adjust("scraps of outlines that enclose nothing are left out, the rest of the outline stays", place)
+    for fault in wrong:
+        label_set.refuse(fault)
+    return tuple(good)
+
+
+def check_points(
+    polygon: Polygon, size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid, *, reach: float | None = None
+) -> Polygon:
     """A polygon `(n, 2)`, cut at the photo's edge.
 
     Args:
         polygon: in pixels.
         size_hw: the photo's, where it is known.
         where: what to begin the message with.
-        reach: how far it may reach out; circles and turned rectangles cannot but do so near an edge.
+        adjust: is told when something is cut.
+        reach: how far it may reach out in pixels, if not by a hair; circles and turned rectangles cannot but do so near an edge.
 
     Raises:
         DatasetError: NaN or infinite, outside the photo, or without area.
@@ -56,10 +114,14 @@ def check_points(polygon: Polygon, size_hw: Size | None, where: str, *, reach: f
     if not np.isfinite(polygon).all():
         raise DatasetError(f"{where}: holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
     limit = np.array([size_hw[1], size_hw[0]] if size_hw else [_FAR_AWAY, _FAR_AWAY])
-    if polygon.min() < -reach or (polygon > limit + reach).any():
+    hair = _hair(size_hw) if reach is None else np.full(2, reach)
+    if (polygon < -hair).any() or (polygon > limit + hair).any():
         x, y = polygon[np.argmax(np.maximum(-polygon, polygon - limit).max(axis=1))]
         raise DatasetError(f"{where}: point ({x:g}, {y:g}) lies outside {_told_photo(size_hw)}", kind="outside the photo")
-    polygon = np.clip(polygon, 0.0, limit)
+    inside = np.clip(polygon, 0.0, limit)
+    if reach is None and np.abs(inside - polygon).max() > _NOISE_PX:
+        adjust(CUT, where)
+    polygon = inside
     length = float(np.abs(polygon - np.roll(polygon, 1, axis=0)).max(axis=1).sum())
     if length > _LONGEST:
         told = f"is {length:,.0f} pixels long, over the limit of {_LONGEST:,}"
@@ -69,8 +131,15 @@ def check_points(polygon: Polygon, size_hw: Size | None, where: str, *, reach: f
     return polygon
 
 
-def check_box(box_xyxy: Box, size_hw: Size | None, where: str, *, reach: float = OUTSIDE_PX) -> Box:
-    """A box, cut at the photo's edge; `reach` is how far it may reach out.
+def check_box(box_xyxy: Box, size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid, *, reach: float | None = None) -> Box:
+    """A box, its corners sorted, cut at the photo's edge.
+
+    Args:
+        box_xyxy: in pixels; the corners may come in any order, as they do of boxes that are drawn upwards.
+        size_hw: the photo's, where it is known.
+        where: what to begin the message with.
+        adjust: is told when corners are sorted and when something is cut.
+        reach: how far it may reach out in pixels, if not by a hair.
 
     Raises:
         DatasetError: NaN or infinite, outside the photo, or without area.
@@ -78,14 +147,41 @@ def check_box(box_xyxy: Box, size_hw: Size | None, where: str, *, reach: float =
     if not all(math.isfinite(value) for value in box_xyxy):
         raise DatasetError(f"{where} holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
     height, width = size_hw or (_FAR_AWAY, _FAR_AWAY)
-    x_min, y_min, x_max, y_max = box_xyxy
-    if x_min < -reach or y_min < -reach or x_max > width + reach or y_max > height + reach:
+    (x_min, x_max), (y_min, y_max) = sorted(box_xyxy[::2]), sorted(box_xyxy[1::2])
+    across, down = _hair(size_hw).tolist() if reach is None else (reach, reach)
+    if x_min < -across or y_min < -down or x_max > width + across or y_max > height + down:
         told = f"({x_min:g}, {y_min:g}) to ({x_max:g}, {y_max:g})"
         raise DatasetError(f"{where} {told} lies outside {_told_photo(size_hw)}", kind="outside the photo")
+    over = max(-x_min, -y_min, x_max - width, y_max - height)
     x_min, y_min, x_max, y_max = max(x_min, 0.0), max(y_min, 0.0), min(x_max, float(width)), min(y_max, float(height))
     if x_max <= x_min or y_max <= y_min:
         raise DatasetError(f"{where} is degenerate: {x_max - x_min:g} wide, {y_max - y_min:g} high", kind="degenerate outline")
+    if box_xyxy[2] < box_xyxy[0] or box_xyxy[3] < box_xyxy[1]:
+        adjust(SORTED, where)
+    if reach is None and over > _NOISE_PX:
+        adjust(CUT, where)
     return x_min, y_min, x_max, y_max
+
+
+def turned_box(
+    bbox: object, rotation: object, size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid
+) -> tuple[Polygon, Box] | None:
+    """A box `x, y, width, height` that an attribute turns by so many degrees around its centre, as CVAT's exports say it.
+
+    Returns:
+        Its polygon and the box around that; `None` where it is not turned, or no box.
+
+    Raises:
+        DatasetError: it lies outside the photo, or is without area.
+    """
+    if not is_number(rotation) or not rotation % 360 or not isinstance(bbox, list) or len(bbox) != 4:
+        return None
+    if not all(is_number(value) for value in bbox) or not math.isfinite(rotation):
+        return None
+    x, y, w, h = (float(value) for value in bbox)
+    polygon = turned_rectangle((x + w / 2, y + h / 2), (w, h), math.radians(rotation))
+    polygon = check_points(polygon, size_hw, f"{where}: turned bbox", adjust, reach=math.inf)
+    return polygon, polygons_to_box([polygon])
 
 
 def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
@@ -159,6 +255,11 @@ def is_number(value: object) -> TypeGuard[float]:
     if isinstance(value, bool):
         return False
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
+
+
+def _hair(size_hw: Size | None) -> DoubleArray:
+    """How far something may reach out to the sides, and above and below."""
+    return np.maximum(OUTSIDE_PX, OUTSIDE_SHARE * np.array(size_hw[::-1] if size_hw else (0, 0), np.float64))
 
 
 def _told_photo(size_hw: Size | None) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -15,9 +15,11 @@ from dentify.datasets.label_set import split_in
 from dentify.datasets.labels import severity_word
 from dentify.datasets.pictures import picture_parts
 from dentify.datasets.sample import Annotation, Sample
+from dentify.datasets.zipped import ZippedPath
 from dentify.errors import DatasetError, ImageError, OutputError
-from dentify.imaging.decode import read_photo_size
-from dentify.imaging.formats import START_BYTES, is_picture_name, picture_kind
+from dentify.imaging.decode import decode_photo, read_photo_size
+from dentify.imaging.draw import encode_jpeg
+from dentify.imaging.formats import START_BYTES, Kind, is_picture_name, picture_kind
 from dentify.imaging.polygons import Polygon, box_to_polygon, rle_to_polygons
 from dentify.settings import Settings
 from dentify.writing import writing
@@ -28,6 +30,9 @@ PicturesAs = Literal["copy", "link", "none"]
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "HEIC": ".heic", "AVIF": ".avif"}
 _SUFFIXES |= {"TIFF": ".tif", "BMP": ".bmp"}
 _ODD_CHARACTERS = "backslashreplace"  # halves of pairs, which UTF-8 cannot hold; in JSON the escape is read back as it was
+IN_BROWSERS: frozenset[Kind] = frozenset({"JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF"})
+"""Pictures that every browser of today shows, and so tools that run in one."""
+_QUALITY = 95  # of pictures that must become JPEGs
 _LONGEST_NAME = 200  # bytes; a label's suffix comes to it
 _UNFIT = re.compile(r'[\\/:;*?"<>|]')  # what some system or label file takes for more than a part of a name
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -141,13 +146,17 @@ class Output:
         )
         return self._splits[split]
 
-    def picture(self, sample: Sample, folder: str = "images", *, alone_in: str | None = None) -> str:
+    def picture(
+        self, sample: Sample, folder: str = "images", *, alone_in: str | None = None, shown: Collection[Kind] | None = None
+    ) -> str:
         """Puts a sample's picture into a folder of the output.
 
         Args:
             sample: whose picture it is.
             folder: where to put it.
             alone_in: the folder in which, with all below it, no other photo may bear its name; `folder` when left out.
+            shown: kinds of files that the tool shows which the labels are for; a picture of another kind becomes a JPEG,
+                upright and of the size that outlines are for. All are kept as they are without it.
 
         Returns:
             Its name there.
@@ -159,19 +168,32 @@ class Output:
         name = self._free_name(sample, alone_in or folder)
         if isinstance(sample.image, Path) and self._replaced and sample.image.resolve().is_relative_to(self._replaced):
             raise OutputError(f"{self._replaced}: holds pictures that are read; name another folder")
+        kind = self._kind(sample) if shown is not None else None
+        unseen = shown is not None and kind is not None and kind not in shown
         if self._pictures == "none":
+            self.lose(f"pictures that this format's tool cannot show ({kind}) were left where they are", int(unseen))
             renamed = name != (picture_parts(sample.name) or ("",))[-1]
             self.lose("pictures that were left where they are have other names in the labels", int(renamed))
             return name
         if isinstance(sample.image, Path) and not sample.image.is_file():
             raise DatasetError(f"{sample.where}: no picture {sample.name!r:.200}", kind="missing picture")
+        if unseen:
+            self.lose(f"pictures that this format's tool cannot show ({kind}) became JPEGs")
+            name = f"{Path(name).stem}.jpg"
+            self.bytes(f"{folder}/{name}", _as_jpeg(sample, self._settings))
+            return name
         target = self.folder / folder / name
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(sample.image, bytes):
                 target.write_bytes(sample.image)
+            elif self._pictures == "link" and isinstance(sample.image, ZippedPath):
+                raise OutputError(f"{sample.image}: lies in a zip, to which no link can lead; copy the pictures")
             elif self._pictures == "link":
                 target.symlink_to(sample.image.resolve())
+            elif isinstance(sample.image, ZippedPath):
+                with sample.image.open("rb") as picture, target.open("wb") as copy:
+                    shutil.copyfileobj(picture, copy)
             else:
                 shutil.copyfile(sample.image, target)
         return name
@@ -245,6 +267,11 @@ class Output:
             candidates = [f"{stem}-{self._last_numbers[stem] + 1}"]
 
     def _suffix(self, sample: Sample) -> str:
+        kind = self._kind(sample)
+        return _SUFFIXES[kind] if kind is not None else ".jpg"
+
+    def _kind(self, sample: Sample) -> Kind | None:
+        """What kind of file a picture is, by its first bytes."""
         try:
             if isinstance(sample.image, bytes):
                 start = sample.image[:START_BYTES]
@@ -252,9 +279,21 @@ class Output:
                 with sample.image.open("rb") as stream:
                     start = stream.read(START_BYTES)
         except OSError:
-            return ".jpg"
-        kind = picture_kind(start)
-        return _SUFFIXES[kind] if kind is not None else ".jpg"
+            return None
+        return picture_kind(start)
+
+
+def _as_jpeg(sample: Sample, settings: Settings) -> bytes:
+    """A sample's picture, upright, as a JPEG.
+
+    Raises:
+        DatasetError: it cannot be decoded.
+    """
+    try:
+        photo = decode_photo(sample.read(settings), where=sample.where or sample.name, settings=settings)
+    except ImageError as error:
+        raise DatasetError(str(error), kind="broken picture") from error
+    return encode_jpeg(photo.image, _QUALITY)
 
 
 def _fit(name: str) -> str:

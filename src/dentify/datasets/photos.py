@@ -6,7 +6,6 @@ They come as a CSV with a column `file` (and, where known, `source`, `group`, `v
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,29 +91,18 @@ def _folder_rows(folder: Path) -> Iterator[Row]:
 
 def _csv_rows(path: Path, split: str | None) -> Iterator[Row]:
     folders = (path.parent / "images", path.parent)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = reader.fieldnames or []
-            for column in ("file", "split") if split is not None else ("file",):
-                if column not in columns:
-                    raise DatasetError(f'{path}: needs a column "{column}", has {", ".join(columns) or "none"}')
-            for row in reader:
-                where = f"{path}: line {reader.line_num}"
-                if None in row or None in row.values():
-                    raise DatasetError(f"{where}: needs {len(columns)} fields, as the first line has")
-                name = row["file"]
-                if split is not None and row["split"] != split:
-                    continue
-                if not name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:
-                    raise DatasetError(f"{where}: {name!r:.200} is no file name below {path.parent}")
-                picture = next((folder / name for folder in folders if (folder / name).is_file()), None)
-                if picture is None:
-                    raise DatasetError(f"{where}: no picture {name!r:.200} in {folders[0]} or {folders[1]}")
-                yield picture, name, row
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: not UTF-8 text at byte {error.start}") from error
-    except csv.Error as error:
-        raise DatasetError(f"{path}: broken CSV: {error}") from error
+    columns = csv_columns(path)
+    for column in ("file", "split") if split is not None else ("file",):
+        if column not in columns:
+            raise DatasetError(f'{path}: needs a column "{column}", has {", ".join(columns) or "none"}')
+    for line, row in read_csv(path, Settings()):
+        where = f"{path}: line {line}"
+        name = row["file"]
+        if split is not None and row["split"] != split:
+            continue
+        if not name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:
+            raise DatasetError(f"{where}: {name!r:.200} is no file name below {path.parent}")
+        picture = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if picture is None:
+            raise DatasetError(f"{where}: no picture {name!r:.200} in {folders[0]} or {folders[1]}")
+        yield picture, name, row

@@ -19,7 +19,9 @@ from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_TYPES, PART_NAMES, PARTS, SEVERITY_LEVELS
 
-Kind = Literal["damage", "part"]
+Kind = Literal["damage", "part", "other"]
+Attributes = tuple[tuple[str, str], ...]
+"""What annotators said beside a label: names and values."""
 PART_PREFIX = "part:"
 """Before the name of a part that the taxonomy does not know, by readers that can tell it from a damage."""
 UNTYPED = "damage"
@@ -54,7 +56,7 @@ def canonical_name(name: str) -> str | None:
 
 
 def kind_of(name: str) -> Kind:
-    """Whether a name is a part of the vehicle; everything else that is annotated counts as damage.
+    """Whether a name is a part of the vehicle; everything else that is known to be a type counts as damage.
 
     >>> kind_of("hood"), kind_of("part:rear fender"), kind_of("dent"), kind_of("hail_mark")
     ('part', 'part', 'damage', 'damage')
@@ -82,6 +84,8 @@ class Annotation:
         id: the annotation's own id in its file, for messages.
         score: confidence of the model that drafted it, 0 to 1; `None` where a person drew it.
         check: whether it is a draft of low confidence, for a person to look at first.
+        other: whether it is neither damage nor a part: the vehicle as a whole, a person, or a word that nobody explained.
+        attributes: what its annotator said beside the label and is read nowhere else.
     """
 
     name: str
@@ -97,11 +101,13 @@ class Annotation:
     id: int | str | None = None
     score: float | None = None
     check: bool = False
+    other: bool = False
+    attributes: Attributes = ()
 
     @property
     def kind(self) -> Kind:
-        """Damage or part."""
-        return kind_of(self.name)
+        """Damage, part, or something else."""
+        return "other" if self.other else kind_of(self.name)
 
     @property
     def ignored(self) -> bool:
@@ -128,25 +134,33 @@ class Annotation:
 
 
 def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> tuple[Annotation, ...]:
-    """Annotations in which those that share a group and a name are one, with all their polygons.
+    """Annotations in which those that share a group, a name and attributes other than ticked boxes are one, with all polygons.
 
     Args:
         annotations: in the order of the file.
         groups: the group of each, or `None` where it is a thing of its own; what has no polygon stays so.
     """
-    joined: list[Annotation] = []
-    places: dict[tuple[object, str], int] = {}
+    things: list[list[Annotation]] = []
+    places: dict[tuple[object, str, Attributes], list[Annotation]] = {}
     for annotation, group in zip(annotations, groups, strict=True):
-        key = (group, annotation.name)
+        key = (
+            group,
+            annotation.name,
+            tuple(pair for pair in annotation.attributes if "true" not in pair and "flags" not in pair),
+        )
         if group is not None and annotation.polygons and key in places:
-            whole = joined[places[key]]
-            polygons = (*whole.polygons, *annotation.polygons)
-            joined[places[key]] = replace(whole, polygons=polygons, box_xyxy=polygons_to_box(polygons))
+            places[key].append(annotation)
             continue
+        things.append([annotation])
         if group is not None and annotation.polygons:
-            places[key] = len(joined)
-        joined.append(annotation)
-    return tuple(joined)
+            places[key] = things[-1]
+    return tuple(thing[0] if len(thing) == 1 else _joined(thing) for thing in things)
+
+
+def _joined(pieces: Sequence[Annotation]) -> Annotation:
+    polygons = tuple(polygon for piece in pieces for polygon in piece.polygons)
+    said = tuple(dict.fromkeys(pair for piece in pieces for pair in piece.attributes))
+    return replace(pieces[0], polygons=polygons, box_xyxy=polygons_to_box(polygons), attributes=said)
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,11 +124,20 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
     Raises:
         ImageError: it cannot be read, is no picture, or is over a limit.
     """
+    return read_photo_frame(photo, where=where, settings=settings)[0]
+
+
+def read_photo_frame(photo: str | os.PathLike[str] | bytes, *, where: str, settings: Settings) -> tuple[tuple[int, int], int]:
+    """Height and width of the upright photo in a file (or its bytes), and how EXIF says that its pixels are turned, 1 to 8.
+
+    Raises:
+        ImageError: it cannot be read, is no picture, or is over a limit.
+    """
     if isinstance(photo, bytes):
         data = photo
     else:
         try:
-            with Path(photo).open("rb") as stream:
+            with (photo if isinstance(photo, Path) else Path(photo)).open("rb") as stream:
                 if picture_kind(stream.read(START_BYTES)) == "JPEG":  # whose header is read without the rest
                     stream.seek(0)
                     check_segments(stream, where=where)
@@ -137,7 +146,7 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
                         header = _open("JPEG", stream)
                         orientation = read_exif(_exif_block(header)).orientation
                     _check_pixels(header.size, where, settings)
-                    return header.size if orientation >= 5 else header.size[::-1]
+                    return header.size if orientation >= 5 else header.size[::-1], orientation
         except OSError as error:
             raise ImageError(f"{where}: cannot be read: {error.strerror or error}") from error
         data = read_photo_file(photo, where=where, settings=settings)
@@ -149,7 +158,7 @@ def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settin
         if kind == "PNG" and b"eXIf" in data:
             header.load()  # it may stand behind the pixels
         orientation = _exif(kind, header, data).orientation
-    return header.size if orientation >= 5 else header.size[::-1]
+    return header.size if orientation >= 5 else header.size[::-1], orientation
 
 
 def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Photo, Photo | None]:

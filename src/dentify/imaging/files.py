@@ -17,8 +17,9 @@ def read_photo_file(path: str | os.PathLike[str], *, where: str, settings: Setti
         ImageError: it cannot be read, or holds more than `max_file_bytes`.
     """
     try:
-        with Path(path).open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
+        given = path if isinstance(path, Path) else Path(path)  # of whatever kind: it may lie in a zip
+        with given.open("rb") as stream:
+            size = given.stat().st_size
             check_file_bytes(size, where=where, settings=settings)
             data = stream.read(size + 1)
             if len(data) > size:  # a pipe, whose size is told as 0, or a file that grows

@@ -194,7 +194,7 @@ def test_json_that_is_cut_off_says_where(coco: Write) -> None:
     [
         (b"[]", "not COCO: expected an object"),
         (b'{"images": []}', '"annotations" is missing'),
-        (b"\xff\xfe", "not UTF-8 text at byte 0"),
+        (b"\xff\xff", "not UTF-8 text at byte 0"),
         (b"[" * 100_000, "nested too deep|broken JSON"),
     ],
 )

@@ -122,7 +122,7 @@ def test_what_has_no_outline_is_left_out_with_a_note(cvat: Write) -> None:
     ]
     data = open_dataset(cvat(*left_out))
     assert [sample.annotations for sample in data] == [()]
-    assert [note.split(": ")[1].split()[0] for note in data.notes] == ["points", "cuboids", "skeletons", "lines"]
+    assert [rule.split()[0] for rule in data.adjustments.counts] == ["points", "cuboids", "skeletons", "lines"]
 
 
 def test_tracks_of_videos_are_left_out_with_a_note(cvat: Write) -> None:

@@ -102,7 +102,7 @@ def test_a_label_without_a_place_is_of_the_whole_photo(datumaro: Write) -> None:
 def test_what_has_no_outline_is_left_out_with_a_note(datumaro: Write) -> None:
     data = open_dataset(datumaro(only(type="points", points=[1, 1])))
     assert [sample.annotations for sample in data] == [(), ()]
-    assert [note.partition(": ")[2] for note in data.notes] == ["annotations of type points are left out"]
+    assert data.adjustments.counts == {"annotations of type points are left out": 1}
 
 
 FIRST = ("items", 0, "annotations", 0)
@@ -116,7 +116,7 @@ WRONG = {
     "an odd number": (set_in(*FIRST, "points", value=[1, 1, 2]), "points must be numbers x, y, x, y"),
     "two points": (set_in(*FIRST, "points", value=[1, 1, 2, 2]), "needs three points or more, got 2"),
     "a box of three": (only(type="bbox", bbox=[1, 2, 3]), "needs a bbox of four numbers"),
-    "an ellipse turned inside out": (only(type="ellipse", points=[9, 9, 1, 1]), "an ellipse needs the corners"),
+    "an ellipse without height": (only(type="ellipse", points=[1, 9, 9, 9]), "an ellipse needs the corners"),
     "a mask of another size": (only(type="mask", rle={"size": [5, 5], "counts": [0, 25]}), "an rle of its photo's size"),
     "an empty mask": (only(type="mask", rle={"size": [10, 20], "counts": [200]}), "it holds no pixel"),
     "no id": (set_in("items", 1, value={"annotations": []}), r"items\[1\]: needs an id and annotations"),

@@ -84,6 +84,89 @@ def test_percents_become_pixels(label_studio: Write) -> None:
     assert (scratch.box_xyxy, scratch.has_mask, scratch.id) == ((10, 4, 18, 9), False, "r2")
 
 
+BOX = {"x": 10, "y": 20, "width": 40, "height": 50, "rotation": 0}
+
+
+def on(to_name: str | None, label: str, **more: Any) -> dict[str, Any]:
+    """A box on one of several pictures."""
+    return region("rectangle", BOX, [label], id=f"{to_name}{label}{more}", **({"to_name": to_name} if to_name else {}), **more)
+
+
+SEVERAL: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {  # data, regions: a dent on a.jpg and a scratch on b.jpg
+    "two images": ({"front": "/x/a.jpg", "rear": "/x/b.jpg"}, [on("front", "dent"), on("rear", "scratch")]),
+    "images named nearly as their data": (
+        {"front_url": "/x/a.jpg", "rear_url": "/x/b.jpg"},
+        [on("front", "dent"), on("rear", "scratch")],
+    ),
+    "pages": ({"pages": ["/x/a.jpg", "/x/b.jpg"]}, [on("img", "dent", item_index=0), on("img", "scratch", item_index=1)]),
+    "a repeater": ({"images": [{"url": "/x/a.jpg"}, {"url": "/x/b.jpg"}]}, [on("image_0", "dent"), on("image_1", "scratch")]),
+}
+
+
+@pytest.mark.parametrize(("data", "regions"), SEVERAL.values(), ids=SEVERAL.keys())
+def test_a_task_of_several_photos_is_as_many(label_studio: Write, data: dict[str, Any], regions: list[dict[str, Any]]) -> None:
+    def change(tasks: list[Any]) -> None:
+        tasks[:] = [{"id": 1, "data": data, "annotations": [{"result": regions}]}]
+
+    samples = list(open_dataset(label_studio(change)))
+    assert [(sample.name, [one.name for one in sample.annotations]) for sample in samples] == [
+        ("a.jpg", ["dent"]),
+        ("b.jpg", ["scratch"]),
+    ]
+
+
+def test_a_photo_of_a_task_on_which_nothing_is_has_nothing_on_it(label_studio: Write) -> None:
+    def change(tasks: list[Any]) -> None:
+        data = {"front": "a.jpg", "rear": "b.jpg"}
+        tasks[0] |= {"data": data, "annotations": [{"result": [on("front", "dent")]}]}
+        tasks[1] |= {"data": data | {"front": "c.jpg", "rear": "d.jpg"}, "annotations": [{"result": [on("rear", "dent")]}]}
+
+    path = label_studio(change)
+    samples = list(open_dataset(path, check_pictures=False))
+    assert [(one.name, len(one.annotations), one.labelled) for one in samples] == [
+        ("a.jpg", 1, {"dent"}),
+        ("b.jpg", 0, {"dent"}),
+        ("c.jpg", 0, {"dent"}),
+        ("d.jpg", 1, {"dent"}),
+    ]
+
+
+def test_a_thumbnail_is_no_second_photo(label_studio: Write) -> None:
+    data = {"thumbnail": "b.jpg", "photo_of_it": "a.jpg"}
+    samples = open_dataset(
+        label_studio(lambda tasks: tasks[0].update(data=data, annotations=[{"result": [on("photo_of_it", "dent")]}]))
+    )
+    assert next(iter(samples)).name == "a.jpg"
+
+
+def test_choices_are_of_the_photo_that_they_are_on(label_studio: Write) -> None:
+    choice = {"type": "choices", "to_name": "rear", "id": "c", "value": {"choices": ["undamaged"]}}
+
+    def change(tasks: list[Any]) -> None:
+        regions = [on("front", "dent"), choice]
+        tasks[:] = [{"id": 1, "data": {"front": "a.jpg", "rear": "b.jpg"}, "annotations": [{"result": regions}]}]
+
+    assert [sample.labels for sample in open_dataset(label_studio(change))] == [(), ("undamaged",)]
+
+
+@pytest.mark.parametrize("to_name", ["img-1", None])
+def test_a_region_on_nobody_knows_which_photo_costs_the_task_and_is_told(label_studio: Write, to_name: str | None) -> None:
+    path = label_studio(set_in("data", value={"front": "a.jpg", "rear": "b.jpg"}))
+    tasks = json.loads(path.read_text())
+    tasks[0]["annotations"][0]["result"] = [on(to_name, "dent"), on(to_name, "scratch")]
+    path.write_text(json.dumps(tasks))
+    errors: list[DatasetError] = []
+    assert [sample.name for sample in open_dataset(path, on_invalid=errors.append)] == ["b.jpg"]
+    assert [("nothing tells which of several pictures that is (front, rear)" in str(error)) for error in errors] == [True]
+
+
+@pytest.mark.parametrize(("width", "height"), [(-40, 50), (40, -50), (-40, -50)])
+def test_a_box_may_be_drawn_from_any_corner(label_studio: Write, width: float, height: float) -> None:
+    box = {"x": 10 if width > 0 else 50, "y": 20 if height > 0 else 70, "width": width, "height": height, "rotation": 0}
+    data = open_dataset(label_studio(results(region("rectangle", box))))
+    assert next(iter(data)).annotations[0].box_xyxy == pytest.approx((2, 2, 10, 7))
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -316,3 +399,17 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
     set_in(*field, value=value)([task])
     (folder / "a.json").write_text(json.dumps([task]))
     check_samples_or_one_line(folder / "a.json", input_format="label_studio")
+
+
+def test_regions_that_share_labels_and_answers_cost_what_they_hold(tmp_path: Path) -> None:
+    """A thousand outlines of one id with a thousand labels would be a million annotations, and as many answers each."""
+    common = {"id": "r", "to_name": "image", "original_width": 20, "original_height": 10}
+    value = {"x": 10, "y": 10, "width": 50, "height": 50, "rotation": 0}
+    outline = {**common, "from_name": "box", "type": "rectangle", "value": value}
+    names = {**common, "from_name": "names", "type": "labels", "value": {**value, "labels": [f"type {n}" for n in range(1000)]}}
+    answers = {**common, "from_name": "say", "type": "textarea", "value": {"text": [f"word {n}" for n in range(1000)]}}
+    task = {"data": {"image": "a.jpg"}, "annotations": [{"result": [names, answers, *[outline] * 1000]}]}
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    (tmp_path / "export.json").write_text(json.dumps([task]))
+    with pytest.raises(DatasetError, match="over the limit of 20,000 annotations of one photo"):
+        list(open_dataset(tmp_path))

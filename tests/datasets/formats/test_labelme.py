@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from broken_labels import Change, check_samples_or_one_line, json_values, set_in
-from dentify.datasets import open_dataset
+from dentify.datasets import LabelMap, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode
 
@@ -203,12 +203,7 @@ WRONG = {
     "another size": (set_in("imageWidth", value=40), "a.jpg is 20 × 10 pixels, its labels are for 40 × 10"),
     "size 0": (set_in("imageWidth", value=0), "imageWidth and imageHeight must be whole numbers above 0, got 0 × 10"),
     "size of 400 digits": (set_in("imageWidth", value=10**400), "must be whole numbers above 0"),
-    "missing picture": (set_in("imagePath", value="b.jpg"), "a.json: no picture 'b.jpg' in "),
     "no picture": (set_in("imagePath", value=".."), r"a.json: needs an imagePath, got '\.\.'"),
-    "embedded picture that is none": (
-        lambda document: document.update(imagePath="b.jpg", imageData="?"),
-        "a.json: imageData is no base64",
-    ),
     "damage on an undamaged photo": (
         set_in("flags", value={"whole": True}),
         r"a.jpg contradicts itself: has annotated damage \(dent, scratch\) and is labelled undamaged",
@@ -229,8 +224,50 @@ def test_what_does_not_hold_is_one_line_with_file_and_place(labelme: Write, chan
     assert "\n" not in str(caught.value)
 
 
+def test_a_picture_that_is_nowhere_is_told(labelme: Write) -> None:
+    folder = labelme(set_in("imagePath", value="b.jpg"))
+    (folder / "a.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"a.json: no picture 'b.jpg' in "):
+        list(open_dataset(folder))
+
+
+def test_an_embedded_picture_that_is_none_is_told(labelme: Write) -> None:
+    folder = labelme(set_in("imageData", value="?"))
+    (folder / "a.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"a.json: imageData is no base64"):
+        list(open_dataset(folder))
+
+
+def test_a_picture_that_was_renamed_with_its_file_is_found_and_that_is_told(labelme: Write) -> None:
+    data = open_dataset(labelme(set_in("imagePath", value="IMG_1.jpg")))
+    assert [sample.image for sample in data] == [data.path / "a.jpg"]
+    assert list(data.adjustments.counts) == ["pictures that are called as their label file, and not as it says, are taken"]
+
+
+def test_of_two_pictures_called_as_their_file_neither_is_guessed(labelme: Write) -> None:
+    folder = labelme(set_in("imagePath", value="IMG_1.jpg"))
+    Image.new("RGB", (20, 10)).save(folder / "a.png")
+    with pytest.raises(DatasetError, match=r"a.json: .*a.jpg or .*a.png"):
+        list(open_dataset(folder))
+
+
+CORNERS: list[list[float]] = [[5, 3], [10, 5], [9, 8], [4, 6]]
+
+
+@pytest.mark.parametrize("kind", ["rotation", "quadrilateral", "oriented_rectangle", "rotated_rectangle"])
+def test_four_corners_are_a_polygon_whatever_a_tool_calls_them(labelme: Write, kind: str) -> None:
+    (sample,) = open_dataset(labelme(set_in("shapes", value=[shape("dent", kind, CORNERS)])))
+    np.testing.assert_array_equal(sample.annotations[0].polygons[0], CORNERS)
+
+
+def test_a_cuboid_is_left_out_with_a_note_and_the_rest_stays(labelme: Write) -> None:
+    data = open_dataset(labelme(set_in("shapes", 0, value=shape("dent", "cuboid", CORNERS * 2))))
+    assert [[one.name for one in sample.annotations] for sample in data] == [["scratch"]]
+    assert [rule.split(":")[0] for rule in data.adjustments.counts] == ["shapes of kind cuboid are left out"]
+
+
 def test_what_does_not_hold_can_be_listed_and_left_out(labelme: Write) -> None:
-    labelme(set_in("imagePath", value="c.jpg"))
+    (labelme(set_in("imagePath", value="c.jpg")) / "a.jpg").unlink()
     labelme(set_in(*FIRST, "label", value=""), name="b")
     errors: list[DatasetError] = []
     sample, _ = open_dataset(labelme(name="d"), on_invalid=errors.append)
@@ -279,3 +316,19 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
     set_in(*field, value=value)(document)
     (folder / "a.json").write_text(json.dumps(document))
     check_samples_or_one_line(folder / "a.json", input_format="labelme")
+
+
+def test_ticked_flags_of_a_shape_tell_its_type_where_a_map_says_so(tmp_path: Path) -> None:
+    flags = ({"dent": True, "scratch": False, "occluded": True}, {"dent": False, "scratch": True, "minor": True})
+    shapes = [
+        {"label": "damage", "shape_type": "rectangle", "points": [[1 + 8 * n, 1], [5 + 8 * n, 5]], "flags": one}
+        for n, one in enumerate(flags)
+    ]
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    document = {"imagePath": "a.jpg", "imageHeight": 10, "imageWidth": 20, "shapes": shapes}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    data = open_dataset(tmp_path)
+    assert [one.severity for sample in data for one in sample.annotations] == [None, "minor"]
+    assert dict(data.attributes["flags"]) == {"dent": 1, "occluded": 1, "scratch": 1}
+    mapped = LabelMap({"damage": "damaged", "occluded": None}, others="refused", attribute="flags")
+    assert [one.name for sample in open_dataset(tmp_path, labels=mapped) for one in sample.annotations] == ["dent", "scratch"]

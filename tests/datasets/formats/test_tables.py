@@ -115,6 +115,209 @@ def test_each_answer_is_read_as_it_stands(tmp_path_factory: pytest.TempPathFacto
         assert sample.severity == (severity or None)
 
 
+DENT, SCRATCH = ("dent", (2.0, 1.0, 8.0, 7.0)), ("scratch", (10.0, 2.0, 18.0, 9.0))
+BOXED: dict[str, tuple[str, ...]] = {  # a dent and a scratch on a.jpg, a dent on b.jpg
+    "TensorFlow, Roboflow": (
+        "filename,width,height,class,xmin,ymin,xmax,ymax",
+        "a.jpg,20,10,dent,2,1,8,7",
+        "a.jpg,20,10,scratch,10,2,18,9",
+        "b.jpg,20,10,dent,2,1,8,7",
+    ),
+    "VoTT": (
+        '"image","xmin","ymin","xmax","ymax","label"',
+        '"a.jpg",2.0,1,8,7,"dent"',
+        '"a.jpg",10,2,18,9,"scratch"',
+        '"b.jpg",2,1,8,7,"dent"',
+    ),
+    "Kaggle": (
+        "image_id,x_min,y_min,x_max,y_max,class_name,class_id",
+        "a,2,1,8,7,dent,0",
+        "a,10,2,18,9,scratch,1",
+        "b,2,1,8,7,dent,0",
+    ),
+    "Kaggle's lists": (
+        "image_id,width,height,bbox,label",
+        'a.jpg,20,10,"[2, 1, 6, 6]",dent',
+        'a.jpg,20,10,"[10.0, 2.0, 8.0, 7.0]",scratch',
+        "b.jpg,20,10,2 1 6 6,dent",
+    ),
+    "x, y, w, h": ("path;x;y;w;h;type", "a.jpg;2,0;1;6;6;dent", "a.jpg;10;2;8;7;scratch", "b.jpg;2;1;6;6;dent"),
+    "makesense.ai": (
+        "label_name,bbox_x,bbox_y,bbox_width,bbox_height,image_name,image_width,image_height",
+        "dent,2,1,6,6,a.jpg,20,10",
+        "scratch,10,2,8,7,a.jpg,20,10",
+        "dent,2,1,6,6,b.jpg,20,10",
+    ),
+    "makesense.ai without names": ("dent,2,1,6,6,a.jpg,20,10", "scratch,10,2,8,7,a.jpg,20,10", "dent,2,1,6,6,b.jpg,20,10"),
+    "Keras RetinaNet, without names": ("x/a.jpg,2,1,8,7,dent", "x/a.jpg,10,2,18,9,scratch", "x/b.jpg,2,1,8,7,dent"),
+    "Open Images": (
+        "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax",
+        "a,x,dent,1,0.1,0.4,0.1,0.7",
+        "a,x,scratch,1,0.5,0.9,0.2,0.9",
+        "b,x,dent,1,0.1,0.4,0.1,0.7",
+    ),
+    "AutoML": (
+        "TRAIN,gs://bucket/a.jpg,dent,0.1,0.1,,,0.4,0.7,,",
+        "TRAIN,gs://bucket/a.jpg,scratch,0.5,0.2,,,0.9,0.9,,",
+        "TRAIN,gs://bucket/b.jpg,dent,0.1,0.1,,,0.4,0.7,,",
+    ),
+    "AutoML's four corners": (
+        "TRAIN,gs://bucket/a.jpg,dent,0.1,0.1,0.4,0.1,0.4,0.7,0.1,0.7",
+        "TRAIN,gs://bucket/a.jpg,scratch,0.5,0.2,0.9,0.2,0.9,0.9,0.5,0.9",
+        "TRAIN,gs://bucket/b.jpg,dent,0.1,0.1,0.4,0.1,0.4,0.7,0.1,0.7",
+    ),
+    "centres": (
+        "file,x_center,y_center,width,height,label",
+        "a.jpg,0.25,0.4,0.3,0.6,dent",
+        "a.jpg,0.7,0.55,0.4,0.7,scratch",
+        "b.jpg,0.25,0.4,0.3,0.6,dent",
+    ),
+    "from the lower right corner up": (
+        "file,x1,y1,x2,y2,label",
+        "a.jpg,8,7,2,1,dent",
+        "a.jpg,18,9,10,2,scratch",
+        "b.jpg,8,7,2,1,dent",
+    ),
+}
+
+
+@pytest.mark.parametrize("lines", BOXED.values(), ids=BOXED.keys())
+def test_rows_with_boxes_are_boxes_and_no_contradiction(table: Write, lines: tuple[str, ...]) -> None:
+    first, second = open_dataset(table(*lines))
+    told = [[(one.name, pytest.approx(one.box_xyxy)) for one in sample.annotations] for sample in (first, second)]
+    assert told == [[DENT, SCRATCH], [DENT]]
+    assert (Path(str(first.image)).name, Path(str(second.image)).name) == ("a.jpg", "b.jpg")
+    assert second.labelled == {"dent", "scratch"}
+    assert second.labels == ()
+
+
+def test_a_row_without_a_box_is_a_photo_without_one(table: Write) -> None:
+    path = table(
+        "filename,class,xmin,ymin,xmax,ymax,split", "a.jpg,dent,2,1,8,7,valid", "b.jpg,,,,,,valid", "c.jpg,whole,,,,,test"
+    )
+    told = [(len(one.annotations), one.labels, one.split, one.damage) for one in open_dataset(path)]
+    assert told == [(1, (), "val", True), (0, (), "val", None), (0, ("undamaged",), "test", False)]
+
+
+def test_boxes_have_scores_and_severities_too(table: Write) -> None:
+    path = table("filename,class,xmin,ymin,xmax,ymax,score,severity", "a.jpg,dent,2,1,8,7,0.75,minor")
+    (sample,) = open_dataset(path)
+    assert (sample.annotations[0].score, sample.annotations[0].severity) == (0.75, "minor")
+
+
+def test_boxes_that_nothing_names_are_unnamed_and_that_is_told(table: Write) -> None:
+    data = open_dataset(table("filename,xmin,ymin,xmax,ymax", "a.jpg,2,1,8,7"))
+    assert [one.name for sample in data for one in sample.annotations] == ["unnamed"]
+    assert "no column names what the boxes are of" in data.notes[0]
+
+
+WRONG_BOXES = {
+    "no number": ("a.jpg,dent,2,x,8,7", "line 2: a box needs four numbers, got '2, x, 8, 7'"),
+    "half a box": ("a.jpg,dent,2,,8,", "line 2: a box needs four numbers, got '2, , 8, '"),
+    "outside": ("a.jpg,dent,2,1,80,7", r"line 2: box \(2, 1\) to \(80, 7\) lies outside the photo of 20 × 10"),
+    "flat": ("a.jpg,dent,2,1,2,7", "line 2: box is degenerate"),
+    "no label": ("a.jpg,,2,1,8,7", "line 2: needs a label"),
+    "no file": (",dent,2,1,8,7", "line 2: needs a file name"),
+    "a field too few": ("a.jpg,dent,2,1,8", "line 2: needs 6 fields"),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), WRONG_BOXES.values(), ids=WRONG_BOXES.keys())
+def test_a_box_that_does_not_hold_is_one_line(table: Write, line: str, message: str) -> None:
+    path = table("filename,class,xmin,ymin,xmax,ymax", line)
+    with pytest.raises(DatasetError, match=message):
+        list(open_dataset(path))
+
+
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 9), st.integers(1, 20), st.integers(1, 10)), min_size=1, max_size=5))
+def test_any_boxes_come_back_as_they_stand(tmp_path_factory: pytest.TempPathFactory, boxes: list[tuple[int, ...]]) -> None:
+    root = tmp_path_factory.getbasetemp() / "boxes"
+    root.mkdir(exist_ok=True)
+    Image.new("RGB", (20, 10)).save(root / "a.jpg")
+    boxes = [box for box in boxes if box[0] != box[2] and box[1] != box[3]]
+    lines = [f"a.jpg,dent,{','.join(map(str, box))}" for box in boxes]
+    (root / "labels.csv").write_text("\n".join(["filename,class,xmin,ymin,xmax,ymax", *lines, "a.jpg,dent,,,,"]))
+    (sample,) = open_dataset(root / "labels.csv")
+    sorted_boxes = [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in boxes]
+    assert [one.box_xyxy for one in sample.annotations] == sorted_boxes
+
+
+@pytest.mark.parametrize(
+    "column", ["classes", "Label Name", "category", "condition", "Status", "damage type", "Defect", "label_name"]
+)
+def test_people_call_columns_of_labels_many_things(table: Write, column: str) -> None:
+    path = table(f",image,{column}", "0,images/a.jpg,dent", "1,images/b.jpg,no damage")
+    assert [(one.labels, one.damage) for one in open_dataset(path)] == [(("dent",), True), (("undamaged",), False)]
+
+
+@pytest.mark.parametrize("yes", ["1", "yes", "True", "Y", "1.0"])
+@pytest.mark.parametrize("column", ["damaged", "is_damaged", "Has Damage"])
+def test_damaged_or_not_is_told_in_many_ways(table: Write, column: str, yes: str) -> None:
+    no = {"1": "0", "yes": "no", "True": "False", "Y": "N", "1.0": "0.0"}[yes]
+    samples = open_dataset(table(f"filename,{column}", f"a.jpg,{yes}", f"b.jpg,{no}"))
+    assert [one.damage for one in samples] == [True, False]
+
+
+def test_a_column_nobody_calls_labels_is_told_by_its_words(table: Write) -> None:
+    data = open_dataset(table("Bild;Zustand der Tür;Bemerkung", "a.jpg;dent;schön", "b.jpg;scratch;", "c.jpg;no damage;alt"))
+    assert [one.labels for one in data] == [("dent",), ("scratch",), ("undamaged",)]
+    assert [note.partition("labels.csv: ")[2] for note in data.notes] == [
+        "labels are read from the column 'Zustand der Tür', as its words are known",
+        "columns that are not read: Bemerkung",
+    ]
+
+
+def test_the_label_map_may_name_the_column(table: Write) -> None:
+    path = table("file,label,zustand", "a.jpg,7,kaputt")
+    data = open_dataset(path, labels=LabelMap({"kaputt": "dent"}, attribute="Zustand"))
+    assert [one.labels for one in data] == [("dent",)]
+
+
+def test_words_go_before_numbers_where_both_are_called_labels(table: Write) -> None:
+    assert [one.labels for one in open_dataset(table("file,label,class_name", "a.jpg,3,dent"))] == [("dent",)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("file,dent,scratch", "a.jpg,True,False", "b.jpg,False,True"),
+        ("file,dent,scratch", "a.jpg,x,", "b.jpg,,X"),
+        ("file,dent,scratch", "a.jpg,yes,no", "b.jpg,no,yes"),
+        ("file,dent,scratch", "a.jpg,1,", "b.jpg,,1"),
+    ],
+)
+def test_ticks_come_in_many_forms(table: Write, lines: tuple[str, ...]) -> None:
+    assert [one.labels for one in open_dataset(table(*lines))] == [("dent",), ("scratch",)]
+
+
+def test_a_table_without_names_of_columns_is_read_by_its_content(table: Write) -> None:
+    data = open_dataset(table("a.jpg,dent", "b.jpg,whole"))
+    assert [one.labels for one in data] == [("dent",), ("undamaged",)]
+    assert "the first line names no columns" in data.notes[0]
+
+
+@pytest.mark.parametrize("rows", [("file,remark", "a.jpg,nice"), ("filename,foo,bar", "a.jpg,12,x", "b.jpg,3,y")])
+def test_a_table_of_which_no_column_is_of_labels_is_refused_with_its_columns(table: Write, rows: tuple[str, ...]) -> None:
+    path = table(*rows)
+    with pytest.raises(DatasetError, match=f"no column can be read as labels; it has {rows[0].replace(',', ', ')}; call the one"):
+        list(open_dataset(path))
+
+
+def test_a_mere_list_of_photos_is_said_to_be_one(table: Write) -> None:
+    data = open_dataset(table("file,source,split", "a.jpg,me,val"))
+    assert [(one.labels, one.source) for one in data] == [((), "me")]
+    assert "says nothing of them; it has file, source, split" in data.notes[0]
+
+
+def test_excels_csv_is_read_in_its_code_page_and_in_utf_16(table: Write) -> None:
+    path = table("")
+    for encoding in ("cp1252", "utf-16", "utf-8-sig"):
+        path.write_bytes("sep=;\r\nfile;label\r\na.jpg;dent\r\nb.jpg;T\u00fcrdelle\r\n".encode(encoding))
+        data = open_dataset(path.parent)
+        assert [one.labels for one in data] == [("dent",), ("T\u00fcrdelle",)]
+        assert any("code page 1252" in note for note in data.notes) == (encoding == "cp1252")
+
+
 def test_ripiks_numbers_are_cardds_types_in_an_order_of_their_own(table: Write) -> None:
     path = table("image_id,filename,label", "1,a.jpg,2", "2,b.jpg,6", "3,c.jpg,3")
     assert [sample.labels for sample in open_dataset(path)] == [("scratch",), ("lamp_broken",), ("tire_flat",)]
@@ -224,3 +427,15 @@ def test_any_text_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.getbasetemp() / "table.csv"
     path.write_text("file,label\n" + text, encoding="utf-8", errors="replace")
     check_samples_or_one_line(path, check_pictures=False)
+
+
+def test_rows_out_of_proportion_are_refused(table: Write) -> None:
+    """Each is a mapping: 4 MB of names of two letters would take 600 MB."""
+    path = table("file", *["ab"] * 1_300_000)
+    with pytest.raises(DatasetError, match=r"labels\.csv: .* that would take .* of memory; no labels are made of so many"):
+        list(open_dataset(path, input_format="table"))
+
+
+def test_rows_as_people_write_them_are_in_proportion(table: Write) -> None:
+    path = table("file,label", *[f"photos/{number:06}.jpg,dent" for number in range(100_000)])
+    assert len(list(open_dataset(path, check_pictures=False))) == 100_000

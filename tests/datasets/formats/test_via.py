@@ -124,7 +124,7 @@ def test_points_and_lines_are_left_out_with_a_note(via: Write) -> None:
     drawn = [region({"name": "point", "cx": 3, "cy": 3}, type="dent"), region(line, type="dent")]
     data = open_dataset(via(set_in("a.jpg1234", "regions", value=drawn)))
     assert [sample.annotations for sample in data] == [(), ()]
-    assert [note.split(": ")[1] for note in data.notes] == ["points are left out", "lines are left out"]
+    assert [rule.split(": ")[0] for rule in data.adjustments.counts] == ["points are left out", "lines are left out"]
 
 
 ATTRIBUTES: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
@@ -351,3 +351,22 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
     set_in(*field, value=value)(document)
     (folder / "a.json").write_text(json.dumps(document))
     check_samples_or_one_line(folder / "a.json", input_format="via", check_pictures=False)
+
+
+def test_an_attribute_a_class_is_the_class_where_it_is_ticked_or_graded(via: Write) -> None:
+    # version 2 writes every attribute of the project to every region
+    regions = [
+        region(POLYGON, dent="1", scratch="", occluded="1"),
+        region(RECTANGLE, dent="", scratch="severe", occluded=""),
+        region({**RECTANGLE, "x": 1}, dent="yes", scratch="0", occluded=""),
+    ]
+    data = open_dataset(via(set_in("a.jpg1234", "regions", value=regions)))
+    sample = next(iter(data))
+    assert [(one.name, one.severity) for one in sample.annotations] == [("dent", None), ("scratch", "severe"), ("dent", None)]
+    assert sample.labelled == {"dent", "scratch"}
+    assert {name: dict(values) for name, values in data.attributes.items()} == {"occluded": {"1": 1}}
+
+
+def test_a_text_beside_ticked_attributes_names_the_type(via: Write) -> None:
+    regions = [region(POLYGON, what="dent", occluded="1", seen="1"), region(RECTANGLE, what="scratch", occluded="", seen="1")]
+    assert names_of(via(set_in("a.jpg1234", "regions", value=regions))) == ["dent", "scratch"]

@@ -98,10 +98,10 @@ def test_videos_and_times_are_left_out_with_a_note(via3: Write) -> None:
     timed = {**POLYGON, "z": [1.5, 2.5]}
     data = open_dataset(via3(set_in("file", "2", "type", value=4), set_in("metadata", "1_timed", value=timed)))
     assert [len(sample.annotations) for sample in data] == [2]
-    assert [note.partition(": ")[2] for note in data.notes] == [
-        "videos and sounds are left out",
-        "what has a time is left out: it belongs to a video or sound",
-    ]
+    assert data.adjustments.counts == {
+        "videos and sounds are left out": 1,
+        "what has a time is left out: it belongs to a video or sound": 1,
+    }
 
 
 WRONG = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dentify.datasets import Sample, open_dataset
+from dentify.datasets import Dataset, Sample, open_dataset
+from dentify.datasets.label_set import TURNED
 from dentify.errors import DatasetError
 
 Write = Callable[..., Path]
@@ -201,6 +203,160 @@ def test_a_listed_picture_that_is_missing_is_told(yolo: Write) -> None:
         list(open_dataset(root))
 
 
+def told(data: Dataset) -> list[str]:
+    return [rule.partition(" are left out")[0] for rule in data.adjustments.counts]
+
+
+KEY_POINTS = {
+    "four of two numbers": ("[4, 2]", f"{BOX} 0.32 0.36 0.68 0.36 0.68 0.63 0.32 0.63", None),
+    "two of three numbers": ("[2, 3]", f"{BOX} 0.3 0.3 2 0.6 0.6 1", None),
+    "one of two numbers": ("[1, 2]", f"{BOX} 0.3 0.3", None),
+    "with a confidence": ("[2, 3]", f"{BOX} 0.3 0.3 2 0.6 0.6 1 0.75", 0.75),
+    "with a confidence and a track": ("[1, 2]", f"{BOX} 0.3 0.3 0.75 12", 0.75),
+    "with a track": ("[1, 2]", f"{BOX} 0.3 0.3 12", None),
+}
+
+
+@pytest.mark.parametrize(("shape", "line", "score"), KEY_POINTS.values(), ids=KEY_POINTS.keys())
+def test_key_points_are_left_out_and_the_box_stays(yolo: Write, shape: str, line: str, score: float | None) -> None:
+    data = open_dataset(yolo(line, yaml=f"{YAML}kpt_shape: {shape}\n"))
+    (annotation,) = next(iter(data)).annotations
+    assert annotation.box_xyxy == pytest.approx((6, 2, 14, 8))
+    assert (annotation.polygons, annotation.score) == ((), score)
+    assert "key points" in told(data)
+
+
+TRACKED = {
+    "box and track": (f"{BOX} 1\n{BOX} 2\n", [None, None]),
+    "box, confidence and track": (f"{BOX} 0.91 1\n{BOX} 0.87 2\n", [0.91, 0.87]),
+    "one track alone": (f"{BOX} 17\n", [None]),
+    "tracks that were lost": (f"{BOX} -1\n", [None]),
+    "polygon, confidence and track": (f"{POLYGON} 0.5 3\n", [0.5]),
+    "polygon and track": (f"{POLYGON} 3\n", [None]),
+}
+
+
+@pytest.mark.parametrize(("text", "scores"), TRACKED.values(), ids=TRACKED.keys())
+def test_ids_of_tracks_are_neither_confidences_nor_corners(yolo: Write, text: str, scores: list[float | None]) -> None:
+    data = open_dataset(yolo(text))
+    annotations = next(iter(data)).annotations
+    assert [one.score for one in annotations] == scores
+    assert [sum(map(len, one.polygons)) for one in annotations] == [3 if text.startswith("1") else 0] * len(annotations)
+    assert told(data) == ["ids of tracks"]
+
+
+def test_other_files_tell_whether_a_last_number_is_a_track(yolo: Write) -> None:
+    yolo(f"{BOX} 1")
+    data = open_dataset(yolo(f"{BOX} 2", name="b"))
+    assert [[one.score for one in sample.annotations] for sample in data] == [[None], [None]]
+    data = open_dataset(yolo(f"{BOX} 0.5", name="b"))
+    assert [[one.score for one in sample.annotations] for sample in data] == [[1.0], [0.5]]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"), [(f"{BOX} 1", "1 may be a confidence or the id"), (f"{BOX} 0.9 1", "may be a polygon")]
+)
+def test_where_nothing_tells_a_track_from_a_confidence_nothing_is_guessed(yolo: Write, line: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=f"a.txt: line 1: {message}"):
+        list(open_dataset(yolo(line)))
+
+
+def test_polygons_that_end_at_the_edge_stay_polygons(yolo: Write) -> None:
+    polygon, triangle = only(yolo("1 0.1 0.2 0.4 0.2 0.4 0.8 0.2 1\n1 0.5 0.5 1 0.2 0.9 1\n")).annotations
+    assert [len(one.polygons[0]) for one in (polygon, triangle)] == [4, 3]
+    assert [len(one.polygons[0]) for one in only(yolo("1 0.5 0.5 0.8 0.2 0.9 0\n")).annotations] == [3]
+
+
+BESIDE = {  # pictures, their texts
+    "capital suffix": ("images/a.jpg", "labels/a.TXT"),
+    "capital folders": ("Train/Images/a.jpg", "Train/Labels/a.txt"),
+    "all capital": ("TRAIN/IMAGES/A.JPG", "TRAIN/LABELS/A.TXT"),
+    "small labels for capital images": ("Images/train/a.jpg", "labels/train/a.txt"),
+    "beside the picture": ("images/a.jpg", "images/a.txt"),
+    "beside, without folders": ("a.jpg", "a.txt"),
+    "decomposed": ("images/M\u00fc.jpg", "labels/Mu\u0308.txt"),
+}
+
+
+@pytest.mark.parametrize(("photo", "text"), BESIDE.values(), ids=BESIDE.keys())
+@pytest.mark.parametrize("names", ["data.yaml", "classes.txt", "nothing"])
+def test_texts_are_found_whatever_their_case_and_place_with_names_and_without(
+    root: Path, photo: str, text: str, names: str
+) -> None:
+    picture(root / photo)
+    (root / text).parent.mkdir(parents=True, exist_ok=True)
+    (root / text).write_text(f"{BOX}\n")
+    if names == "data.yaml":
+        (root / names).write_text(f"train: {Path(photo).parent.as_posix()}\nnames: [dent]\n")
+    elif names == "classes.txt":
+        (root / names).write_text("dent\n")
+    data = open_dataset(root)
+    assert data.format == "yolo"
+    assert [[one.name for one in sample.annotations] for sample in data] == [["0" if names == "nothing" else "dent"]]
+
+
+def test_a_split_is_found_whatever_its_case(root: Path) -> None:
+    picture(root / "Train/Images/a.jpg")
+    (root / "data.yaml").write_text("train: ./train/images\nnames: [dent]\n")
+    assert [sample.split for sample in open_dataset(root)] == ["train"]
+
+
+def test_of_two_texts_the_one_in_labels_is_read_and_the_other_is_told(root: Path) -> None:
+    picture(root / "images/a.jpg")
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(exist_ok=True)
+        (root / folder / "a.txt").write_text(BOX if folder == "labels" else f"{BOX}\n{BOX}\n")
+    (root / "data.yaml").write_text("train: images\nnames: [dent]\n")
+    data = open_dataset(root)
+    assert [len(sample.annotations) for sample in data] == [1]
+    assert told(data) == ["texts beside pictures"]
+
+
+@pytest.mark.parametrize("folder", ["labelTxt", "LabelTxt", "labels"])
+@pytest.mark.parametrize("yaml", [YAML, None])
+def test_turned_boxes_of_dota_are_polygons_in_pixels(yolo: Write, folder: str, yaml: str | None) -> None:
+    root = yolo("")
+    (root / "train/labels/a.txt").unlink()
+    (root / "train" / folder).mkdir(exist_ok=True)
+    text = "imagesource:GoogleEarth\ngsd:0.1\n4 1 12 3 11 8 3 6 dent 0\n2 2 8 2 8 8 2 8 broken lamp 1\n"
+    (root / "train" / folder / "a.txt").write_text(text)
+    if yaml is None:
+        (root / "data.yaml").unlink()
+    data = open_dataset(root)
+    first, second = next(iter(data)).annotations
+    np.testing.assert_array_equal(first.polygons[0], [[4, 1], [12, 3], [11, 8], [3, 6]])
+    assert (first.name, second.name) == ("dent", "lamp_broken")
+    assert told(data) == ["marks of what is difficult"]
+
+
+@pytest.mark.parametrize("size_wh", [(20, 10), (640, 480), (4032, 3024)])
+def test_a_hair_out_of_bounds_is_cut_and_told_at_any_size(yolo: Write, size_wh: tuple[int, int]) -> None:
+    root = yolo("0 0.5 0.5 1.004 1.002\n1 0.1 0.2 1.005 0.2 0.4 0.8\n")
+    Image.new("1", size_wh).save(root / "train/images/a.jpg")
+    data = open_dataset(root)
+    box, polygon = next(iter(data)).annotations
+    assert box.box_xyxy == pytest.approx((0, 0, *size_wh))
+    assert polygon.box_xyxy[2] == size_wh[0]
+    assert list(data.adjustments.counts.values()) == [2]
+
+
+def test_it_is_said_whose_frame_shares_are_of(yolo: Write) -> None:
+    root = yolo()
+    exif = Image.Exif()
+    exif[274] = 6  # turned to the right
+    Image.new("RGB", (10, 20)).save(root / "train/images/a.jpg", exif=exif)
+    data = open_dataset(root)
+    (sample,) = data
+    assert sample.size_hw == (10, 20)
+    assert list(data.adjustments.counts) == [TURNED]
+
+
+@pytest.mark.parametrize("shape", ["[4]", "x", "[a, 2]", "[-1, 2]", "[1000000000, 1000000000]"])
+def test_key_points_that_are_none_are_one_line(yolo: Write, shape: str) -> None:
+    with pytest.raises(DatasetError, match=r"data.yaml: kpt_shape must be two whole numbers"):
+        list(open_dataset(yolo(yaml=f"{YAML}kpt_shape: {shape}\n")))
+
+
 WRONG = {
     "class out of range": ("2 0.5 0.5 0.4 0.6", r"line 1: class 2 is none of the 2 names \(0 to 1\)"),
     "negative class": ("-1 0.5 0.5 0.4 0.6", "line 1: class -1 is none of the 2 names"),
@@ -217,7 +373,7 @@ WRONG = {
     "commas": ("0,0.5,0.5,0.4,0.6", "line 1: must be a class id and numbers"),
     "cut off in the second line": (f"{BOX}\n0 0.5 0.5 0.", "line 2: needs a box of four numbers or a polygon .*, got 3 numbers"),
     "a class alone": ("0", "line 1: needs a box of four numbers"),
-    "a confidence that is none": (f"{BOX} 5", "line 1: confidence 5 is no number from 0 to 1"),
+    "a confidence that is none": (f"{BOX} 5.5", "line 1: confidence 5.5 is no number from 0 to 1"),
     "a confidence of NaN": (f"{BOX} nan", "line 1: confidence nan is no number from 0 to 1"),
 }
 
@@ -290,3 +446,24 @@ def test_any_text_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFac
     else:
         assert [sample.name for sample in samples] == ["a.jpg"]
     assert "\n" not in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links as on Unix")
+@pytest.mark.parametrize("name", ["labels/a.txt", "train.txt"])
+def test_texts_that_are_links_out_are_not_read(tmp_path: Path, name: str) -> None:
+    """A message would tell what stands in them."""
+    (tmp_path / "secret").write_text("secret words of somebody else here\n")
+    root = tmp_path / "set"
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True)
+    Image.new("RGB", (20, 10)).save(root / "images/a.png")
+    (root / "labels/a.txt").write_text("0 .5 .5 .2 .2\n")
+    (root / "train.txt").write_text("images/a.png\n")
+    (root / "data.yaml").write_text("names: [dent]\ntrain: train.txt\n")
+    assert len(list(open_dataset(root / "data.yaml"))) == 1
+    (root / name).unlink()
+    (root / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(DatasetError, match="is a link that leads out of the data set") as told:
+        list(open_dataset(root))
+    assert "words" not in str(told.value)
+    assert list(open_dataset(root, on_invalid=lambda error: None)) == []

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, check_polygon, is_number, is_side
+from dentify.datasets.outlines import check_box, check_pieces, is_number, is_side
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import PART_PREFIX, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
-from dentify.imaging.polygons import Polygon, polygons_to_box
+from dentify.imaging.polygons import polygons_to_box
 
 _EXPECTED = "AI Hub's: expected an image as an object and a list of annotations"
 _DEEPEST = 8
@@ -31,7 +31,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their regions, one by one, by the names of the JSON files."""
     # what is not on a photo, but is named by a file, is absent there and not unknown
     labelled = frozenset(word for _, document in label_set.silent().documents(is_aihub, _EXPECTED) for word in _words(document))
-    pictures = Pictures([label_set.images or label_set.root], label_set.images or label_set.root)
+    pictures = label_set.pictures()
     for path, document in label_set.documents(is_aihub, _EXPECTED):
         try:
             yield _sample(path, document, labelled, pictures, label_set)
@@ -65,11 +65,11 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
         try:
             if not isinstance(row, dict) or not _word(row):
                 raise DatasetError(f"{where}: needs a damage or a part, got {row!r:.60}")
-            annotations.append(_annotation(row, (height, width), where))
+            annotations.append(_annotation(row, (height, width), where, label_set))
         except DatasetError as error:
             label_set.refuse(error)
     return Sample(
-        image=pictures.find(name),
+        image=pictures.find(name, str(path)),
         name=picture_parts(name)[-1],
         size_hw=(height, width),
         annotations=tuple(annotations),
@@ -79,22 +79,18 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     )
 
 
-def _annotation(row: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> Annotation:
-    polygons: list[Polygon] = [
-        check_polygon(
-            [value for point in ring for value in point], size_hw, f"{where} ({printable(_word(row))}): polygon {index}"
-        )
-        for index, ring in enumerate(_rings(row.get("segmentation"), where))
-    ]
+def _annotation(row: Mapping[str, Any], size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
+    rings = [[value for point in ring for value in point] for ring in _rings(row.get("segmentation"), where)]
+    polygons = check_pieces(rings, size_hw, f"{where} ({printable(_word(row))})", label_set)
     row_id = row.get("id")
     number = row_id if isinstance(row_id, int | str) else None
     if polygons:
-        return Annotation(_word(row), polygons_to_box(polygons), tuple(polygons), id=number)
+        return Annotation(_word(row), polygons_to_box(polygons), polygons, id=number)
     bbox = row.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
         raise DatasetError(f"{where}: needs a segmentation or a bbox of four numbers, got {bbox!r:.60}")
     x, y, w, h = (float(value) for value in bbox)
-    return Annotation(_word(row), check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox"), id=number)
+    return Annotation(_word(row), check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", label_set.adjust), id=number)
 
 
 def _rings(segmentation: object, where: str, depth: int = 0) -> Iterator[list[list[Any]]]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from dentify.assessment import Box, Mask
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_polygon, check_runs, is_int, is_number, is_side
+from dentify.datasets.outlines import check_box, check_pieces, check_runs, is_int, is_number, is_side, turned_box
 from dentify.datasets.output import JsonList, Output
 from dentify.datasets.pictures import Pictures, is_inside, picture_parts
 from dentify.datasets.sample import Annotation, Sample, canonical_name, kind_of
@@ -30,7 +31,6 @@ Raw = Mapping[str, Any]
 
 _IMAGE_KEYS = ("source", "group", "vehicle", "damage", "severity", "view")
 _ANNOTATION_FLAGS = ("unsure", "loose", "other_car")
-_NO_LABELS = ("_background_", "__ignore__")  # which LabelMe's converter lists
 
 
 def is_coco(document: object) -> bool:
@@ -51,7 +51,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     used = {row["category_id"] for row in document["annotations"] if is_int(row.get("category_id"))}
     above = {_text(row.get("supercategory")) for row in document["categories"]}
     # Roboflow's category 0 is the project's name: above all others, and never used
-    every = frozenset(name for number, name in categories.items() if number in used or name not in (*above, *_NO_LABELS))
+    every = frozenset(name for number, name in categories.items() if number in used or name not in above)
     crowds = 0
     for index, image in enumerate(document["images"]):
         where = f"{path}: images[{index}] (id {image['id']!r:.40})"
@@ -71,7 +71,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             crowds += row.get("iscrowd") in (1, True)
             place = f"{path}: annotations[{position}] (id {row.get('id')!r:.40}, {printable(name)})"
             try:
-                annotations.append(_annotation(row, size_hw, categories, labelled, place))
+                annotations.append(_annotation(row, size_hw, categories, labelled, place, label_set))
             except DatasetError as error:
                 label_set.refuse(error)
         yield Sample(
@@ -150,7 +150,7 @@ def _picture(image: Raw, pictures: Pictures, where: str) -> tuple[str, Path]:
         name = "/".join(picture_parts(name)[-1:])
         if not name:
             raise DatasetError(f"{where}: needs a file_name, got {image['file_name']!r:.80}")
-    return name, pictures.find(name)
+    return name, pictures.find(name, where)
 
 
 def _size_hw(image: Raw, where: str) -> tuple[int, int] | None:
@@ -198,7 +198,12 @@ def _severity(row: Raw, where: str) -> str | None:
 
 
 def _annotation(
-    row: Raw, size_hw: tuple[int, int], categories: Mapping[int, str], labelled: frozenset[str], where: str
+    row: Raw,
+    size_hw: tuple[int, int],
+    categories: Mapping[int, str],
+    labelled: frozenset[str],
+    where: str,
+    label_set: LabelSet,
 ) -> Annotation:
     category_id = row.get("category_id")
     if not is_int(category_id) or category_id not in categories:
@@ -209,12 +214,16 @@ def _annotation(
     score = row.get("score")
     if score is not None and not (is_number(score) and 0 <= score <= 1):
         raise DatasetError(f"{where}: score {score!r:.40} is no number from 0 to 1")
-    polygons, rle = _outline(row.get("segmentation"), size_hw, where)
+    polygons, rle = _outline(row.get("segmentation"), size_hw, where, label_set)
     original = row.get("original")
+    said = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
+    turned = turned_box(row.get("bbox"), said.get("rotation"), size_hw, where) if not polygons and rle is None else None
+    if turned is not None:
+        polygons = (turned[0],)
     row_id = row.get("id")
     return Annotation(
         name=name,
-        box_xyxy=_box(row.get("bbox"), polygons, rle, size_hw, where),
+        box_xyxy=turned[1] if turned is not None else _box(row.get("bbox"), polygons, rle, size_hw, where, label_set),
         polygons=polygons,
         rle=rle,
         severity=_severity(row, where),
@@ -224,22 +233,20 @@ def _annotation(
         id=row_id if isinstance(row_id, int | str) else None,
         score=score,
         check=row.get("check") is True,
+        attributes=said_beside(said),
     )
 
 
-def _outline(segmentation: object, size_hw: tuple[int, int], where: str) -> tuple[tuple[Polygon, ...], Mask | None]:
+def _outline(
+    segmentation: object, size_hw: tuple[int, int], where: str, label_set: LabelSet
+) -> tuple[tuple[Polygon, ...], Mask | None]:
     """Polygons or RLE of an annotation; neither where only a box is given."""
     if segmentation is None or segmentation in ([], [[]]):
         return (), None
     if isinstance(segmentation, list):
         if is_number(segmentation[0]):  # VIA's, one polygon without the list around it
             segmentation = [segmentation]
-        polygons = []
-        for index, points in enumerate(segmentation):
-            if not isinstance(points, list):
-                raise DatasetError(f"{where}: polygon {index}: must be a list of numbers, got {points!r:.60}")
-            polygons.append(check_polygon(points, size_hw, f"{where}: polygon {index}"))
-        return tuple(polygons), None
+        return check_pieces(segmentation, size_hw, where, label_set), None
     if isinstance(segmentation, dict):
         size = segmentation.get("size")
         if not isinstance(size, list) or tuple(size) != size_hw:
@@ -248,19 +255,32 @@ def _outline(segmentation: object, size_hw: tuple[int, int], where: str) -> tupl
     raise DatasetError(f"{where}: segmentation must be polygons or RLE, got {segmentation!r:.40}")
 
 
-def _box(bbox: object, polygons: tuple[Polygon, ...], rle: Mask | None, size_hw: tuple[int, int], where: str) -> Box:
-    """The box as `xyxy`: the file's where it gives one, else the outline's."""
-    if bbox in (None, [None] * 4) and polygons:
-        return polygons_to_box(polygons)
-    if bbox is None and rle is not None:
-        box = rle_to_box(rle)
-        assert box is not None
-        return box
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
-        raise DatasetError(f"{where}: needs polygons, RLE or a bbox of four numbers, got bbox {bbox!r:.60}")
-    x, y, w, h = (float(value) for value in bbox)
-    outlined = bool(polygons) or rle is not None  # then a box that reaches out is its tool's rounding, not a wrong place
-    return check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", reach=math.inf if outlined else OUTSIDE_PX)
+def _box(
+    bbox: object,
+    polygons: tuple[Polygon, ...],
+    rle: Mask | None,
+    size_hw: tuple[int, int],
+    where: str,
+    label_set: LabelSet,
+) -> Box:
+    """The box as `xyxy`: the file's where it gives one, else the outline's.
+
+    Beside an outline a box that reaches out is its tool's rounding, and one that says nothing costs nothing.
+    """
+    outlined = polygons_to_box(polygons) if polygons else rle_to_box(rle) if rle is not None else None
+    if outlined is not None and bbox in (None, [None] * 4):
+        return outlined
+    try:
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
+            raise DatasetError(f"{where}: needs polygons, RLE or a bbox of four numbers, got bbox {bbox!r:.60}")
+        x, y, w, h = (float(value) for value in bbox)
+        corners = (x, y, x + w, y + h)
+        return check_box(corners, size_hw, f"{where}: bbox", label_set.adjust, reach=None if outlined is None else math.inf)
+    except DatasetError:
+        if outlined is None:
+            raise
+        label_set.adjust("boxes that say nothing, beside an outline, are left out: the outline's is taken", where)
+        return outlined
 
 
 def _ids(categories: Mapping[int, str]) -> str:

@@ -56,22 +56,22 @@ def _sample(
     if not isinstance(name, str) or not name:
         raise DatasetError(f"{where}: needs an image and annotations, got {row!r:.60}")
     where = f"{where} ({printable(name)})"
-    picture = pictures.find(name)
+    picture = pictures.find(name, where)
     size_hw = label_set.size_of(picture)
     annotations: list[Annotation] = []
     for index, box in enumerate(boxes):
         try:
-            annotations.append(_annotation(box, size_hw, f"{where}: annotations[{index}]"))
+            annotations.append(_annotation(box, size_hw, f"{where}: annotations[{index}]", label_set))
         except DatasetError as error:
             label_set.refuse(error)
     return Sample(picture, name, size_hw, tuple(annotations), labelled, split=split, where=where)
 
 
-def _annotation(box: object, size_hw: tuple[int, int] | None, where: str) -> Annotation:
+def _annotation(box: object, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Annotation:
     label = box.get("label") if isinstance(box, dict) else None
     given = box.get("coordinates") if isinstance(box, dict) else None
     if not isinstance(label, str) or not label or not isinstance(given, dict):
         raise DatasetError(f"{where}: needs a label and coordinates, got {box!r:.60}")
     x, y, width, height = (to_float(given.get(key), f"{where}: {key}") for key in ("x", "y", "width", "height"))
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return Annotation(label, check_box(corners, size_hw, f"{where} ({printable(label)}): box"))
+    return Annotation(label, check_box(corners, size_hw, f"{where} ({printable(label)}): box", label_set.adjust))

@@ -14,20 +14,30 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from dentify.assessment import Mask
+from dentify.datasets.attributes import plain_name, said_beside
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_side, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_side, to_float
 from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, printable
+from dentify.imaging.formats import Kind
 from dentify.imaging.masks import crop_to_rle, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the severity, by our writer
+_SHOWN: tuple[Kind, ...] = (
+    "JPEG",
+    "PNG",
+    "WebP",
+    "GIF",
+    "BMP",
+    "TIFF",
+)  # CVAT opens them with Pillow, and sends JPEGs to the browser
 _LEFT_OUT = {"points": "points", "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
@@ -49,9 +59,9 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         match element.tag:
             case "label" if element.find("name") is not None and element.find("parent") is None:
                 if element.findtext("type") != "tag":  # those are of whole photos alone
-                    named.append((element.findtext("name") or "").strip())
+                    named += [(element.findtext("name") or "").strip(), *_values(element, label_set.attribute)]
             case "track":
-                label_set.on_note(f"{label_set.path}: tracks are left out: they belong to a video's frames")
+                label_set.adjust("tracks are left out: they belong to a video's frames", str(label_set.path))
                 track = False
                 element.clear()
             case "image" if not track:
@@ -60,6 +70,13 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                 except DatasetError as error:
                     label_set.refuse(error)
                 root.clear()  # what is read is not held
+
+
+def _values(label: Element, attribute: str | None) -> Iterator[str]:
+    """What a label's attribute that tells the type lets annotators choose from."""
+    for one in label.iter("attribute"):
+        if attribute is not None and plain_name(one.findtext("name") or "") == plain_name(attribute):
+            yield from (value.strip() for value in (one.findtext("values") or "").splitlines() if value.strip())
 
 
 def _has_label_list(label_set: LabelSet) -> bool:
@@ -96,7 +113,7 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
     for number, shape in enumerate(image):
         place = f"{where}: {shape.tag} {number}"
         if shape.tag in _LEFT_OUT:
-            label_set.on_note(f"{label_set.path}: {_LEFT_OUT[shape.tag]} are left out: they have no outline")
+            label_set.adjust(f"{_LEFT_OUT[shape.tag]} are left out: they have no outline", place)
             continue
         try:
             label = shape.get("label")
@@ -106,7 +123,7 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
                 tags.append(label)
                 continue
             if shape.tag == "polyline" and is_line(_points(shape.get("points") or "", place)):
-                label_set.on_note(f"{label_set.path}: lines are left out: they enclose nothing")
+                label_set.adjust("lines are left out: they enclose nothing", place)
                 continue
             annotations.append(_annotation(shape, label, size_hw, place, label_set))
         except DatasetError as error:
@@ -115,9 +132,10 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
         group = shape.get("group_id")
         groups.append(group if group not in (None, "", "0") else None)
     subset = image.get("subset")
-    picture = pictures.find(f"{subset}/{name}") if subset else pictures.find(name)
+    subset = None if subset and subset.casefold() == "default" else subset  # CVAT's word for none
+    picture = pictures.find(f"{subset}/{name}" if subset else name, where)
     return Sample(
-        image=picture if is_file(picture) else pictures.find(name),
+        image=picture if is_file(picture) or not subset else pictures.find(name, where),
         name=name,
         size_hw=size_hw,
         annotations=join_pieces(annotations, groups),
@@ -151,7 +169,7 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
         case "box":
             x_min, y_min, x_max, y_max = (number(key) for key in ("xtl", "ytl", "xbr", "ybr"))
             if turn == 0.0:
-                box = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}:")
+                box = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}:", label_set.adjust)
             else:
                 polygon = turned_rectangle(((x_min + x_max) / 2, (y_min + y_max) / 2), (x_max - x_min, y_max - y_min), turn)
         case "ellipse":
@@ -171,7 +189,7 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
             raise DatasetError(f"{where}: is none of polygon, box, mask, ellipse, polyline, tag")
     if polygon is not None:
         drawn = shape.tag in ("polygon", "polyline")
-        polygon = check_points(polygon, size_hw, where, reach=OUTSIDE_PX if drawn else math.inf)
+        polygon = check_points(polygon, size_hw, where, label_set.adjust, reach=None if drawn else math.inf)
         box = polygons_to_box([polygon])
     score = attributes.get("confidence")
     return Annotation(
@@ -179,10 +197,10 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
         box_xyxy=box,
         polygons=() if polygon is None else (polygon,),
         rle=rle,
-        severity=severity_word(attributes.get("severity", "")),
         original=attributes.get("original") or None,
         score=to_float(score, f"{where}: confidence") if score else None,
         check=attributes.get("check") == "true",
+        attributes=said_beside({**attributes, "occluded": shape.get("occluded") == "1"}, leave=_OWN_ATTRIBUTES),
     )
 
 
@@ -227,7 +245,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
     with output.stream("images.part") as body:
         for sample in samples:
             height, width = output.size_hw(sample)
-            name = output.picture(sample)
+            name = output.picture(sample, shown=_SHOWN)
             subset = f" subset={_quoted(sample.split)}" if sample.split else ""
             body.write(f'  <image id="{images}" name={quoteattr(name)}{subset} width="{width}" height="{height}">\n')
             for label in sample.labels:

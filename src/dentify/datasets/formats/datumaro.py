@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import (
+    SORTED,
     check_box,
     check_mask_size,
     check_points,
@@ -23,15 +24,15 @@ from dentify.datasets.outlines import (
     is_line,
     is_number,
     is_side,
+    turned_box,
 )
-from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.pictures import Pictures
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, printable
 from dentify.imaging.masks import rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
 
 _LEFT_OUT = ("points", "caption", "cuboid_2d", "cuboid_3d", "rotated_bbox", "feature_vector", "hash_key")
-_SUFFIXES = ("", ".jpg", ".jpeg", ".png")  # of pictures that are told by their id alone
 
 Raw = Mapping[str, Any]
 
@@ -46,7 +47,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     if not is_datumaro(label_set.document):
         raise DatasetError(f"{label_set.path}: not Datumaro: expected an object with categories and items")
     names = _names(label_set.document["categories"], label_set)
-    split = label_set.split_of(label_set.path) or (label_set.path.stem if label_set.path.stem != "default" else None)
+    split = label_set.split_of(label_set.path) or (label_set.path.stem if label_set.path.stem.casefold() != "default" else None)
     pictures = label_set.pictures()
     for index, item in enumerate(label_set.document["items"]):
         try:
@@ -71,8 +72,8 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
     image = item["image"] if isinstance(item.get("image"), dict) else {}
     given = image.get("path")
     name = given if isinstance(given, str) and given else item["id"]
-    picture = next((path for suffix in _SUFFIXES if is_file(path := pictures.find(name + suffix))), pictures.find(name))
     where = f"{where} ({printable(name)})"
+    picture = pictures.find(name, where, has_suffix=name == given)
     size_hw = _size_hw(image.get("size"), where) or label_set.size_of(picture)
     annotations: list[Annotation] = []
     groups: list[object] = []
@@ -86,7 +87,7 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
                 labels.append(label)
                 continue
             if kind in _LEFT_OUT or (kind == "polyline" and is_line(_points(row, place))):
-                label_set.on_note(f"{label_set.path}: annotations of type {kind} are left out")
+                label_set.adjust(f"annotations of type {kind} are left out", place)
                 continue
             annotations.append(_annotation(row, kind, label, size_hw, place, label_set))
         except DatasetError as error:
@@ -135,14 +136,17 @@ def _kind_and_label(row: object, names: list[str], where: str) -> tuple[str, str
 def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Annotation:
     attributes = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
     said: dict[str, Any] = {"crowd": attributes.get("is_crowd") is True, "id": row["id"] if is_int(row.get("id")) else None}
-    said["severity"] = severity_word(str(attributes.get("severity") or ""))
+    said["attributes"] = said_beside(attributes)
     match kind:
         case "bbox":
             bbox = row.get("bbox")
             if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
                 raise DatasetError(f"{where}: needs a bbox of four numbers, got {bbox!r:.60}")
             x, y, w, h = (float(value) for value in bbox)
-            return Annotation(label, check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox"), **said)
+            turned = turned_box(bbox, attributes.get("rotation"), size_hw, where)
+            if turned is not None:
+                return Annotation(label, turned[1], (turned[0],), **said)
+            return Annotation(label, check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", label_set.adjust), **said)
         case "mask":
             rle = row.get("rle")
             size = _size_hw(rle.get("size"), f"{where}: rle") if isinstance(rle, dict) else None
@@ -157,14 +161,18 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
             polygon = _points(row, where)
             if len(polygon) < 3:
                 raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
-            polygon = check_points(polygon, size_hw, where)
+            polygon = check_points(polygon, size_hw, where, label_set.adjust)
         case "ellipse":
             corners = _points(row, where)  # of the box around it
             radii = np.diff(corners, axis=0) / 2
+            if (radii < 0).any():
+                label_set.adjust(SORTED, where)
+                radii = np.abs(radii)
             if radii.shape != (1, 2) or not (np.isfinite(radii).all() and radii.min() > 0 and radii.max() < 1e6):
                 raise DatasetError(f"{where}: an ellipse needs the corners of the box around it, got {row.get('points')!r:.60}")
             (x, y), (radius_x, radius_y) = corners.mean(axis=0).tolist(), radii[0].tolist()
-            polygon = check_points(ellipse_to_polygon((x, y), (radius_x, radius_y)), size_hw, where, reach=math.inf)
+            ellipse = ellipse_to_polygon((x, y), (radius_x, radius_y))
+            polygon = check_points(ellipse, size_hw, where, label_set.adjust, reach=math.inf)
         case _:
             raise DatasetError(f"{where}: type {kind!r:.40} is none of bbox, ellipse, label, mask, polygon, polyline")
     return Annotation(label, polygons_to_box([polygon]), (polygon,), **said)

@@ -1,7 +1,8 @@
 """Label Studio's JSON, JSON-MIN and CSV: percent coordinates, brush masks in its own run lengths, choices for whole photos.
 
-Where several people labelled a photo, the ground truth is read, else the last annotation that was not cancelled; a photo without
-annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
+A task may be about several photos: of several `<Image>`, of a list in pages, or of a repeater; `to_name` and `item_index` tell
+which one a region is on. Where several people labelled a photo, the ground truth is read, else the last annotation that was not
+cancelled; a photo without annotations keeps its prediction, with its scores. Key points, relations and texts are left out.
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 from dentify.arrays import BoolArray
-from dentify.datasets.documents import read_csv
-from dentify.datasets.label_set import LabelSet
+from dentify.datasets.attributes import values_of
+from dentify.datasets.documents import check_cost, json_cost, read_csv
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
-from dentify.datasets.output import Fact, JsonList, Output, xml_text
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
+from dentify.datasets.output import IN_BROWSERS, Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
 from dentify.errors import DatasetError, ShapeError, printable
@@ -33,7 +35,11 @@ from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_bo
 from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
+_USUAL = ("image", "img", "ocr", "photo", "url")
+_COUNTED = re.compile(r".*?(\d+)")
 _OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
+_BESIDE = ("choices", "textarea", "number", "rating", "taxonomy", "datetime")
+_MOST_SAID = 100  # answers about one region
 _CHECK = "check"  # our writer's choice for what to look at first
 
 Result = Mapping[str, Any]
@@ -49,9 +55,9 @@ def is_label_studio(document: object) -> bool:
     return "annotation_id" in first or "annotator" in first
 
 
-def is_label_studio_csv(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns is Label Studio's: the short form, whose cells are JSON."""
-    return {"annotation_id", "annotator"} <= set(columns)
+def is_label_studio_csv(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a CSV that begins with these rows is Label Studio's: the short form, whose cells are JSON."""
+    return bool(rows) and {"annotation_id", "annotator"} <= {column.strip() for column in rows[0]}
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
@@ -60,14 +66,102 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     labelled = frozenset(label for _, task in tasks if isinstance(task, dict) for label in _labels_of(_results(task, None)))
     split = label_set.split_of(label_set.path)
     pictures = label_set.pictures()
+    keys = {place.key for _, task in tasks if isinstance(task, dict) for place in _places_in_use(task)}
     for where, task in tasks:
-        try:
-            if not isinstance(task, dict):
-                raise DatasetError(f"{where}: expected a task, got {task!r:.40}")
-            where = f"{where} (id {task.get('id')!r:.20})"
-            yield _sample(task, where, labelled, split, pictures, label_set)
-        except DatasetError as error:
-            label_set.refuse(error)
+        if not isinstance(task, dict):
+            label_set.refuse(DatasetError(f"{where}: expected a task, got {task!r:.40}"))
+            continue
+        where = f"{where} (id {task.get('id')!r:.20})"
+        results = _results(task, label_set)
+        for photo, on_it in _by_photo(task, results, keys, where, label_set):
+            try:
+                yield _sample(task, photo, on_it, where, labelled, split, pictures, label_set)
+            except DatasetError as error:
+                label_set.refuse(error)
+
+
+class _Photo(NamedTuple):
+    """Where a task's data hold a picture: by key, and in a list by number; and the file's name that stands there."""
+
+    key: str
+    number: int | None
+    name: str
+
+
+def _photos(task: Mapping[str, Any]) -> list[_Photo]:
+    """Every picture that a task's data hold."""
+    data = task["data"] if isinstance(task.get("data"), dict) else task
+    found: list[_Photo] = []
+    for key, value in data.items():
+        rows = value if isinstance(value, list) else [value]
+        for number, row in enumerate(rows):
+            texts = [text for text in row.values() if isinstance(text, str)] if isinstance(row, dict) and rows is value else [row]
+            name = next((name for text in texts if isinstance(text, str) and is_picture_name(name := _file_name(text))), "")
+            if name:
+                found.append(_Photo(key, number if rows is value else None, name))
+    return found
+
+
+def _photo_of(result: Result, photos: Sequence[_Photo]) -> _Photo | None:
+    """Which of several pictures a region is on; `None` where nothing tells."""
+    to_name, number = result.get("to_name"), result.get("item_index")
+    name = to_name if isinstance(to_name, str) else ""
+    keys = list(dict.fromkeys(photo.key for photo in photos))
+    counted = _COUNTED.fullmatch(name)  # `page_0`, as repeaters name them
+    if name in keys:
+        keys = [name]
+    elif len(keys) > 1 and name:
+        near = [key for key in keys if key.casefold() in name.casefold() or name.casefold() in key.casefold()]
+        keys = near if len(near) == 1 else keys
+    if not is_int(number):
+        number = int(counted[1]) if counted is not None and name not in keys else None
+    on_it = [photo for photo in photos if photo.key in keys and photo.number in (None, number)]
+    return on_it[0] if len(on_it) == 1 else None
+
+
+def _places_in_use(task: Mapping[str, Any]) -> Iterator[_Photo]:
+    """The pictures of a task of several on which something is labelled."""
+    photos = _photos(task)
+    if len(photos) > 1:
+        yield from (photo for one in _results(task, None) if (photo := _photo_of(one, photos)) is not None)
+
+
+def _by_photo(
+    task: Mapping[str, Any], results: list[Result], keys: Collection[str], where: str, label_set: LabelSet
+) -> Iterator[tuple[_Photo | None, list[Result]]]:
+    """The photos that a task is about, each with its regions; `None` for the only one that its data tell.
+
+    Args:
+        task: of the file.
+        results: its regions.
+        keys: of data whose pictures are labelled anywhere in the file; others are thumbnails and the like.
+        where: what to begin messages with.
+        label_set: is told what is on no photo.
+    """
+    every = _photos(task)
+    photos = [photo for photo in every if photo.key in keys] if keys else every
+    outlined = any(_kind(one) in _OUTLINES for one in results)
+    usual = not keys and len({one.get("to_name") for one in results}) <= 1 and any(one.key in _USUAL for one in every)
+    if len(photos) <= 1 or usual or not (keys or outlined):
+        yield (photos[0] if len(photos) == 1 and len(every) > 1 else None), results
+        return
+    on: dict[_Photo, list[Result]] = {photo: [] for photo in photos}
+    ids: dict[str, _Photo] = {}
+    for number, result in enumerate(results):
+        photo = _photo_of(result, photos)
+        if photo is None and (same := _id(result)) in ids and same is not None:
+            photo = ids[same]
+        if photo is None:
+            if _kind(result) in (*_OUTLINES, "", "choices"):
+                held = ", ".join(dict.fromkeys(printable(one.key) for one in photos))
+                told = f"result[{number}] is on {printable(str(result.get('to_name')))!r:.40}"
+                label_set.refuse(DatasetError(f"{where}: {told}, and nothing tells which of several pictures that is ({held})"))
+                return
+            continue
+        on[photo].append(result)
+        if (own := _id(result)) is not None:
+            ids[own] = photo
+    yield from on.items()
 
 
 def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
@@ -77,8 +171,11 @@ def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
 
 
 def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+    size, cost = label_set.path.stat().st_size, 0
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse, label_set.adjust):
         where = f"{label_set.path}: line {line}"
+        cost += sum(map(json_cost, row.values()))
+        check_cost(label_set.path, size, cost)
         try:
             yield where, {key: json.loads(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}
         except (ValueError, RecursionError):
@@ -86,19 +183,31 @@ def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _sample(
-    task: Mapping[str, Any], where: str, labelled: frozenset[str], split: str | None, pictures: Pictures, label_set: LabelSet
+    task: Mapping[str, Any],
+    photo: _Photo | None,
+    results: Sequence[Result],
+    where: str,
+    labelled: frozenset[str],
+    split: str | None,
+    pictures: Pictures,
+    label_set: LabelSet,
 ) -> Sample:
-    picture = _picture(task, where, pictures)
-    results = _results(task, label_set)
+    picture = _picture(task, photo, where, pictures)
     size_hw = _size_hw(results, where) or label_set.size_of(picture)
     annotations: list[Annotation] = []
     choices: list[str] = []
     outlined_ids = {_id(result) for result in results if _kind(result) in _OUTLINES} - {None}
     named = {_id(result): _labels(result) for result in results if _kind(result) == ""}
     chosen: dict[str | None, list[str]] = {}
+    said: dict[str | None, list[tuple[str, str]]] = {}
     for result in results:
         if _kind(result) == "choices":
             chosen.setdefault(_id(result), []).extend(_choices(result))
+        if _id(result) is not None:
+            said.setdefault(_id(result), []).extend(_said(result))
+    beside = {key: tuple(pairs[:_MOST_SAID]) for key, pairs in said.items()}
+    checked = {key for key, words in chosen.items() if _CHECK in words}
+    levels = {key: next((level for word in words if (level := severity_word(word))), None) for key, words in chosen.items()}
     for number, result in enumerate(results):
         place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
         value, kind = result.get("value"), _kind(result)
@@ -114,18 +223,22 @@ def _sample(
         except DatasetError as error:
             label_set.refuse(error)
             continue
-        score = result.get("score")
-        words = (*labels, *chosen.get(_id(result), ()))
+        if len(annotations) > MOST_ANNOTATIONS:  # several regions may share the labels of another
+            raise DatasetError(f"{where}: over the limit of {MOST_ANNOTATIONS:,} annotations of one photo")
+        score, own = result.get("score"), _id(result)
+        severity = next((level for word in labels if (level := severity_word(word))), levels.get(own))
+        check = own in checked or _CHECK in labels
         annotations += [
             Annotation(
                 name=label,
                 box_xyxy=outlined.box_xyxy,
                 polygons=outlined.polygons,
                 rle=outlined.rle,
-                id=_id(result),
+                id=own,
                 score=float(score) if is_number(score) and 0 <= score <= 1 and result.get("_predicted") else None,
-                severity=next((level for word in words if (level := severity_word(word))), None),
-                check=_CHECK in words,
+                severity=severity,
+                check=check,
+                attributes=beside.get(own, ()),
             )
             for label in labels
         ]
@@ -143,20 +256,20 @@ def _sample(
     )
 
 
-def _picture(task: Mapping[str, Any], where: str, pictures: Pictures) -> Path:
+def _picture(task: Mapping[str, Any], photo: _Photo | None, where: str, pictures: Pictures) -> Path:
     """The picture that a task is about: an address, an upload, a file of its storage."""
     data = task.get("data") if isinstance(task.get("data"), dict) else task
     assert isinstance(data, dict)
-    texts = [data[key] for key in ("image", "img", "ocr", "photo", "url") if isinstance(data.get(key), str)]
+    texts = [data[key] for key in _USUAL if isinstance(data.get(key), str)]
     names = [_file_name(text) for text in texts]
     names += [name for value in data.values() if isinstance(value, str) and is_picture_name(name := _file_name(value))]
-    name = next((name for name in names if name), "")
+    name = next((name for name in names if name), "") if photo is None else photo.name
     if not name:
         raise DatasetError(f"{where}: names no picture, its data hold {', '.join(map(str, data)) or 'nothing'}")
     for candidate in (name, _UPLOAD_PREFIX.sub("", picture_parts(name)[-1])):
-        if is_file(pictures.find(candidate)):
-            return pictures.find(candidate)
-    return pictures.find(picture_parts(name)[-1])
+        if is_file(picture := pictures.find(candidate, where)):
+            return picture
+    return pictures.find(picture_parts(name)[-1], where)
 
 
 def _column(task: Mapping[str, Any], key: str) -> str | None:
@@ -189,9 +302,8 @@ def _results(task: Mapping[str, Any], label_set: LabelSet | None) -> list[Result
     whole = [one for one in annotations if not one.get("was_cancelled")]
     truth = [one for one in whole if one.get("ground_truth")]
     if len(whole) > 1 and label_set is not None:
-        label_set.on_note(
-            f"{label_set.path}: where several people labelled a photo, the ground truth or the last one's labels are read"
-        )
+        rule = "where several people labelled a photo, the ground truth or the last one's labels are read"
+        label_set.adjust(rule, str(label_set.path))
     chosen = (truth or whole)[-1:]
     if chosen:
         return [*_given(chosen[0], "result")]
@@ -234,6 +346,19 @@ def _choices(result: Result) -> list[str]:
     value = result.get("value")
     choices = value.get("choices") if isinstance(value, dict) else None
     return [str(choice) for choice in choices] if isinstance(choices, list) else []
+
+
+def _said(result: Result) -> list[tuple[str, str]]:
+    """What is said of a region beside its label: choices, texts, numbers, stars, by the name of their control."""
+    value, kind = result.get("value"), _kind(result)
+    if not isinstance(value, dict) or kind not in _BESIDE:
+        return []
+    given = value.get("text") if kind == "textarea" else value.get(kind)
+    if kind == "taxonomy" and isinstance(given, list):  # ways through a tree
+        given = [" / ".join(map(str, way)) if isinstance(way, list) else way for way in given]
+    name = result.get("from_name")
+    words = [word for word in values_of(given) if severity_word(word) is None and word != _CHECK]
+    return [(name if isinstance(name, str) and name else kind, word) for word in words]
 
 
 def _labels(result: Result) -> list[str]:
@@ -285,7 +410,7 @@ def _outlined(
         if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or len(points) < 3:
             raise DatasetError(f"{where}: needs three points or more as [x, y], got {points!r:.60}")
         polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale
-        return _polygon_annotation(polygon, size_hw, where, OUTSIDE_PX)
+        return _polygon_annotation(polygon, size_hw, where, label_set)
     turn = math.radians(to_float(value.get("rotation") or 0.0, f"{where}: rotation"))
     if not math.isfinite(turn):
         raise DatasetError(f"{where}: rotation must be a number of degrees, got {value.get('rotation')!r:.40}")
@@ -293,17 +418,19 @@ def _outlined(
         radii = pair("radiusX", "radiusY")
         if not (min(radii) > 0 and max(radii) < 1e6):
             raise DatasetError(f"{where}: needs radii above 0, got {radii[0]:g} and {radii[1]:g}")
-        return _polygon_annotation(ellipse_to_polygon(pair("x", "y"), radii, turn), size_hw, where)
+        return _polygon_annotation(ellipse_to_polygon(pair("x", "y"), radii, turn), size_hw, where, label_set, reach=math.inf)
     (x, y), (w, h) = pair("x", "y"), pair("width", "height")
     if turn == 0.0:
-        return Annotation("", check_box((x, y, x + w, y + h), size_hw, f"{where}: rectangle"))
+        return Annotation("", check_box((x, y, x + w, y + h), size_hw, f"{where}: rectangle", label_set.adjust))
     # turned around its top left corner
     centre = (x + w / 2 * math.cos(turn) - h / 2 * math.sin(turn), y + w / 2 * math.sin(turn) + h / 2 * math.cos(turn))
-    return _polygon_annotation(turned_rectangle(centre, (w, h), turn), size_hw, where)
+    return _polygon_annotation(turned_rectangle(centre, (w, h), turn), size_hw, where, label_set, reach=math.inf)
 
 
-def _polygon_annotation(polygon: Polygon, size_hw: tuple[int, int], where: str, reach: float = math.inf) -> Annotation:
-    polygon = check_points(polygon, size_hw, where, reach=reach)
+def _polygon_annotation(
+    polygon: Polygon, size_hw: tuple[int, int], where: str, label_set: LabelSet, *, reach: float | None = None
+) -> Annotation:
+    polygon = check_points(polygon, size_hw, where, label_set.adjust, reach=reach)
     return Annotation("", polygons_to_box([polygon]), (polygon,))
 
 
@@ -338,7 +465,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         tasks = JsonList(stream)
         for number, sample in enumerate(samples, 1):
             size_hw = output.size_hw(sample)
-            name = output.picture(sample)
+            name = output.picture(sample, shown=IN_BROWSERS)
             result = [
                 region
                 for index, annotation in enumerate(sample.annotations)

@@ -17,16 +17,20 @@ from typing import Any
 import numpy as np
 
 from dentify.assessment import Mask
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
-from dentify.datasets.pictures import Pictures, is_file, picture_parts
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
+from dentify.datasets.pictures import Pictures, is_file, picture_parts, same_name
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.masks import crop_to_rle, rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
 
+_DRAWN = ("polygon", "linestrip", "quadrilateral")
+_TURNED = ("oriented_rectangle", "rotation", "rotated_rectangle", "rotatedrect")  # as X-AnyLabeling and others spell it
+_LEFT_OUT = ("cuboid", "cuboid2", "point_cloud")
 _EXPECTED = "LabelMe: expected an object with imagePath and shapes"
 
 
@@ -39,7 +43,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their shapes, one by one, by the names of the JSON files."""
     # what is not on a photo, but is named by a file, is absent there and not unknown
     labelled = frozenset(name for _, document in label_set.silent().documents(is_labelme, _EXPECTED) for name in _names(document))
-    pictures = Pictures([label_set.images or label_set.root], label_set.images or label_set.root)
+    pictures = label_set.pictures()
     for path, document in label_set.documents(is_labelme, _EXPECTED):
         try:
             yield _sample(path, document, labelled, pictures, label_set)
@@ -57,9 +61,7 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     name = document.get("imagePath")
     if not isinstance(name, str) or not picture_parts(name):
         raise DatasetError(f"{path}: needs an imagePath, got {name!r:.80}")
-    picture: Path | bytes = path.parent.joinpath(*picture_parts(name)[-1:])
-    if label_set.images is not None or not is_file(path.parent / picture_parts(name)[-1]):
-        picture = pictures.find(name)
+    picture: Path | bytes = _picture(path, name, pictures, label_set)
     data = document.get("imageData")
     if isinstance(picture, Path) and not is_file(picture) and isinstance(data, str) and data:
         try:
@@ -77,7 +79,10 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
             kind = shape.get("shape_type") or "polygon"
             line = kind == "linestrip" and is_line(_points(shape.get("points"), where))
             if line or kind in ("point", "points", "line"):
-                label_set.on_note(f"{label_set.path}: shapes of kind {kind} are left out: they enclose nothing")
+                label_set.adjust(f"shapes of kind {kind} are left out: they enclose nothing", where)
+                continue
+            if kind in _LEFT_OUT:
+                label_set.adjust(f"shapes of kind {kind} are left out: they are no outline of what is seen", where)
                 continue
             annotations.append(_annotation(shape, kind, size_hw, f"{where} ({printable(shape['label'])})", label_set))
         except DatasetError as error:
@@ -98,6 +103,26 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     )
 
 
+def _picture(path: Path, name: str, pictures: Pictures, label_set: LabelSet) -> Path:
+    """The picture that `imagePath` names; where it still has an earlier name, the one that is called as the JSON itself."""
+    beside = path.parent / picture_parts(name)[-1]
+    if label_set.images is None and is_file(beside):
+        return beside
+    if label_set.images is None and not same_name(beside.stem, path.stem):
+        renamed = [one for one in pictures.of_stem(path.stem) if one.parent == path.parent]
+        if len(renamed) > 1:
+            told = " or ".join(printable(str(one)) for one in renamed[:2])
+            raise DatasetError(f"{path}: no picture {printable(name)!r:.200}, and {told} is meant", kind="ambiguous picture")
+        if renamed:
+            label_set.adjust("pictures that are called as their label file, and not as it says, are taken", str(path))
+            return renamed[0]
+    picture = pictures.find(name, str(path))
+    if not is_file(picture) and (called := pictures.find_stem(path.stem, str(path))) is not None:
+        label_set.adjust("pictures that are called as their label file, and not as it says, are taken", str(path))
+        return called
+    return picture
+
+
 def _size_hw(document: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
     height, width = document.get("imageHeight"), document.get("imageWidth")
     if height is None and width is None:
@@ -116,6 +141,14 @@ def _annotation(
     flags = shape.get("flags")
     ticked = [str(flag) for flag, on in flags.items() if on] if isinstance(flags, dict) else []
     severity = next((level for flag in ticked if (level := severity_word(flag)) is not None), None)
+    attributes = said_beside(
+        {
+            "flags": [flag for flag in ticked if severity_word(flag) is None],
+            **(shape["attributes"] if isinstance(shape.get("attributes"), dict) else {}),  # X-AnyLabeling's
+            "difficult": shape.get("difficult") is True,
+            "description": shape.get("description"),
+        }
+    )
     name = shape["label"]
     corners = len(np.unique(points[:, 0])) <= 2 and len(np.unique(points[:, 1])) <= 2
     if kind == "rectangle" and len(points) == 4 and not corners:
@@ -125,12 +158,13 @@ def _annotation(
             raise DatasetError(f"{where}: a {kind} needs two points, got {len(points)}")
         (x_min, y_min), (x_max, y_max) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         if kind == "rectangle":
-            return Annotation(name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}: box"), severity=severity)
+            box = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where}: box", label_set.adjust)
+            return Annotation(name, box, severity=severity, attributes=attributes)
         rle = _mask(shape.get("mask"), (x_min, y_min), size_hw, where, label_set)
-        box = rle_to_box(rle)
-        if box is None:
+        held = rle_to_box(rle)
+        if held is None:
             raise DatasetError(f"{where}: is degenerate, it holds no pixel")
-        return Annotation(name, box, rle=rle, severity=severity)
+        return Annotation(name, held, rle=rle, severity=severity, attributes=attributes)
     if kind == "circle":
         if len(points) != 2 or not np.isfinite(points).all():
             raise DatasetError(f"{where}: a circle needs its centre and a point on it")
@@ -138,12 +172,12 @@ def _annotation(
         if not 0 < radius < 1e6:
             raise DatasetError(f"{where}: needs a radius above 0, got {radius:g}")
         points = ellipse_to_polygon((points[0][0], points[0][1]), (radius, radius))
-    elif kind not in ("polygon", "linestrip", "oriented_rectangle"):
+    elif kind not in (*_DRAWN, *_TURNED):
         raise DatasetError(f"{where}: shape_type {kind!r:.40} is none of polygon, rectangle, circle, linestrip, mask")
     if len(points) < 3:
         raise DatasetError(f"{where}: needs three points or more, got {len(points)}")
-    polygon = check_points(points, size_hw, where, reach=OUTSIDE_PX if kind in ("polygon", "linestrip") else math.inf)
-    return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
+    polygon = check_points(points, size_hw, where, label_set.adjust, reach=None if kind in _DRAWN else math.inf)
+    return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity, attributes=attributes)
 
 
 def _points(points: object, where: str) -> Polygon:

@@ -148,7 +148,7 @@ def _read_names(label_set: LabelSet, base: Path) -> _Names:
     for folder in dict.fromkeys((label_set.root, base)):
         for name in _NAME_LISTS:
             if (folder / name).is_file():
-                return _parse_names(folder / name, read_text(folder / name, label_set.settings))
+                return _parse_names(folder / name, read_text(label_set.check_inside(folder / name), label_set.settings))
     label_set.on_note(
         f"{label_set.root}: no list of class names; values of pixels are the words, and what a mask does not hold is unknown"
     )

@@ -1,71 +1,317 @@
-"""CSV of files and labels of whole photos: a column of labels, or one column of 0 and 1 for each label.
+"""CSV of files and labels, told by its content and by the names that people give to columns.
 
-Ripik's files number the types of CarDD from 1 in an order of their own. Columns `source`, `group` and `split` are read where they
-are; so are `severity`, and `vehicle` and `damage` where they say yes and no alone: of the photo as a whole.
+Of whole photos: a column of labels, one column of 0 and 1 (yes and no, True and False, or crosses) for each label, or `vehicle`,
+`damage` and `severity` of the photo. With boxes: a row a box, as TensorFlow's, Kaggle's, Roboflow's, VoTT's, makesense.ai's, Open
+Images' and AutoML's tables have them, by corners or by corner and size, in pixels or in shares; also without a line of names, as
+AutoML's and Keras RetinaNet's come. Columns `source`, `group` and `split` are read where they are. Ripik's files number the types
+of CarDD from 1 in an order of their own. A table in which no column can be read as labels is refused.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import sys
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from dentify.datasets.documents import csv_columns, read_csv
+from dentify.assessment import Box
+from dentify.datasets.attributes import told_missing
+from dentify.datasets.documents import check_cost, csv_head, read_rows, wrong_width
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.labels import severity_word
-from dentify.datasets.sample import Sample
+from dentify.datasets.labels import photo_word, severity_word
+from dentify.datasets.outlines import Size, check_box, is_number, is_side
+from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
+from dentify.imaging.formats import is_picture_name
 from dentify.taxonomy import SEVERITY_LEVELS
 
 RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glass shatter", "6": "lamp broken"}
 """What the labels of Ripik's CSV (`image_id,filename,label`) stand for."""
 
-_FILES = ("file", "filename", "file_name", "image", "image_path", "filepath", "path", "photo", "img", "name", "image_name")
-_LABELS = ("label", "labels", "class", "class_name", "type", "category", "damage_type", "damage", "target", "y")
-_OTHERS = ("source", "group", "split", "image_id", "id", "subset", "severity", "width", "height")
+# Names of columns without case and marks, likeliest first.
+_FILES: tuple[str, ...] = (
+    "file",
+    "filename",
+    "image",
+    "imagepath",
+    "filepath",
+    "path",
+    "photo",
+    "img",
+    "imagename",
+    "imagefile",
+    "imagefilename",
+)
+_FILES += ("imgname", "imgpath", "imgfile", "imgfilename", "picture", "picturename", "photoname", "photopath", "photofile")
+_FILES += ("imageurl", "imageuri", "url", "uri", "gcsuri", "gcspath", "name", "imageid", "id")
+_LABELS: tuple[str, ...] = (
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "classname",
+    "labelname",
+    "classlabel",
+    "type",
+    "category",
+    "categories",
+)
+_LABELS += ("categoryname", "damagetype", "damageclass", "damage", "damages", "damaged", "isdamaged", "hasdamage", "target", "y")
+_LABELS += ("condition", "tag", "tags", "annotation", "object", "objectname", "defect", "defecttype", "groundtruth", "status")
+_LABELS += ("state", "result", "name")
+_VEHICLE = ("vehicle", "isvehicle", "hasvehicle", "iscar", "hascar", "vehiclepresent")
+_DAMAGE = ("damage", "damaged", "isdamaged", "isdamage", "hasdamage", "damagepresent")
+_SEVERITY = ("severity", "damageseverity", "severitylevel")
+_SPLIT, _SOURCE, _GROUP = ("split", "subset", "set", "fold", "usage", "partition", "mluse"), ("source",), ("group",)
+_SCORE = ("score", "confidence", "conf", "probability")
+_WIDTH, _HEIGHT = ("width", "imagewidth", "imgwidth", "imgw"), ("height", "imageheight", "imgheight", "imgh")
+_CORNERS = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("bboxxmin", "bboxymin", "bboxxmax", "bboxymax"),
+    ("minx", "miny", "maxx", "maxy"),
+    ("x1", "y1", "x2", "y2"),
+    ("bboxx1", "bboxy1", "bboxx2", "bboxy2"),
+    ("x0", "y0", "x1", "y1"),
+    ("xtl", "ytl", "xbr", "ybr"),
+    ("left", "top", "right", "bottom"),
+    ("xstart", "ystart", "xend", "yend"),
+)
+_SIZED = (
+    ("bboxx", "bboxy", "bboxwidth", "bboxheight"),
+    ("bboxx", "bboxy", "bboxw", "bboxh"),
+    ("boxx", "boxy", "boxwidth", "boxheight"),
+    ("bboxleft", "bboxtop", "bboxwidth", "bboxheight"),
+    ("x", "y", "w", "h"),
+    ("x", "y", "bw", "bh"),
+    ("xmin", "ymin", "w", "h"),
+    ("xmin", "ymin", "boxwidth", "boxheight"),
+    ("left", "top", "width", "height"),
+    ("xmin", "ymin", "width", "height"),
+    ("x", "y", "width", "height"),
+)
+_CENTRED = (
+    ("xcenter", "ycenter", "width", "height"),
+    ("xcenter", "ycenter", "w", "h"),
+    ("xcentre", "ycentre", "width", "height"),
+    ("centerx", "centery", "width", "height"),
+    ("cx", "cy", "w", "h"),
+    ("cx", "cy", "width", "height"),
+)
+_LISTED = ("bbox", "boundingbox", "box", "bboxes")
+_OTHERS: tuple[str, ...] = (
+    "",
+    "index",
+    "unnamed0",
+    "imageid",
+    "id",
+    "source",
+    "group",
+    "width",
+    "height",
+    "depth",
+    "difficult",
+    "truncated",
+)
+_OTHERS += ("pose", "classid", "categoryid", "labelid", "area", "iscrowd", "occluded", "license", "licence", "author", "title")
+_OTHERS += ("view", "url", "sha256", "md5")
+_ANSWERS: dict[str, bool | None] = dict.fromkeys(("1", "1.0", "yes", "true", "y", "t"), True)
+_ANSWERS |= {**dict.fromkeys(("0", "0.0", "no", "false", "n", "f"), False), "": None}  # with gaps, pandas writes 1 as 1.0
+_CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
-_ANSWERS: dict[str, bool | None] = dict.fromkeys(("1", "1.0", "yes", "true"), True)
-_ANSWERS |= {**dict.fromkeys(("0", "0.0", "no", "false"), False), "": None}  # with gaps, pandas writes 1 as 1.0
+_SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_LONGEST_BOX = 1000  # characters of a cell with four numbers
+_ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
+_SHARE = 1.02  # up to which numbers may be shares
+
+Row = Mapping[str, str]
 
 
-def is_table(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns lists pictures."""
-    return _column(columns, _FILES) is not None
+def is_table(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a CSV that begins with these rows lists pictures."""
+    return _columns(rows).file is not None
 
 
 def needs_names(columns: Sequence[str]) -> str:
     """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
-    return f"needs a column of file names, as `file`; has {printable(', '.join(columns)) or 'none'}"
+    told = ", ".join(column or "(no name)" for column in columns) or "none"
+    return f"needs a column of file names, as `file`; has {printable(told)}"
 
 
-def tells_labels(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns may say something of its pictures beside their names, sources and splits."""
-    file = _column(columns, _FILES)
-    return any(column != file and (column.lower() == "severity" or column.lower() not in _OTHERS) for column in columns)
+def tells_labels(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a CSV that begins with these rows may say something of its pictures beside their names, sources and splits."""
+    table = _columns(rows)
+    return table.boxed or bool(table.rest or table.told)
+
+
+@dataclass
+class _Columns:
+    """What the columns of a table are.
+
+    Attributes:
+        names: of the columns; made up where the first line holds none.
+        named: whether the first line names them.
+        file: of the pictures' names.
+        box: of the four numbers of a box, or of one that lists them; and how they are meant.
+        form: `corners`, `sized`, `centred`, or empty without boxes.
+        known: others by role: split, source, group, severity, score, width, height.
+        told: those that are called as what they tell: labels, vehicle, damage, severity.
+        rest: those of which names say nothing.
+    """
+
+    names: list[str]
+    named: bool = True
+    file: str | None = None
+    box: tuple[str, ...] = ()
+    form: str = ""
+    known: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+
+    @property
+    def boxed(self) -> bool:
+        return bool(self.box)
+
+
+def _plain(column: str) -> str:
+    """A column's name without case and marks.
+
+    >>> _plain("Image Path"), _plain("bbox_x1"), _plain("is damaged?")
+    ('imagepath', 'bboxx1', 'isdamaged')
+    """
+    return "".join(char for char in column.casefold() if char.isalnum())
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
+    """What the columns of a table are by their names and first rows."""
+    first = [column.strip() for column in rows[0]] if rows else []
+    if any(_is_picture(cell) for cell in first):
+        return _unnamed_columns(first)
+    table = _Columns(_distinct(first))
+    plain = {_plain(name): name for name in reversed(table.names)}
+    body = [row for row in rows[1:] if len(row) == len(first)]
+    pictures = {
+        name
+        for index, name in enumerate(table.names)
+        if body and 2 * sum(_is_picture(row[index]) for row in body) >= sum(bool(row[index].strip()) for row in body) > 0
+    }
+    called = [plain[name] for name in _FILES if name in plain]
+    likely = [name for name in called if name in pictures] or [name for name in table.names if name in pictures]
+    table.file = next(iter([*likely, *(name for name in called if _plain(name) not in ("id",))]), None)
+    for form, several in (("corners", _CORNERS), ("sized", _SIZED), ("centred", _CENTRED)):
+        found = next((keys for keys in several if all(key in plain for key in keys)), None)
+        if found and not table.boxed:
+            table.box, table.form = tuple(plain[key] for key in found), form
+    listed = next((plain[name] for name in _LISTED if name in plain), None)
+    if not table.boxed and listed is not None:
+        table.box, table.form = (listed,), "sized"
+    roles = {"split": _SPLIT, "source": _SOURCE, "group": _GROUP, "severity": _SEVERITY, "score": _SCORE}
+    for role, names in (roles | {"width": _WIDTH, "height": _HEIGHT}).items():
+        column = next((plain[name] for name in names if name in plain and plain[name] not in table.box), None)
+        if column is not None and column != table.file:
+            table.known[role] = column
+    used = {table.file, *table.box, *table.known.values()}
+    for name in table.names:
+        if _plain(name) in _SEVERITY or (name not in used and _plain(name) in (*_LABELS, *_VEHICLE)):
+            table.told.append(name)
+        elif name not in used and _plain(name) not in _OTHERS:
+            table.rest.append(name)
+    return table
+
+
+def _unnamed_columns(first: Sequence[str]) -> _Columns:
+    """The columns of a table whose first line is a row: a picture, perhaps a set, a label, perhaps four numbers of a box."""
+    names = [f"column {number}" for number in range(1, len(first) + 1)]
+    table = _Columns(names, named=False)
+    numbers: list[str] = []
+    for name, cell in zip(names, first, strict=True):
+        if _is_picture(cell) and table.file is None:
+            table.file = name
+        elif cell.strip().casefold() in _SETS and "split" not in table.known:
+            table.known["split"] = name
+        elif _NUMBER.fullmatch(cell.strip()):
+            numbers.append(name)
+        elif cell.strip() and not table.told:
+            table.told.append(name)
+    if len(numbers) in (4, 8) and len(first) >= 6:  # AutoML's may tell all four corners: first and third are enough
+        table.box, table.form = tuple(numbers[:4] if len(numbers) == 4 else (*numbers[:2], *numbers[4:6])), "corners"
+    elif len(numbers) == 6 and table.file is not None:  # makesense.ai: label, x, y, w, h, picture, its width and height
+        table.box, table.form = tuple(numbers[:4]), "sized"
+        table.known |= {"width": numbers[4], "height": numbers[5]}
+    elif len(numbers) == 1 and not table.told:
+        table.told.append(numbers[0])
+    return table
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of columns, each once: of several that are called the same the later ones are numbered."""
+    counts: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        counts[name] += 1
+        distinct.append(name if counts[name] == 1 else f"{name} ({counts[name]})")
+    return distinct
+
+
+def _is_picture(cell: str) -> bool:
+    return is_picture_name(cell.strip().partition("?")[0]) and not cell.strip().startswith(("{", "["))
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
-    """Photos and their labels, row by row; the rows of a photo that is listed twice must agree."""
-    columns = csv_columns(label_set.path)
-    file, severity = _column(columns, _FILES), _column(columns, ("severity",))
-    if file is None:
-        raise DatasetError(f"{label_set.path}: {needs_names(columns)}")
-    answers = _columns_of(label_set, [column for column in columns if column.lower() in ("vehicle", "damage")], _ANSWERS)
-    label = _column([column for column in columns if column not in answers], _LABELS)
-    ripik = {column.lower() for column in columns} == {"image_id", "filename", "label"}
+    """Photos and their labels: row by row, or, where rows are boxes, photo by photo."""
+    table = _columns(csv_head(label_set.path))
+    if table.file is None:
+        raise DatasetError(f"{label_set.path}: {needs_names(table.names)}")
+    if not table.named:
+        label_set.on_note(f"{label_set.path}: the first line names no columns; what they are is told by their content")
+    rows = _rows(table, label_set)
+    yield from (_boxes if table.boxed else _whole_photos)(table, rows, label_set)
+
+
+def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
+    """The rows of a table by the names of its columns; of columns that share one the first that is filled in counts."""
+    rows: list[tuple[int, Row]] = []
+    size = label_set.path.stat().st_size
+    cost = 0  # in bytes of memory
+    lines = read_rows(label_set.path, label_set.settings, label_set.adjust)
+    for index, (line, cells) in enumerate(lines):
+        if index == 0 and table.named:
+            continue
+        if len(cells) != len(table.names):
+            label_set.refuse(wrong_width(label_set.path, line, len(table.names)))
+            continue
+        row = {name: cell.strip() for name, cell in zip(table.names, cells, strict=True)}
+        cost += _ROW_COST + sys.getsizeof(row) + sum(_CELL_COST + len(cell) for cell in cells if len(cell) > 1)
+        check_cost(label_set.path, size, cost)
+        rows.append((line, row))
+    return rows
+
+
+def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) -> Iterator[Sample]:
+    """Photos by their labels as a whole; the rows of a photo that is listed twice must agree."""
+    assert table.file is not None
+    severity = table.known.get("severity")
+    answers = [name for name in table.told if _plain(name) in (*_VEHICLE, *_DAMAGE) and _holds(rows, name, _ANSWERS)]
+    label = _label_column(table, rows, answers, label_set)
+    ripik = {_plain(name) for name in table.names} == {"imageid", "filename", "label"}
     ticked: list[str] = []
     if label is None:
-        others = [one for one in columns if one not in (file, *answers) and one.lower() not in _OTHERS]
-        ticked = _columns_of(label_set, others, ("0", "1", "0.0", "1.0"))
+        ticked = [name for name in table.rest if _holds(rows, name, _ANSWERS) or _holds(rows, name, _CROSSES)]
+    _check_read(table, [*answers, *ticked, *([label] if label else []), *([severity] if severity else [])], label_set)
     pictures = label_set.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
-    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+    for line, row in rows:
         where = f"{label_set.path}: line {line}"
-        name = row[file].strip()
+        name = row[table.file]
         try:
             if not name:
                 raise DatasetError(f"{where}: needs a file name")
-            labels = _labels(row, label, ticked, where, ripik=ripik)
-            level = row[severity].strip() if severity is not None else ""
-            said = {column.lower(): _ANSWERS[row[column].strip().lower()] for column in answers}
+            labels = _labels(row, label, ticked, where, label_set, ripik=ripik)
+            level = row[severity] if severity is not None else ""
+            said = {"vehicle" if _plain(column) in _VEHICLE else "damage": _ANSWERS[row[column].lower()] for column in answers}
             if level and severity_word(level) is None:
                 raise DatasetError(f"{where}: severity {printable(level)!r:.40} is none of {', '.join(SEVERITY_LEVELS)}")
             words = (*labels, *([level] if level else []), *(f"{key}: {_TOLD[value]}" for key, value in said.items()))
@@ -78,41 +324,84 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                     )
                 continue
             seen[name] = (words, line)
+            picture = pictures.find(name, where)
         except DatasetError as error:
             label_set.refuse(error)
             continue
-        split = (row.get("split") or row.get("subset") or "").strip()
         yield Sample(
-            image=pictures.find(name),
+            image=picture,
             name=name,
             vehicle=said.get("vehicle"),
             damage=said.get("damage"),
             severity=severity_word(level),
-            source=row.get("source") or None,
-            group=row.get("group") or None,
-            split=label_set.split or split_in(split) or split or label_set.split_of(label_set.path),
+            source=_cell(row, table, "source"),
+            group=_cell(row, table, "group"),
+            split=_split(row, table, label_set),
             labels=labels,
             where=where,
         )
 
 
-def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
-    lower = {column.lower(): column for column in reversed(columns)}
-    return next((lower[name] for name in names if name in lower), None)
+def _label_column(table: _Columns, rows: Sequence[tuple[int, Row]], answers: Collection[str], label_set: LabelSet) -> str | None:
+    """The column of labels: the one that the label map's `attribute` names, else one with a telling name, else by its content.
+
+    Of several with a telling name one that holds words goes before one of numbers.
+    """
+    if label_set.attribute is not None:
+        wanted = [name for name in table.names if _plain(name) == _plain(label_set.attribute)]
+        if wanted:
+            return wanted[0]
+        label_set.on_note(told_missing(label_set.attribute))
+    of_severity = [name for name in table.told if _plain(name) in _SEVERITY]
+    called = [name for name in table.told if name not in (*answers, *of_severity)]
+    called = [name for key in _LABELS for name in called if _plain(name) == key]
+    worded = [name for name in called if any(row[name] and not _NUMBER.fullmatch(row[name]) for _, row in rows)]
+    if called:
+        return (worded or called)[0]
+    if not table.named and table.told:
+        return table.told[0]
+    for name in table.rest:
+        filled = [row[name] for _, row in rows if row[name]]
+        if filled and 2 * sum(canonical_name(word) is not None or photo_word(word) is not None for word in filled) >= len(filled):
+            label_set.on_note(f"{label_set.path}: labels are read from the column {printable(name)!r}, as its words are known")
+            return name
+    return None
 
 
-def _columns_of(label_set: LabelSet, columns: Sequence[str], values: Collection[str]) -> list[str]:
-    """Those of some columns that hold these values alone, in any case, and not only empty ones."""
-    kept, filled = list(columns), set()
-    for _, row in read_csv(label_set.path, label_set.settings, lambda error: None):  # told when they are read
-        kept = [column for column in kept if row[column].strip().lower() in values]
-        filled |= {column for column in kept if row[column].strip()}
-    return [column for column in kept if column in filled]
+def _check_read(table: _Columns, read_columns: Collection[str], label_set: LabelSet) -> None:
+    """Tells which columns are not read, and refuses a table of which none is.
+
+    Raises:
+        DatasetError: no column can be read as labels.
+    """
+    if not read_columns and not table.told and not table.rest:
+        names = ", ".join(name or "(no name)" for name in table.names)
+        label_set.on_note(f"{label_set.path}: lists photos and says nothing of them; it has {printable(names)}")
+        return
+    if not read_columns:
+        names = ", ".join(name or "(no name)" for name in table.names)
+        raise DatasetError(
+            f"{label_set.path}: no column can be read as labels; it has {printable(names)}; call the one that holds them `label`,"
+            " or name it as `attribute` in --labels"
+        )
+    known = {*read_columns, *table.known.values()}  # there may be ten thousands of columns
+    unread = [name for name in (*table.told, *table.rest) if name not in known]
+    if unread:
+        label_set.on_note(f"{label_set.path}: columns that are not read: {printable(', '.join(unread))}")
 
 
-def _labels(row: Mapping[str, str], label: str | None, ticked: Sequence[str], where: str, *, ripik: bool) -> tuple[str, ...]:
+def _holds(rows: Sequence[tuple[int, Row]], name: str, values: Collection[str]) -> bool:
+    """Whether a column holds these values alone, in any case, and not only empty ones."""
+    return all(row[name].lower() in values for _, row in rows) and any(row[name] for _, row in rows)
+
+
+def _labels(
+    row: Row, label: str | None, ticked: Sequence[str], where: str, label_set: LabelSet, *, ripik: bool
+) -> tuple[str, ...]:
     if label is None:
-        return tuple(column for column in ticked if float(row[column]))
+        if ticked and any(not row[name] for name in ticked) and not all(row[name] in _CROSSES for name in ticked):
+            label_set.adjust("empty cells in columns of 0 and 1 are read as 0", where)
+        return tuple(name for name in ticked if row[name].lower() in _CROSSES[:-1] or _ANSWERS.get(row[name].lower()))
     words = [word.strip() for word in row[label].replace("|", ";").split(";") if word.strip()]
     if ripik:
         for word in words:
@@ -120,3 +409,148 @@ def _labels(row: Mapping[str, str], label: str | None, ticked: Sequence[str], wh
                 raise DatasetError(f"{where}: label {word} is none of Ripik's 1 to 6")
         words = [RIPIK.get(word, word) for word in words]
     return tuple(words)
+
+
+def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) -> Iterator[Sample]:
+    """Photos by their boxes, a row each, in the order in which the table names them first."""
+    assert table.file is not None
+    label = _label_column(table, rows, (), label_set)
+    severity = table.known.get("severity")
+    read_columns = [label] if label is not None else []
+    if label is None:
+        label_set.on_note(f"{label_set.path}: no column names what the boxes are of; they are {UNNAMED!r}")
+    unread = [name for name in (*table.told, *table.rest) if name not in (*read_columns, severity)]
+    if unread:
+        label_set.on_note(f"{label_set.path}: columns that are not read: {printable(', '.join(unread))}")
+    by_photo: dict[str, list[tuple[int, Row]]] = {}
+    for line, row in rows:
+        if row[table.file]:
+            by_photo.setdefault(row[table.file], []).append((line, row))
+        else:
+            label_set.refuse(DatasetError(f"{label_set.path}: line {line}: needs a file name"))
+    shares = _are_shares(table, rows)
+    if shares:
+        label_set.on_note(f"{label_set.path}: boxes are read as shares of the photo, as no number is above 1")
+    labelled = frozenset(row[label] for _, row in rows if label and row[label]) or frozenset({UNNAMED})
+    pictures = label_set.pictures()
+    for name, of_photo in by_photo.items():
+        where = f"{label_set.path}: line {of_photo[0][0]}"
+        try:
+            yield _boxed_photo(name, of_photo, table, label, labelled, pictures, where, label_set, shares=shares)
+        except DatasetError as error:
+            label_set.refuse(error)
+
+
+def _boxed_photo(
+    name: str,
+    rows: Sequence[tuple[int, Row]],
+    table: _Columns,
+    label: str | None,
+    labelled: frozenset[str],
+    pictures: Pictures,
+    where: str,
+    label_set: LabelSet,
+    *,
+    shares: bool,
+) -> Sample:
+    picture = pictures.find(name, where)
+    size_hw = _size_hw(rows[0][1], table, where) or label_set.size_of(picture)
+    if shares and size_hw is None:
+        fault = "cannot be read" if is_file(picture) else "is missing"
+        raise DatasetError(f"{where}: the picture {picture} {fault}; without its size shares of it are no pixels")
+    annotations: list[Annotation] = []
+    words: list[str] = []
+    severity = table.known.get("severity")
+    for line, row in rows:
+        place = f"{label_set.path}: line {line}"
+        word = row[label] if label is not None else UNNAMED
+        try:
+            if not any(row[column] for column in table.box):  # a photo without boxes
+                words += [word] if word and label is not None else []
+                continue
+            if not word:
+                raise DatasetError(f"{place}: needs a label")
+            box = _box(row, table, size_hw, place, label_set, shares=shares)
+            score = row[table.known["score"]] if "score" in table.known else ""
+            level = severity_word(row[severity]) if severity is not None else None
+            annotations.append(Annotation(word, box, severity=level, score=_score(score, place) if score else None))
+        except DatasetError as error:
+            label_set.refuse(error)
+    first = rows[0][1]
+    return Sample(
+        image=picture,
+        name=name,
+        size_hw=size_hw,
+        annotations=tuple(annotations),
+        labelled=labelled,
+        source=_cell(first, table, "source"),
+        group=_cell(first, table, "group"),
+        split=_split(first, table, label_set),
+        labels=tuple(dict.fromkeys(words)),
+        where=where,
+    )
+
+
+def _numbers(row: Row, table: _Columns) -> list[float] | None:
+    """The four numbers of a box; `None` where they are not such."""
+    cells = [row[column] for column in table.box]
+    if len(cells) == 1:
+        if len(cells[0]) > _LONGEST_BOX:
+            return None
+        try:
+            listed = json.loads(cells[0].replace("(", "[").replace(")", "]"))
+        except (ValueError, RecursionError):
+            listed = None
+        if not isinstance(listed, list):
+            cells = re.split(r"[\s,;]+", cells[0].strip("[]() "))
+        else:
+            return [float(value) for value in listed] if len(listed) == 4 and all(map(is_number, listed)) else None
+    if len(cells) != 4 or not all(_NUMBER.fullmatch(cell) for cell in cells):
+        return None
+    return [float(cell.replace(",", ".")) for cell in cells]
+
+
+def _are_shares(table: _Columns, rows: Sequence[tuple[int, Row]]) -> bool:
+    """Whether all boxes are told in shares of their photo: no number is above 1, and some are no whole ones."""
+    boxes = [numbers for _, row in rows if (numbers := _numbers(row, table)) is not None]
+    return bool(boxes) and max(map(max, boxes)) <= _SHARE and any(value % 1 for box in boxes for value in box)
+
+
+def _box(row: Row, table: _Columns, size_hw: Size | None, where: str, label_set: LabelSet, *, shares: bool) -> Box:
+    numbers = _numbers(row, table)
+    if numbers is None:
+        told = ", ".join(row[column] for column in table.box)
+        raise DatasetError(f"{where}: a box needs four numbers, got {printable(told)!r:.60}")
+    a, b, c, d = numbers
+    if shares and size_hw is not None:
+        (a, c), (b, d) = (a * size_hw[1], c * size_hw[1]), (b * size_hw[0], d * size_hw[0])
+    corners = {"corners": (a, b, c, d), "sized": (a, b, a + c, b + d), "centred": (a - c / 2, b - d / 2, a + c / 2, b + d / 2)}
+    return check_box(corners[table.form], size_hw, f"{where}: box", label_set.adjust)
+
+
+def _score(cell: str, where: str) -> float:
+    if not _NUMBER.fullmatch(cell) or not 0 <= float(cell.replace(",", ".")) <= 1:
+        raise DatasetError(f"{where}: confidence {printable(cell)!r:.40} is no number from 0 to 1")
+    return float(cell.replace(",", "."))
+
+
+def _size_hw(row: Row, table: _Columns, where: str) -> Size | None:
+    """The photo's size, where the table tells it."""
+    cells = [row[table.known[key]] for key in ("height", "width") if key in table.known]
+    if len(cells) < 2 or not any(cells) or all(cell in ("0", "-1") for cell in cells):
+        return None
+    sides = [int(float(cell)) if _NUMBER.fullmatch(cell) and len(cell) < 20 and float(cell) % 1 == 0 else None for cell in cells]
+    if not (is_side(sides[0]) and is_side(sides[1])):
+        told = f"{printable(cells[1])!r:.20} × {printable(cells[0])!r:.20}"
+        raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {told}")
+    return sides[0], sides[1]
+
+
+def _cell(row: Row, table: _Columns, role: str) -> str | None:
+    return (row[table.known[role]] or None) if role in table.known else None
+
+
+def _split(row: Row, table: _Columns, label_set: LabelSet) -> str | None:
+    told = _cell(row, table, "split") or ""
+    told = "" if told.casefold() in ("unassigned", "default") else told
+    return label_set.split or split_in(told) or told or label_set.split_of(label_set.path)

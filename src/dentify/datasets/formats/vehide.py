@@ -37,12 +37,16 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         if not isinstance(row, dict) or not isinstance(row.get("regions"), list):
             label_set.refuse(DatasetError(f"{where}: expected an object with name and regions, got {row!r:.60}"))
             continue
-        picture = pictures.find(key)
+        try:
+            picture = pictures.find(key, where)
+        except DatasetError as error:
+            label_set.refuse(error)
+            continue
         size_hw = label_set.size_of(picture)
         annotations: list[Annotation] = []
         for index, region in enumerate(row["regions"]):
             try:
-                annotations.append(_annotation(region, size_hw, f"{where}: regions[{index}]"))
+                annotations.append(_annotation(region, size_hw, f"{where}: regions[{index}]", label_set))
             except DatasetError as error:
                 label_set.refuse(error)
         yield Sample(picture, key, size_hw, tuple(annotations), labelled, split=split, where=where)
@@ -55,12 +59,12 @@ def _regions(rows: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from (one for one in regions if isinstance(one, dict)) if isinstance(regions, list) else ()
 
 
-def _annotation(region: object, size_hw: tuple[int, int] | None, where: str) -> Annotation:
+def _annotation(region: object, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Annotation:
     if not isinstance(region, dict) or not isinstance(region.get("class"), str) or not region["class"]:
         raise DatasetError(f"{where}: needs all_x, all_y and a class, got {region!r:.60}")
     xs, ys = region.get("all_x"), region.get("all_y")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys) or len(xs) < 3:
         raise DatasetError(f"{where}: needs all_x and all_y, lists of one length, three or more")
     points = np.array([[to_float(value, f"{where}: all_x, all_y") for value in values] for values in (xs, ys)]).T
-    polygon = check_points(points, size_hw, f"{where} ({printable(region['class'])})")
+    polygon = check_points(points, size_hw, f"{where} ({printable(region['class'])})", label_set.adjust)
     return Annotation(region["class"], polygons_to_box([polygon]), (polygon,))

@@ -23,23 +23,31 @@ from typing import Any, TextIO
 import numpy as np
 
 from dentify.assessment import Box
-from dentify.datasets.documents import read_csv
+from dentify.datasets.attributes import (
+    NOT_TICKED,
+    SEVERITY_ATTRIBUTES,
+    TICKS,
+    TYPE_ATTRIBUTES,
+    plain_name,
+    said_beside,
+    told_missing,
+    values_of,
+)
+from dentify.datasets.documents import check_cost, json_cost, read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import OUTSIDE_PX, check_box, check_points, is_line, to_float
-from dentify.datasets.output import Output, outline_polygons
+from dentify.datasets.outlines import check_box, check_points, is_line, to_float
+from dentify.datasets.output import IN_BROWSERS, Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
 from dentify.taxonomy import SEVERITY_LEVELS
 
-_TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category", "name", "object", "object_name", "names")
-_GENERAL_ATTRIBUTES = tuple(name for name in _TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
-_SEVERITY_ATTRIBUTES = ("severity", "level", "grade")
+_GENERAL_ATTRIBUTES = tuple(name for name in TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
+_STATE_ATTRIBUTES = ("occluded", "truncated", "difficult", "crowd", "iscrowd", "unsure", "loose", "other_car", "check")
 _OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the type and severity, by our writer
 _CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
-_TICKS = frozenset({"1", "true", "yes", "x"})
 _CHECK, _BETWEEN_LABELS = "yes", ", "
 _UNDEFINED = re.compile(r":\s*undefined\s*(?=[,}])")  # which version 2 writes for what was not filled in
 
@@ -64,9 +72,9 @@ def is_via(document: object) -> bool:
     return first is not None and "filename" in first and "regions" in first
 
 
-def is_via_csv(columns: Sequence[str]) -> bool:
-    """Whether a CSV with these columns is VIA's."""
-    return set(columns) >= _CSV_COLUMNS
+def is_via_csv(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a CSV that begins with these rows is VIA's."""
+    return bool(rows) and {column.strip() for column in rows[0]} >= _CSV_COLUMNS
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
@@ -75,13 +83,20 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     project = document if isinstance(document, dict) else {}
     files = _csv_files(label_set) if document is None else _json_files(document, label_set)
     choices = _choices(project)
-    attribute = label_set.attribute or _type_attribute((said for file in files for _, _, said in file.regions), choices)
-    used = {word for file in files for _, _, attributes in file.regions for word in _words_of(attributes, attribute)}
-    labelled = frozenset(choices.get(attribute) or used)
+    regions = [said for file in files for _, _, said in file.regions]
+    attribute = _named_attribute(regions, label_set) or _type_attribute(regions, choices)
+    classes = () if attribute == label_set.attribute else _class_attributes(regions, attribute)
+    used = {word for attributes in regions for word in _words_of(attributes, attribute, classes)}
+    leave = frozenset((*classes, *_OWN_ATTRIBUTES))
+    labelled = frozenset(classes or choices.get(attribute) or used)
     split = label_set.split_of(label_set.path)
     pictures = label_set.pictures()
     for file in files:
-        picture: Path | bytes = pictures.find(file.name)
+        try:
+            picture: Path | bytes = pictures.find(file.name, file.where)
+        except DatasetError as error:
+            label_set.refuse(error)
+            continue
         size_hw = label_set.size_of(picture)
         if size_hw is None and file.embedded:
             try:
@@ -92,25 +107,27 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         annotations: list[Annotation] = []
         for where, shape, attributes in file.regions:
             if shape.get("name") == "point":
-                label_set.on_note(f"{label_set.path}: points are left out: they have no outline")
+                label_set.adjust("points are left out: they have no outline", where)
                 continue
             try:
                 if shape.get("name") == "polyline" and is_line(_points(shape, where)):
-                    label_set.on_note(f"{label_set.path}: lines are left out: they enclose nothing")
+                    label_set.adjust("lines are left out: they enclose nothing", where)
                     continue
-                box, polygon = _outline(shape, size_hw, where)
+                box, polygon = _outline(shape, size_hw, where, label_set)
             except DatasetError as error:
                 label_set.refuse(error)
                 continue
+            said = said_beside(attributes, leave=leave.union(_read(attributes, attribute)))
             annotations += [
                 Annotation(
                     name=word,
                     box_xyxy=box,
                     polygons=() if polygon is None else (polygon,),
-                    severity=_severity(attributes, attribute),
+                    severity=_severity(attributes, attribute) or _level(attributes, word, classes),
                     **_own_facts(attributes, attribute),
+                    attributes=said,
                 )
-                for word in _words_of(attributes, attribute)
+                for word in _words_of(attributes, attribute, classes)
             ]
         yield Sample(
             image=picture,
@@ -134,7 +151,7 @@ def _of_version_2(label_set: LabelSet) -> Any:
     def refuse(place: str, error: DatasetError) -> None:
         label_set.refuse(DatasetError(f"{label_set.path}: {place}: {error}", kind=error.kind))
 
-    return to_version_2(label_set.document, refuse, lambda text: label_set.on_note(f"{label_set.path}: {text}"))
+    return to_version_2(label_set.document, refuse, lambda text: label_set.adjust(text, str(label_set.path)))
 
 
 def _rows(document: object) -> Iterator[tuple[str, Any]]:
@@ -182,12 +199,15 @@ def _json_file(row: object, where: str, label_set: LabelSet) -> _File:
 
 def _csv_files(label_set: LabelSet) -> list[_File]:
     files: dict[str, _File] = {}
-    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse):
+    size, cost = label_set.path.stat().st_size, 0
+    for line, row in read_csv(label_set.path, label_set.settings, label_set.refuse, label_set.adjust):
         where = f"{label_set.path}: line {line}"
         name = row.get("filename") or row.get("#filename") or ""
         if not name:
             label_set.refuse(DatasetError(f"{where}: needs a filename"))
             continue
+        cost += sum(json_cost(row.get(column) or "") for column in (*_CSV_COLUMNS, "file_attributes"))
+        check_cost(label_set.path, size, cost)
         file = files.setdefault(name, _File(name, where))
         try:
             shape, attributes = (_json_cell(row[column], f"{where}: {column}") for column in sorted(_CSV_COLUMNS, reverse=True))
@@ -216,13 +236,48 @@ def _type_attribute(regions: Iterable[Mapping[str, Any]], choices: Iterable[str]
     filled: Counter[str] = Counter()
     for attributes in regions:
         filled.update(key for key, value in attributes.items() if _words(value) != [UNNAMED])
-    for name in _TYPE_ATTRIBUTES:
+    for name in TYPE_ATTRIBUTES:
         for key in (*filled, *(choices if not filled else ())):
-            if key.strip().casefold().replace(" ", "_") == name:
+            if plain_name(key) == name:
                 return key
-    beside = (*_SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES)
+    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES)
     others = {key: count for key, count in filled.items() if key.casefold() not in beside}
     return max(others, key=lambda key: others[key], default="")
+
+
+def _named_attribute(regions: Iterable[Mapping[str, Any]], label_set: LabelSet) -> str | None:
+    """The attribute that a label map names, as the file spells it."""
+    wanted = label_set.attribute
+    if wanted is None:
+        return None
+    found = next((key for attributes in regions for key in attributes if plain_name(key) == plain_name(wanted)), None)
+    if found is None:
+        label_set.on_note(told_missing(wanted))
+    return found
+
+
+def _class_attributes(regions: Sequence[Mapping[str, Any]], likely: str) -> tuple[str, ...]:
+    """The attributes that are a class each: ticked, or graded, where it holds, and empty elsewhere; none where one names types.
+
+    Args:
+        regions: what is said of each.
+        likely: the attribute that would name types otherwise.
+    """
+    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES, *_STATE_ATTRIBUTES)
+    marks: dict[str, set[str]] = {}
+    for attributes in regions:
+        for key, value in attributes.items():
+            if plain_name(key) not in beside:
+                marks.setdefault(key, set()).update(word.casefold() for word in values_of(value))
+    ticked = {
+        key: words
+        for key, words in marks.items()
+        if all(word in TICKS | NOT_TICKED or word == key.casefold() or severity_word(word) is not None for word in words)
+        and plain_name(key) not in _GENERAL_ATTRIBUTES
+    }
+    if len(ticked) < 2 or not any(ticked.values()) or (likely and likely not in ticked):
+        return ()
+    return tuple(ticked)
 
 
 def _choices(project: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -235,35 +290,45 @@ def _choices(project: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _words(value: object) -> list[str]:
     """What an attribute says: text, a choice, or several ticked boxes."""
-    if isinstance(value, dict):
-        words = [str(key) for key, ticked in value.items() if ticked]
-    elif isinstance(value, list):
-        words = [str(one) for one in value]
-    else:
-        words = [] if value is None else [str(value)]
-    return [word.strip() for word in words if word.strip() not in ("", "undefined")] or [UNNAMED]
+    return values_of(value) or [UNNAMED]
 
 
-def _words_of(attributes: Mapping[str, Any], attribute: str) -> list[str]:
+def _words_of(attributes: Mapping[str, Any], attribute: str, classes: Sequence[str] = ()) -> list[str]:
     """What a region is: the value of the attribute that names types, of its only one, or the name of one that is merely ticked.
 
     >>> _words_of({"type": "dent", "severity": "minor"}, "type"), _words_of({"Front": "dent"}, "Side")
     (['dent'], ['dent'])
-    >>> _words_of({"dent": "1"}, "dent")
-    ['dent']
+    >>> _words_of({"dent": "1"}, "dent"), _words_of({"dent": "", "scratch": "1"}, "dent", classes=["dent", "scratch"])
+    (['dent'], ['scratch'])
     """
-    if attribute not in attributes and len(attributes) == 1:
-        attribute = next(iter(attributes))
+    if classes:
+        return [key for key in classes if any(word.casefold() not in NOT_TICKED for word in values_of(attributes.get(key)))] or [
+            UNNAMED
+        ]
+    (attribute,) = _read(attributes, attribute) or ("",)
     words = _words(attributes.get(attribute))
-    ticked = len(words) == 1 and words[0].casefold() in _TICKS and attribute.casefold() not in _GENERAL_ATTRIBUTES
+    ticked = len(words) == 1 and words[0].casefold() in TICKS and attribute.casefold() not in _GENERAL_ATTRIBUTES
     return [attribute] if ticked else words
+
+
+def _read(attributes: Mapping[str, Any], attribute: str) -> tuple[str, ...]:
+    """The attribute that tells what a region is: the one that names types, else its only one."""
+    if attribute not in attributes and len(attributes) == 1:
+        return tuple(attributes)
+    return (attribute,) if attribute in attributes else ()
 
 
 def _severity(attributes: Mapping[str, Any], type_attribute: str) -> str | None:
     for key, value in attributes.items():
-        if key != type_attribute and key.casefold() in _SEVERITY_ATTRIBUTES and isinstance(value, str):
+        if key != type_attribute and plain_name(key) in SEVERITY_ATTRIBUTES and isinstance(value, str):
             return severity_word(value)
     return None
+
+
+def _level(attributes: Mapping[str, Any], name: str, classes: Sequence[str]) -> str | None:
+    """How bad a region is whose class is graded instead of ticked."""
+    words = values_of(attributes.get(name)) if name in classes else []
+    return next((level for word in words if (level := severity_word(word)) is not None), None)
 
 
 def _own_facts(attributes: Mapping[str, Any], type_attribute: str) -> dict[str, Any]:
@@ -285,7 +350,9 @@ def _text(attributes: Mapping[str, Any], key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str) -> tuple[Box, Polygon | None]:
+def _outline(
+    shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet
+) -> tuple[Box, Polygon | None]:
     """Box and, for all but rectangles, polygon of a region."""
     kind = shape.get("name")
 
@@ -295,7 +362,8 @@ def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: s
     match kind:
         case "rect" | "rectangle":
             x, y = number("x"), number("y")
-            return check_box((x, y, x + number("width"), y + number("height")), size_hw, f"{where}: rect"), None
+            corners = (x, y, x + number("width"), y + number("height"))
+            return check_box(corners, size_hw, f"{where}: rect", label_set.adjust), None
         case "circle":
             radius = number("r")
             polygon = _round(where, (number("cx"), number("cy")), (radius, radius), 0.0)
@@ -309,7 +377,7 @@ def _outline(shape: Mapping[str, Any], size_hw: tuple[int, int] | None, where: s
         case _:
             raise DatasetError(f"{where}: shape {kind!r:.40} is none of polygon, polyline, rect, circle, ellipse")
     round_shape = kind in ("circle", "ellipse")
-    polygon = check_points(polygon, size_hw, f"{where}: {kind}", reach=math.inf if round_shape else OUTSIDE_PX)
+    polygon = check_points(polygon, size_hw, f"{where}: {kind}", label_set.adjust, reach=math.inf if round_shape else None)
     return polygons_to_box([polygon]), polygon
 
 
@@ -350,7 +418,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             if stem not in projects:
                 projects[stem] = open_project(stem)
             stream, keys = projects[stem]
-            name = output.picture(sample)
+            name = output.picture(sample, shown=IN_BROWSERS)
             regions = [region for annotation in sample.annotations for region in _regions(annotation, output)]
             file_attributes = {key: value for key in ("source", "group") if (value := getattr(sample, key)) is not None}
             if sample.labels:

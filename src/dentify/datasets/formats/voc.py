@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dentify.datasets.attributes import said_beside
 from dentify.datasets.documents import iterate_xml, read_text
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.labels import severity_word
 from dentify.datasets.outlines import check_box, check_points, is_side, to_float
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import Annotation, Sample
@@ -24,12 +24,14 @@ from dentify.imaging.polygons import Polygon, polygons_to_box
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_FLAGS = ("occluded", "truncated", "difficult")
+
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their objects, one by one, by the names of the XML files."""
     labelled = frozenset(_names(label_set))
     splits = _image_sets(label_set)
-    pictures = Pictures([label_set.images or label_set.root], label_set.images or label_set.root)
+    pictures = label_set.pictures()
     for path in label_set.files:
         try:
             root = _document(path, label_set)
@@ -83,9 +85,9 @@ def _sample(
     candidates = [folder / other for folder in beside for other in (name, f"{path.stem}{Path(name).suffix}")]
     picture = next((one for one in candidates if is_file(one)), None) if label_set.images is None else None
     if picture is None:
-        picture = pictures.find(name)
+        picture = pictures.find(name, str(path))
         if not is_file(picture):  # tools copy the photo's file under the XML's name, or leave its suffix away
-            picture = pictures.find_stem(path.stem) or picture
+            picture = pictures.find_stem(path.stem, str(path)) or picture
     if size_hw is None:
         size_hw = label_set.size_of(picture)
     annotations: list[Annotation] = []
@@ -94,7 +96,7 @@ def _sample(
         if (element.findtext("deleted") or "0").strip() == "1":
             continue
         try:
-            annotations.append(_annotation(element, size_hw, where))
+            annotations.append(_annotation(element, size_hw, where, label_set))
         except DatasetError as error:
             label_set.refuse(error)
     return Sample(picture, parts[-1], size_hw, tuple(annotations), labelled, split=split, where=str(path))
@@ -115,24 +117,25 @@ def _size_hw(root: Element, path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str) -> Annotation:
+def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Annotation:
     name = (element.findtext("name") or "").strip()
     if not name:
         raise DatasetError(f"{where}: needs a name")
-    attributes = {one.findtext("name", ""): one.findtext("value", "") for one in element.iter("attribute")}
-    severity = severity_word(attributes.get("severity", ""))
+    said: dict[str, object] = {one.findtext("name", ""): one.findtext("value", "") for one in element.iter("attribute")}
+    said |= {flag: (element.findtext(flag) or "").strip() in ("1", "yes") for flag in _FLAGS}
+    attributes = said_beside(said)
     outline = element.find("polygon")
     if outline is not None:
-        polygon = check_points(_points(outline, where), size_hw, f"{where} ({printable(name)}): polygon")
-        return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity)
+        polygon = check_points(_points(outline, where), size_hw, f"{where} ({printable(name)}): polygon", label_set.adjust)
+        return Annotation(name, polygons_to_box([polygon]), (polygon,), attributes=attributes)
     box = element.find("bndbox")
     if box is None:
         raise DatasetError(f"{where}: needs a bndbox or a polygon")
     x_min, y_min, x_max, y_max = (
         to_float((box.findtext(key) or "").strip(), f"{where}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
     )
-    box_xyxy = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({printable(name)}): bndbox")
-    return Annotation(name, box_xyxy, severity=severity)
+    box_xyxy = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({printable(name)}): bndbox", label_set.adjust)
+    return Annotation(name, box_xyxy, attributes=attributes)
 
 
 def _points(outline: Element, where: str) -> Polygon:

@@ -1,30 +1,40 @@
 """YOLO: a text file a picture, a line a thing: class id, then a box (`x y w h`, of its centre) or a polygon, as shares.
 
 Names and splits stand in `data.yaml` (Ultralytics, Roboflow), in `obj.names` and `obj.data` (Darknet, CVAT) or in `classes.txt`
-(LabelImg). Shares become pixels of the upright photo, whose size its header tells. A picture without a text file has no
-annotations.
+(LabelImg), or nowhere. Texts lie in `labels` for pictures in `images`, or beside their picture; capital letters do not matter.
+Behind the box may stand key points (`kpt_shape`), and in the end a confidence and the id of a track; points and ids are left out
+with a note. `labelTxt` holds turned boxes as DOTA and Roboflow write them: four corners in pixels, a name, and whether it is
+difficult. Shares become pixels of the upright photo, whose size its header tells. A picture without a text file is not labelled.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from dentify.arrays import DoubleArray
 from dentify.datasets.documents import read_text, read_yaml
-from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, split_in
 from dentify.datasets.outlines import check_box, check_points
 from dentify.datasets.output import Output, outline_polygons
-from dentify.datasets.pictures import is_file, picture_parts, walk
+from dentify.datasets.pictures import inside, is_file, picture_parts, same_name, walk
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.imaging.polygons import polygons_to_box
 from dentify.settings import Settings
 
-_NAME_FILES = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
+_NAME_FILES = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt", "names.txt", "class_names.txt")
 _SPLIT_KEYS = ("train", "val", "valid", "validation", "test")
+_FOLDERS = ("labels", "Labels", "LABELS", "labelTxt", "LabelTxt", "labeltxt", "LABELTXT")  # for pictures in `images`
+_NOTES = ("imagesource:", "gsd:")  # how DOTA's texts begin
+_WHOLE = re.compile(r"-?\d+")
 
 
 def is_yolo_yaml(path: Path, settings: Settings) -> bool:
@@ -34,21 +44,60 @@ def is_yolo_yaml(path: Path, settings: Settings) -> bool:
 
 
 def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
-    """YOLO labels without a `data.yaml`: by their list of names, else by a folder `labels` of text files."""
+    """YOLO labels without a `data.yaml`: by their list of names, else by text files in a folder `labels` or beside pictures."""
     names = [path for path in files if path.name.lower() in _NAME_FILES]
-    texts = [path for path in files if path.suffix == ".txt" and path.name.lower() not in _NAME_FILES]
+    texts = [path for path in files if path.suffix.lower() == ".txt" and path.name.lower() not in _NAME_FILES]
     if names and any(_is_label(path) for path in texts):  # masks may come with a `classes.txt`, too
         return [LabelSet(path, root) for path in names[:1]]
-    if any("labels" in path.relative_to(root).parts[:-1] and _is_label(path) for path in texts):
+    if any(_folder_of_labels(path.relative_to(root)) and _is_label(path) for path in texts):
+        return [LabelSet(root, root)]
+    pictures = {(path.parent, path.stem) for path in files if is_picture_name(path.name)}
+    if any((path.parent, path.stem) in pictures and _is_label(path, filled=True) for path in texts):
         return [LabelSet(root, root)]
     return []
 
 
+def _folder_of_labels(path: Path) -> bool:
+    return any(part in _FOLDERS for part in path.parts[:-1])
+
+
+@dataclass
+class _Reading:
+    """What the lines of a data set mean: names by class id, numbers of key points, and what the last numbers are."""
+
+    label_set: LabelSet
+    names: Mapping[int, str] | None
+    points: int = 0  # numbers behind the box
+    places: list[tuple[str | None, Path]] = field(default_factory=list)
+
+    @cached_property
+    def tracked(self) -> bool | None:
+        """Whether lines end with ids of tracks, by all texts of the data set; `None` where none tells."""
+        told: bool | None = None
+        apart = [place for _, place in self.places if place.is_dir() and not place.is_relative_to(self.label_set.root)]
+        for path in _labels(dict.fromkeys([self.label_set.root, *apart]), set()):
+            try:
+                lines = read_text(path, self.label_set.settings).splitlines()
+            except DatasetError:
+                continue  # told when its turn comes
+            if len(lines) > MOST_ANNOTATIONS:
+                continue  # likewise
+            rows = [line.split() for line in lines]
+            for ends in _last_numbers(rows, self.points):
+                told = _are_ids(ends) if told is None else told
+            if told:
+                break
+        return told
+
+
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, split by split, by name."""
-    names, places = _opened(label_set)
+    reading = _opened(label_set)
     seen: set[Path] = set()
-    for split, place in places:
+    for split, place in reading.places:
+        told = split_in(place.stem)
+        if told != split and (told, place) in reading.places:  # both are the pictures of one, which its name tells
+            continue
         if place in seen:  # as in COCO128, whose val is its train
             label_set.on_note(f"{label_set.path}: {split} is the pictures of another split again; they count there")
             continue
@@ -57,18 +106,17 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             where = str(label)
             try:
                 told = split or label_set.split_of(picture) or label_set.split_of(label)
-                yield _sample(picture, label, told, names, label_set)
+                yield _sample(picture, label, told, reading)
             except DatasetError as error:
-                label_set.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
+                label_set.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}", kind=error.kind))
 
 
-def _opened(label_set: LabelSet) -> tuple[dict[int, str] | None, list[tuple[str | None, Path]]]:
+def _opened(label_set: LabelSet) -> _Reading:
     """Names by class id, and where the pictures of each split are: folders, or text files that list them."""
     path = label_set.path
     if path.suffix.lower() in (".yaml", ".yml"):
         document = read_yaml(path, label_set.settings)
-        names = _names(document.get("names"), path)
-        places: list[tuple[str | None, Path]] = []
+        reading = _Reading(label_set, _names(document.get("names"), path), _key_points(document.get("kpt_shape"), path))
         for key in _SPLIT_KEYS:
             entries = document.get(key)
             for entry in entries if isinstance(entries, list) else [entries] if isinstance(entries, str) else []:
@@ -77,14 +125,16 @@ def _opened(label_set: LabelSet) -> tuple[dict[int, str] | None, list[tuple[str 
                     if label_set.images is None:
                         label_set.on_note(f"{path}: {key}: no folder or list {printable(str(entry))!r}")
                 else:
-                    places.append(("val" if key.startswith("val") else key, place))
+                    reading.places.append(("val" if key.startswith("val") else key, place))
         if label_set.images is not None:
-            return names, [(None, label_set.images)]
-        return names, places or [(None, path.parent)]
+            reading.places = [(None, label_set.images)]
+        reading.places = reading.places or [(None, path.parent)]
+        return reading
     if path.is_dir():
-        return None, [(None, path)]
+        return _Reading(label_set, None, places=[(None, label_set.images or path)])
     lines = [line.strip() for line in read_text(path, label_set.settings).splitlines()]
-    return {index: name for index, name in enumerate(lines) if name}, [(None, label_set.images or label_set.root)]
+    names = {index: name for index, name in enumerate(lines) if name}
+    return _Reading(label_set, names, places=[(None, label_set.images or label_set.root)])
 
 
 def _names(names: object, path: Path) -> dict[int, str]:
@@ -98,36 +148,54 @@ def _names(names: object, path: Path) -> dict[int, str]:
     return {int(key): str(name) for key, name in rows.items()}
 
 
+def _key_points(shape: object, path: Path) -> int:
+    """How many numbers stand behind a box for its key points: so many points of two or three numbers."""
+    if shape is None:
+        return 0
+    if not (isinstance(shape, list) and len(shape) == 2 and all(isinstance(one, int) and 0 <= one < 10_000 for one in shape)):
+        raise DatasetError(f"{path}: kpt_shape must be two whole numbers, as [17, 3], got {shape!r:.40}")
+    return int(shape[0] * shape[1])
+
+
 def _place(entry: str, base: object, beside: Path) -> Path | None:
     """The folder or list that an entry of `data.yaml` means: below its `path`, else beside it, ways up left out."""
     bases = [beside.joinpath(*picture_parts(base)) if isinstance(base, str) else beside, beside]
     for folder in bases:
         for parts in (picture_parts(entry), picture_parts(entry)[-2:]):
-            place = folder.joinpath(*parts)
-            if place.is_dir() or (place.suffix == ".txt" and is_file(place)):
+            place = inside(folder, parts)
+            if place is not None and (place.is_dir() or (place.suffix.lower() == ".txt" and is_file(place))):
                 return place
     return None
 
 
 def _pairs(place: Path, label_set: LabelSet) -> Iterator[tuple[Path, Path]]:
     """Pictures, each with its text file; and text files whose picture is missing, with the path that it would have."""
-    if place.suffix == ".txt" and place.is_file():
+    if place.suffix.lower() == ".txt" and place.is_file():
         pictures = label_set.pictures()
-        for line in read_text(place, label_set.settings).splitlines():
+        for number, line in enumerate(read_text(label_set.check_inside(place), label_set.settings).splitlines(), 1):
             if line.strip():
-                picture = pictures.find(line.strip())
+                try:
+                    picture = pictures.find(line.strip(), f"{place}: line {number}")
+                except DatasetError as error:
+                    label_set.refuse(error)
+                    continue
                 yield picture, _label_path(picture)
         return
     labelled: set[int] = set()  # hashes, which take a tenth of the paths' memory
-    folders = {label_set.root: None} if label_set.images is not None else {place: None, _label_path(place / "a.jpg").parent: None}
+    folders = [label_set.root] if label_set.images is not None else _label_folders(place)
     # where pictures lie apart, labels are found by their names
     elsewhere = {label.stem: label for label in _labels(folders, set())} if label_set.images is not None else {}
+    stems: set[int] = set()
     for picture in walk(place):
         if is_picture_name(picture.name):
             label = elsewhere.get(picture.stem) or _label_path(picture)
             labelled.add(hash(label))
+            stems.add(hash((picture.parent, picture.stem)))
             yield picture, label
     for label in _labels(folders, labelled):
+        if hash((label.parent, label.stem)) in stems:
+            label_set.adjust("texts beside pictures are left out where a folder of labels has one of that name", str(label))
+            continue
         yield (label_set.images or label.parent) / f"{label.stem}.jpg", label
 
 
@@ -135,49 +203,120 @@ def _labels(folders: Iterable[Path], seen: set[int]) -> Iterator[Path]:
     """The label files below folders, but those whose hashes are known; the hashes of the others come to them."""
     for folder in folders:
         for path in walk(folder) if folder.is_dir() else ():
-            named = path.name.lower() in _NAME_FILES or path.stem in _SPLIT_KEYS
-            if path.suffix == ".txt" and not named and hash(path) not in seen and _is_label(path):
+            named = path.name.lower() in _NAME_FILES or path.stem.lower() in _SPLIT_KEYS
+            if path.suffix.lower() == ".txt" and not named and hash(path) not in seen and _is_label(path):
                 seen.add(hash(path))
                 yield path
 
 
+def _label_folders(place: Path) -> list[Path]:
+    """A folder of pictures, and those that may hold their labels; each once, also where the system keeps no case apart."""
+    folders = [place]
+    for folder in (path.parent for path in _likely_labels(place / "a.jpg")):
+        if folder.is_dir() and not any(folder.samefile(other) for other in folders):
+            folders.append(folder)
+    return folders
+
+
+def _likely_labels(picture: Path) -> list[Path]:
+    """Where a picture's labels may be, likeliest first: in `labels` or `labelTxt` for `images`, beside it, or in one beside."""
+    name = f"{picture.stem}.txt"
+    likely: list[Path] = []
+    for index in range(len(picture.parts) - 2, -1, -1):
+        if picture.parts[index].lower() == "images":
+            above, below = type(picture)(*picture.parts[:index]), picture.parts[index + 1 : -1]
+            likely = [above.joinpath(folder, *below, name) for folder in _FOLDERS]
+            break
+    return [*likely, picture.with_name(name), *(picture.parent.parent / folder / name for folder in _FOLDERS)]
+
+
 def _label_path(picture: Path) -> Path:
-    """Where a picture's labels are: in `labels` for `images`, else beside it."""
-    parts = list(picture.parts)
-    for index in range(len(parts) - 2, -1, -1):
-        if parts[index] == "images":
-            parts[index] = "labels"
-            return Path(*parts).with_suffix(".txt")
-    beside = picture.with_suffix(".txt")
-    labels = picture.parent.parent / "labels" / beside.name
-    return labels if not is_file(beside) and is_file(labels) else beside
+    """Where a picture's labels are; where they would be when there are none."""
+    likely = _likely_labels(picture)
+    return next((found for path in likely if (found := _text_at(path)) is not None), likely[0])
 
 
-def _is_label(path: Path) -> bool:
-    """Whether a text file's first line looks like a label; an empty file does."""
+def _text_at(path: Path) -> Path | None:
+    """The text file of this name, whatever the case of its suffix and the Unicode form of its stem."""
+    if is_file(path):
+        return path
+    for suffix in (".TXT", ".Txt"):
+        if is_file(path.with_suffix(suffix)):
+            return path.with_suffix(suffix)
+    if path.stem.isascii() or not path.parent.is_dir():
+        return None
+    alike = [one for one in path.parent.iterdir() if same_name(one.name, path.name) and is_file(one)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _is_label(path: Path, *, filled: bool = False) -> bool:
+    """Whether a text file's first line looks like a label; an empty file does, if it need not be filled."""
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             fields = stream.readline(400).split()
+            while fields and fields[0].lower().startswith(_NOTES):
+                fields = stream.readline(400).split()
     except (OSError, UnicodeDecodeError):
         return False
-    return not fields or (len(fields) >= 5 and fields[0].isdecimal())
+    if not fields:
+        return not filled
+    return _is_turned(fields) or (
+        len(fields) >= 5 and fields[0].removesuffix(".0").isdecimal() and all(map(_is_number, fields[1:5]))
+    )
 
 
-def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, str] | None, label_set: LabelSet) -> Sample:
-    lines = read_text(label, label_set.settings).splitlines() if is_file(label) else []
+def _is_turned(fields: Sequence[str]) -> bool:
+    """Whether a line is a turned box: four corners, a name, and whether it is difficult."""
+    return len(fields) >= 9 and all(map(_is_number, fields[:8])) and not _is_number(fields[8])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _last_numbers(rows: Iterable[Sequence[str]], points: int) -> Iterator[list[str]]:
+    """The last numbers of lines that have one or two more than their outline, by how many they have."""
+    ends: dict[int, list[str]] = {}
+    for row in rows:
+        if len(row) - points >= 6 and not _is_turned(row):
+            ends.setdefault(len(row) % 2 if not points else len(row) - points, []).append(row[-1])
+    return iter(ends.values())
+
+
+def _are_ids(ends: Sequence[str]) -> bool | None:
+    """Whether the last numbers of a file's lines are ids of tracks: whole, and not all of them 0 or 1, which a share may be."""
+    if not all(_WHOLE.fullmatch(end) for end in ends) or set(ends) == {"0"}:  # trackers count from 1
+        return False
+    return True if set(ends) - {"0", "1"} else None
+
+
+def _sample(picture: Path, label: Path, split: str | None, reading: _Reading) -> Sample:
+    label_set, names = reading.label_set, reading.names
+    lines = read_text(label_set.check_inside(label), label_set.settings).splitlines() if is_file(label) else []
     if len(lines) > MOST_ANNOTATIONS:
         raise DatasetError(f"{printable(str(label))}: {len(lines):,} lines, over the limit of {MOST_ANNOTATIONS:,} of one photo")
     size_hw = label_set.size_of(picture)
     if size_hw is None and lines:
         fault = "cannot be read" if is_file(picture) else "is missing"
         raise DatasetError(f"{label}: the picture {picture} {fault}; without its size shares of it are no pixels")
+    rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = [(number, row) for number, row in rows if not row[0].lower().startswith(_NOTES)]
+    ids = {odd: _are_ids([row[-1] for _, row in rows if len(row) % 2 == odd and len(row) > 5]) for odd in (0, 1)}
+    if ids[1] is None and any(len(row) > 7 and len(row) % 2 for _, row in rows):  # the file holds polygons
+        ids[1] = False
     annotations: list[Annotation] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, row in rows:
         assert size_hw is not None
+        where = f"{label}: line {number}"
         try:
-            annotations.append(_annotation(line.split(), size_hw, names, f"{label}: line {number}"))
+            if _is_turned(row):
+                annotations.append(_turned_box(row, size_hw, where, label_set))
+            else:
+                annotations.append(_annotation(row, size_hw, reading, where, tracked=ids[len(row) % 2]))
         except DatasetError as error:
             label_set.refuse(error)
     every = frozenset(names.values()) if names is not None else frozenset(one.name for one in annotations)
@@ -187,7 +326,20 @@ def _sample(picture: Path, label: Path, split: str | None, names: Mapping[int, s
     return Sample(picture, picture.name, size_hw, tuple(annotations), every, split=split, where=str(label))
 
 
-def _annotation(fields: Sequence[str], size_hw: tuple[int, int], names: Mapping[int, str] | None, where: str) -> Annotation:
+def _turned_box(fields: Sequence[str], size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
+    """Four corners in pixels and a name, which may have several words; what is difficult is not told apart."""
+    *name, difficult = fields[8:] if len(fields) > 9 and _is_number(fields[-1]) else (*fields[8:], "0")
+    if float(difficult):
+        label_set.adjust("marks of what is difficult are left out", where)
+    points = np.array([float(value) for value in fields[:8]], np.float64).reshape(4, 2)
+    polygon = check_points(points, size_hw, f"{where}: turned box", label_set.adjust, reach=math.inf)
+    return Annotation(" ".join(name), polygons_to_box([polygon]), (polygon,))
+
+
+def _annotation(
+    fields: Sequence[str], size_hw: tuple[int, int], reading: _Reading, where: str, *, tracked: bool | None
+) -> Annotation:
+    names, label_set = reading.names, reading.label_set
     try:
         class_id, values = int(fields[0].removesuffix(".0")), np.array([float(field) for field in fields[1:]], np.float64)
     except ValueError as error:
@@ -197,21 +349,66 @@ def _annotation(fields: Sequence[str], size_hw: tuple[int, int], names: Mapping[
         raise DatasetError(f"{where}: class {class_id} is none of the {len(names)} names{known}")
     name = names[class_id] if names is not None else str(class_id)
     height, width = size_hw
-    score = float(values[-1]) if len(values) == 5 or (len(values) > 6 and len(values) % 2) else None
-    if score is not None:
-        if not 0 <= score <= 1:
-            raise DatasetError(f"{where}: confidence {score:g} is no number from 0 to 1")
-        values = values[:-1]
+    values, score = _without_ends(values, fields[-1], reading, where, tracked=tracked)
+    if reading.points and len(values) == 4 + reading.points:
+        values = values[:4]
+        label_set.adjust("key points are left out: they have no outline", where)
     if len(values) == 4:
         x, y, w, h = (values * (width, height, width, height)).tolist()
-        box = check_box((x - w / 2, y - h / 2, x + w / 2, y + h / 2), size_hw, f"{where}: box")
+        box = check_box((x - w / 2, y - h / 2, x + w / 2, y + h / 2), size_hw, f"{where}: box", label_set.adjust)
         return Annotation(name, box, score=score)
+    if reading.points:
+        raise DatasetError(
+            f"{where}: needs a box and {reading.points} numbers of key points, as kpt_shape says, got {len(values)}"
+        )
     if len(values) < 6 or len(values) % 2:
         raise DatasetError(
             f"{where}: needs a box of four numbers or a polygon of three points or more, got {len(values)} numbers"
         )
-    polygon = check_points(values.reshape(-1, 2) * (width, height), size_hw, f"{where}: polygon")
+    polygon = check_points(values.reshape(-1, 2) * (width, height), size_hw, f"{where}: polygon", label_set.adjust)
     return Annotation(name, polygons_to_box([polygon]), (polygon,), score=score)
+
+
+def _without_ends(
+    values: DoubleArray, last: str, reading: _Reading, where: str, *, tracked: bool | None
+) -> tuple[DoubleArray, float | None]:
+    """The numbers of an outline without the confidence and the id of a track that may stand behind them, and the confidence.
+
+    An odd number more is one of the two, two more are both. Ids are whole numbers; where all of a file are 0 or 1 the other files
+    of the data set tell, and where none does, nobody can.
+    """
+    outline = 4 + reading.points
+    odd = (len(values) == outline + 1) if reading.points else len(values) == 5 or (len(values) > 6 and len(values) % 2 == 1)
+    even = (len(values) == outline + 2) if reading.points else len(values) >= 6 and len(values) % 2 == 0
+    if not (odd or even):
+        return values, None
+    if tracked is None:
+        tracked = reading.tracked
+    if even and reading.points:
+        tracked = True
+    if tracked is None and odd:
+        raise DatasetError(
+            f"{where}: {last} may be a confidence or the id of a track; write 1.0 for a confidence, or leave ids out"
+        )
+    if tracked is None and len(values) == 6 and _fits_a_box(values):
+        raise DatasetError(
+            f"{where}: may be a polygon of three points, or a box with a confidence and the id of a track; leave ids out"
+        )
+    if tracked:
+        reading.label_set.adjust("ids of tracks are left out", where)
+        values = values[:-1]
+    elif even:
+        return values, None
+    if tracked and odd:
+        return values, None
+    if not 0 <= values[-1] <= 1:
+        raise DatasetError(f"{where}: confidence {values[-1]:g} is no number from 0 to 1")
+    return values[:-1], float(values[-1])
+
+
+def _fits_a_box(values: DoubleArray) -> bool:
+    x, y, w, h, score = (float(value) for value in values[:5])
+    return w > 0 and h > 0 and min(x - w / 2, y - h / 2) >= 0 and max(x + w / 2, y + h / 2) <= 1 and 0 <= score <= 1
 
 
 def write(samples: Iterable[Sample], output: Output) -> None:
@@ -228,7 +425,7 @@ def write(samples: Iterable[Sample], output: Output) -> None:
         height, width = output.size_hw(sample)
         outlined = any(annotation.has_mask for annotation in sample.annotations)
         lines = [
-            " ".join([str(ids[annotation.name]), *(f"{value:.8g}" for value in values)])
+            " ".join([str(ids[annotation.name]), *map(_share, values)])
             for annotation in sample.annotations
             for values in _shares(annotation, (width, height), output, outlined=outlined)
         ]
@@ -237,9 +434,21 @@ def write(samples: Iterable[Sample], output: Output) -> None:
             output.lose_all_but(sample)
         else:
             output.lose_all_but(sample, "labelled")
-    document: dict[str, object] = {"path": ".", **{split: f"images/{split}" for split in splits}}
+    document: dict[str, object] = {split: f"images/{split}" for split in splits}
+    again: list[str] = []
+    for needed, other in (("train", "val"), ("val", "train")):  # Ultralytics takes no file without both
+        if needed not in splits:
+            named = other if other in splits else next(iter(splits), needed)
+            document[needed] = f"images/{named}"
+            again += [f"# {needed} names {named} again, as Ultralytics wants both; `dentify dataset split` makes both.\n"]
     document |= {"nc": len(ids), "names": {number: name for name, number in ids.items()}}
-    output.text("data.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+    output.text("data.yaml", "".join(again) + yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+def _share(value: float) -> str:
+    """A share as text; never a whole number, which a reader may take for the id of a track."""
+    text = f"{value:.8g}"
+    return f"{text}.0" if text.lstrip("-").isdecimal() else text
 
 
 def _shares(annotation: Annotation, photo_wh: tuple[int, int], output: Output, *, outlined: bool) -> Iterator[Sequence[float]]:

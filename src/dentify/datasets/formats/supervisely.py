@@ -1,0 +1,161 @@
+"""Supervisely's projects: `ann/` beside `img/`, a JSON file a picture; polygons, rectangles, bitmaps and tags.
+
+Points, lines that enclose nothing, cuboids and skeletons are left out with a note. Holes of polygons are filled, which is told.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dentify.arrays import BoolArray
+from dentify.assessment import Mask
+from dentify.datasets.attributes import said_beside
+from dentify.datasets.label_set import LabelSet
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_line, is_number, is_side
+from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.sample import Annotation, Sample
+from dentify.errors import DatasetError, ImageError, printable
+from dentify.imaging.decode import decode_label_map
+from dentify.imaging.formats import is_picture_name
+from dentify.imaging.masks import crop_to_rle, rle_to_box
+from dentify.imaging.polygons import Polygon, polygons_to_box
+
+Raw = Mapping[str, Any]
+_EXPECTED = "Supervisely: expected an object with size and objects"
+_LEFT_OUT = ("point", "cuboid", "cuboid_3d", "graph", "multichannelBitmap", "alpha_mask")
+
+
+def is_supervisely(document: object) -> bool:
+    """Whether a JSON document is one picture's of a project."""
+    return isinstance(document, dict) and isinstance(document.get("objects"), list) and isinstance(document.get("size"), dict)
+
+
+def read(label_set: LabelSet) -> Iterator[Sample]:
+    """Photos and their objects, by the names of the JSON files."""
+    labelled = frozenset(
+        title
+        for _, document in label_set.silent().documents(is_supervisely, _EXPECTED)
+        for one in document["objects"]
+        if isinstance(one, dict) and isinstance(title := one.get("classTitle"), str)
+    )
+    pictures = label_set.pictures()
+    for path, document in label_set.documents(is_supervisely, _EXPECTED):
+        try:
+            yield _sample(path, document, labelled, pictures, label_set)
+        except DatasetError as error:
+            label_set.refuse(error)
+
+
+def _sample(path: Path, document: Raw, labelled: frozenset[str], pictures: Pictures, label_set: LabelSet) -> Sample:
+    height, width = document["size"].get("height"), document["size"].get("width")
+    if not (is_side(height) and is_side(width)):
+        raise DatasetError(f"{path}: size must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
+    size_hw = height, width
+    name = path.name[: -len(".json")]
+    picture = path.parent.parent / "img" / name
+    if label_set.images is not None or not is_file(picture):
+        picture = pictures.find(name, str(path), has_suffix=is_picture_name(name))
+    annotations: list[Annotation] = []
+    for index, one in enumerate(document["objects"]):
+        where = f"{path}: objects[{index}]"
+        try:
+            annotation = _annotation(one, size_hw, where, label_set)
+        except DatasetError as error:
+            label_set.refuse(error)
+            continue
+        if annotation is not None:
+            annotations.append(annotation)
+    return Sample(
+        picture,
+        name,
+        size_hw,
+        tuple(annotations),
+        labelled,
+        split=label_set.split_of(path),
+        labels=tuple(_tags(document)),
+        where=str(path),
+    )
+
+
+def _tags(row: Raw) -> Iterator[str]:
+    """Words of tags; a tag with a value says both."""
+    for tag in row["tags"] if isinstance(row.get("tags"), list) else []:
+        if isinstance(tag, dict) and isinstance(tag.get("name"), str):
+            yield tag["name"] if tag.get("value") in (None, "") else f"{tag['name']}: {tag['value']}"
+
+
+def _annotation(one: Any, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation | None:
+    if not isinstance(one, dict) or not isinstance(one.get("classTitle"), str) or not one["classTitle"]:
+        raise DatasetError(f"{where}: needs a classTitle, got {one!r:.60}")
+    name, kind = one["classTitle"], one.get("geometryType")
+    place = f"{where} ({printable(name)})"
+    if kind in _LEFT_OUT:
+        label_set.adjust(f"objects of type {kind} are left out: they are no outline", where)
+        return None
+    tags = [tag for tag in one["tags"] if isinstance(tag, dict)] if isinstance(one.get("tags"), list) else []
+    said = said_beside({str(tag.get("name")): True if tag.get("value") in (None, "") else tag["value"] for tag in tags})
+    if kind == "bitmap":
+        rle = _mask(one.get("bitmap"), size_hw, place, label_set)
+        box = rle_to_box(rle)
+        if box is None:
+            raise DatasetError(f"{place}: is degenerate, it holds no pixel", kind="degenerate outline")
+        return Annotation(name, box, rle=rle, attributes=said)
+    points = one.get("points")
+    exterior = _points(points.get("exterior") if isinstance(points, dict) else None, place)
+    if kind == "rectangle":
+        (x_min, y_min), (x_max, y_max) = exterior.min(axis=0).tolist(), exterior.max(axis=0).tolist()
+        return Annotation(
+            name, check_box((x_min, y_min, x_max, y_max), size_hw, f"{place}: box", label_set.adjust), attributes=said
+        )
+    if kind == "line" and is_line(exterior):
+        label_set.adjust("lines are left out: they enclose nothing", where)
+        return None
+    if kind not in ("polygon", "line"):
+        raise DatasetError(f"{place}: geometryType {kind!r:.40} is none of polygon, rectangle, bitmap, line")
+    if len(exterior) < 3:
+        raise DatasetError(f"{place}: needs three points or more, got {len(exterior)}")
+    if isinstance(points, dict) and points.get("interior"):
+        label_set.adjust("holes of polygons are filled", where)
+    polygon = check_points(exterior, size_hw, f"{place}: polygon", label_set.adjust)
+    return Annotation(name, polygons_to_box([polygon]), (polygon,), attributes=said)
+
+
+def _points(points: object, where: str) -> Polygon:
+    if not isinstance(points, list) or not points or not all(isinstance(one, list) and len(one) == 2 for one in points):
+        raise DatasetError(f"{where}: needs exterior points as [x, y], got {points!r:.60}")
+    if not all(is_number(value) for one in points for value in one):
+        raise DatasetError(f"{where}: points must be numbers, got {points!r:.60}")
+    return np.array(points, np.float64)
+
+
+def _mask(bitmap: object, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Mask:
+    """A mask from its origin on: a PNG, packed by zlib, in base64."""
+    data = bitmap.get("data") if isinstance(bitmap, dict) else None
+    origin = bitmap.get("origin") if isinstance(bitmap, dict) else None
+    if not isinstance(data, str) or not isinstance(origin, list) or len(origin) != 2 or not all(map(is_int, origin)):
+        raise DatasetError(f"{where}: needs a bitmap with data and origin, got {bitmap!r:.60}")
+    check_mask_size(size_hw, where, label_set.settings)
+    try:
+        unpacker = zlib.decompressobj()
+        packed = base64.b64decode(data, validate=True)
+        png = unpacker.decompress(packed, label_set.settings.max_file_bytes)
+        if unpacker.unconsumed_tail:
+            raise DatasetError(f"{where}: its bitmap is over the limit of max_file_bytes")
+        crop, alpha = decode_label_map(png, where=where, settings=label_set.settings)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise DatasetError(f"{where}: bitmap is no packed PNG in base64") from error
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
+    pixels = alpha if alpha is not None else crop
+    shown: BoolArray = np.asarray(pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2))
+    x, y = origin
+    if min(x, y) < 0 or x + shown.shape[1] > size_hw[1] or y + shown.shape[0] > size_hw[0]:
+        raise DatasetError(f"{where}: a bitmap of shape {shown.shape} at ({x}, {y}) does not lie on the photo of {size_hw}")
+    return crop_to_rle(shown, (x, y), size_hw, size_hw)
