@@ -1,4 +1,8 @@
-"""The `dentify` command, or a toy run, as a process of its own: a fork, which need not import PyTorch anew, for seconds."""
+"""The `dentify` command, or a toy run, as a process of its own.
+
+It is a fork of a process that has imported PyTorch and done nothing else: importing it anew takes seconds, and a fork of the tests'
+own process, whose threads of PyTorch and OpenMP are not there any more, may crash.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import multiprocessing
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable
-from multiprocessing.context import ForkProcess
+from functools import partial
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["dentify.cli.train", "dentify.training.loop", "dentify.training.tune"])
 
 
 class Forked:
@@ -21,7 +28,7 @@ class Forked:
         err: likewise.
     """
 
-    def __init__(self, process: ForkProcess, out: Path, err: Path) -> None:
+    def __init__(self, process: ForkServerProcess, out: Path, err: Path) -> None:
         self.process = process
         self.out = out
         self.err = err
@@ -45,32 +52,28 @@ class Forked:
 
 
 def fork(work: Callable[[], object], folder: Path) -> Forked:
-    """Starts some work in a process of its own; what it prints goes into files of a folder, which is made if need be."""
+    """Starts some work, which can be pickled, in a process of its own; what it prints goes into files of a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     out, err = folder / "stdout", folder / "stderr"
-    process = multiprocessing.get_context("fork").Process(target=_work, args=(work, out, err), daemon=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, where other threads are: none holds what is needed
-        process.start()
+    process = _SERVER.Process(target=_work, args=(work, out, err), daemon=True)
+    process.start()
     return Forked(process, out, err)
 
 
 def fork_command(*arguments: str | Path, folder: Path) -> Forked:
     """Starts `dentify` with these arguments."""
+    return fork(partial(_command, [str(argument) for argument in arguments], Path.cwd()), folder)
 
-    def work() -> None:
-        from dentify.cli import main
 
-        sys.argv = ["dentify", *(str(argument) for argument in arguments)]
-        main()
+def _command(arguments: list[str], folder: Path) -> None:
+    from dentify.cli import main
 
-    return fork(work, folder)
+    os.chdir(folder)
+    sys.argv = ["dentify", *arguments]
+    main()
 
 
 def _work(work: Callable[[], object], out: Path, err: Path) -> None:
-    import torch
-
-    torch.set_num_threads(1)  # threads of the process before are not there any more
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it
     with out.open("w", encoding="utf-8") as sys.stdout, err.open("w", encoding="utf-8") as sys.stderr:
         work()

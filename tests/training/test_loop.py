@@ -283,7 +283,7 @@ def test_chance_in_the_network_follows_from_the_step(painted: Path, tmp_path: Pa
 
 
 def test_a_run_that_was_killed_goes_on(painted: Path, tmp_path: Path, run: Path) -> None:
-    process = fork(lambda: train(toy_recipe(), data=painted, output=tmp_path / "run"), tmp_path / "process")
+    process = fork(partial(train, toy_recipe(), data=painted, output=tmp_path / "run"), tmp_path / "process")
     process.wait_for(tmp_path / "run" / "last.ckpt")
     process.signal(signal.SIGKILL)
     assert process.end()[0] == -signal.SIGKILL
@@ -417,6 +417,14 @@ def test_two_processes_follow_the_curve_of_one(painted: Path, tmp_path: Path, ru
             assert float(two[name]) == pytest.approx(float(one[name]), abs=2e-3), name
 
 
+def train_as_torchrun_does(recipe: Recipe, data: Path, output: Path, rank: int, port: int) -> None:
+    """One of two processes."""
+    ranks = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_WORLD_SIZE": 1}
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "toy", "CUDA_VISIBLE_DEVICES": ""}
+    os.environ |= {name: str(value) for name, value in (ranks | where).items()}
+    train(recipe, data=data, output=output)
+
+
 def test_processes_need_not_have_as_many_pictures_each_nor_any_to_judge_by(painted: Path, tmp_path: Path) -> None:
     """Five pictures a batch, and one photo in val."""
     document = json.loads((painted / "val.json").read_text())
@@ -429,15 +437,8 @@ def test_processes_need_not_have_as_many_pictures_each_nor_any_to_judge_by(paint
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-
-    def work(rank: int) -> Path:
-        """As `torchrun` starts it."""
-        ranks = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_WORLD_SIZE": 1}
-        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "toy", "CUDA_VISIBLE_DEVICES": ""}
-        os.environ |= {name: str(value) for name, value in (ranks | where).items()}
-        return train(recipe, data=painted, output=tmp_path / "two")
-
-    for process in [fork(partial(work, rank), tmp_path / f"process{rank}") for rank in range(2)]:
+    works = [partial(train_as_torchrun_does, recipe, painted, tmp_path / "two", rank, port) for rank in range(2)]
+    for process in [fork(work, tmp_path / f"process{rank}") for rank, work in enumerate(works)]:
         code, _, errors = process.end()
         assert code == 0, errors[-2000:]
     assert curve(tmp_path / "two") == pytest.approx(curve(tmp_path / "one"), rel=1e-3)
