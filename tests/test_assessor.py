@@ -429,7 +429,7 @@ def test_a_classifier_says_what_but_not_where(tmp_path: Path) -> None:
     assert told.report.splitlines()[:3] == [
         "Look closely: clearly damaged, where was not judged.",
         "As a whole: dent – clear; broken or missing part – probable.",
-        "The photo as a whole shows a type that this bundle knows badly: broken or missing part.",
+        "The photo as a whole shows a type that the model knows badly: broken or missing part.",
     ]
 
 
@@ -533,7 +533,9 @@ def test_a_sure_finding_held_back_by_the_damage_gate_is_a_disagreement(assessor:
     assert not assessment.damage.present
     assert assessment.findings == ()
     assert codes(assessment) == [("stages_disagree", None)]
-    assert assessment.review.reasons[0].text == "The photo as a whole looks undamaged, but damage was seen: dent – clear."
+    assert assessment.review.reasons[0].text == (
+        "The photo as a whole was not judged damaged, but damage was seen: dent – clear."
+    )
 
 
 # Stages on arrays

@@ -25,7 +25,7 @@ from dentify.arrays import FloatArray
 from dentify.bundle.manifest import GateCalibration, Manifest, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
-from dentify.imaging.decode import DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
+from dentify.imaging.decode import DAMAGED_FILE, DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
@@ -318,7 +318,7 @@ def tell(
         severity=severity,
         review=review,
         not_judged=manifest.not_judged,
-        notes=look.notes,
+        notes=[note for note in look.notes if note != DAMAGED_FILE],  # an issue of quality, and told as one
         judges_findings=bool(manifest.roles.damage),
         language=language,
     )

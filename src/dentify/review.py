@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dentify import assessment as told
 from dentify.bundle.manifest import ReviewRules
 from dentify.certainty import certainty_of
-from dentify.languages import Words, in_language
+from dentify.languages import Words, as_sentence, in_language
 from dentify.languages.meanings import place_in_photo
 from dentify.runtime.instances import Instances
-
-_OWN_WORDS = ("not_a_photo", "several_photos", "damaged_file")
 
 
 def review_reasons(
@@ -52,13 +50,10 @@ def review_reasons(
     def add(code: told.ReviewCode, text: str, finding: int | None = None) -> None:
         reasons.append(told.ReviewReason(code=code, finding=finding, text=text))
 
-    if "not_a_photo" in quality.issues:
-        add("poor_quality", words.sentence(words.NOT_A_PHOTO))
-    if "several_photos" in quality.issues:
-        add("poor_quality", words.sentence(words.SEVERAL_PHOTOS))
-    if "damaged_file" in quality.issues:
-        add("poor_quality", words.sentence(words.DAMAGED_FILE))
-    poor = [issue for issue in quality.issues if issue not in _OWN_WORDS]
+    for issue in quality.issues:
+        if issue in words.ISSUES:
+            add("poor_quality", as_sentence(words.ISSUES[issue]))
+    poor = [issue for issue in quality.issues if issue not in words.ISSUES]
     if poor:
         add("poor_quality", words.poor_reason(poor))
     if vehicle is not None and vehicle.confidence < sure_from:

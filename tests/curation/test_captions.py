@@ -14,7 +14,7 @@ from dentify.curation.captions import captions_of, iter_captions
 from dentify.datasets import Annotation, Sample
 from dentify.imaging.masks import rle_encode
 from dentify.imaging.polygons import box_to_polygon
-from dentify.languages import english
+from dentify.languages import ENGLISH
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
 SIZE_HW = (100, 200)
@@ -226,10 +226,10 @@ def test_every_word_is_the_labels(several: list[Annotation], labelled: frozenset
     for text in captions_of(sample(*several, labelled=labelled | named), 4, seed=seed):
         denies = re.search(r"\bwithout\b|\bno\b", text) is not None
         for name in DAMAGE_NAMES:
-            if has(text, english.damage(name)) or has(text, english.damages(name)):
+            if has(text, ENGLISH.damage(name)) or has(text, ENGLISH.damages(name)):
                 assert (name in labelled - named) if denies else (name in named), text
         for part in PART_NAMES:
-            if has(text, english.part(part)):
+            if has(text, ENGLISH.part(part)):
                 assert part in named, text
         for level in SEVERITY_LEVELS:
             if has(text, level):
@@ -243,3 +243,9 @@ def test_names_that_mean_something_to_formats_are_told_as_they_are() -> None:
     text = said(sample(annotation("{are} {0}"), annotation("hail_mark", (150, 60, 190, 90))))
     assert "{are} {0}" in text
     assert "a hail mark" in text.lower()
+
+
+@pytest.mark.parametrize("noun", ["a scratch", "an oil_stain", "a unit", "an hour_mark", "an uneven_gap"])
+def test_the_article_follows_the_sound(noun: str) -> None:
+    article, name = noun.split()
+    assert has(said(sample(annotation(name))), f"{article} {name.replace('_', ' ')}")

@@ -1,7 +1,7 @@
 """The `dentify` command, or a toy run, as a process of its own.
 
-It is a fork of a process that has imported PyTorch and done nothing else: importing it anew takes seconds, and a fork of the tests'
-own process, whose threads of PyTorch and OpenMP are not there any more, may crash.
+It is a fork of a process that has imported PyTorch and done nothing else: importing it anew takes seconds, and a fork of the
+tests' own process, whose threads of PyTorch and OpenMP are not there any more, may crash.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Forked:
 
 
 def fork(work: Callable[[], object], folder: Path) -> Forked:
-    """Starts some work, which can be pickled, in a process of its own; what it prints goes into files of a folder, which is made."""
+    """Starts some work, which can be pickled, in a process of its own; what it prints goes into files of a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     out, err = folder / "stdout", folder / "stderr"
     process = _SERVER.Process(target=_work, args=(work, out, err), daemon=True)

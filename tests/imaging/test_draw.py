@@ -278,6 +278,14 @@ class TestBar:
         told = assessment((10, 10), *[finding("scratch", (0, 0, 1, 1))] * 2, finding("dent", (0, 0, 1, 1)))
         assert draw._captions(told, in_language("en")) == ["Two scratches and one dent."]
 
+    def test_types_of_the_photo_are_told_where_no_finding_shows_them(self) -> None:
+        types = ReportLine(kind="types", text="As a whole: dent – clear.", sources=("types",))
+        lines = (self.VERDICT, types)
+        told = assessment((10, 10), report_lines=lines)
+        assert draw._captions(told, in_language("en"))[0] == f"{self.VERDICT.text} {types.text}"
+        told = assessment((10, 10), finding("dent", (0, 0, 1, 1)), report_lines=lines)
+        assert draw._captions(told, in_language("en"))[0] == self.VERDICT.text
+
     def test_the_legend_explains_what_is_drawn_and_no_more(self) -> None:
         part = FoundPart(name="hood", confidence=0.9, box=(0, 0, 9, 9), mask=None)
         told = assessment(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dentify.languages.german import counted, listed, size
+from dentify.languages import GERMAN
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from dentify.languages.german import counted, listed, size
     ],
 )
 def test_types_are_counted_each_in_its_way(name: str, one: str, two: str) -> None:
-    assert (counted([(name, 1)]), counted([(name, 2)])) == (one, two)
+    assert (GERMAN.counted([(name, 1)]), GERMAN.counted([(name, 2)])) == (one, two)
 
 
 def test_lists_of_any_length() -> None:
-    assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a und b", "a, b und c"]
+    assert [GERMAN.listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a und b", "a, b und c"]
 
 
 def test_shares_fit_what_they_are_a_share_of() -> None:
-    assert size("nearly_all", of="part", part_name="hood", by_box=False) == "fast 100 % der sichtbaren Fläche"
-    assert size("half", of="place", part_name="", by_box=True) == "etwa die Hälfte davon nach seinem Rahmen"
+    assert GERMAN.size("nearly_all", of="part", part_name="hood", by_box=False) == "fast 100 % der sichtbaren Fläche"
+    assert GERMAN.size("half", of="place", part_name="", by_box=True) == "etwa die Hälfte davon (nach dem Rahmen)"

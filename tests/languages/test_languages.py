@@ -15,7 +15,7 @@ import dentify
 from dentify import assessment as told
 from dentify.certainty import CERTAINTIES
 from dentify.imaging import colour, decode
-from dentify.languages import LANGUAGES, Language, Words, english, german, in_language
+from dentify.languages import GERMAN, LANGUAGES, Language, Words, as_spelled, in_language
 from dentify.languages.meanings import Action, Clause, Place, RoughShare, Whole
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 
@@ -47,23 +47,25 @@ def test_every_share_has_words_of_its_own(language: Language) -> None:
     assert not [text for text in shares if "_" in text]
 
 
-@pytest.mark.parametrize("module", [english, german])
-def test_every_name_of_the_taxonomy_has_words(module: Any) -> None:
-    assert set(module.DAMAGES) == set(DAMAGE_NAMES)
-    assert set(module.PART_NAMES) == set(PART_NAMES)
-    assert len(set(module.PART_NAMES.values())) == len(PART_NAMES)
-
-
-OWN_SENTENCE = ("not_a_photo", "several_photos", "damaged_file")
+@EVERY_LANGUAGE
+def test_every_name_of_the_taxonomy_has_words(language: Language) -> None:
+    words = in_language(language)
+    assert set(words.DAMAGES) == set(DAMAGE_NAMES)
+    assert set(words.PARTS) == set(PART_NAMES)
+    assert len(set(words.PARTS.values())) == len(PART_NAMES)
 
 
 @EVERY_LANGUAGE
 def test_every_way_in_which_a_photo_is_poor_has_words(language: Language) -> None:
+    """Words of its own for what says what to do, an adjective for every other."""
     words = in_language(language)
-    poor = [issue for issue in get_args(told.QualityIssue) if issue not in OWN_SENTENCE]
-    texts = [words.poor([issue]) for issue in poor]
-    assert len({*texts, words.poor([])}) == len(poor) + 1
-    assert all(words.middling([issue]) for issue in poor)
+    assert set(words.ISSUES) == {"not_a_photo", "several_photos", "damaged_file"}
+    poor = [issue for issue in get_args(told.QualityIssue) if issue not in words.ISSUES]
+    for say in (words.poor, words.poor_reason):
+        texts = [say([issue]) for issue in poor]
+        assert len(set(texts)) == len(poor)
+        assert not [text for text in texts if "_" in text]
+    assert words.poor([]) not in [words.poor([issue]) for issue in poor]
 
 
 own_names = st.text(min_size=1, max_size=20).filter(lambda name: name not in (*DAMAGE_NAMES, *PART_NAMES))
@@ -96,7 +98,7 @@ def sayings(words: Words, name: str, count: int) -> list[str]:
 @EVERY_LANGUAGE
 @given(name=own_names, count=st.integers(1, 30))
 def test_a_name_of_ones_own_stays_as_it_is_spelled(language: Language, name: str, count: int) -> None:
-    spelled = english.as_spelled(name)
+    spelled = as_spelled(name)
     for text in sayings(in_language(language), name, count):
         assert spelled in text
 
@@ -114,19 +116,17 @@ def test_no_plural_article_or_gender_is_guessed_for_it(language: Language, lette
 
 @given(st.lists(st.sampled_from(DAMAGE_NAMES), min_size=1, max_size=4, unique=True), st.integers(1, 14))
 def test_one_is_never_many(names: list[str], count: int) -> None:
-    for words, module in ((in_language("en"), english), (in_language("de"), german)):
+    for words in map(in_language, LANGUAGES):
         text = words.counted([(name, count) for name in names])
-        if count == 1:
-            assert all(module.damage(name) in text for name in names)
-        else:
-            assert all(module.damages(name) in text for name in names)
+        expected = words.damage if count == 1 else words.damages
+        assert all(expected(name) in text for name in names)
 
 
 def test_notes_of_the_decoder_are_told_in_german() -> None:
-    """Every note that a photo can have, as `dentify.imaging` spells it."""
+    """Every note that a report tells of, as `dentify.imaging` spells it."""
     frames = ["first frame of 12", "first page of 2", "main picture of 3", "first frame of 10000 or more"]
     for note in [*frames, "grey photo", "transparent areas shown white", colour.PROFILE_IGNORED]:
-        assert note not in german.note(note)
+        assert note not in GERMAN.note(note)
     source = Path(decode.__file__).read_text() + Path(colour.__file__).read_text()
     for note in ("grey photo", "transparent areas shown white", "first frame of", "first page of", "main picture of"):
         assert f'"{note}"' in source

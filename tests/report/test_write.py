@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -16,11 +17,12 @@ from dentify.assessment import (
     PhotoType,
     Presence,
     Quality,
+    QualityIssue,
     Review,
     ReviewReason,
     Severity,
 )
-from dentify.languages import LANGUAGES, english
+from dentify.languages import ENGLISH, LANGUAGES
 from dentify.report import as_text, report_lines
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
@@ -152,6 +154,18 @@ def test_many_findings_end_in_counts(report, finding):
     ]
 
 
+def test_the_worst_of_many_is_told_where_each_has_a_level(report, finding):
+    surest = [finding("dent", 0.95, number=number) for number in range(1, 9)]
+
+    def last(*levels: tuple[str, float] | None) -> str:
+        others = [finding("scratch", 0.6, severity=level, number=9 + place) for place, level in enumerate(levels)]
+        return report(findings=[*surest, *others]).splitlines()[-1]
+
+    assert last(("minor", 0.9), ("severe", 0.4)) == "More: two scratches, the worst perhaps severe – probable."
+    assert last(("severe", 0.6), ("severe", 0.4)) == "More: two scratches, the worst severe – probable."
+    assert last(("severe", 0.9), None) == "More: two scratches – probable."
+
+
 def test_a_weak_type_among_those_that_are_counted_is_told_by_its_reason(report, finding, reasons):
     findings = [finding("dent", number=number) for number in range(1, 10)]
     assert report(findings=findings, review=reasons(weak_type=[9])).splitlines()[-1] == "…."
@@ -182,14 +196,19 @@ def test_a_no_that_is_in_doubt(report, reasons):
         damage=Presence(present=False, confidence=0.55),
         review=reasons(low_confidence="It is uncertain whether the vehicle is damaged."),
     )
-    assert text == "Look closely: no damage found, but that is uncertain."
+    assert text == "Look closely: probably undamaged."
 
 
-def test_a_no_that_is_less_likely_than_not_is_told_as_a_doubt(report):
-    text = report(damage=Presence(present=False, confidence=0.4))
-    assert text == "Look closely: possibly damaged, but nothing is sure enough to be marked."
-    text = report(vehicle=Presence(present=False, confidence=0.4), damage=None, parts=[])
-    assert text == "Nothing to judge: perhaps a vehicle, but not surely enough to judge damage."
+def test_a_no_that_is_less_likely_than_not_is_told_as_a_doubt(report, finding):
+    """Such a gate wants more than an even chance before it says yes."""
+    hardly = Presence(present=False, confidence=0.4)
+    assert report(damage=hardly) == "Look closely: possibly damaged."
+    assert report(damage=hardly, findings=[finding("dent")]).startswith("Look closely: possibly damaged.\n1. In the middle")
+    nothing = report(vehicle=hardly, damage=None, parts=[])
+    assert nothing == "Nothing to judge: perhaps a vehicle, but not surely enough to judge damage."
+    told = report(vehicle=hardly, damage=None, parts=[], findings=[finding("dent")])
+    assert told.startswith("Look closely: possibly a vehicle, damage was looked for all the same.\n1. In the middle")
+    assert report(vehicle=hardly, damage=NO_DAMAGE, parts=[]) == "Nothing to judge: possibly a vehicle, clearly undamaged."
 
 
 def test_no_vehicle(report, reasons):
@@ -226,18 +245,23 @@ def test_a_vehicle_in_doubt_has_a_line_of_its_own(report):
     assert text == "Nothing found: clearly undamaged.\nProbably a vehicle."
 
 
-def test_findings_against_the_whole_photo(report, finding, reasons):
-    against = "The photo as a whole looks undamaged, but damage was seen: dent – possible."
+@pytest.mark.parametrize("gate", [0.6, 0.95])
+def test_findings_against_the_whole_photo(report, finding, reasons, gate):
+    """Told by the first line, and not once more by its reason."""
     text = report(
-        damage=Presence(present=False, confidence=0.6),
+        damage=Presence(present=False, confidence=gate),
         findings=[finding("dent", 0.35, on={"hood": 0.02})],
-        review=reasons(stages_disagree=against, low_confidence=[1]),
+        review=reasons(stages_disagree="…", low_confidence=[1]),
     )
     assert text == (
-        "Look closely: probably undamaged, what was seen is told all the same.\n"
-        "1. Hood: dent, about 2 % of its visible area, minor – possible.\n"
-        f"{against}"
+        f"Look closely: {'clearly' if gate == 0.95 else 'probably'} undamaged, what was seen is told all the same.\n"
+        "1. Hood: dent, about 2 % of its visible area, minor – possible."
     )
+
+
+def test_a_repair_is_likely_only_where_damage_is(report, finding):
+    text = report(damage=Presence(present=True, confidence=0.4), findings=[finding("dent", 0.95)])
+    assert text.startswith("Look closely: possibly damaged.")
 
 
 def test_several_vehicles_are_told(report, finding, reasons):
@@ -283,9 +307,10 @@ def test_several_photos_are_told_first_and_judged_all_the_same(report, finding, 
     )
 
 
-def test_a_photo_of_middling_quality(report):
-    text = report(quality=Quality(usable=True, issues=("too_bright",)), damage=NO_DAMAGE)
-    assert text == "Nothing found: clearly undamaged.\nThe photo is rather bright, so faint damage may be missed."
+def test_a_damaged_file_is_told_first(report):
+    text = report(quality=Quality(usable=False, issues=("damaged_file",)), damage=NO_DAMAGE)
+    first = "Copy or export the photo again: parts of its file are missing or damaged, so damage may be missed there."
+    assert text == f"{first}\nNothing found: clearly undamaged."
 
 
 def test_words_of_a_users_own_taxonomy(report, finding):
@@ -320,9 +345,6 @@ severities = st.none() | st.builds(Severity, level=st.sampled_from(["minor", "mo
 type_names = st.sampled_from([*DAMAGE_NAMES, "hail_mark", "unit_loss", "_odd__name_"])
 part_names = st.sampled_from([*PART_NAMES, "left_fender"])
 corners = st.floats(-10, 1000)
-parts_of_findings = st.builds(
-    PartOfFinding, name=part_names, confidence=confidences, share_of_finding=confidences, share_of_part=confidences
-)
 findings_of_any_kind = st.builds(
     Finding,
     id=st.integers(1, 40),
@@ -358,9 +380,7 @@ answers = st.fixed_dictionaries(
         "quality": st.builds(
             Quality,
             usable=st.booleans(),
-            issues=st.lists(
-                st.sampled_from(["too_dark", "too_bright", "blurred", "too_small", "not_a_photo", "several_photos"]), unique=True
-            ).map(tuple),
+            issues=st.lists(st.sampled_from(get_args(QualityIssue)), unique=True).map(tuple),
         ),
         "vehicle": presences,
         "damage": presences,
@@ -403,7 +423,7 @@ def test_every_finding_is_told_and_every_line_knows_of_which_it_tells(fields):
     assert sorted(told) == sorted(finding.id for finding in fields["findings"])
     text = as_text(lines)
     for finding in fields["findings"]:
-        assert says(text, english.damage(finding.type)) or says(text, english.damages(finding.type))
+        assert says(text, ENGLISH.damage(finding.type)) or says(text, ENGLISH.damages(finding.type))
 
 
 ABSENT = {
@@ -428,6 +448,7 @@ def test_a_line_follows_from_the_fields_that_it_names(fields):
         without = report_lines(**(fields | {name: ABSENT[name] for name in line.sources}))
         if line.kind not in ("verdict", "not_judged"):
             assert line.text not in [other.text for other in without if other.kind == line.kind]
+        assert line.sources
         assert set(line.sources) <= set(ABSENT)
 
 
@@ -448,11 +469,11 @@ def test_nothing_is_named_that_the_fields_do_not_hold(fields):
     parts = {part.name for finding in fields["findings"] for part in finding.parts} | {part.name for part in fields["parts"]}
     for name in DAMAGE_NAMES:
         if name not in types:
-            assert not says(text, english.damage(name))
-            assert not says(text, english.damages(name))
+            assert not says(text, ENGLISH.damage(name))
+            assert not says(text, ENGLISH.damages(name))
     for name in PART_NAMES:
         if name not in parts:
-            assert not says(text, english.part(name))
+            assert not says(text, ENGLISH.part(name))
 
 
 @given(answers)
@@ -492,7 +513,7 @@ def test_where_damage_lies_is_not_judged_by_a_bundle_without_findings(report):
 def test_a_bundle_that_judges_no_damage_says_so(report):
     alone = {"judges_findings": False, "damage": None, "parts": []}
     assert report(**alone) == "Nothing to judge: damage was not judged."
-    assert report(**alone, severity=MODERATE) == "Look closely: damage was not judged, moderate if so."
+    assert report(**alone, severity=MODERATE) == "Look closely: damage was not judged, moderate overall."
 
 
 def test_types_without_a_finding_do_not_come_after_a_no(report):

@@ -7,6 +7,7 @@ a source does not label is neither named nor denied.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from dentify.assessment import Mask
 from dentify.datasets.sample import PART_PREFIX, UNNAMED, UNTYPED, Annotation, Sample, canonical_name
 from dentify.imaging.masks import polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
-from dentify.languages import english
-from dentify.languages.english import as_spelled, damage, damages, listed, number_word, sentence, with_article
+from dentify.languages import ENGLISH, as_sentence, as_spelled
 from dentify.languages.meanings import place_in_photo
 from dentify.taxonomy import DAMAGE_NAMES, SEVERITY_LEVELS
 
@@ -24,7 +24,9 @@ _TINY, _SMALL, _LARGE = 0.003, 0.02, 0.10  # of the photo
 _ON_PART = 0.5  # of a damage: a part that holds so much of it is named
 _SEVERAL = 4  # from here on "several" may stand for the number
 _NO_TYPES = frozenset({UNNAMED, UNTYPED})
-_UNCOUNTED = frozenset({"glass_shatter"})
+_UNCOUNTED = frozenset(name for name, noun in ENGLISH.DAMAGES.items() if not noun.single)
+_SOUNDS_LIKE_VOWEL = re.compile(r"([aeiou]|hour|honest)", re.IGNORECASE)
+_SOUNDS_LIKE_CONSONANT = re.compile(r"(uni|use|eu|one\b|u-)", re.IGNORECASE)
 
 _DAMAGED = (
     "a photo of a vehicle with {damages}",
@@ -64,7 +66,7 @@ def captions_of(sample: Sample, count: int = 1, *, seed: int = 0) -> list[str]:
         text = _caption(sample, chance)
         if text is None:
             return []
-        captions[sentence(text)] = None
+        captions[as_sentence(text)] = None
         if len(captions) == count:
             break
     return list(captions)
@@ -77,17 +79,17 @@ def _caption(sample: Sample, chance: random.Random) -> str | None:
     if groups:
         clauses = [_clause(group, sample, chance) for group in groups]
         are = "is" if len(groups[0].damages) == 1 or groups[0].name in _UNCOUNTED else "are"
-        return chance.choice(_DAMAGED).format(damages=listed(clauses), are=are)
+        return chance.choice(_DAMAGED).format(damages=ENGLISH.listed(clauses), are=are)
     types = list(dict.fromkeys(name for label in sample.labels if (name := canonical_name(label)) in DAMAGE_NAMES))
     if types:
         are = "is" if len(types) == 1 else "are"
-        return chance.choice(_DAMAGED).format(damages=listed([_counted(name, 1) for name in types]), are=are)
+        return chance.choice(_DAMAGED).format(damages=ENGLISH.listed([_counted(name, 1) for name in types]), are=are)
     seen = _parts_seen(sample, chance)
     if sample.damage is False:
         return f"{chance.choice(_SOUND[:3])}{seen}" if seen else chance.choice(_SOUND)
     annotated = {one.name for one in sample.annotations}  # also what is not told of: it may be there
     absent = [
-        damages(name)
+        ENGLISH.damages(name)
         for name in DAMAGE_NAMES
         if name in sample.labelled and not annotated & {name, *_NO_TYPES} and name not in _UNCOUNTED
     ]
@@ -113,8 +115,8 @@ def _groups(sample: Sample) -> list[_Group]:
     told = [one for one in sample.damages if not one.crowd and not one.loose and one.name not in _NO_TYPES]
     groups = []
     for name in sorted({one.name for one in told}):
-        damages = sorted((one for one in told if one.name == name), key=lambda one: one.area, reverse=True)
-        groups.append(_Group(name, tuple(damages)))
+        largest_first = sorted((one for one in told if one.name == name), key=lambda one: one.area, reverse=True)
+        groups.append(_Group(name, tuple(largest_first)))
     return sorted(groups, key=lambda group: -group.damages[0].area)
 
 
@@ -134,12 +136,18 @@ def _clause(group: _Group, sample: Sample, chance: random.Random) -> str:
 
 
 def _counted(name: str, count: int, adjectives: str = "", *, several: bool = False) -> str:
-    noun = f"{adjectives} {damage(name) if count == 1 or name in _UNCOUNTED else _several(name)}".strip()
+    noun = f"{adjectives} {ENGLISH.damage(name) if count == 1 or name in _UNCOUNTED else _several(name)}".strip()
     if name in _UNCOUNTED:
         return noun
     if count == 1:
-        return with_article(noun)
-    return f"{'several' if several and count >= _SEVERAL else number_word(count)} {noun}"
+        return _with_article(noun)
+    return f"{'several' if several and count >= _SEVERAL else ENGLISH.number_word(count)} {noun}"
+
+
+def _with_article(noun: str) -> str:
+    """A noun with `a` or `an`, by sound."""
+    vowel = _SOUNDS_LIKE_VOWEL.match(noun) and not _SOUNDS_LIKE_CONSONANT.match(noun)
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def _size_word(annotation: Annotation, sample: Sample) -> str:
@@ -157,7 +165,7 @@ def _place(group: _Group, sample: Sample) -> str:
     if len(parts) == 1 and (part := next(iter(parts))):
         return f"on the {_part_word(part)}"
     wh = (sample.size_hw[1], sample.size_hw[0])
-    places = {english.PLACES[place_in_photo(one.box_xyxy, wh)] for one in group.damages}
+    places = {ENGLISH.PLACES[place_in_photo(one.box_xyxy, wh)] for one in group.damages}
     return next(iter(places)) if len(places) == 1 else ""
 
 
@@ -190,16 +198,16 @@ def _parts_seen(sample: Sample, chance: random.Random) -> str:
     if not names:
         return ""
     named = chance.sample(names, min(len(names), chance.randint(1, 3)))
-    return f", {chance.choice(('showing', 'with'))} {listed([f'the {name}' for name in named])}"
+    return f", {chance.choice(('showing', 'with'))} {ENGLISH.listed([f'the {name}' for name in named])}"
 
 
 def _several(name: str) -> str:
     """Several of a type; the plural of one's own names is guessed."""
-    return damages(name) if name in DAMAGE_NAMES else f"{as_spelled(name)}s"
+    return ENGLISH.damages(name) if name in DAMAGE_NAMES else f"{as_spelled(name)}s"
 
 
 def _part_word(name: str) -> str:
-    return english.part(name.removeprefix(PART_PREFIX))
+    return ENGLISH.part(name.removeprefix(PART_PREFIX))
 
 
 def iter_captions(

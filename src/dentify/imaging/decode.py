@@ -44,7 +44,7 @@ _FEWEST_SCANS, _MOST_SCANNED = 16, 1_600_000_000  # of a large one: pixels in al
 _START_OF_SCAN = re.compile(rb"\xff\xda")  # finds them in a third of the time of `bytes.count`
 _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")  # those that a segment follows, and the end
 _MOST_FRAMES = 10_000  # counted for a note, no further
-_DAMAGED = "parts of the file are missing or damaged, and grey or wrong in the photo"
+DAMAGED_FILE = "parts of the file are missing or damaged, and grey or wrong in the photo"
 _STRIP_PIXELS = 2**18  # copied at a time from Pillow to an array; 2**20 takes four times as long, by page faults
 
 _quiet = threading.Lock()
@@ -109,7 +109,7 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
         photo_hw=(width, height) if exif.orientation >= 5 else (height, width),
         sha256=hashlib.sha256(data).hexdigest(),
         captured_at=exif.captured_at,
-        notes=(*notes, *more_notes, *([_DAMAGED] if damaged else [])),
+        notes=(*notes, *more_notes, *([DAMAGED_FILE] if damaged else [])),
         damaged=damaged,
     )
 

@@ -22,7 +22,7 @@ from dentify.assessment import Assessment, Box, Finding, FoundPart
 from dentify.certainty import CERTAINTIES, Certainty, certainty_of
 from dentify.imaging.masks import rle_to_crop
 from dentify.imaging.polygons import ellipse_to_polygon
-from dentify.languages import Words, in_language
+from dentify.languages import Words, as_sentence, in_language
 from dentify.settings import Settings
 from dentify.taxonomy import RGB, damage_colour
 
@@ -370,11 +370,10 @@ class _Bar:
     legend: tuple[tuple[_Entry, ...], ...]
     check: bool
     font_size: int
-    width: int
 
     @classmethod
     def empty(cls) -> _Bar:
-        return cls((), (), check=False, font_size=0, width=0)
+        return cls((), (), check=False, font_size=0)
 
     @property
     def row(self) -> int:
@@ -468,7 +467,7 @@ def _bar(assessment: Assessment, words: Words, width: int, side: int, *, parts: 
         legend[-1].append(entry)
         used += more
     rows = tuple(tuple(entries) for entries in legend[:_MOST_ROWS] if entries)
-    return _Bar(verdict, rows, check=check, font_size=size, width=width)
+    return _Bar(verdict, rows, check=check, font_size=size)
 
 
 def _captions(assessment: Assessment, words: Words) -> list[str]:
@@ -476,9 +475,10 @@ def _captions(assessment: Assessment, words: Words) -> list[str]:
     lines = {line.kind: line.text for line in reversed(assessment.report_lines)}
     line = lines.get("verdict") or lines.get("quality") or ""  # answers of before have no lines
     if line:
-        return [line, line.partition(":")[0]]
+        with_types = [f"{line} {lines['types']}"] if "types" in lines and not assessment.findings else []
+        return [*with_types, line, line.partition(":")[0]]
     counts = Counter(finding.type for finding in assessment.findings).most_common()
-    return [words.sentence(words.counted(counts))] if counts else []
+    return [as_sentence(words.counted(counts))] if counts else []
 
 
 def _wrapped(pen: ImageDraw.ImageDraw, texts: Sequence[str], room: float, font: ImageFont.FreeTypeFont) -> tuple[str, ...]:
@@ -503,5 +503,5 @@ def _legend(assessment: Assessment, words: Words, *, parts: bool) -> list[_Entry
     bands = {certainty_of(finding.confidence) for finding in assessment.findings}
     entries += [_Entry(words.CERTAINTIES[band], _CAPTION_TEXT, band) for band in CERTAINTIES if band in bands]
     if parts and assessment.parts:
-        entries.append(_Entry(words.PARTS, PART_COLOUR, "probable", thin=True))
+        entries.append(_Entry(words.PART, PART_COLOUR, "probable", thin=True))
     return entries

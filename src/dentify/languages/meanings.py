@@ -14,10 +14,9 @@ Clause = Literal[
     "no_place",
     "place_not_judged",
     "no_type",
-    "nothing_but_unsure",
-    "damage_unsure",
     "vehicle_unsure",
     "nothing_marked",
+    "badly_known",
 ]
 """Why, beside what the gates say."""
 

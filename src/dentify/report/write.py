@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dentify.assessment import (
     Finding,
@@ -26,15 +27,13 @@ from dentify.assessment import (
     Severity,
 )
 from dentify.certainty import CERTAINTIES, PROBABLE_FROM, Certainty, certainty_of
-from dentify.languages import Language, Words, in_language
+from dentify.languages import Language, Words, as_sentence, in_language
 from dentify.languages.meanings import Action, Whole, place_in_photo, rough_share
 from dentify.taxonomy import SEVERITY_LEVELS
 
 _TOLD_ONE_BY_ONE = 8
 _MOST_PARTS = 12
 _SHARE_WORTH_NAMING = 0.1  # of a finding's pixels: a part that holds less of it is not named
-_NO_PHOTO = frozenset({"not_a_photo", "several_photos"})
-_OWN_SENTENCE = _NO_PHOTO | {"damaged_file"}
 
 
 def report_lines(
@@ -55,21 +54,20 @@ def report_lines(
 ) -> tuple[ReportLine, ...]:
     """The report on one photo, the same for the same fields.
 
-    `types` are those of the photo as a whole, and `judges_findings` is false where the bundle looks for no findings.
+    `types` are those of the photo as a answer, and `judges_findings` is false where the bundle looks for no findings.
     """
     words = in_language(language)
-    whole = _Whole(vehicle, damage, findings, types, severity, review, judges_findings)
+    answer = _Answer(vehicle, damage, findings, types, severity, review, judges_findings)
     blank = "not_a_photo" in quality.issues
     lines = [
         *_quality(quality, words),
-        *(() if blank else _verdict(whole, words)),
+        *(() if blank else _verdict(answer, words)),
         *_types(types or (), words),
         *_findings(findings, photo, review, words),
-        *_review(whole, quality, words),
-        *_middling(quality, words),
+        *_review(answer, quality, words),
         *_parts_in_view(parts, words),
-        *(() if blank else _not_judged(whole, not_judged, words)),
-        *(_line("note", words.sentence(words.note(note.strip(" ."))), "notes") for note in notes if note.strip(" .")),
+        *(() if blank else _not_judged(answer, not_judged, words)),
+        *(_line("note", as_sentence(words.note(note.strip(" ."))), "notes") for note in notes if note.strip(" .")),
     ]
     return tuple(lines)
 
@@ -80,8 +78,8 @@ def as_text(lines: Iterable[ReportLine], *, verbose: bool = False) -> str:
 
 
 @dataclass(frozen=True)
-class _Whole:
-    """What is told of the photo as a whole, and what of it was judged."""
+class _Answer:
+    """What is told of the photo as a answer, and what of it was judged."""
 
     vehicle: Presence | None
     damage: Presence | None
@@ -90,6 +88,11 @@ class _Whole:
     severity: Severity | None
     review: Review
     judges_findings: bool
+
+    @property
+    def told(self) -> list[str]:
+        """Which of types and findings hold anything."""
+        return [*(["types"] if self.types else []), *(["findings"] if self.findings else [])]
 
     @property
     def no_vehicle(self) -> bool:
@@ -105,107 +108,95 @@ def _line(kind: ReportLineKind, text: str, *sources: str, findings: Sequence[int
 
 
 def _quality(quality: Quality, words: Words) -> Iterator[ReportLine]:
-    if "not_a_photo" in quality.issues:
-        yield _line("quality", words.sentence(words.NOT_A_PHOTO), "quality")
-        return
-    if "several_photos" in quality.issues:
-        yield _line("quality", words.sentence(words.SEVERAL_PHOTOS), "quality")
-    if "damaged_file" in quality.issues:
-        yield _line("quality", words.sentence(words.DAMAGED_FILE), "quality")
-    issues = [issue for issue in quality.issues if issue not in _OWN_SENTENCE]
-    if not quality.usable and (issues or not quality.issues):
-        yield _line("quality", words.sentence(words.poor(issues)), "quality")
+    for issue in quality.issues:
+        if issue in words.ISSUES:
+            yield _line("quality", as_sentence(words.ISSUES[issue]), "quality")
+    poor = [issue for issue in quality.issues if issue not in words.ISSUES]
+    if not quality.usable and "not_a_photo" not in quality.issues and (poor or not quality.issues):
+        yield _line("quality", as_sentence(words.poor(poor)), "quality")
 
 
-def _middling(quality: Quality, words: Words) -> Iterator[ReportLine]:
-    text = words.middling([issue for issue in quality.issues if issue not in _OWN_SENTENCE])
-    if quality.usable and text:
-        yield _line("quality", words.sentence(text), "quality")
+class _Verdict(NamedTuple):
+    """What to do, why, and the fields that it follows from."""
+
+    action: Action
+    why: list[str]
+    sources: list[str]
 
 
-def _verdict(whole: _Whole, words: Words) -> Iterator[ReportLine]:
+def _verdict(answer: _Answer, words: Words) -> Iterator[ReportLine]:
     """What to do, and why; and where that is in doubt, whether there is a vehicle at all."""
-    action, why = _without_vehicle(whole, words) if whole.no_vehicle else _with_vehicle(whole, words)
-    if action in ("nothing_found", "nothing_to_judge") and whole.review.needed:
+    action, why, sources = _without_vehicle(answer, words) if answer.no_vehicle else _with_vehicle(answer, words)
+    check = answer.review.needed
+    if check and action in ("nothing_found", "nothing_to_judge"):
         action = "look_closely"
-    given = {
-        "vehicle": whole.no_vehicle,
-        "damage": whole.damage is not None,
-        "types": bool(whole.types),
-        "findings": bool(whole.findings),
-        "severity": whole.severity is not None,
-        "review": whole.review.needed,
-    }
-    text = words.verdict(action, why, check=whole.review.needed and action == "likely_repair")
-    yield _line(
-        "verdict",
-        words.sentence(text),
-        *(name for name, counts in given.items() if counts),
-        findings=[finding.id for finding in whole.findings],
-    )
-    if whole.vehicle is not None and whole.vehicle.present and certainty_of(whole.vehicle.confidence) != "clear":
-        yield _line("vehicle", words.sentence(words.A_VEHICLE[certainty_of(whole.vehicle.confidence)]), "vehicle")
+    text = words.verdict(action, why, check=check and action == "likely_repair")
+    told = [finding.id for finding in answer.findings]
+    yield _line("verdict", as_sentence(text), *sources, *(["review"] if check else []), findings=told)
+    if answer.vehicle is not None and answer.vehicle.present and certainty_of(answer.vehicle.confidence) != "clear":
+        yield _line("vehicle", as_sentence(words.A_VEHICLE[certainty_of(answer.vehicle.confidence)]), "vehicle")
 
 
-def _without_vehicle(whole: _Whole, words: Words) -> tuple[Action, list[str]]:
-    assert whole.vehicle is not None
-    anything = bool(whole.findings or whole.types)
-    if whole.vehicle.confidence < PROBABLE_FROM:  # such a gate wants more than an even chance before it says yes
-        why = [words.CLAUSES["vehicle_unsure"]]
-    else:
-        why = [words.NO_VEHICLE[certainty_of(whole.vehicle.confidence)]]
-        if not anything and whole.damage is None:
-            why.append(words.CLAUSES["damage_not_judged"])
-    if anything:
+def _without_vehicle(answer: _Answer, words: Words) -> _Verdict:
+    assert answer.vehicle is not None
+    told = answer.told
+    why, sources = [words.NO_VEHICLE[certainty_of(answer.vehicle.confidence)]], ["vehicle", *told]
+    is_alone = not told and answer.damage is None
+    if answer.vehicle.confidence < PROBABLE_FROM:  # such a gate wants more than an even chance before it says yes
+        why = [words.CLAUSES["vehicle_unsure"] if is_alone else words.A_VEHICLE["possible"]]
+    elif is_alone:
+        why.append(words.CLAUSES["damage_not_judged"])
+    if told:
         why.append(words.CLAUSES["looked_all_the_same"])
-    elif whole.damage is not None:
-        bands = words.DAMAGED if whole.damage.present else words.UNDAMAGED
-        why.append(bands[_band(whole.damage.confidence, located=not whole.damage.present)])
-    return ("look_closely" if anything else "nothing_to_judge"), why
+    elif answer.damage is not None:
+        bands = words.DAMAGED if answer.damage.present else words.UNDAMAGED
+        why.append(bands[_band(answer.damage.confidence, located=not answer.damage.present)])
+        sources.append("damage")
+    return _Verdict("look_closely" if told else "nothing_to_judge", why, sources)
 
 
-def _with_vehicle(whole: _Whole, words: Words) -> tuple[Action, list[str]]:
-    if whole.no_damage:
-        return _undamaged(whole, words)
-    looked = whole.judges_findings or whole.damage is not None or whole.types is not None or bool(whole.findings)
-    if not looked:  # a bundle that tells vehicles, or how bad it looks, and no more
-        clauses = [words.CLAUSES["damage_not_judged"], *_severity(whole, words, if_so=True)]
-        return ("look_closely" if whole.severity is not None else "nothing_to_judge"), clauses
-    best = _best(whole)
+def _with_vehicle(answer: _Answer, words: Words) -> _Verdict:
+    if answer.no_damage:
+        return _undamaged(answer, words)
+    if not (answer.judges_findings or answer.damage is not None or answer.types is not None or answer.findings):
+        # a bundle that tells vehicles, or how bad it looks, and no more
+        why = [words.CLAUSES["damage_not_judged"], *_severity(answer, words, if_so=False)]
+        has_level = answer.severity is not None
+        return _Verdict("look_closely" if has_level else "nothing_to_judge", why, ["severity" if has_level else "damage"])
+    best = _best(answer)
     if best is None:
-        clauses = [words.CLAUSES["nothing_marked" if whole.judges_findings else "no_type"]]
-        return "nothing_found", clauses
-    located = bool(whole.findings) or not whole.judges_findings
-    certainty = _band(best, located=located)
-    why = [words.DAMAGED[certainty], *_severity(whole, words, if_so=certainty == "possible")]
-    if not whole.findings and whole.judges_findings:
+        if answer.judges_findings:
+            return _Verdict("nothing_found", [words.CLAUSES["nothing_marked"]], ["findings"])
+        return _Verdict("nothing_found", [words.CLAUSES["no_type"]], ["types"])
+    certainty = _band(best, located=bool(answer.findings) or not answer.judges_findings)
+    why = [words.DAMAGED[certainty], *_severity(answer, words, if_so=certainty == "possible")]
+    sources = [*(["damage"] if answer.damage is not None else []), *answer.told]
+    if not answer.findings and answer.judges_findings:
         why.append(words.CLAUSES["no_place"])
-    elif not whole.findings and whole.types is not None:
-        why.append(words.CLAUSES["place_not_judged" if whole.types else "no_type"])
-    sure = any(certainty_of(finding.confidence) != "possible" for finding in whole.findings)
-    return ("likely_repair" if sure else "look_closely"), why
+    elif not answer.findings and answer.types is not None:
+        why.append(words.CLAUSES["place_not_judged" if answer.types else "no_type"])
+    sources += ["severity"] if answer.severity is not None else []
+    sure = any(certainty_of(finding.confidence) != "possible" for finding in answer.findings)
+    return _Verdict("likely_repair" if sure and certainty != "possible" else "look_closely", why, sources)
 
 
-def _undamaged(whole: _Whole, words: Words) -> tuple[Action, list[str]]:
-    assert whole.damage is not None
-    certainty = certainty_of(whole.damage.confidence)
-    doubted = any(reason.code == "low_confidence" and reason.finding is None for reason in whole.review.reasons)
-    if whole.damage.confidence < PROBABLE_FROM:  # such a gate wants more than an even chance before it says yes
-        why = [words.CLAUSES["damage_unsure"]]
-    elif doubted and certainty != "clear" and not whole.findings and not whole.types:
-        why = [words.CLAUSES["nothing_but_unsure"]]
-    else:
-        why = [words.UNDAMAGED[certainty]]
-    if whole.findings or whole.types:
-        return "look_closely", [*why, words.CLAUSES["told_all_the_same"]]
-    return ("nothing_found" if whole.damage.confidence >= PROBABLE_FROM else "look_closely"), why
+def _undamaged(answer: _Answer, words: Words) -> _Verdict:
+    assert answer.damage is not None
+    told = answer.told
+    sources = ["damage", *told]
+    if answer.damage.confidence < PROBABLE_FROM:  # such a gate wants more than an even chance before it says yes
+        return _Verdict("look_closely", [words.DAMAGED["possible"]], sources)
+    why = [words.UNDAMAGED[certainty_of(answer.damage.confidence)]]
+    if told:
+        return _Verdict("look_closely", [*why, words.CLAUSES["told_all_the_same"]], sources)
+    return _Verdict("nothing_found", why, sources)
 
 
-def _best(whole: _Whole) -> float | None:
+def _best(answer: _Answer) -> float | None:
     """How sure damage is: the gate's confidence, else that of the surest finding or type."""
-    if whole.damage is not None:
-        return whole.damage.confidence
-    return max([one.confidence for one in (whole.findings or whole.types or ())], default=None)
+    if answer.damage is not None:
+        return answer.damage.confidence
+    return max([one.confidence for one in (answer.findings or answer.types or ())], default=None)
 
 
 def _band(confidence: float, *, located: bool) -> Certainty:
@@ -213,8 +204,8 @@ def _band(confidence: float, *, located: bool) -> Certainty:
     return certainty_of(confidence) if located else "possible"
 
 
-def _severity(whole: _Whole, words: Words, *, if_so: bool) -> list[str]:
-    severity = whole.severity
+def _severity(answer: _Answer, words: Words, *, if_so: bool) -> list[str]:
+    severity = answer.severity
     return [] if severity is None else [words.overall(severity.level, perhaps=severity.confidence < PROBABLE_FROM, if_so=if_so)]
 
 
@@ -226,7 +217,7 @@ def _by_certainty(confidences: dict[str, float], names: Sequence[str]) -> list[t
 def _types(types: Sequence[PhotoType], words: Words) -> Iterator[ReportLine]:
     if types:
         confidences = {one.type: one.confidence for one in types}
-        yield _line("types", words.sentence(words.as_a_whole(_by_certainty(confidences, list(confidences)))), "types")
+        yield _line("types", as_sentence(words.as_a_whole(_by_certainty(confidences, list(confidences)))), "types")
 
 
 def _findings(findings: Sequence[Finding], photo: Photo, review: Review, words: Words) -> Iterator[ReportLine]:
@@ -245,16 +236,23 @@ def _findings(findings: Sequence[Finding], photo: Photo, review: Review, words: 
             weak=finding.id in weak,
         )
         sources = ("findings", "review") if finding.id in weak else ("findings",)
-        yield _line("finding", words.sentence(text), *sources, findings=[finding.id])
+        yield _line("finding", as_sentence(text), *sources, findings=[finding.id])
     rest = findings[_TOLD_ONE_BY_ONE:]
     for band in CERTAINTIES:
         group = [finding for finding in rest if certainty_of(finding.confidence) == band]
         if group:
-            levels = [finding.severity.level for finding in group if finding.severity is not None]
-            worst = max(levels, key=SEVERITY_LEVELS.index, default=None)
             counts = Counter(finding.type for finding in group).most_common()
-            text = words.more(counts, band, worst=worst)
-            yield _line("finding", words.sentence(text), "findings", findings=[finding.id for finding in group])
+            text = words.more(counts, band, worst=_worst(group, words))
+            yield _line("finding", as_sentence(text), "findings", findings=[finding.id for finding in group])
+
+
+def _worst(findings: Sequence[Finding], words: Words) -> str | None:
+    """The worst level of some, where each has one."""
+    levels = [finding.severity for finding in findings if finding.severity is not None]
+    if len(levels) < len(findings):
+        return None
+    worst = max(levels, key=lambda one: (SEVERITY_LEVELS.index(one.level), one.confidence))
+    return words.severity(worst.level, perhaps=worst.confidence < PROBABLE_FROM)
 
 
 def _parts_of(finding: Finding) -> list[tuple[str, Certainty]]:
@@ -289,29 +287,29 @@ def _size(finding: Finding, words: Words) -> str:
     return words.size(rough_share(first.share_of_part), of=of_what, part_name=first.name, by_box=by_box)
 
 
-def _review(whole: _Whole, quality: Quality, words: Words) -> Iterator[ReportLine]:
+def _review(answer: _Answer, quality: Quality, words: Words) -> Iterator[ReportLine]:
     """Reasons that nothing above has told."""
-    told_one_by_one = {finding.id for finding in whole.findings[:_TOLD_ONE_BY_ONE]}
+    told_one_by_one = {finding.id for finding in answer.findings[:_TOLD_ONE_BY_ONE]}
     told: set[str] = set()
-    for reason in whole.review.reasons if whole.review.needed else ():
-        text = words.sentence(reason.text)
-        if text in told or _is_told_above(reason, whole, quality, told_one_by_one):
+    for reason in answer.review.reasons if answer.review.needed else ():
+        text = as_sentence(reason.text)
+        if text in told or _is_told_above(reason, answer, quality, told_one_by_one):
             continue
         told.add(text)
         yield _line("review", text, "review", findings=[] if reason.finding is None else [reason.finding])
 
 
-def _is_told_above(reason: ReviewReason, whole: _Whole, quality: Quality, told_one_by_one: set[int]) -> bool:
+def _is_told_above(reason: ReviewReason, answer: _Answer, quality: Quality, told_one_by_one: set[int]) -> bool:
     if reason.finding is not None:
-        is_told = reason.finding in {finding.id for finding in whole.findings}
+        is_told = reason.finding in {finding.id for finding in answer.findings}
         return is_told if reason.code == "low_confidence" else reason.code == "weak_type" and reason.finding in told_one_by_one
     match reason.code:
         case "low_confidence":  # every answer for the whole photo is told with its certainty
             return True
         case "poor_quality":
             return bool(quality.issues) or not quality.usable
-        case "stages_disagree":  # damaged, and no place was found
-            return not whole.no_vehicle and not whole.no_damage and not whole.findings
+        case "stages_disagree":  # the first line says that no place was found, or that something was seen all the same
+            return bool(answer.told) or not (answer.no_vehicle or answer.no_damage)
         case _:
             return False
 
@@ -323,16 +321,16 @@ def _parts_in_view(parts: Sequence[FoundPart], words: Words) -> Iterator[ReportL
     if best:
         names = sorted(best, key=lambda name: (-best[name], name))[:_MOST_PARTS]
         text = words.parts_in_view(_by_certainty(best, names), more=len(best) - len(names))
-        yield _line("parts", words.sentence(text), "parts")
+        yield _line("parts", as_sentence(text), "parts")
 
 
-def _not_judged(whole: _Whole, never_taught: Sequence[str], words: Words) -> Iterator[ReportLine]:
-    anything = bool(whole.findings or whole.types)
-    if whole.no_vehicle and not anything and whole.damage is None:
+def _not_judged(answer: _Answer, never_taught: Sequence[str], words: Words) -> Iterator[ReportLine]:
+    anything = bool(answer.told)
+    if answer.no_vehicle and not anything and answer.damage is None:
         return  # the first line says that damage was not judged at all
-    no_vehicle_judged = whole.vehicle is None
-    no_severity = anything and whole.severity is None and all(finding.severity is None for finding in whole.findings)
+    no_vehicle_judged = answer.vehicle is None
+    no_severity = anything and answer.severity is None and all(finding.severity is None for finding in answer.findings)
     if never_taught or no_vehicle_judged or no_severity:
         text = words.not_judged(never_taught, vehicle=no_vehicle_judged, severity=no_severity)
         unjudged = {"not_judged": bool(never_taught), "vehicle": no_vehicle_judged, "severity": no_severity}
-        yield _line("not_judged", words.sentence(text), *(name for name, counts in unjudged.items() if counts))
+        yield _line("not_judged", as_sentence(text), *(name for name, counts in unjudged.items() if counts))
