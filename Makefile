@@ -49,7 +49,7 @@ $(VENV)/.serving: pyproject.toml | $(BIN)/python
 
 $(VENV)/.development: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --editable ".[train,tune,evaluate,data,beam]" --group dev --group dev-train
+	$(BIN)/python -m pip install --editable ".[train,tune,evaluate,data,beam,supervision]" --group dev --group dev-train
 	@touch $@ $(VENV)/.serving
 
 $(BIN)/python:

@@ -10,13 +10,23 @@ Schema 1.1 added `types`, `report_lines` and `settings.language`. Documents of 1
 from __future__ import annotations
 
 import json
+import os
+import reprlib
 from datetime import datetime
-from typing import Annotated, Literal, SupportsFloat
+from typing import TYPE_CHECKING, Annotated, Literal, SupportsFloat
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from dentify.certainty import certainty_of
+from dentify.errors import InputError, printable
 from dentify.languages import Language
 from dentify.strict import Strict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from dentify.arrays import BoolArray
+    from dentify.imaging.given import PhotoLike
 
 SCHEMA_VERSION: Literal["1.1"] = "1.1"
 
@@ -80,6 +90,19 @@ class Mask(Strict):
     size: tuple[int, int]
     counts: str
 
+    def to_array(self) -> BoolArray:
+        """The mask as `(height, width)` booleans of the upright photo.
+
+        Raises:
+            ShapeError: its runs do not fit its size.
+        """
+        from dentify.imaging.masks import rle_decode
+
+        return rle_decode(self)
+
+    def __repr__(self) -> str:
+        return f"Mask(size={self.size}, counts={reprlib.repr(self.counts)})"
+
 
 class PartOfFinding(Strict):
     """A part that a finding is told at: it lies on it, or beside it where no part can be made out."""
@@ -109,6 +132,14 @@ class Finding(Strict):
     parts: tuple[PartOfFinding, ...] = Field((), description="the one that it is at first; empty where it is at none")
     severity: Severity | None
 
+    def mask_array(self) -> BoolArray | None:
+        """`(height, width)` booleans of the upright photo; `None` where nothing finer than the box is known."""
+        return None if self.mask is None else self.mask.to_array()
+
+    def __repr__(self) -> str:
+        at = f" at {', '.join(part.name for part in self.parts)}" if self.parts else ""
+        return f"<Finding {self.id}: {self.type}{at}, {certainty_of(self.confidence)} ({self.confidence:.2f})>"
+
 
 class FoundPart(Strict):
     """One part of the vehicle that is visible in the photo."""
@@ -117,6 +148,13 @@ class FoundPart(Strict):
     confidence: Confidence
     box: Box
     mask: Mask | None
+
+    def mask_array(self) -> BoolArray | None:
+        """`(height, width)` booleans of the upright photo; `None` where nothing finer than the box is known."""
+        return None if self.mask is None else self.mask.to_array()
+
+    def __repr__(self) -> str:
+        return f"<FoundPart {self.name}, {certainty_of(self.confidence)} ({self.confidence:.2f})>"
 
 
 class ReviewReason(Strict):
@@ -151,6 +189,25 @@ class AnswerSettings(Strict):
     language: Language = Field("en", description="of the report and of the reasons for review")
 
 
+class _KnownPhoto:
+    """The photo that an answer is about, as it was given. It is no part of the answer: it makes no two of them differ.
+
+    Copies for other processes keep a path and nothing larger.
+    """
+
+    def __init__(self, photo: PhotoLike | None = None) -> None:
+        self.photo = photo
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _KnownPhoto)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __reduce__(self) -> tuple[type[_KnownPhoto], tuple[object]]:
+        return _KnownPhoto, (self.photo if isinstance(self.photo, str | os.PathLike) else None,)
+
+
 class Assessment(Strict):
     """What Dentify says about one photo."""
 
@@ -176,6 +233,60 @@ class Assessment(Strict):
     notes: tuple[str, ...] = Field((), description="what was done to the input that a reader should know")
     settings: AnswerSettings = AnswerSettings()
     dentify_version: str
+    _photo: _KnownPhoto = PrivateAttr(default_factory=_KnownPhoto)
+
+    @property
+    def known_photo(self) -> PhotoLike | None:
+        """The photo as it was given to `Assessor.assess`; `None` for an answer read from JSON."""
+        return self._photo.photo
+
+    def with_photo(self, photo: PhotoLike) -> Assessment:
+        """The same answer, which knows its photo."""
+        self._photo = _KnownPhoto(photo)
+        return self
+
+    def draw(self, photo: PhotoLike | None = None, *, parts: bool = False) -> Image:
+        """The photo with what was found on it, as a Pillow picture, at most 2,000 pixels on its longer side.
+
+        Args:
+            photo: the photo, for an answer that does not know it any more, such as one read from JSON.
+            parts: outline the parts in view as well.
+
+        Raises:
+            InputError: no photo is known, or `photo` has another size than the one assessed.
+            ImageError: it cannot be read any more.
+        """
+        from dentify import showing
+
+        given = self.known_photo if photo is None else photo
+        if given is None:
+            raise InputError(f"{printable(self.photo.name)}: this answer does not know its photo; give it: draw(photo)")
+        return showing.draw(self, given, parts=parts)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the answer as `.json` or `.txt`, or what `draw` draws as `.jpg` or `.png`; what was there is replaced.
+
+        Raises:
+            InputError: the name ends in something else, or no photo is known.
+            OutputError: the file cannot be written.
+        """
+        from dentify import showing
+
+        showing.save(self, path)
+
+    def __str__(self) -> str:
+        return self.report
+
+    def __repr__(self) -> str:
+        first = self.report.partition("\n")[0].rstrip(".")
+        count = len(self.findings)
+        return f"<Assessment of {printable(self.photo.name)}: {first}; {count} finding{'' if count == 1 else 's'}>"
+
+    def _repr_html_(self) -> str:
+        """Notebooks show picture and report."""
+        from dentify import showing
+
+        return showing.to_html(self)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The document as JSON: UTF-8 text, keys in the schema's order, no trailing newline."""

@@ -14,10 +14,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args, runtime_checkable
+from typing import Any, TypeVar, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from dentify import assessment as told
@@ -25,8 +24,8 @@ from dentify.arrays import FloatArray
 from dentify.bundle.manifest import GateCalibration, Manifest, ScoreCalibration
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import DentifyError, InputError, printable
-from dentify.imaging.decode import DAMAGED_FILE, DecodedPhoto, decode_photo, photo_from_array, photo_from_pil
-from dentify.imaging.files import read_photo_file
+from dentify.imaging.decode import DAMAGED_FILE, DecodedPhoto
+from dentify.imaging.given import NamedPhoto, PhotoLike, decode_given
 from dentify.imaging.quality import MEASURED_SIDE, judge_quality
 from dentify.in_order import map_in_order
 from dentify.languages import Language, in_language
@@ -45,23 +44,6 @@ from dentify.version import __version__
 MOST_UNPLACED = 0.49  # confidence of damage that could not be placed: at most possible
 
 
-@runtime_checkable
-class NamedPhoto(Protocol):
-    """A photo that knows its name and is read when its turn comes, such as those of `dentify.sources`."""
-
-    @property
-    def name(self) -> str:
-        """What the assessment calls the photo."""
-
-    @property
-    def where(self) -> str:
-        """What errors call it."""
-
-    def read(self) -> bytes:
-        """The file's bytes."""
-
-
-PhotoLike = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | DecodedPhoto | NamedPhoto
 AnyPhoto = TypeVar("AnyPhoto", bound=PhotoLike)
 
 
@@ -128,7 +110,8 @@ class Assessor:
             ImageError: the photo cannot be read, or is over a limit.
         """
         _answer_settings(score_threshold, gates=gates)  # a wrong one is told before the work
-        return self.tell(self.look(photo, name=name), score_threshold=score_threshold, gates=gates)
+        told_of = self.tell(self.look(photo, name=name), score_threshold=score_threshold, gates=gates)
+        return told_of.with_photo(photo)
 
     def look(self, photo: PhotoLike, *, name: str | None = None) -> Look:
         """What the networks see on a photo, before anything is decided: to be told, in one way or several.
@@ -201,23 +184,8 @@ class Assessor:
             InputError: it is nothing that can be assessed.
         """
         where = photo.where if isinstance(photo, NamedPhoto) else printable(_name_of(photo, name))
-        match photo:
-            case DecodedPhoto():
-                return photo
-            case np.ndarray():
-                return photo_from_array(photo, where=where, settings=self.settings)
-            case Image.Image():
-                return photo_from_pil(photo, where=where, settings=self.settings)
-            case bytes():
-                data = photo
-            case str() | os.PathLike():
-                data = read_photo_file(photo, where=where, settings=self.settings)
-            case NamedPhoto():
-                data = photo.read()
-            case _:
-                raise InputError(f"cannot assess a {type(photo).__name__}; give a path, bytes, a Pillow picture or an array")
         enough_side = max(self.networks.enough_side, MEASURED_SIDE)
-        return decode_photo(data, where=where, settings=self.settings, enough_side=enough_side)
+        return decode_given(photo, where=where, settings=self.settings, enough_side=enough_side)
 
 
 def tell(
