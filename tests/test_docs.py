@@ -15,9 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import typer.main
 
 import dentify
+from commands import commands
 from dentify import errors
 from dentify.assessment import Assessment
 from dentify.bundle import Manifest
@@ -245,21 +245,6 @@ def test_the_face_is_documented():
     assert {name for name in dentify.__all__ if f"| `{name}" not in text and f", `{name}`" not in text} == set()
 
 
-def commands() -> dict[str, Any]:
-    """Every command by the words that call it."""
-    from dentify.cli import app
-
-    found: dict[str, Any] = {}
-    pending: list[tuple[str, Any]] = [("dentify", typer.main.get_command(app))]
-    while pending:
-        name, command = pending.pop()
-        found[name] = command
-        if hasattr(command, "commands"):
-            context = typer.Context(command)
-            pending += [(f"{name} {child}", command.get_command(context, child)) for child in command.list_commands(context)]
-    return found
-
-
 def test_every_command_and_option_is_in_the_reference():
     text = page("reference/cli.md")
     sections = dict(re.findall(r"^##+ (dentify[^\n]*)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
@@ -277,7 +262,7 @@ def test_every_command_and_option_is_in_the_reference():
             for row in re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
             for spelling in re.findall(r"`(-[^`]*)`", row)
         ]
-        made_up += [f"{name} {spelling}" for spelling in told if spelling not in (*spellings, "--help")]
+        made_up += [f"{name} {spelling}" for spelling in told if spelling not in (*spellings, "-h", "--help")]
     assert (missing, made_up) == ([], [])
 
 

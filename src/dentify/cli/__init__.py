@@ -20,8 +20,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from dentify.cli.help import App, Group
 from dentify.cli.streams import open_closed_streams, plain_streams
 from dentify.errors import ConfigError, DentifyError, MissingExtraError, printable
 from dentify.offline import report_nothing
@@ -55,7 +55,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """The subcommands, imported by name, and the one place where errors become lines and exit codes."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -79,7 +79,7 @@ class Commands(TyperGroup):
                 raise
             command = _without_extra(name, extra)
         if not isinstance(command, typer.Typer):
-            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single = App(no_args_is_help=False)
             single.command(name)(command)
             command = single
         return typer.main.get_command(command)
@@ -146,9 +146,9 @@ def _is_foreign(error: ModuleNotFoundError) -> bool:
     return (error.name or "").partition(".")[0] not in ("", "dentify")
 
 
-def _without_extra(name: str, extra: str) -> typer.Typer:
+def _without_extra(name: str, extra: str) -> App:
     """A command that only says what to install."""
-    stub = typer.Typer(add_completion=False, rich_markup_mode=None)
+    stub = App(no_args_is_help=False)
 
     @stub.command(name, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
     def missing() -> None:
@@ -205,7 +205,9 @@ OnDevice = Annotated[
 ]
 Debug = Annotated[bool, typer.Option("--debug", callback=_set_debug, is_eager=True, help="Show where an error comes from.")]
 
-app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = App(
+    cls=Commands, add_completion=True, context_settings={"help_option_names": ["-h", "--help"]}, pretty_exceptions_enable=False
+)
 
 
 @app.callback()

@@ -19,6 +19,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Data, Images, Labels, own_names, parse_data, read_data
+from dentify.cli.help import App
 from dentify.cli.progress import counted, progress
 from dentify.errors import MissingExtraError, printable
 
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
     from dentify.fitting import Fitted
     from dentify.settings import Settings
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = App(
     help="Look at bundles, check them, combine them, fit them to photos, make them of classifiers, make them faster.",
 )
 

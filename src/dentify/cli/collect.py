@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
+from dentify.cli.help import App
 from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app = App()
 
 KEY = "FLICKR_API_KEY"
 

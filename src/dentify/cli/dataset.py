@@ -16,6 +16,7 @@ import typer
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
 from dentify.cli.data import Images, Labels
+from dentify.cli.help import App
 from dentify.cli.preprocess import CONTEXT, preprocess
 from dentify.cli.progress import counted, progress
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from dentify.datasets import Dataset, Sample
     from dentify.settings import Settings
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = App(
     help="Look at labelled photos, convert, split, collect them.",
 )
 app.add_typer(collect, name="collect")
