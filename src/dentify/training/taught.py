@@ -46,7 +46,8 @@ def untold(heads: Mapping[str, Head], taught: Mapping[str, list[str]], judges: S
             judged = {shown for sample in judges for shown in head.shown(sample)}
             unseen = [one for one in own if one not in judged]
             if unseen:
-                notes.append(f"heads.{name}: no photo of val shows {_listed(unseen)}, so figures say nothing of it")
+                told = "any of its names" if len(unseen) == len(head.names) > 1 else _listed(unseen)
+                notes.append(f"heads.{name}: no photo of val shows {told}, so figures say nothing of it")
     return notes
 
 

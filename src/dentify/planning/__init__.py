@@ -1,0 +1,32 @@
+"""What a run will be, before PyTorch is loaded: a look at labelled photos, a recipe that fits them, and the recipes that ship."""
+
+from dentify.planning.decide import (
+    RANDOM,
+    Decided,
+    Seen,
+    check_enough,
+    check_free,
+    decide,
+    look,
+    told_origin,
+    told_time,
+    write_decided,
+)
+from dentify.planning.shipped import find_recipe, is_recipe, recipe_names, recipe_summary
+
+__all__ = [
+    "RANDOM",
+    "Decided",
+    "Seen",
+    "check_enough",
+    "check_free",
+    "decide",
+    "find_recipe",
+    "is_recipe",
+    "look",
+    "recipe_names",
+    "recipe_summary",
+    "told_origin",
+    "told_time",
+    "write_decided",
+]
