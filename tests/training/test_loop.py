@@ -84,7 +84,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_a_run_leaves_checkpoint_recipe_losses_figures_and_a_plot(run: Path, painted: Path) -> None:
-    assert {"last.ckpt", "recipe.yaml", "data.txt", "losses.csv", "figures.csv", "run.png", "tensorboard"} == {
+    assert {"last.ckpt", "recipe.yaml", "data.txt", "losses.csv", "figures.csv", "run.png", "tensorboard", "pictures.png"} == {
         path.name for path in run.iterdir()
     }
     assert (run / "data.txt").read_text().strip() == str(painted.resolve())
@@ -507,7 +507,7 @@ def test_what_no_photo_teaches_or_is_judged_by_is_told_before_the_first_step(pai
     train(recipe, data=painted, output=tmp_path, on_note=notes.append)
     assert notes == [
         "heads.types: no photo to train on shows crack, so that is never told",
-        "heads.types: no photo of val shows any of its names, so figures say nothing of it",
+        "heads.types: no photo of val shows dent, hail_mark, so figures say nothing of it",
         "heads.parts: no photo to train on shows roof, so that is never told",
         "heads.parts: no photo of val shows hood, so figures say nothing of it",
         "heads.vehicle: photos to train on show yes, too little to tell anything: it is left out",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ import typer
 from dentify.cli import Debug, Device, read_settings
 from dentify.cli.data import Labels
 from dentify.cli.progress import progress
-from dentify.errors import printable
+from dentify.errors import ConfigError, printable
 from dentify.strict import nearest
 
 if TYPE_CHECKING:
@@ -101,12 +102,17 @@ def train(
             )
     if show is not None and output is None:
         raise typer.BadParameter("--show needs -o: the picture file to write")
+    if check:
+        checked_run(
+            recipe, what, data=data or Path(), output=output, labels=labels, changes=changes or (), start=start, resume=resume
+        )
+        return
     if recipe is None:
         if show is not None:
             raise typer.BadParameter("--show draws what a recipe says; train, or --check, writes one first")
         if average_with:
             raise typer.BadParameter("--average-with is for training by a recipe")
-        folder = output or Path("runs") / (Path(what[0]).stem or "mine")
+        folder = output or _folder_of(what)
         data = data or Path()
         if resume:
             recipe = folder / "recipe.yaml"
@@ -157,6 +163,60 @@ def recipe_file(what: list[str]) -> Path | None:
         near = nearest(Path(what[0]).stem, recipe_names())
         raise typer.BadParameter(f"{printable(what[0])}: no such recipe{near}; `dentify recipe list` names those that ship")
     return found[0] if found else None
+
+
+def _folder_of(labels: list[str]) -> Path:
+    """Where a run without a recipe goes that was not given a folder."""
+    return Path("runs") / (Path(labels[0]).stem or "mine")
+
+
+def checked_run(
+    recipe: Path | None,
+    what: list[str],
+    *,
+    data: Path,
+    output: Path | None,
+    labels: Path | None,
+    changes: Sequence[str],
+    start: str | None,
+    resume: bool,
+) -> None:
+    """Tells everything that is wrong with a run, a line each, and ends with 1; or else what it will be.
+
+    Raises:
+        typer.Exit: something is wrong.
+    """
+    from dentify.planning import check_labels, check_recipe, told_time
+
+    settings = read_settings()
+    if recipe is None:
+        checked = check_labels(
+            [Path(one) for one in what],
+            output=output or _folder_of(what),
+            data=data,
+            labels=labels,
+            start=start or "default",
+            resume=resume,
+            settings=settings,
+        )
+    else:
+        checked = check_recipe(recipe, data=data, output=output, start=start, resume=resume, settings=settings)
+    faults = checked.faults
+    if recipe is not None and find_spec("torch") is not None:  # only its modules know the recipe's keys
+        from dentify.training import read_recipe
+
+        try:
+            read_recipe(recipe, tuple(changes))
+        except ConfigError as fault:
+            faults = [str(fault), *faults] if str(fault) not in faults else faults
+    for line in faults:
+        print(f"error: {printable(line)}", file=sys.stderr)
+    if faults:
+        raise typer.Exit(1)
+    print(
+        f"{checked.photos} photos; types: {', '.join(map(printable, checked.types))}; {checked.steps:,} steps,"
+        f" about {told_time(checked.seconds)} on this machine's processors"
+    )
 
 
 def _ships(name: str) -> bool:

@@ -316,6 +316,11 @@ def _seconds(steps: int, judged: int, *, from_bundle: bool) -> float:
     return (learning + looking) / usable_processors()
 
 
+def run_seconds(pixels: float) -> float:
+    """Seconds that a run of so many pixels, over all its steps, roughly takes on all processors of this machine."""
+    return pixels / _SIZE**2 * _PICTURE_S / usable_processors()
+
+
 def _count(samples: Iterable[Sample]) -> _Counts:
     counts = _Counts()
     for sample in samples:

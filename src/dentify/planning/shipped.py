@@ -35,6 +35,11 @@ def find_recipe(name: str) -> Path:
     return path
 
 
+def recipe_path(path: Path) -> Path:
+    """The file of a recipe: that one, or where there is none the recipe that ships by this name."""
+    return find_recipe(str(path)) if not path.exists() and str(path) in recipe_names() else path
+
+
 def recipe_summary(name: str) -> str:
     """What a recipe is for: the first sentence of its description."""
     text = str(load_yaml(find_recipe(name).read_text(encoding="utf-8"))["description"])

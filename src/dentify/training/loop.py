@@ -1,7 +1,7 @@
 """The training loop: a recipe and a folder of photos in, a checkpoint and a journal out.
 
-    dentify train recipes/default.yaml --data DIR
-    torchrun --nproc-per-node 2 -m dentify train recipes/default.yaml --data DIR      # several processes, or nodes
+    dentify train default --data DIR
+    torchrun --nproc-per-node 2 -m dentify train default --data DIR      # several processes, or nodes
 
 The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` and what `journal` writes.
 A run that was killed goes on with `--resume` from its last checkpoint, with the same pictures in the same order.
@@ -56,7 +56,9 @@ from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
 from dentify.training.origin import Origin
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
+from dentify.training.pictures import RunPictures
 from dentify.training.recipe import Phase, Recipe, in_steps, read_recipe, write_recipe
+from dentify.training.scene import Scene
 from dentify.training.taught import taught_heads, taught_names, untold
 from dentify.training.telling import told_look
 from dentify.writing import locked_folder, write_whole
@@ -167,12 +169,17 @@ def _train(
     states: Mapping[str, Mapping[str, Any]] = {}
     average = AveragedModel(network, use_buffers=True)
     composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
+
+    def scenes(count: int) -> list[Scene]:
+        """The first training pictures."""
+        draws = (draw for batch in MixedBatches(sets, recipe, steps=range(recipe.steps)) for draw in batch)
+        return [composer.compose(draw) for draw in islice(draws, count)]
+
     notes: list[str] = []
     if not resume and start is not None and is_bundle(start):
         bundle = Bundle.open(str(start))
-        first = range(min(_MEASURED_BY, recipe.phases[0].steps))
-        draws = (draw for batch in MixedBatches(sets, recipe, steps=first) for draw in batch)
-        shown = [torch.from_numpy(composer.compose(draw).image) for draw in islice(draws, _MEASURED_BY)]
+        shown = [torch.from_numpy(scene.image) for scene in scenes(_MEASURED_BY)]
+        shown = [image for image in shown if image.shape == shown[0].shape]  # the first phase may be shorter
         begun = begin_with(network, heads, bundle, normalised(torch.stack(shown), network.mean, network.std))
         taught = {name: sorted({*names, *begun.taught.get(name, [])}) for name, names in taught.items()}
         average.module.load_state_dict(network.state_dict())
@@ -219,6 +226,7 @@ def _train(
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, step=step)) if fabric.is_global_zero else None
         interrupted = stack.enter_context(interrupts())
+        pictured = RunPictures(output, scenes, judges, recipe.data.serve_size, heads)
         first_step, began = step, time.monotonic()
         since: list[float] = []  # losses since the last look at val
         before_loss: float | None = None
@@ -257,6 +265,8 @@ def _train(
                     if journal is not None and (done or step % recipe.checkpoint_every == 0):
                         journal.write()  # first: a run that goes on takes back what is told of steps after its checkpoint
                         run.save(step)
+                    if journal is not None and (done or pictured.is_due()):
+                        pictured.draw(run.answers)
                     if journal is not None:
                         on_step(Progress(step, recipe.steps, losses["loss"], figures, told))
                     if interrupted():
@@ -573,6 +583,11 @@ class _Run:
         for name, head in self._heads.items():
             figures |= {f"{name}/{key}": round(value, 4) for key, value in head.figures(everywhere[name]).items()}
         return figures
+
+    @torch.no_grad()
+    def answers(self, images: Tensor) -> dict[str, Tensor]:
+        """What the averaged weights say of whole photos, (B, S, S, 3) uint8."""
+        return self._answers(self._average.module.eval(), self._fabric.to_device(images))
 
     def _over_all(self, counts: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
         """Counts of all processes together; one that had no photo to judge by has none."""
