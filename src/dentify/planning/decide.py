@@ -24,7 +24,6 @@ from dentify.datasets.formats import FORMATS
 from dentify.datasets.labels import LabelMap, read_label_map
 from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
-from dentify.fitting.held_out import hold_out, key_of
 from dentify.runtime.session import usable_processors
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
@@ -416,6 +415,7 @@ def _sourced(seen: Seen, samples: Sequence[Sample]) -> list[Sample]:
 
 def _hold_out(sets: Sequence[Sequence[Sample]], data: Path) -> float:
     """The share to keep for fitting: the least that keeps 20 photos, or a sixth of them."""
+    from dentify.fitting.held_out import hold_out, key_of  # its room needs SciPy, which a check of labels does without
 
     def key(sample: Sample) -> str:
         if sample.group is None and isinstance(sample.image, Path) and sample.image.is_relative_to(data):
