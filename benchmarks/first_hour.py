@@ -2,7 +2,7 @@
 
     python benchmarks/first_hour.py DATA/cars/train.json my-labels
 
-writes the folder `my-labels`, and `labels.yaml` beside it. Then, with a clock beside (`--from` a bundle that never saw the source):
+writes the folder `my-labels`, and `labels.yaml` beside it. Then, each with a clock, from a bundle that never saw the source:
 
     dentify train my-labels --labels labels.yaml --check
     dentify train my-labels --labels labels.yaml -o run --from BUNDLE
@@ -46,6 +46,7 @@ def in_own_words(sample: Sample) -> Sample:
 
 
 def main() -> None:
+    """Writes them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path, help="a labelled data set")
     parser.add_argument("output", type=Path, help="the folder to write")
