@@ -68,12 +68,12 @@ class _Graph:
         self.nodes = graph.node
         self._stored = {one.name: one for one in graph.initializer}
         self._made_by = {output: node for node in graph.node for output in node.output}
-        self.biases = {
-            node.input[1].removeprefix("network."): self.values.get(node.input[2].removeprefix("network."))
-            for node in graph.node
-            if node.op_type in ("Conv", "Gemm") and len(node.input) > 2
-        }
-        """Of convolutions and linear layers, by the names of their weights."""
+        self.biases: dict[str, Values] = {}
+        """Of convolutions and linear layers, by the names of their weights; export leaves out one that is zero everywhere."""
+        for node in graph.node:
+            if node.op_type in ("Conv", "Gemm") and (weight := node.input[1].removeprefix("network.")) in self.values:
+                stored = node.input[2].removeprefix("network.") if len(node.input) > 2 else ""
+                self.biases[weight] = self.values.get(stored, np.zeros(len(self.values[weight]), np.float32))
 
     def rows(self, output: str) -> tuple[str, list[int]] | None:
         """The layer that answers an output, and which of its rows; `None` where more than picking lies between."""
@@ -270,8 +270,7 @@ def _take_rows(
 
 
 def _layer(graph: _Graph, layer: str) -> tuple[Values, Values]:
-    weight, bias = graph.values[f"{layer}.weight"], graph.biases.get(f"{layer}.weight")
-    return weight, np.zeros(len(weight), np.float32) if bias is None else bias
+    return graph.values[f"{layer}.weight"], graph.biases[f"{layer}.weight"]
 
 
 def _both_know(head: Head, answer: _Answer) -> list[str]:

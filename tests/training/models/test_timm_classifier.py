@@ -21,7 +21,6 @@ from dentify.training.models.timm_classifier import TimmClassifier, TimmClassifi
 from dentify.training.optimizers import check_parts, freeze
 from dentify.training.recipe import Phase, read_recipe
 
-RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 FIVE = ("vgg16", "vgg19", "resnet50", "inception_v3", "xception")
 OUTPUTS = {"vehicle": Output(1), "types": Output(3)}
 PICTURES = torch.linspace(-1, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
