@@ -296,7 +296,7 @@ def _unfold(network: nn.Module, norms: Mapping[str, nn.BatchNorm2d], graph: _Gra
         shift = graph.biases.get(f"{before}.weight")
         if shift is None:
             raise ConfigError(f"{where}: is of another network than the recipe's: it has nothing of `{name}`")
-        variance, mean = torch.var_mean(inputs[0], (0, 2, 3))
+        variance, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)  # as a norm takes it while it learns
         assert norm.running_mean is not None
         assert norm.running_var is not None
         norm.running_mean.copy_(mean)
