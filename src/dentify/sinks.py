@@ -744,7 +744,9 @@ class _Part:
         self._is_ascii = self._is_ascii and line.isascii()
 
     def finish(self) -> None:
-        assert self._stream is not None
+        """Gives the file its name; one that was never opened stays as it is."""
+        if self._stream is None:
+            return
         with writing(self.path):
             self._stream.close()
             if self.path.suffix == ".csv" and not self._is_ascii:

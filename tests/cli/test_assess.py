@@ -52,7 +52,7 @@ def test_a_photo_alone_is_its_report(dentify: Dentify, bundle: Path, paint: Pain
     expected = dentify_package.load(bundle).assess("a.png").report
     assert result.stdout == expected + "\n"
     assert "dent" in result.stdout
-    assert result.stderr == "1 assessed, 0 failed, 0 skipped\n"
+    assert result.stderr == "1 photo: 1 damaged, 1 needs a look, 0 failed\n"
 
 
 def test_several_photos_are_reports_under_their_names(dentify: Dentify, bundle: Path, photos: Path) -> None:
@@ -62,7 +62,7 @@ def test_several_photos_are_reports_under_their_names(dentify: Dentify, bundle: 
     assert first.startswith("a/b.png\n")
     assert "dent" in first
     assert second.strip()
-    assert result.stderr == "2 assessed, 0 failed, 1 skipped\n"
+    assert result.stderr == "2 photos: 1 damaged, 1 needs a look, 0 failed (1 other file skipped)\n"
 
 
 def test_a_photo_alone_is_one_json_document(dentify: Dentify, bundle: Path, paint: Paint) -> None:
@@ -205,7 +205,7 @@ def test_a_zip_becomes_a_zip_with_the_same_tree(dentify: Dentify, bundle: Path, 
             archive.write(Path("photos", name), name)
     for output in ("once.zip", "twice.zip"):
         result = dentify("assess", "photos.zip", "-o", output, "--bundle", bundle)
-        assert (result.exit_code, result.stderr) == (0, "2 assessed, 0 failed, 1 skipped\n")
+        assert (result.exit_code, result.stderr) == (0, "2 photos: 1 damaged, 1 needs a look, 0 failed (1 other file skipped)\n")
     with zipfile.ZipFile("once.zip") as archive:
         names = ["a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "summary.csv"]
         assert sorted(archive.namelist()) == names

@@ -75,8 +75,8 @@ def assess(
     """Say what is damaged on photos of vehicles.
 
     Without -o, reports go to standard output: as text, or with --format json as one JSON document for one photo, JSON Lines for
-    several. With -o, a photo a/b.jpg of a folder becomes a/b.json and a/b.photo.jpg, and all of them together index.html, a page to
-    look at, findings.csv, summary.csv and errors.jsonl.
+    several. With -o, a photo a/b.jpg of a folder becomes a/b.json and a/b.photo.jpg, and all of them together index.html, a page
+    to look at, findings.csv, summary.csv and errors.jsonl.
 
     Exit code: 0 all assessed, 1 some or all failed (a line each), 2 wrong usage.
 
@@ -133,7 +133,7 @@ def assess(
         debug=debug,
     )
     if not quiet and output is not None and tally.assessed + tally.kept:
-        print(_where(output, kind, chosen), file=sys.stderr)
+        print(f"written: {printable(output)}" if kind == "file" else where_results_are(output, chosen), file=sys.stderr)
     if open_page and tally.assessed + tally.kept:
         show(Path(cast("str", output)))
     if tally.failed:
@@ -232,18 +232,15 @@ def closing_line(tally: Tally, skipped: int = 0) -> str:
     return told + (f" ({', '.join(others)})" if others else "")
 
 
-def _where(output: str, kind: str, formats: tuple[Format, ...]) -> str:
-    """Where the results are."""
+def where_results_are(output: str, formats: tuple[Format, ...]) -> str:
+    """The line that says where the files are that tell of all photos."""
     from dentify.results.findings import COCO, FINDINGS
     from dentify.results.page import PAGE
     from dentify.summary import SUMMARY
 
-    place = printable(output)
-    if kind == "file":
-        return f"written: {place}"
-    page = f"{PAGE} shows them, " if "page" in formats else ""
-    coco = f", {COCO}" if "coco" in formats else ""
-    return f"results in {place}: {page}{FINDINGS} and {SUMMARY} list them{coco}"
+    tables = [FINDINGS, SUMMARY, *([COCO] if "coco" in formats else [])]
+    listed = f"{', '.join(tables[:-1])} and {tables[-1]} list them"
+    return f"results in {printable(output)}: {f'{PAGE} shows them, ' if 'page' in formats else ''}{listed}"
 
 
 def show(folder: Path) -> None:

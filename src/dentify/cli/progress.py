@@ -25,8 +25,8 @@ def progress(what: str, total: Total = None, *, unit: str = "photos", quiet: boo
 
     Args:
         what: is done, as "assessing".
-        total: how many things there are, where that is known beforehand, or what counts them: that begins at once, beside the work,
-            and a count that fails is none. Without a bar nothing is counted.
+        total: how many things there are, where that is known beforehand, or what counts them: that begins at once, beside
+            the work, and a count that fails is none. Without a bar nothing is counted.
         unit: what they are.
         quiet: no bar, on a terminal either; lines are still printed.
     """

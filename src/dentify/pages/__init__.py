@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import jinja2
 
 _FOLDER = Path(__file__).parent
+_PIECES = 500  # of a template, which are short, in one of a stream
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -46,7 +47,9 @@ def stream_page(template: str, *, style: str, script: str, **values: Any) -> Ite
         f"style-src '{_source(texts['style'])}'; script-src '{_source(texts['script'])}'; base-uri 'none'; form-action 'none'"
     )
     ours = {name: markupsafe.Markup(text) for name, text in texts.items()}  # noqa: S704 - files of this folder
-    return _template(template).generate(**values, **ours, policy=policy)
+    stream = _template(template).stream(**values, **ours, policy=policy)
+    stream.enable_buffering(_PIECES)
+    return stream
 
 
 def _source(text: str) -> str:

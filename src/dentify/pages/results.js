@@ -164,6 +164,10 @@ document.querySelector("#none button").addEventListener("click", () => {
   sort();
 });
 
+const wide = matchMedia("(min-width: 50rem)");
+const unfold = () => { filters.querySelector("details").open = wide.matches; };
+wide.addEventListener("change", unfold);
+unfold();
 filters.hidden = false;
 filters.reset();
 filter();

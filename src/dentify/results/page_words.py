@@ -25,6 +25,7 @@ class PageWords:
     part: str
     severity: str
     any: str
+    more: str
     sort: str
     sorts: Mapping[str, str]
     search: str
@@ -61,6 +62,7 @@ ENGLISH = PageWords(
     part="Part",
     severity="Severity",
     any="any",
+    more="Filter and sort",
     sort="Sort by",
     sorts={"rank": "what matters most", "name": "name", "severity": "severity", "findings": "number of findings"},
     search="Name contains",
@@ -97,6 +99,7 @@ GERMAN = PageWords(
     part="Teil",
     severity="Schwere",
     any="beliebig",
+    more="Filtern und sortieren",
     sort="Sortieren nach",
     sorts={"rank": "Wichtigkeit", "name": "Name", "severity": "Schwere", "findings": "Anzahl der Befunde"},
     search="Name enthält",

@@ -11,14 +11,15 @@ from dentify.taxonomy import SEVERITY_LEVELS
 
 
 def is_damaged(assessment: Assessment) -> bool:
-    """Whether the answer is that the vehicle is damaged.
+    """Whether the answer is that the vehicle is clearly or probably damaged, as the first line of its report says it.
 
-    That is what the damage gate says, where there is one; else that a finding or a type of the photo is more than possible.
+    What is only possible, or what the damage gate sees and no finding bears out, is a reason to look and not counted here.
     """
     if assessment.vehicle is not None and not assessment.vehicle.present:
         return False
     if assessment.damage is not None:
-        return assessment.damage.present
+        borne_out = all(reason.code != "stages_disagree" for reason in assessment.review.reasons)
+        return assessment.damage.present and borne_out and certainty_of(assessment.damage.confidence) != "possible"
     return any(certainty_of(one.confidence) != "possible" for one in (*assessment.findings, *(assessment.types or ())))
 
 
