@@ -239,7 +239,7 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
                 continue
             for entry in entries:
                 ours = in_output and entry.name.endswith(".photo.jpg")
-                ours |= is_output and entry.name in (PAGE_FILES, CROPS)
+                ours |= in_output and entry.name in (PAGE_FILES, CROPS)
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 pending.append(("other" if ours else _kind(entry), entry.path, below, in_output))
 
