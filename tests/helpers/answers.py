@@ -31,8 +31,9 @@ def answer(name: str = "a.jpg", **changes: Any) -> Assessment:
     """An assessment of a photo of 200 × 100 with these fields; its report has a line a finding."""
     findings = changes.get("findings", ())
     lines = [ReportLine(kind="verdict", text="Look closely.", sources=("findings",), findings=tuple(one.id for one in findings))]
-    for one in findings:
-        lines.append(ReportLine(kind="finding", text=f"{one.id}. {one.type}.", sources=("findings",), findings=(one.id,)))
+    lines += [
+        ReportLine(kind="finding", text=f"{one.id}. {one.type}.", sources=("findings",), findings=(one.id,)) for one in findings
+    ]
     fields: dict[str, Any] = {
         "photo": Photo(name=name, sha256="0" * 64, width=200, height=100, captured_at=None),
         "bundle": BundleIdentity(name="tiny", version="1.0.0", sha256="b" * 64),
