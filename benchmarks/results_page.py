@@ -2,9 +2,9 @@
 
     python benchmarks/results_page.py examples --photos 1000 -o build/page
 
-Assesses the photos of a folder with the default bundle, writes results of so many photos, copies of theirs under names of their own,
-and opens the page in Chromium: first paint, how long filtering and sorting take, and how long frames take while the page is scrolled
-from top to bottom. Needs the package `playwright` and Chromium.
+Assesses the photos of a folder with the default bundle, writes results of so many photos, copies of theirs under names of their
+own, and opens the page in Chromium: first paint, how long filtering and sorting take, and how long frames take while the page is
+scrolled from top to bottom. Needs the package `playwright` and Chromium.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SCROLL = """async () => {
 }"""
 PAINT = """() => new Promise(resolve => new PerformanceObserver(
   list => resolve(list.getEntriesByName('first-contentful-paint')[0].startTime)).observe({type: 'paint', buffered: true}))"""
-TIMED = "(work) => { const t = performance.now(); eval(work); document.body.offsetHeight; return performance.now() - t; }"
+TIMED = "() => { const t = performance.now(); %s; document.body.offsetHeight; return performance.now() - t; }"
 
 
 def write_results(photos: Path, folder: Path, count: int) -> None:
@@ -49,7 +49,8 @@ def write_results(photos: Path, folder: Path, count: int) -> None:
         data = photo.read()
         decoded = assessor.decode(data, name=photo.where)
         assessment = assessor.assess(decoded, name=photo.name)
-        results.append(Result(assessment, pictures=drawn_pictures(data, decoded, assessment, FORMATS, settings=assessor.settings).page))
+        pictures = drawn_pictures(data, decoded, assessment, FORMATS, settings=assessor.settings)
+        results.append(Result(assessment, pictures=pictures.page))
     if folder.exists():
         shutil.rmtree(folder)
     with FolderSink(folder, formats=FORMATS, damage_types=assessor.bundle.manifest.counted_types) as sink:
@@ -61,7 +62,8 @@ def write_results(photos: Path, folder: Path, count: int) -> None:
     used, took = time.process_time() - before, time.perf_counter() - clock
     page, files = folder / "index.html", [path for path in folder.rglob("*") if path.is_file()]
     print(f"{count} photos; writing the page took {used:.1f} s of a processor, {took:.1f} s by the clock")
-    print(f"index.html {page.stat().st_size / 1e6:.1f} MB, all {len(files)} files {sum(path.stat().st_size for path in files) / 1e6:.0f} MB")
+    size = sum(path.stat().st_size for path in files)
+    print(f"index.html {page.stat().st_size / 1e6:.1f} MB, all {len(files)} files {size / 1e6:.0f} MB")
     print(f"most memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, the assessor included")
 
 
@@ -73,13 +75,12 @@ def open_in(browser: Any, address: str, width: int, height: int) -> None:
     page.wait_for_load_state("load")
     loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
     frames, median, late, longest = page.evaluate(SCROLL)
-    filtered = page.evaluate("() => { const t = performance.now(); fields.group.value = 'damaged'; filter(); document.body.offsetHeight; return performance.now() - t; }")
-    sorted_ = page.evaluate("() => { const t = performance.now(); fields.sort.value = 'name'; sort(); document.body.offsetHeight; return performance.now() - t; }")
+    filtered = page.evaluate(TIMED % "fields.group.value = 'damaged'; filter()")
+    sorted_ = page.evaluate(TIMED % "fields.sort.value = 'name'; sort()")
     heap = page.evaluate("performance.memory.usedJSHeapSize / 1e6")
-    print(
-        f"{width} × {height}: first paint {paint:.0f} ms, loaded {loaded:.0f} ms; scrolling, {frames} frames: median {median:.0f} ms, "
-        f"95 % below {late:.0f} ms, longest {longest:.0f} ms; filter {filtered:.0f} ms, sort {sorted_:.0f} ms; heap {heap:.0f} MB"
-    )
+    print(f"{width} × {height}: first paint {paint:.0f} ms, loaded {loaded:.0f} ms; scrolling, {frames} frames: median", end=" ")
+    print(f"{median:.0f} ms, 95 % below {late:.0f} ms, longest {longest:.0f} ms", end="; ")
+    print(f"filter {filtered:.0f} ms, sort {sorted_:.0f} ms, heap {heap:.0f} MB")
     page.close()
 
 
