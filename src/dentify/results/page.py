@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from dentify.assessment import Assessment, Finding
+from dentify.assessment import Assessment, Finding, PhotoType
 from dentify.certainty import CERTAINTIES, Certainty, certainty_of
 from dentify.languages import Language, Words, in_language
 from dentify.pages import stream_page
@@ -242,7 +242,8 @@ def _lines(assessment: Assessment) -> tuple[str, list[tuple[str, str, str]]]:
 
 def _types(assessment: Assessment) -> list[str]:
     """Types that a photo is told to show, each once."""
-    return list(dict.fromkeys(one.type for one in (*assessment.findings, *(assessment.types or ()))))
+    told: list[Finding | PhotoType] = [*assessment.findings, *(assessment.types or ())]
+    return list(dict.fromkeys(one.type for one in told))
 
 
 def _parts(assessment: Assessment) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dentify.assessment import Assessment
+from dentify.assessment import Assessment, Finding, PhotoType
 from dentify.certainty import certainty_of
 from dentify.taxonomy import SEVERITY_LEVELS
 
@@ -20,7 +20,8 @@ def is_damaged(assessment: Assessment) -> bool:
     if assessment.damage is not None:
         borne_out = all(reason.code != "stages_disagree" for reason in assessment.review.reasons)
         return assessment.damage.present and borne_out and certainty_of(assessment.damage.confidence) != "possible"
-    return any(certainty_of(one.confidence) != "possible" for one in (*assessment.findings, *(assessment.types or ())))
+    told: list[Finding | PhotoType] = [*assessment.findings, *(assessment.types or ())]
+    return any(certainty_of(one.confidence) != "possible" for one in told)
 
 
 def worst_level(assessment: Assessment) -> int:
