@@ -63,15 +63,17 @@ def compare(
     from dentify.writing import locked_folder
 
     if output is not None:
-        import dentify.evaluation.page  # noqa: F401 - a missing extra is told now and not after an hour
-
         ctx.with_resource(locked_folder(output))
         evaluation.check_comparison_folder(output, overwrite=overwrite, read=[*bundles, *(one.path for one in inputs)])
     settings = read_settings()
     assessors = [load_assessor(bundle, settings=settings, device=device) for bundle in bundles]
     evaluation.check_comparable([assessor.bundle.manifest for assessor in assessors], bundles)
     own = own_names(assessor.bundle.manifest for assessor in assessors)
-    with progress("comparing", quiet=quiet) as (advance, _):
+
+    def count() -> int:
+        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False))
+
+    with progress("comparing", count, quiet=quiet) as (advance, _):
         result = evaluation.compare(
             assessors,
             counted(read_data(inputs, images, labels, settings, own=own), advance),

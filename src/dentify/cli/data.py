@@ -92,7 +92,13 @@ def own_names(manifests: Iterable[Manifest]) -> frozenset[str]:
 
 
 def read_data(
-    data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Collection[str] = ()
+    data: Iterable[Data],
+    images: Path | None,
+    labels: Path | None,
+    settings: Settings,
+    *,
+    own: Collection[str] = (),
+    notes: bool = True,
 ) -> Iterator[Sample]:
     """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
 
@@ -102,6 +108,7 @@ def read_data(
         labels: the label map, likewise.
         settings: the limits.
         own: names beside the taxonomy's that are known, with a map and without: those of the bundles that are asked.
+        notes: tell what there is to note of them.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
@@ -128,7 +135,7 @@ def read_data(
             if not known:
                 raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
             unmapped = dataset.unmapped()
-            for note in (*dataset.notes, *([unmapped] if unmapped else [])):
+            for note in (*dataset.notes, *([unmapped] if unmapped else [])) if notes else ():
                 print(f"note: {printable(note)}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]

@@ -83,7 +83,6 @@ def evaluate(
     from dentify.writing import locked_folder
 
     if output is not None:
-        import dentify.evaluation.page
         import dentify.evaluation.plots  # noqa: F401 - a missing extra is told now and not after an hour
 
         ctx.with_resource(locked_folder(output))
@@ -92,10 +91,15 @@ def evaluate(
     assessor = load_assessor(bundle, settings=settings, device=device)
     mistakes = None if output is None else evaluation.Mistakes(settings=settings)
     one_look = score_threshold is not None or no_gates
-    with progress("assessing", quiet=quiet) as (advance, _):
+    own = own_names([assessor.bundle.manifest])
+
+    def count() -> int:
+        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False))
+
+    with progress("assessing", count, quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            counted(read_data(inputs, images, labels, settings, own=own_names([assessor.bundle.manifest])), advance),
+            counted(read_data(inputs, images, labels, settings, own=own), advance),
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,

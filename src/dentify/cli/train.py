@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -135,7 +136,8 @@ def export(
     """  # noqa: D301 - click wants the character
     from dentify.training import export_bundle
 
-    with progress("fitting", quiet=quiet) as (advance, _):
+    total: Queue[int] = Queue()  # known once the checkpoint and its photos are read
+    with progress("fitting", total.get, quiet=quiet) as (advance, _):
         done = export_bundle(
             checkpoint,
             output,
@@ -143,6 +145,7 @@ def export(
             data=data,
             version=version,
             overwrite=overwrite,
+            on_total=total.put,
             on_photo=lambda sample: advance(),
         )
     print(done)
