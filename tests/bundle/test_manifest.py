@@ -283,3 +283,10 @@ def test_only_a_bundle_that_tells_types_of_the_photo_needs_the_newer_schema() ->
     assert typed["schema_version"] == "1.1"
     assert typed["classes"]["types"] == ["dent", "scratch", "broken_part"]
     assert json.loads(Manifest.model_validate(tiny_manifest() | {"schema_version": "1.7"}).to_json())["schema_version"] == "1.7"
+
+
+def test_a_figure_of_nothing_is_null_in_json() -> None:
+    """`NaN` is no JSON, and ends whoever reads it."""
+    manifest = Manifest.model_validate(tiny_manifest() | {"metrics": {"val": {"iou": float("nan"), "dent": 0.1}}})
+    assert "NaN" not in manifest.to_json()
+    assert json.loads(manifest.to_json())["metrics"] == {"val": {"iou": None, "dent": 0.1}}

@@ -197,7 +197,7 @@ def test_fit_reads_a_label_map(dentify: Dentify, copy: Path, photos: None) -> No
     Path("map.yaml").write_text("labels: {beule: dent}\n")
     refused = dentify("bundle", "fit", copy, "--data", "labels.json", "-o", "fitted")
     assert refused.exit_code == 1
-    assert "note: labels.json: 1 label that is not mapped: beule (22×" in refused.stderr
+    assert "error: labels.json: 1 label that is not mapped: beule (22×" in refused.stderr
     assert dentify("bundle", "fit", copy, "--data", "labels.json", "-o", "fitted", "--labels", "map.yaml").exit_code == 0
 
 

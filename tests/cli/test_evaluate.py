@@ -216,6 +216,19 @@ def test_what_cannot_be_read_is_one_line(dentify: Dentify, bundle: Path, data: P
     assert message in result.stderr
 
 
+def test_labels_that_match_nothing_are_an_error_before_any_photo_is_looked_at(dentify: Dentify, bundle: Path, data: Path) -> None:
+    """In the words of `dentify train`; a word that is known beside them makes a note of it."""
+    text = Path("damage/val.json").read_text()
+    Path("damage/val.json").write_text(text.replace('"scratch"', '"Kratzer tief"').replace('"dent"', '"Beule"'))
+    Path("damage/a.png").write_bytes(b"not looked at")
+    result = dentify("evaluate", bundle, "damage/val.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        "error: damage/val.json: 2 labels that are not mapped: Beule (1×), Kratzer tief (1×); say in a"
+    )
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_broken_picture_ends_it_with_its_name(dentify: Dentify, bundle: Path, data: Path) -> None:
     Path("none/e.png").write_bytes(b"no picture")
     result = dentify("evaluate", bundle, "no_vehicle=none")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +18,7 @@ pytest.importorskip("lightning_fabric", reason="needs the extra `train`")
 from typer.testing import CliRunner
 
 from dentify.cli import app
+from dentify.planning import decide
 from dentify.training.checkpoints import read_checkpoint
 from forked import fork_command
 from toy_bench import paint_photos, toy_document
@@ -40,7 +45,9 @@ def test_a_recipe_becomes_a_bundle_and_a_pipe_hears_nothing_else(photos: Path, t
     run, bundle = tmp_path / "run", tmp_path / "bundle"
     trained = RUNNER.invoke(app, ["train", str(recipe(tmp_path)), "--data", str(photos), "-o", str(run)])
     assert (trained.exit_code, trained.stdout) == (0, f"{run / 'last.ckpt'}\n")
-    assert all(line.startswith("note: heads.") for line in trained.stderr.splitlines()), trained.stderr
+    *notes, last = trained.stderr.splitlines()
+    assert all(line.startswith("note: heads.") for line in notes), trained.stderr
+    assert re.match(r"step 2 of 2: loss \d+\.\d\d; types IoU ", last)
     exported = RUNNER.invoke(app, ["export", str(run / "last.ckpt"), "-o", str(bundle)])
     assert (exported.exit_code, exported.stdout, exported.stderr) == (0, f"{bundle}\n", "")
     assert (bundle / "MODEL_CARD.md").is_file()
@@ -59,9 +66,12 @@ def test_a_page_of_training_pictures(photos: Path, tmp_path: Path) -> None:
     [
         (["--resume", "--from", "x.ckpt"], "give one of them"),
         (["--show", "4"], "--show needs -o"),
+        (["--labels", "x.yaml"], "--labels is for training without a recipe"),
+        (["--from", "random"], "--from random is for training without a recipe"),
+        (["more-labels"], "a run has one recipe"),
         (["--show", "0", "-o", "x.png"], "should be greater than or equal to 1"),
     ],
-    ids=["two beginnings", "a page without a name", "no picture"],
+    ids=["two beginnings", "a page without a name", "a map", "random", "labels beside it", "no picture"],
 )
 def test_wrong_usage(photos: Path, tmp_path: Path, options: list[str], message: str) -> None:
     done = RUNNER.invoke(app, ["train", str(recipe(tmp_path)), "--data", str(photos), *options])
@@ -102,6 +112,83 @@ def test_weights_of_another_network_are_one_line(photos: Path, tmp_path: Path) -
     done = RUNNER.invoke(app, ["train", str(recipe(tmp_path)), "--data", str(photos), "-o", str(tmp_path / "r"), "--set", change])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "are not weights of test_efficientnet" in done.stderr
+
+
+# Without a recipe
+
+OWN_WORDS = "labels: {dent: dent, hail_mark: hail_mark, hood: hood}\n"
+SMALLER = {"model": SMALL, "phases.0": PHASES[0], "phases.1": PHASES[0], "data.workers": 0, "data.serve_size": 32}
+SMALL_RUN = [word for key, value in SMALLER.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+
+
+@pytest.fixture
+def own(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command without its options: labels with words of their own, and what they mean."""
+    monkeypatch.chdir(tmp_path)
+    Path("labels.yaml").write_text(OWN_WORDS)
+    return ["train", str(photos / "train.json"), "--labels", "labels.yaml", "-o", "run", "--from", "random"]
+
+
+def test_labels_become_a_recipe_and_a_run_that_goes_on(own: list[str]) -> None:
+    done = RUNNER.invoke(app, [*own, *SMALL_RUN])
+    assert (done.exit_code, done.stdout) == (0, f"{Path('run/last.ckpt')}\n"), done.stderr
+    for told in ("types: dent (", "to judge by (dealt out", "begins with random weights", "all of it stands in run/recipe.yaml"):
+        assert told in done.stderr
+    assert {"recipe.yaml", "splits.csv", "last.ckpt", "pictures.png", "data.txt"} <= {path.name for path in Path("run").iterdir()}
+    again = RUNNER.invoke(app, [*own, *SMALL_RUN])
+    assert (again.exit_code, again.stderr) == (
+        1,
+        "error: run: holds a run already; go on with --resume, or give the new one another folder with -o\n",
+    )
+    longer = ["--set", "phases.1.steps=4"]
+    assert RUNNER.invoke(app, [*own, *SMALL_RUN, *longer, "--resume"]).exit_code == 0
+    assert read_checkpoint(Path("run/last.ckpt")).step == 6
+    by_it = RUNNER.invoke(app, ["train", "run/recipe.yaml", "--data", ".", "-o", "another"])
+    assert by_it.exit_code == 0, by_it.stderr
+
+
+def test_a_recipe_that_is_not_changed_keeps_its_comments(own: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def small(seen: Any, **how: Any) -> Any:
+        decided = decide(seen, **how)
+        document = yaml.safe_load(decided.recipe)
+        document |= {"model": SMALL, "phases": PHASES, "data": document["data"] | {"workers": 0, "serve_size": 32}}
+        return replace(decided, recipe=f"# mine\n{yaml.safe_dump(document)}")
+
+    monkeypatch.setattr("dentify.planning.decide", small)
+    assert RUNNER.invoke(app, own).exit_code == 0
+    assert Path("run/recipe.yaml").read_text().startswith("# mine\n")
+
+
+def test_check_tells_all_faults_or_what_the_run_will_be(own: list[str], photos: Path, tmp_path: Path) -> None:
+    good = RUNNER.invoke(app, [*own, "--check"])
+    assert good.exit_code == 0, good.stderr
+    assert re.fullmatch(r"24 photos; types: dent, hail_mark; \d+ steps, about \d+ minutes? on .*\n", good.stdout)
+    assert not Path("run").exists()
+    Path("labels.yaml").write_text("labels: {dent: dent}\n")
+    bad = RUNNER.invoke(app, [*own, str(tmp_path / "nowhere"), "--check"])
+    assert (bad.exit_code, bad.stdout) == (1, "")
+    assert [line.startswith("error: ") for line in bad.stderr.splitlines()] == [True, True]
+    assert "hail_mark (8×" in bad.stderr
+    assert "nowhere: no such file or folder" in bad.stderr
+
+
+def test_check_of_a_recipe_tells_its_keys_beside_its_photos(photos: Path, tmp_path: Path) -> None:
+    path = recipe(tmp_path, phases=[{"stepps": 2, "size": 32}], classes={"damage": ["dent"], "parts": ["hood"]})
+    done = RUNNER.invoke(app, ["train", str(path), "--data", str(photos), "-o", str(tmp_path / "run"), "--check"])
+    assert done.exit_code == 1
+    assert "did you mean `steps`?" in done.stderr
+    assert "hail_mark (8×" in done.stderr
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
+
+
+def test_a_recipe_that_ships_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = RUNNER.invoke(app, ["train", "default", "--data", "."])
+    assert done.exit_code == 1
+    assert "damage/train.json: no such file or folder" in done.stderr
+    wrong = RUNNER.invoke(app, ["train", "defualt.yaml", "--data", "."])
+    assert wrong.exit_code == 2
+    assert "did you mean `default`?" in " ".join(wrong.stderr.split())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on Unix")

@@ -55,6 +55,10 @@ class ToyNetwork(nn.Module):
         """From the picture to the answers."""
         return {"encoder.0": [self.stem], "encoder.1": [self.body], "answers": [self.answers]}
 
+    def answer_layers(self) -> dict[str, tuple[str, int]]:
+        """A layer a head."""
+        return {name: (f"answers.{name}", 0) for name in self.outputs}
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, S, S) to logits by name."""
         features = self.body(self.stem(images))

@@ -84,7 +84,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_a_run_leaves_checkpoint_recipe_losses_figures_and_a_plot(run: Path, painted: Path) -> None:
-    assert {"last.ckpt", "recipe.yaml", "data.txt", "losses.csv", "figures.csv", "run.png", "tensorboard"} == {
+    assert {"last.ckpt", "recipe.yaml", "data.txt", "losses.csv", "figures.csv", "run.png", "tensorboard", "pictures.png"} == {
         path.name for path in run.iterdir()
     }
     assert (run / "data.txt").read_text().strip() == str(painted.resolve())

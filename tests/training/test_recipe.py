@@ -13,15 +13,16 @@ pytest.importorskip("torch", reason="needs the extra `train`")
 import yaml
 
 from dentify.errors import ConfigError
+from dentify.planning import find_recipe, recipe_names
 from dentify.taxonomy import DAMAGE_NAMES
 from dentify.training.recipe import PhotoSet, Recipe, Schedule, changed, in_steps, read_recipe, write_recipe
 from toy_bench import toy_document
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-DEFAULT = RECIPES / "default.yaml"
+RECIPES = [find_recipe(name) for name in recipe_names()]
+DEFAULT = find_recipe("default")
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.name
@@ -83,7 +84,7 @@ def test_the_default_recipes_gates_judge_by_the_picture_and_by_places() -> None:
 
 def test_a_teacher_is_asked_and_shown_what_the_default_network_is() -> None:
     """It begins with that network's weights, and its answers are compared with that network's."""
-    default, teacher = (read_recipe(RECIPES / name).model_dump() for name in ("default.yaml", "teacher.yaml"))
+    default, teacher = (read_recipe(find_recipe(name)).model_dump() for name in ("default", "teacher"))
     for key in ("classes", "heads", "origins"):
         assert list(teacher[key].items()) == list(default[key].items()), key
     assert teacher["data"]["train"] == default["data"]["train"]
@@ -95,22 +96,22 @@ def test_a_teacher_is_asked_and_shown_what_the_default_network_is() -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "told"),
     [
-        ("default.yaml", (), {"efficientnet_b0_duts": "Apache-2.0"}),
-        ("teacher.yaml", (), {"efficientnet_b0_duts": "Apache-2.0", "dinov2_vit_small": "Apache-2.0 (DINOv2), MIT (package)"}),
-        ("convnext.yaml", (), {"convnext_tiny": "Apache-2.0"}),
-        ("convnext.yaml", ("model.weights=weights/found.safetensors",), {"found": "not stated"}),
-        ("convnext.yaml", ("model.weights=runs/convnext_atto/last.ckpt",), {}),
-        ("vgg16.yaml", ("model.weights=null",), {}),
+        ("default", (), {"efficientnet_b0_duts": "Apache-2.0"}),
+        ("teacher", (), {"efficientnet_b0_duts": "Apache-2.0", "dinov2_vit_small": "Apache-2.0 (DINOv2), MIT (package)"}),
+        ("convnext", (), {"convnext_tiny": "Apache-2.0"}),
+        ("convnext", ("model.weights=weights/found.safetensors",), {"found": "not stated"}),
+        ("convnext", ("model.weights=runs/convnext_atto/last.ckpt",), {}),
+        ("vgg16", ("model.weights=null",), {}),
     ],
 )
 def test_weights_are_told_as_they_are_used(name: str, changes: tuple[str, ...], told: dict[str, str]) -> None:
-    recipe = read_recipe(RECIPES / name, changes)
+    recipe = read_recipe(find_recipe(name), changes)
     assert {weights: origin.licence for weights, origin in recipe.model.origins_used.items()} == told
 
 
 def test_a_teacher_needs_photos_to_look_at() -> None:
     with pytest.raises(ConfigError, match=r"phases\.0\.bottleneck: no teacher looks at photos .* leave out `distil`"):
-        read_recipe(RECIPES / "vgg16.yaml", ("distil={teacher: bundles/teacher}",))
+        read_recipe(find_recipe("vgg16"), ("distil={teacher: bundles/teacher}",))
 
 
 def test_set_changes_a_key() -> None:

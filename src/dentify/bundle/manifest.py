@@ -386,7 +386,7 @@ class Manifest(Strict):
 
     def to_json(self) -> str:
         """The manifest as it stands in `bundle.json`: of schema 1.1 at least where it has the keys of 1.1, else without them."""
-        document = self.model_dump(mode="json")
+        document = json.loads(self.model_dump_json())  # a figure of nothing, NaN, is null in JSON
         if not self.roles.types:
             for key in ("roles", "classes", "thresholds", "calibration"):
                 del document[key]["types"]

@@ -111,10 +111,11 @@ def read_data(
         notes: tell what there is to note of them.
 
     Raises:
-        DatasetError: a data set cannot be read, holds a label that a given map leaves out, has no photo of the split, or none of
-            which anything is known.
+        DatasetError: a data set cannot be read, holds a label that a given map leaves out or no label that is known, has no
+            photo of the split, or none of which anything is known.
     """
     from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
+    from dentify.datasets.labels import check_some_match
     from dentify.datasets.sample import PHOTO_WORDS, photo_kind
 
     label_map = read_label_map(labels, settings, own=own) if labels is not None else LabelMap(own=frozenset(own))
@@ -123,6 +124,8 @@ def read_data(
             dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
             if labels is not None:
                 dataset.check_labels()
+            else:
+                check_some_match(dataset.words(), label_map, str(one.path))
             found = known = False
             for sample in dataset:
                 if one.split is None or sample.split == one.split:

@@ -47,11 +47,12 @@ def tune(
       dentify tune my-recipe.yaml --data photos --trials 40
       dentify tune my-recipe.yaml --data photos --trials 40 --for damage/no --for damage/yes
     """  # noqa: D301 - click wants the character
+    from dentify.planning import recipe_path
     from dentify.training import read_recipe
     from dentify.training import tune as run
 
     chosen = [f"tune.figures={json.dumps(figures)}"] if figures else []
-    plan = read_recipe(recipe, (*(changes or ()), *chosen))
+    plan = read_recipe(recipe_path(recipe), (*(changes or ()), *chosen))
     folder = output or Path("runs") / f"{plan.name}-tune"
     with progress("tuning", trials, unit="trials", quiet=quiet) as (advance, _):
         try:

@@ -135,10 +135,15 @@ def write_splits(placed: Sequence[Placed], dataset: Dataset, *, overwrite: bool 
     """
     path = splits_path(dataset.path)
     check_splits(path, overwrite=overwrite)
-    lines = [csv_line(["file", "split", "group"])]
-    lines += [csv_line([safe_path_cell(one.file), safe_cell(one.split), safe_cell(one.group or "")]) for one in placed]
-    write_whole({path: csv_bytes(lines)})
+    write_whole({path: splits_csv((one.file, one.split, one.group) for one in placed)})
     return path
+
+
+def splits_csv(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """A file of splits: of each photo its name as `photo_key` tells it, its split, and its group or nothing."""
+    lines = [csv_line(["file", "split", "group"])]
+    lines += [csv_line([safe_path_cell(file), safe_cell(split), safe_cell(group)]) for file, split, group in rows]
+    return csv_bytes(lines)
 
 
 def check_splits(path: Path, *, overwrite: bool) -> None:

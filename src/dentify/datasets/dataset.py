@@ -96,7 +96,7 @@ class Dataset:
         self._types_beside: TypesBeside | None = None
 
     def __iter__(self) -> Iterator[Sample]:
-        splits = _read_splits(self.path, self._settings) if self._reads_splits else {}
+        splits = read_splits(splits_path(self.path), self._settings) if self._reads_splits else {}
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
         self.unknown.clear()
         self.attributes.clear()
@@ -425,15 +425,18 @@ def splits_path(root: Path) -> Path:
     return (root if root.is_dir() else root.parent) / SPLITS
 
 
-def _read_splits(root: Path, settings: Settings) -> dict[str, tuple[str, str]]:
-    """By photo: its split and group, as `dentify dataset split` wrote them."""
-    path = splits_path(root)
+def read_splits(path: Path, settings: Settings | None = None) -> dict[str, tuple[str, str]]:
+    """By photo (see `photo_key`): its split and group, as `dentify dataset split` wrote them; none where there is no such file.
+
+    Raises:
+        DatasetError: it cannot be read, or lacks a column.
+    """
     if not is_file(path):
         return {}
     columns = csv_columns(path)
     if not {"file", "split"} <= set(columns):
         raise DatasetError(f"{path}: needs the columns file and split, has {', '.join(columns) or 'none'}")
-    rows = (row for _, row in read_csv(path, settings))
+    rows = (row for _, row in read_csv(path, settings or Settings()))
     return {row["file"].removeprefix("./"): (cell_text(row["split"]), cell_text(row.get("group", ""))) for row in rows}
 
 

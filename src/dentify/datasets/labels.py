@@ -188,6 +188,21 @@ def check_words(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
         raise DatasetError(told_unmapped(unmapped, where), kind="unmapped label")
 
 
+def check_some_match(words: Mapping[str, int], labels: LabelMap, where: str) -> None:
+    """Makes sure that a source speaks of something that is known, where words that nobody explained are left aside.
+
+    Args:
+        words: how often each word of the source occurs; none where it tells what it knows in columns of its own.
+        labels: the map.
+        where: what to name in the message: the data set.
+
+    Raises:
+        DatasetError: none of them is known; the message is that of `check_words`.
+    """
+    if words and not any(labels.understands(word) or is_vehicle_word(word) for word in words):
+        raise DatasetError(told_unmapped(words, where), kind="unmapped label")
+
+
 def told_unmapped(words: Mapping[str, int], where: str) -> str:
     """What every command says of words that nobody explained: all of them, how often they occur, and the nearest names."""
     told = ", ".join(

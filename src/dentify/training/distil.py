@@ -12,7 +12,7 @@ Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network": logi
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,15 @@ class Teacher:
         bundle: of the teacher.
         heads: of the network that learns.
         folder: where its maps are kept.
+        only: names of the heads that learn from it; empty: all that it answers.
 
     Raises:
         ConfigError: it answers nothing that the heads ask.
     """
 
-    def __init__(self, bundle: Bundle, heads: Mapping[str, Head], folder: Path) -> None:
+    def __init__(self, bundle: Bundle, heads: Mapping[str, Head], folder: Path, *, only: Collection[str] = ()) -> None:
         self._bundle = bundle
+        heads = {name: head for name, head in heads.items() if not only or name in only}
         told = {name: self._names(head) for name, head in heads.items()}
         self._heads = {name: heads[name] for name, names in told.items() if set(names) & set(_names(heads[name]))}
         self._told = told

@@ -32,6 +32,7 @@ from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
 from dentify.training.checkpoints import Weights, average_weights, check_fits, read_checkpoint
 from dentify.training.heads.labels import PhotoTypes
+from dentify.training.origin import Origin
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
 from dentify.training.taught import Kept, taught_heads
@@ -205,10 +206,16 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
         ),
         weights=tuple(
             m.WeightOrigin(name=name, origin=origin.origin, licence=origin.licence)
-            for name, origin in recipe.model.origins_used.items()
+            for name, origin in {**recipe.model.origins_used, **_begun_with(recipe)}.items()
         ),
         limits=recipe.limits,
     )
+
+
+def _begun_with(recipe: Recipe) -> dict[str, Origin]:
+    """The bundle that a run began with, as its recipe knows it since."""
+    name = "" if recipe.start is None else Path(recipe.start).stem
+    return {name: recipe.model.origins[name]} if name in recipe.model.origins else {}
 
 
 def complete(

@@ -1,7 +1,7 @@
 """The training loop: a recipe and a folder of photos in, a checkpoint and a journal out.
 
-    dentify train recipes/default.yaml --data DIR
-    torchrun --nproc-per-node 2 -m dentify train recipes/default.yaml --data DIR      # several processes, or nodes
+    dentify train default --data DIR
+    torchrun --nproc-per-node 2 -m dentify train default --data DIR      # several processes, or nodes
 
 The run's folder holds `recipe.yaml` (as resolved), `data.txt` (where the photos were), `last.ckpt` and what `journal` writes.
 A run that was killed goes on with `--resume` from its last checkpoint, with the same pictures in the same order.
@@ -14,10 +14,11 @@ import os
 import platform
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,9 +30,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
-from dentify.bundle.open import Bundle
+from dentify.bundle.open import DEFAULT, Bundle
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DentifyError, TrainingError
+from dentify.planning import told_origin
 from dentify.runtime.session import Device
 from dentify.training.adapters import has_adapters
 from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos, deck_of
@@ -46,28 +48,39 @@ from dentify.training.checkpoints import (
 )
 from dentify.training.compose import Composer
 from dentify.training.distil import Teacher
+from dentify.training.from_bundle import begin_with
 from dentify.training.heads import Head
 from dentify.training.journal import Journal
 from dentify.training.memory import enough_memory, keep_memory
 from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, rate_at
+from dentify.training.origin import Origin
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
-from dentify.training.recipe import Phase, Recipe, in_steps, write_recipe
+from dentify.training.pictures import RunPictures
+from dentify.training.recipe import Phase, Recipe, in_steps, read_recipe, write_recipe
+from dentify.training.scene import Scene
 from dentify.training.taught import taught_heads, taught_names, untold
+from dentify.training.telling import told_look
 from dentify.writing import locked_folder, write_whole
 
-LAST = "last.ckpt"
+LAST, RECIPE = "last.ckpt", "recipe.yaml"
 _VAL_BATCH = 16
+_MEASURED_BY = 12
+"""Pictures that the statistics of a bundle's batch norms are measured on."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: `step` of `steps` taken, the loss of the last one, and the figures on val where it was a look at these."""
+    """Where a run is: `step` of `steps` taken, the loss of the last one, and the figures on val where it was a look at these.
+
+    `told` then says in words how the run goes.
+    """
 
     step: int
     steps: int
     loss: float
     figures: Mapping[str, float] | None = None
+    told: str | None = None
 
 
 def train(
@@ -90,7 +103,8 @@ def train(
         data: folder that the recipe's paths are relative to.
         output: the run's folder; made if need be.
         resume: go on from the run's last checkpoint.
-        start: begin with the weights of this checkpoint, of another run of the same network.
+        start: begin with the weights of this bundle, or of this checkpoint of another run, of the same network; in place of the
+            recipe's `start`.
         average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
@@ -98,7 +112,7 @@ def train(
         on_note: is given what a user should know before the first step, likewise: what no photo teaches, or is judged by.
 
     Raises:
-        BundleError: the teacher cannot be opened.
+        BundleError: the teacher, or the bundle that it begins with, cannot be opened.
         ConfigError: the recipe does not fit the photos or the checkpoint, there is no checkpoint to go on from, or the photos
             teach nothing that a bundle could tell.
         DatasetError: labels cannot be read.
@@ -137,6 +151,11 @@ def _train(
     check_batches(recipe, fabric.world_size, empty=[not samples for samples in sets])
     heads = recipe.build_heads()
     torch.manual_seed(recipe.seed)  # before the first random weight
+    if start is not None:
+        recipe = recipe.model_copy(update={"start": str(start if str(start) == DEFAULT else start.resolve())})
+    if resume:
+        recipe = _begun_as_before(recipe, output / RECIPE)
+    start = None if recipe.start is None else _in(data, recipe.start)
     begins_anew = not resume and start is None
     outputs = {name: head.output for name, head in heads.items()}
     network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
@@ -149,7 +168,26 @@ def _train(
     step, averaged = 0, 0
     states: Mapping[str, Mapping[str, Any]] = {}
     average = AveragedModel(network, use_buffers=True)
-    if (origin := last if resume else start) is not None:
+    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
+
+    def scenes(count: int) -> list[Scene]:
+        """The first training pictures."""
+        draws = (draw for batch in MixedBatches(sets, recipe, steps=range(recipe.steps)) for draw in batch)
+        return [composer.compose(draw) for draw in islice(draws, count)]
+
+    notes: list[str] = []
+    if not resume and start is not None and is_bundle(start):
+        bundle = Bundle.open(str(start))
+        shown = [torch.from_numpy(scene.image) for scene in scenes(_MEASURED_BY)]
+        shown = [image for image in shown if image.shape == shown[0].shape]  # the first phase may be shorter
+        begun = begin_with(network, heads, bundle, normalised(torch.stack(shown), network.mean, network.std))
+        taught = {name: sorted({*names, *begun.taught.get(name, [])}) for name, names in taught.items()}
+        average.module.load_state_dict(network.state_dict())
+        notes += begun.notes
+        from_it = Origin(origin=told_origin(bundle.manifest), licence=bundle.manifest.licence)
+        model = recipe.model.model_copy(update={"origins": {start.stem: from_it, **recipe.model.origins}})
+        recipe = recipe.model_copy(update={"model": model})
+    elif (origin := last if resume else start) is not None:
         before = read_checkpoint(origin)
         check_fits(before, network, heads, origin)
         taught = {name: sorted({*names, *before.taught.get(name, [])}) for name, names in taught.items()}
@@ -162,7 +200,7 @@ def _train(
         else:
             network.load_state_dict(average_weights(before.average, average_with))
             average.module.load_state_dict(network.state_dict())
-    notes = untold(heads, taught, judges)
+    notes += untold(heads, taught, judges)
     check_taught(heads, taught, notes)
     if not photos.held_out:
         notes.append("data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos")
@@ -173,20 +211,25 @@ def _train(
     if fabric.is_global_zero:
         for note in notes:
             on_note(note)
-        write_whole({output / "recipe.yaml": write_recipe(recipe), output / "data.txt": f"{data.resolve()}\n".encode()})
+        own = {} if _is_kept(output / RECIPE, recipe) else {output / RECIPE: write_recipe(recipe)}
+        write_whole({**own, output / "data.txt": f"{data.resolve()}\n".encode()})
 
     teacher = None
     if recipe.distil is not None:
-        teacher = Teacher(Bundle.open(data / recipe.distil.teacher), heads, output.parent / "teachers")
+        bundle = Bundle.open(str(_in(data, recipe.distil.teacher)))
+        teacher = Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads)
         taught_by_it = [sample for samples in sets for sample in samples]
         teacher.prepare(taught_by_it[fabric.global_rank :: fabric.world_size], on_look if fabric.is_global_zero else lambda: None)
         fabric.barrier()
     run = _Run(recipe, heads, network, average, taught, fabric, last)
-    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
     judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, step=step)) if fabric.is_global_zero else None
         interrupted = stack.enter_context(interrupts())
+        pictured = RunPictures(output, scenes, judges, recipe.data.serve_size, heads)
+        first_step, began = step, time.monotonic()
+        since: list[float] = []  # losses since the last look at val
+        before_loss: float | None = None
         try:
             for place, steps in _phases(recipe):
                 if step >= steps.stop:
@@ -202,16 +245,30 @@ def _train(
                         journal.add_losses(step, losses, rate=run.rate)
                     step += 1
                     done = step == recipe.steps
-                    figures = None
+                    figures = told = None
+                    since.append(losses["loss"])
                     if judges and (done or step % recipe.validate_every == 0):
                         figures = run.validate(judged)
+                        loss = sum(since) / len(since)
+                        told = told_look(
+                            recipe,
+                            step=step,
+                            loss=loss,
+                            before=before_loss,
+                            figures=figures,
+                            judged=len(judges),
+                            left_s=(time.monotonic() - began) / (step - first_step) * (recipe.steps - step),
+                        )
+                        before_loss, since = loss, []
                         if journal is not None:
                             journal.add_figures(step, figures)
                     if journal is not None and (done or step % recipe.checkpoint_every == 0):
                         journal.write()  # first: a run that goes on takes back what is told of steps after its checkpoint
                         run.save(step)
+                    if journal is not None and (done or pictured.is_due()):
+                        pictured.draw(run.answers)
                     if journal is not None:
-                        on_step(Progress(step, recipe.steps, losses["loss"], figures))
+                        on_step(Progress(step, recipe.steps, losses["loss"], figures, told))
                     if interrupted():
                         if journal is not None:
                             journal.write()
@@ -254,6 +311,38 @@ def read_judges(recipe: Recipe, data: Path) -> list[Sample]:
     return [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether what a run begins with is a bundle, and no checkpoint.
+
+    >>> is_bundle(Path("default")), is_bundle(Path("my-bundle.zip")), is_bundle(Path("runs/first/last.ckpt"))
+    (True, True, False)
+    """
+    return str(path) == DEFAULT or path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def _in(root: Path, path: str) -> Path:
+    """A path of a recipe; the bundle that ships is nowhere."""
+    return Path(path) if path == DEFAULT else root / path
+
+
+def _begun_as_before(recipe: Recipe, path: Path) -> Recipe:
+    """A recipe with what the run that goes on began with, as its own recipe tells."""
+    with suppress(ConfigError):
+        before = read_recipe(path)
+        if before.start is not None:
+            origins = {**before.model.origins, **recipe.model.origins}
+            model = recipe.model.model_copy(update={"origins": origins})
+            return recipe.model_copy(update={"start": before.start, "model": model})
+    return recipe
+
+
+def _is_kept(path: Path, recipe: Recipe) -> bool:
+    """Whether a file says what a recipe says, comments and all: then it stays."""
+    with suppress(ConfigError):
+        return read_recipe(path) == recipe
+    return False
+
+
 def figure_names(recipe: Recipe, judge: Sample) -> tuple[str, ...]:
     """What a run's figures will be called, from a look at one photo by a network that learned nothing.
 
@@ -274,6 +363,8 @@ def _check_beginning(last: Path, *, resume: bool, start: Path | None, average_wi
         raise ConfigError(f"{last}: no checkpoint to resume; leave out --resume to start anew")
     if average_with and start is None:
         raise ConfigError("--average-with averages with the checkpoint of --from, in a run of its own; give that, too")
+    if average_with and start is not None and is_bundle(start):
+        raise ConfigError("--average-with averages with the checkpoint of --from, which is a bundle")
     if last.exists() and not resume:
         raise ConfigError(f"{last.parent}: holds a run already; go on with --resume, or give the new one another folder with -o")
 
@@ -492,6 +583,11 @@ class _Run:
         for name, head in self._heads.items():
             figures |= {f"{name}/{key}": round(value, 4) for key, value in head.figures(everywhere[name]).items()}
         return figures
+
+    @torch.no_grad()
+    def answers(self, images: Tensor) -> dict[str, Tensor]:
+        """What the averaged weights say of whole photos, (B, S, S, 3) uint8."""
+        return self._answers(self._average.module.eval(), self._fabric.to_device(images))
 
     def _over_all(self, counts: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
         """Counts of all processes together; one that had no photo to judge by has none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
+from dentify.datasets.dataset import photo_key, read_splits
 from dentify.datasets.sample import UNTYPED
 from dentify.errors import ConfigError, DatasetError
 from dentify.fitting.held_out import hold_out, key_of
@@ -37,11 +38,16 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
         dataset = open_dataset(
             path,
             images=root / photos.images if photos.images else None,
-            split=split if path.suffix.lower() == ".json" else None,
+            split=split if path.suffix.lower() == ".json" and photos.splits is None else None,
             labels=labels,
         )
         dataset.check_labels()
-        samples = [sample for sample in dataset if sample.split in (None, split)]
+        if photos.splits is None:
+            samples = [sample for sample in dataset if sample.split in (None, split)]
+        else:
+            placed = read_splits(root / photos.splits)
+            told = ((sample, placed.get(photo_key(sample, dataset.path), ("", ""))) for sample in dataset.without_splits())
+            samples = [replace(sample, split=split, group=group or sample.group) for sample, (of, group) in told if of == split]
     else:
         assert photos.photos is not None
         assert photos.vehicle is not None

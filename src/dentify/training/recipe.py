@@ -45,6 +45,10 @@ class PhotoSet(Strict):
     labels: str | None = Field(None, description="YAML file that says what the data set's labels mean")
     photos: str | None = Field(None, description="a folder with a photos.csv, or such a CSV")
     details: str | None = Field(None, description="of `photos`: a CSV that tells `group` and `view` of the same files")
+    splits: str | None = Field(
+        None,
+        description="of a data set: a CSV as `dentify dataset split` writes it, that tells split and group in its place",
+    )
     per_batch: int = Field(1, ge=1, description="photos of this set in every batch")
     repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
     vehicle: bool | None = None
@@ -64,6 +68,8 @@ class PhotoSet(Strict):
             raise ValueError("say of `photos` whether a `vehicle` is on them: true or false")
         if self.details is not None and self.photos is None:
             raise ValueError("`details` are of `photos` alone: a data set tells group and view itself")
+        if self.splits is not None and self.dataset is None:
+            raise ValueError("`splits` are of a `dataset` alone: a list of photos tells split and group itself")
         return self
 
 
@@ -89,6 +95,7 @@ class Distil(Strict):
     teacher: str = Field(description="folder or zip of the bundle")
     temperature: float = Field(2.0, gt=0, description="by which logits are divided before they are compared")
     weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss")
+    heads: tuple[str, ...] = Field((), description="those that learn from it; none named: all that it answers")
 
 
 class Schedule(Strict):
@@ -181,6 +188,10 @@ class Recipe(Strict):
     licence: str = "Apache-2.0"
     seed: int = Field(0, ge=0)
     model: ModelRecipe
+    start: str | None = Field(
+        None,
+        description="a bundle (`default`: the one that ships), or a run's checkpoint, with whose weights the run begins",
+    )
     classes: Classes
     heads: dict[Named, HeadRecipe] = Field(min_length=1, description="what the network answers, by the names of its outputs")
     data: DataRecipe
@@ -216,6 +227,9 @@ class Recipe(Strict):
                 raise ValueError(f"review.{key} names {', '.join(strangers)}, which is not in classes.damage{near}")
         self._check_heads()
         self._check_search()
+        for name in self.distil.heads if self.distil is not None else ():
+            if name not in self.heads:
+                raise ValueError(f"distil.heads names {name}, which is no head{nearest(name, self.heads)}")
         for place, photos in enumerate(self.data.train):
             for name in photos.repeat:
                 if name not in self.classes.damage:

@@ -1,6 +1,6 @@
 """A page of training pictures with their truth drawn on, as the network will see them.
 
-dentify train recipes/default.yaml --data DIR --show 16 -o page.png
+dentify train default --data DIR --show 16 -o page.png
 """
 
 from __future__ import annotations

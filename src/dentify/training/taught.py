@@ -13,6 +13,8 @@ from dentify.datasets.sample import Sample
 from dentify.training.heads import Head
 from dentify.training.recipe import Recipe
 
+_LISTED = 7  # names that a note holds
+
 
 def taught_names(recipe: Recipe, heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
     """Which of its names the photos teach each head by example; none where its loss weighs nothing."""
@@ -46,7 +48,8 @@ def untold(heads: Mapping[str, Head], taught: Mapping[str, list[str]], judges: S
             judged = {shown for sample in judges for shown in head.shown(sample)}
             unseen = [one for one in own if one not in judged]
             if unseen:
-                notes.append(f"heads.{name}: no photo of val shows {_listed(unseen)}, so figures say nothing of it")
+                told = "any of its names" if len(unseen) == len(own) > _LISTED else _listed(unseen)
+                notes.append(f"heads.{name}: no photo of val shows {told}, so figures say nothing of it")
     return notes
 
 

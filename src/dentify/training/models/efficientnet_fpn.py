@@ -182,6 +182,16 @@ class EfficientNetFPN(nn.Module):
         photo: list[nn.Module] = [module for module in (self.photo, self.evidence) if module]
         return {**parts, "photo": photo} if photo else parts
 
+    def answer_layers(self) -> dict[str, tuple[str, int]]:
+        """See `Network`."""
+        layers = {}
+        for stride, layer in ((FINE, "fine.1"), (COARSE, "coarse"), (None, "photo.3")):
+            row = 0
+            for name, output in self.outputs[stride].items():
+                layers[name] = (layer, row)
+                row += output.channels
+        return layers
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Normalised photos to the outputs by name."""
         f2, f4, f8, f16, f32 = self.encoder(images)

@@ -65,6 +65,10 @@ class Network(Protocol):
         """Its modules by name, from the picture to the answers, for freezing and optimizers: `encoder.0`, `decoder`, `photo`."""
         ...
 
+    def answer_layers(self) -> Mapping[str, tuple[str, int]]:
+        """By head: the layer whose rows answer it, and the first of them; without heads that no such layer answers alone."""
+        ...
+
 
 def normalised(images: Tensor, mean: RGB, std: RGB) -> Tensor:
     """(B, S, S, 3) uint8 photos as a network of this mean and deviation takes them: (B, 3, S, S)."""

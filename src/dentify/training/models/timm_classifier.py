@@ -8,6 +8,7 @@ Instead of pictures it takes features of them, in phases that teach nothing but 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -154,6 +155,11 @@ class TimmClassifier(nn.Module):
             "head": [self.head],
         }
         return apart_from_bases(self, parts)
+
+    def answer_layers(self) -> dict[str, tuple[str, int]]:
+        """See `Network`."""
+        rows = itertools.accumulate(self.outputs.values(), initial=0)
+        return {name: (f"head.{len(self.head) - 1}", row) for name, row in zip(self.outputs, rows, strict=False)}
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C) features of normalised photos: what the head sees, and what bottleneck features are."""

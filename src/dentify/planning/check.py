@@ -1,0 +1,197 @@
+"""`check_recipe` and `check_run`: everything that would end a run before its first step, at once and before PyTorch is loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dentify.bundle.open import DEFAULT, Bundle
+from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
+from dentify.datasets.dataset import photo_key, read_splits
+from dentify.datasets.sample import UNTYPED, Sample
+from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtraError
+from dentify.plain_yaml import load_yaml
+from dentify.planning.decide import RANDOM, check_enough, check_free, decide, look, run_seconds
+from dentify.settings import Settings
+from dentify.taxonomy import PART_NAMES
+
+_PACKAGES = ("torch", "torchvision", "timm", "peft", "lightning_fabric", "tensorboard", "onnx", "onnxscript", "safetensors")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found wrong, a line each; and else what the run will be."""
+
+    faults: list[str]
+    photos: int = 0
+    types: tuple[str, ...] = ()
+    steps: int = 0
+    seconds: float = 0.0
+
+
+def check_labels(
+    paths: Sequence[Path], *, output: Path, data: Path, labels: Path | None, start: str, resume: bool, settings: Settings
+) -> Checked:
+    """What a run without a recipe would trip over.
+
+    Args:
+        paths: of the labels.
+        output: the run's folder.
+        data: the folder that the recipe's paths would be relative to.
+        labels: the label map.
+        start: the bundle that it begins with, or `RANDOM`.
+        resume: whether a run is there that goes on.
+        settings: the limits.
+    """
+    faults = _Faults()
+    faults.add_of_run(output, resume=resume)
+    if start != RANDOM:
+        faults.trying(lambda: Bundle.open(start, settings=settings))
+    seen = look(paths, labels=labels, settings=settings, on_fault=faults.add)
+    if seen and any(one.samples for one in seen):
+        check_enough([one for one in seen if one.samples], on_fault=faults.add)
+    if faults.lines:
+        return Checked(faults.lines)
+    try:
+        decided = decide(seen, output=output, data=data, labels=labels, start=start, settings=settings)
+    except DentifyError as fault:
+        return Checked([str(fault)])
+    return Checked([], decided.photos, decided.types, decided.steps, decided.seconds)
+
+
+def check_recipe(path: Path, *, data: Path, output: Path | None, start: str | None, resume: bool, settings: Settings) -> Checked:
+    """What a run by a recipe would trip over, apart from keys: those `dentify.training.read_recipe` judges, which loads PyTorch.
+
+    Args:
+        path: of the recipe.
+        data: the folder that its paths are relative to.
+        output: the run's folder; without it that of the recipe's name.
+        start: what it begins with, in place of what the recipe says.
+        resume: whether a run is there that goes on.
+        settings: the limits.
+    """
+    faults = _Faults()
+    try:
+        document = load_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        return Checked([f"{path}: cannot be read: {error.strerror}"])
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return Checked([f"{path}: is not YAML: {' '.join(str(error).split())}"])
+    if not isinstance(document, dict):
+        return Checked([f"{path}: a recipe is a mapping of keys to values, got {type(document).__name__}"])
+    faults.add_of_run(output or Path("runs") / str(document.get("name", "")), resume=resume)
+    begins = start or document.get("start")
+    if isinstance(begins, str) and not resume:
+        where = Path(begins) if begins == DEFAULT or start is not None else data / begins
+        if begins == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip":
+            faults.trying(lambda: Bundle.open(str(where), settings=settings))
+        elif not where.is_file():
+            faults.add(ConfigError(f"{where}: no such bundle or checkpoint to begin with"))
+    classes = _mapping(document.get("classes"))
+    types = tuple(map(str, _list(classes.get("damage"))))
+    own = (*types, *map(str, _list(classes.get("parts")) or PART_NAMES), UNTYPED)
+    sets = _mapping(document.get("data"))
+    photos = 0
+    for split in ("train", "val"):
+        for photo_set in _list(sets.get(split)):
+            photos += len(_photos(_mapping(photo_set), data, split, own, settings, faults))
+    if not _list(sets.get("train")):
+        faults.add(ConfigError("data.train: names no photos to train on"))
+    steps, pixels = 0, 0.0
+    for phase in _list(document.get("phases")):
+        of = _mapping(phase)
+        counts = [*_list(of.get("per_batch")), *([] if "per_batch" in of else _per_batch(sets))]
+        number, size = of.get("steps", 0), of.get("size", 0)
+        if isinstance(number, int) and isinstance(size, int):
+            steps += number
+            pixels += number * sum(one for one in counts if isinstance(one, int)) * size**2
+    return Checked(faults.lines, photos, types, steps, run_seconds(pixels))
+
+
+class _Faults:
+    """Lines of what is wrong, each once."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, fault: DentifyError) -> None:
+        line = " ".join(str(fault).split())
+        if line not in self.lines:
+            self.lines.append(line)
+
+    def trying(self, work: Any) -> Any:
+        """What some work gives; `None` where it does not go, which is told."""
+        try:
+            return work()
+        except DentifyError as fault:
+            self.add(fault)
+            return None
+
+    def add_of_run(self, output: Path, *, resume: bool) -> None:
+        """What is wrong with the run's folder, and with what is installed."""
+        missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+        if missing:
+            self.add(MissingExtraError(what=f"training ({', '.join(missing)})", extra="train"))
+        if not resume:
+            self.trying(lambda: check_free(output))
+        elif not (output / "last.ckpt").is_file():
+            self.add(ConfigError(f"{output / 'last.ckpt'}: no checkpoint to resume; leave out --resume to start anew"))
+        if output.exists() and not output.is_dir():
+            self.add(ConfigError(f"{output}: is a file; name a folder for the run with -o"))
+
+
+def _photos(
+    photo_set: Mapping[str, Any], data: Path, split: str, own: Sequence[str], settings: Settings, faults: _Faults
+) -> list[Sample]:
+    """The photos of one set of a recipe; see `dentify.training.photos`."""
+    named, listed = (photo_set.get(key) for key in ("dataset", "photos"))
+    named = named or photo_set.get("coco")
+    if isinstance(listed, str):
+        vehicle = photo_set.get("vehicle") is not False
+        found = faults.trying(lambda: list(read_photos(data / listed, vehicle=vehicle, split=split)))
+        return found or []
+    if not isinstance(named, str):
+        faults.add(ConfigError(f"data.{split}: a set names neither `dataset` nor `photos`"))
+        return []
+    path, labels, images, splits = (data / named, *(photo_set.get(key) for key in ("labels", "images", "splits")))
+    kept = LabelMap({name: name for name in own}, others="refused")
+    label_map = faults.trying(lambda: read_label_map(data / str(labels), settings, own=own)) if labels is not None else kept
+    try:
+        dataset = open_dataset(
+            path,
+            images=data / str(images) if images is not None else None,
+            labels=label_map,
+            on_invalid=faults.add,
+            settings=settings,
+        )
+        if label_map is not None:
+            faults.trying(dataset.check_labels)
+        samples = list(dataset)
+        if splits is not None:
+            placed = read_splits(data / str(splits), settings)
+            samples = [one for one in samples if placed.get(photo_key(one, dataset.path), ("", ""))[0] == split]
+        elif path.suffix.lower() != ".json":
+            samples = [one for one in samples if one.split in (None, split)]
+    except DentifyError as fault:
+        faults.add(fault)
+        return []
+    if not samples:
+        faults.add(DatasetError(f"{path}: no photo of split `{split}`"))
+    return samples
+
+
+def _per_batch(sets: Mapping[str, Any]) -> list[Any]:
+    return [_mapping(one).get("per_batch", 1) for one in _list(sets.get("train"))]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,74 @@
+"""Everything that would end a run before its first step, in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("torch", reason="the toy recipe needs the extra `train`")
+
+from dentify.planning import check as checking
+from dentify.planning import check_labels, check_recipe
+from dentify.settings import Settings
+from toy_bench import paint_photos, toy_document
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return paint_photos(tmp_path_factory.mktemp("photos"))
+
+
+def faults_of(document: object, data: Path, folder: Path, *, resume: bool = False, start: str | None = None) -> list[str]:
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(document))
+    return check_recipe(
+        folder / "recipe.yaml", data=data, output=folder / "run", start=start, resume=resume, settings=Settings()
+    ).faults
+
+
+def test_a_recipe_that_fits_has_no_faults_and_says_what_the_run_will_be(painted: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(toy_document()))
+    checked = check_recipe(
+        tmp_path / "recipe.yaml", data=painted, output=tmp_path / "run", start=None, resume=False, settings=Settings()
+    )
+    assert checked.faults == []
+    assert (checked.photos, checked.types, checked.steps) == (24 + 6 + 6 + 24, ("dent", "hail_mark"), 10)
+
+
+def test_all_faults_of_a_recipe_are_told_at_once(painted: Path, tmp_path: Path) -> None:
+    document = toy_document(start="nowhere.ckpt", classes={"damage": ["dent"], "parts": ["hood"]})
+    document["data"]["train"][1]["photos"] = "none.csv"
+    document["data"]["val"].append({"per_batch": 2})
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last.ckpt").touch()
+    told = faults_of(document, painted, tmp_path)
+    wanted = ["holds a run already", "nowhere.ckpt: no such bundle", "hail_mark (8×", "none.csv: no such CSV", "names neither"]
+    assert [sum(one in line for line in told) > 0 for one in wanted] == [True] * 5, told
+    assert not [line for line in told if "\n" in line]
+
+
+def test_a_missing_extra_is_a_fault(painted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_PACKAGES", ("torch", "torsh"))
+    assert faults_of(toy_document(), painted, tmp_path) == ['training (torsh) needs more packages: pip install "dentify[train]"']
+
+
+def test_what_is_no_recipe_is_told(tmp_path: Path) -> None:
+    assert "is a mapping of keys" in faults_of(["a"], tmp_path, tmp_path)[0]
+    (tmp_path / "broken.yaml").write_text("{")
+    checked = check_recipe(tmp_path / "broken.yaml", data=tmp_path, output=None, start=None, resume=True, settings=Settings())
+    assert "is not YAML" in checked.faults[0]
+
+
+def test_all_faults_of_labels_are_told_at_once(painted: Path, tmp_path: Path) -> None:
+    checked = check_labels(
+        [painted / "train.json", tmp_path / "nowhere"],
+        output=tmp_path / "run",
+        data=tmp_path,
+        labels=None,
+        start="no-bundle",
+        resume=True,
+        settings=Settings(),
+    )
+    wanted = ["no checkpoint to resume", "no-bundle: no such bundle", "hail_mark (8×", "nowhere: no such file"]
+    assert [sum(one in line for line in checked.faults) > 0 for one in wanted] == [True] * 4, checked.faults
