@@ -24,7 +24,6 @@ from dentify.datasets.formats import FORMATS
 from dentify.datasets.labels import LabelMap, read_label_map
 from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
-from dentify.fitting.held_out import hold_out, key_of
 from dentify.runtime.session import usable_processors
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
@@ -83,12 +82,13 @@ class Decided:
 
 @dataclass
 class _Counts:
-    """What photos show."""
+    """What photos show; `of_photos` are those that are labelled with a type as a whole."""
 
     photos: int = 0
     damaged: int = 0
     sound: int = 0
     no_vehicle: int = 0
+    of_photos: int = 0
     types: Counter[str] = field(default_factory=Counter)
     parts: Counter[str] = field(default_factory=Counter)
     levels: Counter[str] = field(default_factory=Counter)
@@ -154,7 +154,7 @@ def check_enough(seen: Sequence[Seen], *, on_fault: Callable[[DentifyError], Non
     counts = _count(sample for one in seen for sample in one.samples)
     paths = ", ".join(str(one.path) for one in seen)
     if not counts.damaged:
-        told = "tell types of whole photos, and not where damage is" if counts.types else "show no damage"
+        told = "tell types of whole photos, and not where damage is" if counts.of_photos else "show no damage"
         on_fault(
             DatasetError(
                 f"{paths}: {counts.photos} photos {told}; outline it, or train a classifier of photos:"
@@ -329,7 +329,7 @@ def _count(samples: Iterable[Sample]) -> _Counts:
         counts.sound += is_damaged(sample) is False
         counts.no_vehicle += has_vehicle(sample) is False
         counts.types.update(one.name for one in sample.damages)
-        counts.types.update(name for name in sample.labels if not sample.damages and name in DAMAGE_NAMES)
+        counts.of_photos += not sample.damages and any(name in DAMAGE_NAMES for name in sample.labels)
         counts.parts.update({one.name for one in sample.parts})
         counts.levels.update(one.severity for one in sample.damages if one.severity is not None)
         counts.outlined += sum(one.has_mask for one in sample.damages)
@@ -411,11 +411,13 @@ def _gates(counts: _Counts) -> tuple[list[str], list[str]]:
 
 def _sourced(seen: Seen, samples: Sequence[Sample]) -> list[Sample]:
     """As training reads them: without a source of their own they have the file's name."""
-    return [replace(sample, source=sample.source or seen.path.stem) for sample in samples]
+    name = Path(os.path.abspath(seen.path)).stem  # noqa: PTH100 - links stay as they are named
+    return [replace(sample, source=sample.source or name) for sample in samples]
 
 
 def _hold_out(sets: Sequence[Sequence[Sample]], data: Path) -> float:
     """The share to keep for fitting: the least that keeps 20 photos, or a sixth of them."""
+    from dentify.fitting.held_out import hold_out, key_of  # its room needs SciPy, which a check of labels does without
 
     def key(sample: Sample) -> str:
         if sample.group is None and isinstance(sample.image, Path) and sample.image.is_relative_to(data):

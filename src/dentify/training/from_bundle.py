@@ -257,8 +257,10 @@ def _take_rows(
                 rows = [answer.rows[name, number]]
             elif head.role in ("damage", "types"):
                 strangers[name] = None
-                is_type = head.auxiliary is None and any_row is not None
-                rows = [any_row] if is_type else [row for (_, of), row in answer.rows.items() if of == number]
+                if head.auxiliary is None and any_row is not None:
+                    rows = [any_row]
+                else:
+                    rows = [row for (_, of), row in answer.rows.items() if of == number]
             else:
                 strangers[name] = None
                 continue
