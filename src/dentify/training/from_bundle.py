@@ -90,7 +90,8 @@ class _Graph:
             used = [self._stored[one] for one in {one for pick in picks for one in pick.input} if one in self._stored]
             ends = [helper.make_tensor_value_info(end, TensorProto.FLOAT, None) for end in (name, output)]
             graph = helper.make_graph(picks, "picks", ends[:1], ends[1:], used)
-            numbers = np.asarray(ReferenceEvaluator(helper.make_model(graph)).run(None, {name: numbers})[0])
+            answers: Any = ReferenceEvaluator(helper.make_model(graph)).run(None, {name: numbers})
+            numbers = answers[0]
         layer = node.input[1].removeprefix("network.").removesuffix(".weight")
         return layer, [int(number) for number in numbers.reshape(-1)]
 
