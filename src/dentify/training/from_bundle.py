@@ -69,11 +69,16 @@ class _Graph:
         self._stored = {one.name: one for one in graph.initializer}
         self._made_by = {output: node for node in graph.node for output in node.output}
         self.biases = {
-            node.input[1].removeprefix("network."): self.values.get(node.input[2].removeprefix("network."))
-            for node in graph.node
-            if node.op_type in ("Conv", "Gemm") and len(node.input) > 2
+            node.input[1].removeprefix("network."): self._bias(node) for node in graph.node if node.op_type in ("Conv", "Gemm")
         }
         """Of convolutions and linear layers, by the names of their weights."""
+
+    def _bias(self, node: NodeProto) -> np.ndarray[Any, Any] | None:
+        """Of a layer; one that is zero everywhere is left out when a network is exported."""
+        if len(node.input) > 2 and node.input[2]:
+            return self.values.get(node.input[2].removeprefix("network."))
+        weight = self.values.get(node.input[1].removeprefix("network."))
+        return None if weight is None else np.zeros(len(weight), np.float32)
 
     def rows(self, output: str) -> tuple[str, list[int]] | None:
         """The layer that answers an output, and which of its rows; `None` where more than picking lies between."""
