@@ -47,7 +47,7 @@ def test_a_recipe_becomes_a_bundle_and_a_pipe_hears_nothing_else(photos: Path, t
     assert (trained.exit_code, trained.stdout) == (0, f"{run / 'last.ckpt'}\n")
     *notes, last = trained.stderr.splitlines()
     assert all(line.startswith("note: heads.") for line in notes), trained.stderr
-    assert re.match(r"step 2 of 2: loss \d+\.\d\d; types IoU ", last)
+    assert re.match(r"step 2 of 2: loss \d+\.\d\d; any damage IoU .* on 24 photos", last)
     exported = RUNNER.invoke(app, ["export", str(run / "last.ckpt"), "-o", str(bundle)])
     assert (exported.exit_code, exported.stdout, exported.stderr) == (0, f"{bundle}\n", "")
     assert (bundle / "MODEL_CARD.md").is_file()
@@ -167,7 +167,8 @@ def test_check_tells_all_faults_or_what_the_run_will_be(own: list[str], photos: 
     Path("labels.yaml").write_text("labels: {dent: dent}\n")
     bad = RUNNER.invoke(app, [*own, str(tmp_path / "nowhere"), "--check"])
     assert (bad.exit_code, bad.stdout) == (1, "")
-    assert [line.startswith("error: ") for line in bad.stderr.splitlines()] == [True, True]
+    assert [line.startswith("error: ") for line in bad.stderr.splitlines()] == [True] * 3
+    assert "8 damaged photos are too few" in bad.stderr
     assert "hail_mark (8×" in bad.stderr
     assert "nowhere: no such file or folder" in bad.stderr
 

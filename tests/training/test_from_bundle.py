@@ -46,8 +46,9 @@ TYPES = ("dent", "hail_mark", "scratch")
 
 def recipe(**changes: Any) -> Recipe:
     classes = {"damage": list(TYPES), "parts": ["hood", "trunk"]}
-    document: dict[str, Any] = {"model": MODEL, "classes": classes, "heads": HEADS} | changes
-    return Recipe.model_validate(toy_document(**document))
+    document = toy_document(**({"model": MODEL, "classes": classes, "heads": HEADS} | changes))
+    document["data"]["serve_size"] = SIDE
+    return Recipe.model_validate(document)
 
 
 def network_of(plan: Recipe, seed: int) -> nn.Module:

@@ -190,9 +190,9 @@ def _take_weights(network: nn.Module, graph: _Graph, apart: set[str], where: str
     taken: dict[str, Tensor] = {}
     for name in wanted:
         value = graph.values.get(name)
-        if value is None and name.endswith(".bias") and graph.biases.get(f"{name.removesuffix('bias')}weight") is not None:
-            taken[name] = torch.zeros_like(state[name])  # a batch norm follows, whose shift has it
-        elif value is not None and value.shape == tuple(state[name].shape):
+        if value is None and name.endswith(".bias"):  # equal ones are stored once, and a folded one has another name
+            value = graph.biases.get(f"{name.removesuffix('bias')}weight")
+        if value is not None and value.shape == tuple(state[name].shape):
             taken[name] = torch.from_numpy(value.astype(np.float32))
         elif name.partition(".")[0] in roots:
             theirs = "not there" if value is None else value.shape
@@ -310,7 +310,8 @@ def _unfold(network: nn.Module, norms: Mapping[str, nn.BatchNorm2d], graph: _Gra
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
         norm.weight.copy_((variance + norm.eps).sqrt())
-        norm.bias.copy_(torch.from_numpy(shift.astype(np.float32)) + mean)
+        own_shift = getattr(network.get_submodule(before), "bias", None)
+        norm.bias.copy_(torch.from_numpy(shift.astype(np.float32)) + mean - (0 if own_shift is None else own_shift))
 
     layers = {name: one for name, one in network.named_modules() if isinstance(getattr(one, "weight", None), Tensor)}
     hooks = [
