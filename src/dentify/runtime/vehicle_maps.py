@@ -13,6 +13,8 @@ from dentify.runtime.probabilities import sigmoid
 LEAST_OF_LARGEST = 0.08
 LEAST_OF_PHOTO = 0.008
 """Shares of the largest vehicle's area, and of the photo's, below which a region is a speck or far away."""
+LEAST_SURE = 0.85
+"""Mean probability of a further vehicle: the road beside one reaches 0.8 at times."""
 
 
 def find_vehicles(logits: FloatArray, photo_hw: tuple[int, int]) -> Instances:
@@ -31,7 +33,10 @@ def find_vehicles(logits: FloatArray, photo_hw: tuple[int, int]) -> Instances:
     for label in order:
         if areas[label] >= least:
             mask = np.asarray(labels == label, np.bool_)
+            sure = float(probs[mask].mean())
+            if found and sure < LEAST_SURE:
+                continue
             x, y, crop = cropped(mask)
-            found.append((float(probs[mask].mean()), (0, x, y, crop)))
+            found.append((sure, (0, x, y, crop)))
     height, width = probs.shape
     return instances_of_crops(found, (height, width), photo_hw)
