@@ -39,6 +39,7 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
             images=root / photos.images if photos.images else None,
             split=split if path.suffix.lower() == ".json" else None,
             labels=labels,
+            frame=photos.frame,
         )
         dataset.check_labels()
         samples = [sample for sample in dataset if sample.split in (None, split)]

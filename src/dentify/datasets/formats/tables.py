@@ -26,6 +26,7 @@ from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
+from dentify.spreadsheets import cell_text
 from dentify.taxonomy import SEVERITY_LEVELS
 
 RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glass shatter", "6": "lamp broken"}
@@ -123,6 +124,7 @@ _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_MOST_WORDS = 1000  # of cells that are kept once, as those of labels are
 _LONGEST_BOX = 1000  # characters of a cell with four numbers
 _ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
 _SHARE = 1.02  # up to which numbers may be shares
@@ -187,7 +189,7 @@ def _plain(column: str) -> str:
 
 def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
     """What the columns of a table are by their names and first rows."""
-    first = [column.strip() for column in rows[0]] if rows else []
+    first = [cell_text(column.strip()) for column in rows[0]] if rows else []
     if any(_is_picture(cell) for cell in first):
         return _unnamed_columns(first)
     table = _Columns(_distinct(first))
@@ -272,10 +274,12 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
 
 
 def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
-    """The rows of a table by the names of its columns; of columns that share one the first that is filled in counts."""
+    """The rows of a table by the names of its columns; cells that were quoted for spreadsheets are as they were before."""
     rows: list[tuple[int, Row]] = []
     size = label_set.path.stat().st_size
     cost = 0  # in bytes of memory
+    words: dict[str, str] = {}  # that many cells hold, once
+    place = table.names.index(table.file) if table.file is not None else None
     lines = read_rows(label_set.path, label_set.settings, label_set.adjust)
     for index, (line, cells) in enumerate(lines):
         if index == 0 and table.named:
@@ -283,7 +287,12 @@ def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
         if len(cells) != len(table.names):
             label_set.refuse(wrong_width(label_set.path, line, len(table.names)))
             continue
-        row = {name: cell.strip() for name, cell in zip(table.names, cells, strict=True)}
+        texts = [cell_text(text) if "'" in (text := cell.strip()) else text for cell in cells]
+        if place is not None:  # names of files are never quoted so
+            texts[place] = cells[place].strip().removeprefix("./")
+        row = {name: words.get(text, text) for name, text in zip(table.names, texts, strict=True)}
+        if len(words) < _MOST_WORDS:
+            words |= zip(texts, texts, strict=True)
         cost += _ROW_COST + sys.getsizeof(row) + sum(_CELL_COST + len(cell) for cell in cells if len(cell) > 1)
         check_cost(label_set.path, size, cost)
         rows.append((line, row))
@@ -303,6 +312,7 @@ def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: Label
     _check_read(table, [*answers, *ticked, *([label] if label else []), *([severity] if severity else [])], label_set)
     pictures = label_set.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
+    said_before: dict[tuple[str, ...], tuple[str, ...]] = {}  # of the same words one tuple is enough
     for line, row in rows:
         where = f"{label_set.path}: line {line}"
         name = row[table.file]
@@ -323,7 +333,7 @@ def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: Label
                         f"{where}: {printable(name)} is labelled {printable(told)}; which is right?", kind="contradiction"
                     )
                 continue
-            seen[name] = (words, line)
+            seen[name] = (said_before.setdefault(words, words), line)
             picture = pictures.find(name, where)
         except DatasetError as error:
             label_set.refuse(error)
