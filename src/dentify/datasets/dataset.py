@@ -52,6 +52,7 @@ from dentify.writing import check_apart
 _MOST_LOOKED_AT = 1000  # files of no known format whose text is looked at
 _MOST_ATTRIBUTES = 100  # attributes, and values of one, that are counted apart; texts may be a million
 _MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
+_LAYERS_FREE, _MOST_LAYERS = 400_000_000, 20  # pixels within the boxes of a photo, or so often all of it: a second a layer
 _FAULTS_FREE, _FAULT_BYTES = 20_000, 120  # things that do not hold, and bytes of labels for each further one: it takes a kilobyte
 SPLITS = "splits.csv"
 """Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
@@ -143,6 +144,7 @@ class Dataset:
             try:
                 if raw.size_hw is not None:
                     check_mask_size(raw.size_hw, raw.where, self._settings)
+                    _check_layers(raw, raw.size_hw)
                 if self._check_pictures:
                     check_picture(raw, self._settings, self.on_turned)
                 key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)
@@ -393,6 +395,19 @@ def open_dataset(
 def _too_many(sample: Sample, annotations: int) -> DatasetError:
     told = f"{annotations:,} annotations, over the limit of {MOST_ANNOTATIONS:,} of one photo"
     return DatasetError(f"{sample.where}: {told}")
+
+
+def _check_layers(sample: Sample, size_hw: tuple[int, int]) -> None:
+    """Refuses annotations that cover their photo again and again: whoever draws them as masks would take hours for it.
+
+    Raises:
+        DatasetError: they do.
+    """
+    pixels = size_hw[0] * size_hw[1]
+    covered = sum(annotation.box_area for annotation in sample.annotations)
+    if covered > max(_LAYERS_FREE, _MOST_LAYERS * pixels):
+        told = f"{len(sample.annotations):,} annotations whose boxes cover the photo {covered / pixels:,.0f} times"
+        raise DatasetError(f"{sample.where}: {told}; no photo has so many upon each other")
 
 
 def _outside(sample: Sample) -> DatasetError:

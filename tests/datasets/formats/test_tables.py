@@ -464,3 +464,18 @@ def test_what_dentify_wrote_past_spreadsheets_is_read_as_it_was(
 def test_labels_that_look_like_formulas_come_back(table: Write, label: str) -> None:
     (sample,) = open_dataset(table("file,label", f"a.jpg,{safe_cell(label)}"), labels=LabelMap(others="kept"))
     assert sample.labels == (label,)
+
+
+def test_a_cell_of_four_numbers_is_corner_and_size_unless_only_corners_fit(table: Write) -> None:
+    data = open_dataset(table("file,label,bbox", 'a.jpg,dent,"[2, 1, 4, 3]"'))
+    (sample,) = data
+    assert [one.box_xyxy for one in sample.annotations] == [(2, 1, 6, 4)]
+    assert any("bbox is read as a corner and a size" in note for note in data.notes)
+    data = open_dataset(table("file,label,bbox", 'a.jpg,dent,"[2, 1, 4, 3]"', 'b.jpg,dent,"[12, 6, 19, 9]"'))
+    assert [one.box_xyxy for sample in data for one in sample.annotations] == [(2, 1, 4, 3), (12, 6, 19, 9)]
+    assert any("bbox is read as two corners" in note for note in data.notes)
+
+
+def test_several_known_words_in_a_cell_are_several_labels(table: Write) -> None:
+    first, second = open_dataset(table("file,label", 'a.jpg,"dent, scratch"', 'b.jpg,"dent, but small"'))
+    assert (first.labels, second.labels) == (("dent", "scratch"), ("dent, but small",))

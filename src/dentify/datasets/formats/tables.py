@@ -10,10 +10,12 @@ of CarDD from 1 in an order of their own. A table in which no column can be read
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dentify.assessment import Box
@@ -413,6 +415,10 @@ def _labels(
             label_set.adjust("empty cells in columns of 0 and 1 are read as 0", where)
         return tuple(name for name in ticked if row[name].lower() in _CROSSES[:-1] or _ANSWERS.get(row[name].lower()))
     words = [word.strip() for word in row[label].replace("|", ";").split(";") if word.strip()]
+    for word in words:
+        several = [one.strip() for one in word.split(",")]
+        if len(several) > 1 and all(canonical_name(one) is not None or photo_word(one) is not None for one in several):
+            words = [*(other for other in words if other != word), *several]
     if ripik:
         for word in words:
             if word.isdecimal() and word not in RIPIK:
@@ -438,6 +444,10 @@ def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) ->
             by_photo.setdefault(row[table.file], []).append((line, row))
         else:
             label_set.refuse(DatasetError(f"{label_set.path}: line {line}: needs a file name"))
+    if len(table.box) == 1:
+        table.form = _form_of_listed(by_photo, table, label_set)
+        told = "two corners" if table.form == "corners" else "a corner and a size"
+        label_set.on_note(f"{label_set.path}: {printable(table.box[0])} is read as {told}, of pixels or shares")
     shares = _are_shares(table, rows)
     if shares:
         label_set.on_note(f"{label_set.path}: boxes are read as shares of the photo, as no number is above 1")
@@ -449,6 +459,31 @@ def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) ->
             yield _boxed_photo(name, of_photo, table, label, labelled, pictures, where, label_set, shares=shares)
         except DatasetError as error:
             label_set.refuse(error)
+
+
+def _form_of_listed(by_photo: Mapping[str, Sequence[tuple[int, Row]]], table: _Columns, label_set: LabelSet) -> str:
+    """How four numbers in one cell are meant: corner and size, as COCO's, unless only two corners fit all photos.
+
+    That can only be where the second pair is beyond the first in every row.
+    """
+    boxes = {
+        name: [numbers for _, row in rows if (numbers := _numbers(row, table)) is not None] for name, rows in by_photo.items()
+    }
+    every = [box for of_photo in boxes.values() for box in of_photo]
+    if not every or not all(c > a and d > b for a, b, c, d in every):
+        return "sized"
+    pictures, silent = label_set.pictures(), label_set.silent()
+    shares = max(map(max, every)) <= _SHARE
+    sized = corners = True
+    for name, of_photo in boxes.items():
+        where = f"{label_set.path}: line {by_photo[name][0][0]}"
+        size_hw = None
+        with suppress(DatasetError):  # told when its turn comes
+            size_hw = _size_hw(by_photo[name][0][1], table, where) or silent.size_of(pictures.find(name, where))
+        height, width = (1.0, 1.0) if shares else size_hw or (math.inf, math.inf)
+        sized &= all(a + c <= width * _SHARE and b + d <= height * _SHARE for a, b, c, d in of_photo)
+        corners &= all(c <= width * _SHARE and d <= height * _SHARE for a, b, c, d in of_photo)
+    return "corners" if corners and not sized else "sized"
 
 
 def _boxed_photo(

@@ -40,7 +40,7 @@ _WHOLE = re.compile(r"-?\d+")
 def is_yolo_yaml(path: Path, settings: Settings) -> bool:
     """Whether a YAML file names YOLO's classes."""
     document = read_yaml(path, settings)
-    return isinstance(document.get("names"), list | dict) and any(key in document for key in (*_SPLIT_KEYS, "nc", "path"))
+    return isinstance(document.get("names"), list | dict | str) and any(key in document for key in (*_SPLIT_KEYS, "nc", "path"))
 
 
 def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
