@@ -32,7 +32,7 @@ CUT = "outlines that reach out of their photo by a hair are cut at its edge"
 SORTED = "boxes whose corners come in another order are sorted"
 
 _SHARES = "lies within the photo's first pixel; are its numbers shares of the photo, and not pixels?"
-_LEAST_SIDE = 16  # pixels of a photo on which nothing is labelled that is smaller than one
+_LEAST_SIDE = 100  # pixels of a photo on which nothing is labelled that is smaller than one
 _NOISE_PX = 0.01  # which numbers as text leave behind
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
@@ -120,7 +120,7 @@ def check_points(
     if (polygon < -hair).any() or (polygon > limit + hair).any():
         x, y = polygon[np.argmax(np.maximum(-polygon, polygon - limit).max(axis=1))]
         raise DatasetError(f"{where}: point ({x:g}, {y:g}) lies outside {_told_photo(size_hw)}", kind="outside the photo")
-    if reach is None and _are_shares(polygon.ravel().tolist(), size_hw):
+    if reach is None and polygon.max(initial=0.0) <= 1.0 and _are_shares(polygon.ravel().tolist(), size_hw):
         raise DatasetError(f"{where}: {_SHARES}")
     inside = np.clip(polygon, 0.0, limit)
     if reach is None and np.abs(inside - polygon).max() > _NOISE_PX:
