@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import Images, Labels, own_names, parse_data, read_data
+from dentify.cli.data import Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
 from dentify.cli.evaluate import Format
 from dentify.cli.progress import counted, progress
 
@@ -33,6 +33,7 @@ def compare(
     ] = None,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap behind the intervals.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time; 1 gives the latency of a lone photo.")] = 1,
@@ -71,12 +72,12 @@ def compare(
     own = own_names(assessor.bundle.manifest for assessor in assessors)
 
     def count() -> int:
-        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False))
+        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False, frame=frame))
 
     with progress("comparing", count, quiet=quiet) as (advance, _):
         result = evaluation.compare(
             assessors,
-            counted(read_data(inputs, images, labels, settings, own=own), advance),
+            counted(read_data(inputs, images, labels, settings, own=own, frame=frame), advance),
             paths=bundles,
             seed=seed,
             resamples=resamples,

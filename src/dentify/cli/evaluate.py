@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import DATA_HELP, Images, Labels, own_names, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
 from dentify.cli.progress import counted, progress
 from dentify.errors import printable
 
@@ -38,6 +38,7 @@ def evaluate(
     ] = None,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     score_threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1.0, help="Tell findings from this confidence on. [default: the bundle's, one a type]"),
@@ -94,12 +95,12 @@ def evaluate(
     own = own_names([assessor.bundle.manifest])
 
     def count() -> int:
-        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False))
+        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False, frame=frame))
 
     with progress("assessing", count, quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            counted(read_data(inputs, images, labels, settings, own=own), advance),
+            counted(read_data(inputs, images, labels, settings, own=own, frame=frame), advance),
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,

@@ -64,7 +64,7 @@ CLOSE_UP_WEIGHT = 0.25
 STRICTNESS = {"vehicle": 1.0, "damage": 0.5}
 """Which of the thresholds that are about as good: other things vary more than the few held-out photos of them show."""
 EVEN_CHANCE = 0.5
-"""The damage gate says yes to what is likelier than not: its probabilities are calibrated, and a person looks at what is unsure."""
+"""The damage gate says yes to what is likelier than not: they are calibrated, and a person looks at what is unsure."""
 LEAST_ANSWERS = 10
 """Photos of either answer without which a gate is not fitted."""
 MOST_MISTAKES = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dentify.arrays import FloatArray
+from dentify.arrays import BoolArray, FloatArray
 from dentify.runtime.grids import cropped
 from dentify.runtime.instances import Instances, instances_of_crops
 from dentify.runtime.probabilities import sigmoid
@@ -29,7 +29,7 @@ def find_vehicles(logits: FloatArray, photo_hw: tuple[int, int]) -> Instances:
     areas = stats[:, cv2.CC_STAT_AREA].tolist()
     order = sorted(range(1, count), key=lambda label: -areas[label])
     least = max(LEAST_OF_LARGEST * areas[order[0]], LEAST_OF_PHOTO * probs.size) if order else 0
-    found = []
+    found: list[tuple[float, tuple[int, int, int, BoolArray]]] = []
     for label in order:
         if areas[label] >= least:
             mask = np.asarray(labels == label, np.bool_)
