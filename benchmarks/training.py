@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from dentify.fitting.held_out import hold_out
+from dentify.planning import find_recipe
 from dentify.training import Progress, Recipe, read_recipe, train
 from dentify.training.batches import MixedBatches, TrainingPictures
 from dentify.training.compose import Composer
@@ -80,7 +81,7 @@ def bare(recipe: Recipe, data: Path, steps: int) -> list[float]:
 
 def speed(data: Path, rounds: int, steps: int) -> None:
     """Prints both in turns."""
-    recipe = read_recipe(ROOT / "recipes" / "default.yaml", ("data.val=[]", "checkpoint_every=100000"))
+    recipe = read_recipe(find_recipe("default"), ("data.val=[]", "checkpoint_every=100000"))
     told: dict[str, list[float]] = {"ours": [], "bare": []}
     for number in range(rounds):
         for name, run in (("ours", ours), ("bare", bare)):

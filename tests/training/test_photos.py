@@ -13,13 +13,13 @@ pytest.importorskip("torch", reason="needs the extra `train`")
 
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, DatasetError
+from dentify.planning import find_recipe
 from dentify.training.classes import Classes
 from dentify.training.photos import check_origins, read_photo_set, read_run_photos
 from dentify.training.recipe import PhotoSet, Recipe, read_recipe
 from written_samples import HEIGHT, WIDTH, png
 
 CLASSES = Classes(damage=("dent", "hail_mark"), parts=("hood",))
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 def coco(path: Path, names: Sequence[str], labelled: Sequence[str], **of_photos: Any) -> None:
@@ -123,7 +123,7 @@ def test_missing_files_are_told(missing: PhotoSet, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    return read_recipe(RECIPES / "default.yaml")
+    return read_recipe(find_recipe("default"))
 
 
 def test_a_bundle_names_the_origin_of_all_its_photos(recipe: Recipe) -> None:
@@ -135,7 +135,7 @@ def test_a_bundle_names_the_origin_of_all_its_photos(recipe: Recipe) -> None:
 
 
 def run_recipe(*sets: dict[str, Any], **data: Any) -> Recipe:
-    recipe = read_recipe(RECIPES / "default.yaml")
+    recipe = read_recipe(find_recipe("default"))
     train = tuple(PhotoSet.model_validate(one) for one in sets)
     phases = tuple(phase.model_copy(update={"per_batch": None}) for phase in recipe.phases)
     classes = recipe.classes.model_copy(update={"damage": CLASSES.damage})
@@ -166,3 +166,16 @@ def test_a_photo_in_two_sets_is_held_out_of_both_or_of_none(tmp_path: Path) -> N
     assert 0 < len(outlined) < 40
     assert all((tmp_path / f"a/{n}.png" in outlined) == (tmp_path / f"a/{n + 1}.png" in outlined) for n in range(0, 40, 2))
     assert not outlined & {sample.image for sample in photos.held_out}
+
+
+def test_splits_of_a_file_of_their_own_take_the_place_of_the_data_sets(tmp_path: Path) -> None:
+    """A JSON file is taken whole otherwise; a photo that the file does not name is left out."""
+    coco(tmp_path / "mine" / "labels.json", ["dent"] * 4, ["dent"])
+    (tmp_path / "splits.csv").write_text("file,split,group\n0.png,train,\n1.png,val,\n2.png,train,claim1\n")
+    photos = PhotoSet(dataset="mine/labels.json", splits="splits.csv")
+    read = {split: read_photo_set(photos, tmp_path, split, CLASSES) for split in ("train", "val")}
+    assert {split: [sample.name for sample in samples] for split, samples in read.items()} == {
+        "train": ["0.png", "2.png"],
+        "val": ["1.png"],
+    }
+    assert [sample.group for sample in read["train"]] == [None, "claim1"]

@@ -68,17 +68,12 @@ class _Graph:
         self.nodes = graph.node
         self._stored = {one.name: one for one in graph.initializer}
         self._made_by = {output: node for node in graph.node for output in node.output}
-        self.biases = {
-            node.input[1].removeprefix("network."): self._bias(node) for node in graph.node if node.op_type in ("Conv", "Gemm")
-        }
-        """Of convolutions and linear layers, by the names of their weights."""
-
-    def _bias(self, node: NodeProto) -> np.ndarray[Any, Any] | None:
-        """Of a layer; one that is zero everywhere is left out when a network is exported."""
-        if len(node.input) > 2 and node.input[2]:
-            return self.values.get(node.input[2].removeprefix("network."))
-        weight = self.values.get(node.input[1].removeprefix("network."))
-        return None if weight is None else np.zeros(len(weight), np.float32)
+        self.biases: dict[str, Values] = {}
+        """Of convolutions and linear layers, by the names of their weights; export leaves out one that is zero everywhere."""
+        for node in graph.node:
+            if node.op_type in ("Conv", "Gemm") and (weight := node.input[1].removeprefix("network.")) in self.values:
+                stored = node.input[2].removeprefix("network.") if len(node.input) > 2 else ""
+                self.biases[weight] = self.values.get(stored, np.zeros(len(self.values[weight]), np.float32))
 
     def rows(self, output: str) -> tuple[str, list[int]] | None:
         """The layer that answers an output, and which of its rows; `None` where more than picking lies between."""
@@ -277,8 +272,7 @@ def _take_rows(
 
 
 def _layer(graph: _Graph, layer: str) -> tuple[Values, Values]:
-    weight, bias = graph.values[f"{layer}.weight"], graph.biases.get(f"{layer}.weight")
-    return weight, np.zeros(len(weight), np.float32) if bias is None else bias
+    return graph.values[f"{layer}.weight"], graph.biases[f"{layer}.weight"]
 
 
 def _both_know(head: Head, answer: _Answer) -> list[str]:
@@ -304,7 +298,7 @@ def _unfold(network: nn.Module, norms: Mapping[str, nn.BatchNorm2d], graph: _Gra
         shift = graph.biases.get(f"{before}.weight")
         if shift is None:
             raise ConfigError(f"{where}: is of another network than the recipe's: it has nothing of `{name}`")
-        variance, mean = torch.var_mean(inputs[0], (0, 2, 3))
+        variance, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)  # as a norm takes it while it learns
         assert norm.running_mean is not None
         assert norm.running_var is not None
         norm.running_mean.copy_(mean)

@@ -21,7 +21,6 @@ from dentify.training.models.timm_classifier import TimmClassifier, TimmClassifi
 from dentify.training.optimizers import check_parts, freeze
 from dentify.training.recipe import Phase, read_recipe
 
-RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 FIVE = ("vgg16", "vgg19", "resnet50", "inception_v3", "xception")
 OUTPUTS = {"vehicle": Output(1), "types": Output(3)}
 PICTURES = torch.linspace(-1, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
@@ -66,7 +65,7 @@ class TestParts:
 
     @pytest.mark.parametrize("name", [*FIVE, "convnext_atto"])
     def test_a_recipe_shares_out_every_weight(self, name: str) -> None:
-        plan = read_recipe(RECIPES / f"{name}.yaml")
+        plan = read_recipe(find_recipe(name))
         with torch.device("meta"):
             network = plan.model.build({head: one.output for head, one in plan.build_heads().items()}, None)
         check_parts(network, network.parts(), plan)
