@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from dentify.errors import ConfigError
+from dentify.planning import find_recipe
 from dentify.training.checkpoints import Checkpoint, write_checkpoint
 from dentify.training.heads import Output
 from dentify.training.models.timm_classifier import TimmClassifier, TimmClassifierRecipe
