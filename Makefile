@@ -42,6 +42,11 @@ clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Pages are tested in Chromium: where it is missing, root on Debian gets it, and for all others those tests are skipped.
+CHROMIUM := command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	|| { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; } \
+	|| echo "no Chromium: tests in a browser are skipped" >&2
+
 # A stamp older than pyproject.toml installs again; `--group` needs pip 25.1.
 $(VENV)/.serving: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
@@ -50,6 +55,7 @@ $(VENV)/.serving: pyproject.toml | $(BIN)/python
 $(VENV)/.development: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --editable ".[train,tune,evaluate,data,beam,supervision]" --group dev --group dev-train
+	@$(CHROMIUM)
 	@touch $@ $(VENV)/.serving
 
 $(BIN)/python:

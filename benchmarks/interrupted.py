@@ -1,6 +1,6 @@
 """Commands that are killed at random moments and called again: is anything lost, there twice, or finished to look at?
 
-    python benchmarks/interrupted.py --kills 25            # assess, convert and preprocess, in a quarter of an hour
+    python benchmarks/interrupted.py --kills 25            # assess, convert, merge and preprocess, in a third of an hour
     python benchmarks/interrupted.py --only convert
 
 Each time a command is killed by SIGKILL at a random moment of its work, into a folder of its own. What is there must not look
@@ -49,10 +49,10 @@ class Work(NamedTuple):
     is_partial: Callable[[Tree, Tree], bool]
 
 
-def make_photos(folder: Path) -> None:
-    """Different ones with a dent each, labels in COCO, and one that is broken."""
+def make_photos(folder: Path, seed: int = 0) -> None:
+    """Different ones with a dent each, and labels in COCO."""
     folder.mkdir()
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
     for number in range(PHOTOS):
@@ -87,7 +87,7 @@ def answers_alone(found: Tree, whole: Tree) -> bool:
 
 
 def nothing(found: Tree, whole: Tree) -> bool:
-    """Of `convert`: a folder that is there is whole."""
+    """Of `convert` and `merge`: a folder that is there is whole."""
     return not found
 
 
@@ -106,6 +106,7 @@ WORKS = {
         ("assess", "photos", "broken.jpg", "-o", "{}", "--bundle", "tiny", "-q"), ("--resume",), has("*.json"), answers_alone
     ),
     "convert": Work(("dataset", "convert", "photos", "{}", "--to", "yolo", "-q"), (), has("../.out.part/images/*"), nothing),
+    "merge": Work(("dataset", "merge", "photos", "others/labels.json", "{}", "-q"), (), has("../.out.part/images/*"), nothing),
     "preprocess": Work(
         ("dataset", "preprocess", "photos", "{}", "--size", "256", "-q"), (), has(".unfinished/pictures/*"), no_success
     ),
@@ -150,6 +151,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         make_photos(Path("photos"))
+        make_photos(Path("others"), seed=1)
         Path("broken.jpg").write_bytes(b"\xff\xd8\xff" + bytes(100))
         tiny_bundle("tiny")
         for name, work in WORKS.items():

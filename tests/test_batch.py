@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from dentify.assessor import Assessor, load
-from dentify.batch import Outcome, annotated, assess_photos, conditions
+from dentify.batch import Outcome, assess_photos, conditions, drawn_pictures
 from dentify.errors import ImageError, OutputError
 from dentify.imaging.decode import decode_photo
+from dentify.results.pictures import LARGE_SIDE, SMALL_SIDE
 from dentify.settings import Settings
 from dentify.sinks import FolderSink, Format, StreamSink
 from dentify.sources import SourcePhoto, iter_photos
@@ -66,7 +67,13 @@ def test_each_photo_has_an_outcome_in_order(assessor: Assessor) -> None:
         ("c.png", ""),
     ]
     assert [outcome.assessment is None for outcome in outcomes] == [False, True, False]
-    assert sorted(path.name for path in Path("out").iterdir()) == ["a.json", "c.json", "errors.jsonl", "summary.csv"]
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "a.json",
+        "c.json",
+        "errors.jsonl",
+        "findings.csv",
+        "summary.csv",
+    ]
 
 
 def test_errors_say_where_the_photo_is_not_what_it_is_called(assessor: Assessor) -> None:
@@ -149,8 +156,13 @@ def test_the_drawing_is_as_large_as_allowed_however_coarsely_the_network_sees(
     data = encoded(size_hw=size_hw, kind="JPEG")
     decoded = assessor.decode(data)
     assert max(decoded.image.shape) < long_side
-    drawn = annotated(data, decoded, assessor.assess(decoded, name="a.jpg"), settings=assessor.settings)
-    assert max(decode_photo(drawn, where="drawn", settings=Settings()).photo_hw) == long_side
+    assessment = assessor.assess(decoded, name="a.jpg")
+    pictures = drawn_pictures(data, decoded, assessment, {"photo", "page"}, settings=assessor.settings)
+    assert pictures.drawn is not None
+    assert pictures.page is not None
+    assert max(decode_photo(pictures.drawn, where="drawn", settings=Settings()).photo_hw) == long_side
+    assert max(decode_photo(pictures.page.large, where="large", settings=Settings()).photo_hw) == LARGE_SIDE
+    assert max(decode_photo(pictures.page.small, where="small", settings=Settings()).photo_hw) == SMALL_SIDE
 
 
 def test_the_docstrings_example_works(assessor: Assessor) -> None:
@@ -171,4 +183,4 @@ def test_a_photo_that_fails_now_keeps_no_earlier_answer(assessor: Assessor, how:
     gone = [photo("a.png", b"cut off"), photo("notes.png", b"cut off")]
     outcomes = all_outcomes(assessor, *gone, sink=folder(formats=("json", "photo"), **again))
     assert all(outcome.error is not None for outcome in outcomes)
-    assert sorted(path.name for path in Path("out").iterdir()) == ["errors.jsonl", "notes.json", "summary.csv"]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["errors.jsonl", "findings.csv", "notes.json", "summary.csv"]

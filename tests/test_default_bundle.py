@@ -11,8 +11,12 @@ from PIL import Image
 
 import dentify
 from dentify import Assessment, Assessor, Bundle
+from dentify.certainty import CLEAR_FROM, certainty_of
 from dentify.datasets import open_dataset, read_photos
 from dentify.imaging.masks import rle_decode
+
+DAMAGED = ("damage", "cars", "whole", "wrecks")
+SOUND = {"undamaged": True, "undamaged_everyday": True, "no_vehicle": False, "no_vehicle_everyday": False}  # whether a vehicle
 
 TURNS: dict[int, tuple[Image.Transpose, ...]] = {  # what makes an upright picture into what a file of this orientation holds
     1: (),
@@ -56,7 +60,7 @@ def test_its_manifest_is_what_would_be_written_today(assessor: Assessor) -> None
 def test_it_is_whole_small_and_says_what_it_was_taught() -> None:
     bundle = Bundle.open("default")
     assert sum(file.bytes for file in bundle.manifest.files) <= 20 * 2**20
-    assert set(bundle.manifest.not_judged) == {"crack", "tire_flat"}
+    assert set(bundle.manifest.not_judged) == {"crack"}
     assert bundle.manifest.metrics["parity"]["largest_difference"] <= 1e-3
     assert bundle.manifest.metrics["parity"]["least_mask_iou"] >= 0.999
     assert bundle.manifest.metrics["parity"]["photos"] >= 50
@@ -81,7 +85,7 @@ def test_a_wreck_is_told(damaged: Assessment) -> None:
 @pytest.mark.parametrize("number", [0, 3, 8])
 def test_from_the_front_left_nothing_of_the_rear_or_the_right_is_told(assessor: Assessor, examples: Path, number: int) -> None:
     told = {part.name for part in assessor.assess(examples / f"car_{number:02d}.jpg").parts}
-    assert {"front_bumper", "hood", "front_glass", "front_left_light", "front_left_door"} <= told
+    assert {"front_bumper", "hood", "front_glass", "front_left_light"} <= told
     assert not told & {"back_bumper", "tailgate", "trunk", "back_right_light", "front_right_door", "back_right_door"}
 
 
@@ -120,3 +124,23 @@ def test_most_photos_of_val_pass_the_gates_as_they_should(assessor: Assessor, sh
         flagged = told.damage is not None and told.damage.present
         right += {"damage": flagged, "undamaged": not flagged, "no_vehicle": not told.vehicle.present}[source]
     assert right >= least
+
+
+@pytest.mark.shared_data
+def test_what_is_clearly_told_of_a_photo_is_right_nine_times_of_ten(assessor: Assessor, shared_data: Path) -> None:
+    """Eight photos each of val, of many sources and kinds; `dentify evaluate` tells the same of sources left out."""
+    kinds = [(open_dataset(shared_data / name / "val.json", split="val"), True, True) for name in DAMAGED]
+    for name, vehicle in SOUND.items():
+        kinds.append((read_photos(shared_data / name, vehicle=vehicle, damage=False, split="val"), vehicle, False))
+    right = []
+    asked = 0
+    for every, vehicle, damaged in kinds:
+        samples = list(every)
+        for sample in samples[:: len(samples) // 8][:8]:
+            told = assessor.assess(sample.read(), name=sample.name)
+            for answer, truth in ((told.vehicle, vehicle), (told.damage, damaged)):
+                asked += 1
+                if answer is not None and certainty_of(answer.confidence) == "clear":
+                    right.append(answer.present == truth)
+    assert len(right) >= asked / 3  # a bundle that is never sure keeps any promise
+    assert np.mean(right) >= CLEAR_FROM

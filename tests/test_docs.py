@@ -286,6 +286,24 @@ def test_links_lead_somewhere(path):
             assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
 
 
+def test_on_the_package_index_the_readme_leads_to_the_same_places():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    text = page("../README.md")
+    for one in project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(one["pattern"], one["replacement"], text)
+    source = project["project"]["urls"]["Source"]
+    raw = source.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    places = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", text)
+    assert len(places) > 5
+    for image, target in places:
+        start = raw if image else f"{source}/blob/main/"
+        if target.startswith(source.rpartition("/")[0]) or image:
+            assert target.startswith(start)
+            assert (ROOT / target.removeprefix(start).partition("#")[0]).exists()
+        else:
+            assert re.match(r"https?:|#", target)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_python_in_the_docs_is_python(path):
     for block in code_blocks(path.read_text(encoding="utf-8"), "python"):

@@ -82,8 +82,8 @@ def folder_sink(
     return FolderSink("out", formats=formats, damage_types=TYPES, overwrite=overwrite, resume=resume)
 
 
-def zip_sink(*, overwrite: bool = False) -> ZipSink:
-    return ZipSink("out.zip", formats=("json", "photo"), damage_types=TYPES, overwrite=overwrite)
+def zip_sink(*, overwrite: bool = False, resume: Conditions | None = None) -> ZipSink:
+    return ZipSink("out.zip", formats=("json", "photo"), damage_types=TYPES, overwrite=overwrite, resume=resume)
 
 
 def fill(sink: FolderSink | ZipSink, *names: str) -> None:
@@ -185,7 +185,7 @@ def test_a_full_disk_behind_standard_output_is_told() -> None:
 def test_a_photo_becomes_a_file_of_each_format() -> None:
     with folder_sink(formats=("text", "photo", "json")) as sink:
         sink.write(result("a/b.jpg", "dent"))
-    assert files() == ["a/b.json", "a/b.photo.jpg", "a/b.txt", "errors.jsonl", "summary.csv"]
+    assert files() == ["a/b.json", "a/b.photo.jpg", "a/b.txt", "errors.jsonl", "findings.csv", "summary.csv"]
     assert Assessment.model_validate_json(Path("out/a/b.json").read_bytes()) == assessed("a/b.jpg", "dent")
     assert Path("out/a/b.txt").read_text() == "1 damages.\n"
     assert Path("out/a/b.photo.jpg").read_bytes() == b"\xff\xd8 drawn on"
@@ -377,10 +377,12 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half(small_disk: Path) -> N
             assert len(data) == 5000
 
 
-def test_a_full_disk_leaves_no_zip(small_disk: Path) -> None:
+def test_a_full_disk_leaves_no_zip_and_keeps_what_is_done(small_disk: Path) -> None:
     message = fill_the_disk(ZipSink(small_disk / "out.zip", formats=("photo", "json"), damage_types=TYPES))
-    assert message == f"{small_disk}/out.zip: cannot be written: No space left on device; make room, then run again"
-    assert files(str(small_disk)) == []
+    assert message.endswith(": cannot be written: No space left on device; make room, then run again")
+    names = files(str(small_disk))
+    assert ".out.zip.part/0.json" in names
+    assert all(name.startswith(".out.zip.part/") and name.endswith((".json", ".photo.jpg")) for name in names)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
@@ -459,7 +461,7 @@ def test_a_photo_is_done_again_when_one_of_its_files_is_missing() -> None:
     fill(folder_sink(), "a.jpg")
     Path("out/a.photo.jpg").unlink()
     assert resumed() is None
-    assert files() == ["a.json", "a.photo.jpg", "errors.jsonl", "summary.csv"]
+    assert files() == ["a.json", "a.photo.jpg", "errors.jsonl", "findings.csv", "summary.csv"]
 
 
 def test_a_photo_is_done_again_when_another_one_had_its_place() -> None:
@@ -509,7 +511,7 @@ def test_what_a_killed_run_left_is_taken_up() -> None:
         assert sink.earlier("b.jpg", PIXELS) is None
         sink.write(result("b.jpg"))
     assert [(row["name"], row["assess_ms"]) for row in rows()] == [("a.jpg", "20.2"), ("b.jpg", "20.2")]
-    assert files() == ["a.json", "a.photo.jpg", "b.json", "b.photo.jpg", "errors.jsonl", "summary.csv"]
+    assert files() == ["a.json", "a.photo.jpg", "b.json", "b.photo.jpg", "errors.jsonl", "findings.csv", "summary.csv"]
 
 
 @pytest.mark.parametrize("text", ["", "no,such,columns\n1,2,3\n", "name\n\0\n", "name\n" + "x" * 200_000])
@@ -550,12 +552,41 @@ def test_a_zip_is_not_overwritten() -> None:
     assert Path("out.zip").read_text() == "mine"
 
 
-def test_a_run_that_breaks_off_leaves_no_zip_and_keeps_the_earlier_one() -> None:
+def test_a_run_that_breaks_off_makes_no_zip_and_keeps_the_earlier_one() -> None:
     Path("out.zip").write_text("mine")
     with pytest.raises(KeyboardInterrupt):
         break_off(zip_sink(overwrite=True))
-    assert files(".") == ["out.zip"]
+    assert files(".") == [".out.zip.part/a.json", ".out.zip.part/a.photo.jpg", "out.zip"]
     assert Path("out.zip").read_text() == "mine"
+
+
+def test_a_zip_goes_on_where_it_was_interrupted() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        break_off(zip_sink())
+    with pytest.raises(OutputError) as told, zip_sink():
+        pass
+    assert str(told.value) == "out.zip: an earlier run was interrupted; --resume finishes it, --overwrite begins anew"
+    with zip_sink(resume=SAME) as sink:
+        for name in ("a.jpg", "b.jpg"):
+            sink.reserve(name, name)
+        earlier = sink.earlier("a.jpg", PIXELS)
+        assert earlier == assessed("a.jpg")
+        sink.keep(earlier)
+        sink.write(result("b.jpg", "dent"))
+    assert files(".") == ["out.zip"]
+    resumed_zip = Path("out.zip").read_bytes()
+    with zip_sink(overwrite=True) as sink:
+        sink.write(result("a.jpg"))
+        sink.write(result("b.jpg", "dent"))
+    assert Path("out.zip").read_bytes() == resumed_zip
+
+
+def test_overwriting_begins_an_interrupted_zip_anew() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        break_off(zip_sink())
+    fill(zip_sink(overwrite=True), "b.jpg")
+    with zipfile.ZipFile("out.zip") as archive:
+        assert sorted(archive.namelist()) == ["b.json", "b.photo.jpg", "errors.jsonl", "findings.csv", "summary.csv"]
 
 
 def test_two_photos_of_one_name_are_told_for_a_zip_too() -> None:

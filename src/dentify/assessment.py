@@ -226,7 +226,8 @@ class Assessment(Strict):
     severity: Severity | None
     review: Review
     not_judged: tuple[str, ...] = Field(
-        (), description="damage types that this bundle was never taught, neither to find nor to tell of the photo"
+        (),
+        description="damage types that this bundle never tells: it was not taught them, or not well enough",
     )
     report: str = Field(description="what people read, several lines: `report_lines` but for the parts in view")
     report_lines: tuple[ReportLine, ...] = Field((), description="what to do, then a line a finding, then what else matters")

@@ -11,18 +11,20 @@ Nothing of a photo stays in memory once its outcome was given, so ten thousand p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
+from dentify.arrays import Photo
 from dentify.assessment import AnswerSettings, Assessment
 from dentify.assessor import Assessor
 from dentify.errors import DentifyError, OutputError
 from dentify.imaging.decode import DecodedPhoto, decode_photo
 from dentify.in_order import map_in_order
+from dentify.results.pictures import LARGE_SIDE, PagePictures, finding_crops, page_pictures
 from dentify.settings import Settings
-from dentify.sinks import Conditions, Result, Sink, concerns_one_photo
+from dentify.sinks import Conditions, Format, Result, Sink, concerns_one_photo
 from dentify.sources import SourcePhoto
 from dentify.summary import Timings
 from dentify.version import __version__
@@ -96,13 +98,12 @@ def assess_photos(
             decoded = assessor.decode(data, name=photo.where)
             assessment = assessor.assess(decoded, name=photo.name, score_threshold=score_threshold, gates=gates)
             have_assessed = perf_counter()
-            drawn = None
-            if sink.wants_photo:
-                drawn = annotated(data, decoded, assessment, settings=assessor.settings, parts=draw_parts)
+            pictures = drawn_pictures(data, decoded, assessment, sink.wants, settings=assessor.settings, parts=draw_parts)
         except Exception as error:  # one photo that trips a bug of ours must not cost the other ten thousand
             return error
-        draw_ms = None if drawn is None else (perf_counter() - have_assessed) * 1000
-        return Result(assessment, drawn, Timings((have_read - started) * 1000, (have_assessed - have_read) * 1000, draw_ms))
+        draw_ms = None if pictures == Pictures() else (perf_counter() - have_assessed) * 1000
+        timings = Timings((have_read - started) * 1000, (have_assessed - have_read) * 1000, draw_ms)
+        return Result(assessment, pictures.drawn, timings, pictures.page, pictures.crops)
 
     with closing(map_in_order(work, _reserved(photos, sink), workers=workers)) as done:  # type: ignore[type-var]  # a generator
         for (photo, in_the_way), answer in done:
@@ -129,21 +130,62 @@ def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: 
     return outcome
 
 
-def annotated(data: bytes, decoded: DecodedPhoto, assessment: Assessment, *, settings: Settings, parts: bool = False) -> bytes:
-    """The photo with its assessment drawn on, as JPEG.
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of one photo that results hold: with its assessment drawn on, plain for the page, and of each finding."""
 
-    It is decoded again where it was decoded too small for that: what the network sees must not depend on whether a picture of the
-    result is asked for, or the answer would.
+    drawn: bytes | None = None
+    page: PagePictures | None = None
+    crops: Mapping[int, bytes] = field(default_factory=dict)
+
+
+def drawn_pictures(
+    data: bytes,
+    decoded: DecodedPhoto,
+    assessment: Assessment,
+    wanted: Collection[Format],
+    *,
+    settings: Settings,
+    parts: bool = False,
+) -> Pictures:
+    """The pictures that some formats need.
+
+    The photo is decoded again where it was decoded too small for them: what the network sees must not depend on whether a picture
+    of the result is asked for, or the answer would.
+
+    Args:
+        data: the photo's file.
+        decoded: the same, as it was assessed.
+        assessment: of it.
+        wanted: formats.
+        settings: how large annotated photos are, and their quality.
+        parts: outline the parts in view on the annotated photo.
     """
-    from dentify.imaging.draw import draw_assessment, encode_jpeg  # fonts and drawing, which most single photos do without
+    page, drawn, crops = "page" in wanted, "photo" in wanted, "crops" in wanted and bool(assessment.findings)
+    if not (page or drawn or crops):
+        return Pictures()
+    side = settings.photo_long_side if drawn or crops else LARGE_SIDE
+    image = _large_enough(data, decoded, max(side, LARGE_SIDE if page else 0), assessment, settings)
+    annotated = None
+    if drawn:
+        from dentify.imaging.draw import draw_assessment, encode_jpeg  # fonts and drawing, which most single photos do without
 
+        annotated = encode_jpeg(draw_assessment(image, assessment, settings=settings, parts=parts), settings.photo_jpeg_quality)
+    return Pictures(
+        annotated,
+        page_pictures(image) if page else None,
+        finding_crops(image, assessment, quality=settings.photo_jpeg_quality) if crops else {},
+    )
+
+
+def _large_enough(data: bytes, decoded: DecodedPhoto, side: int, assessment: Assessment, settings: Settings) -> Photo:
+    """The photo with a longer side of so many pixels or more, where it has them."""
     long_side, short_side = max(decoded.photo_hw), min(decoded.photo_hw)
-    wanted = min(settings.photo_long_side, long_side)
-    image = decoded.image
-    if max(image.shape[:2]) < wanted:
-        enough_side = max(1, round(short_side * wanted / long_side))
-        image = decode_photo(data, where=assessment.photo.name, settings=settings, enough_side=enough_side).image
-    return encode_jpeg(draw_assessment(image, assessment, settings=settings, parts=parts), settings.photo_jpeg_quality)
+    wanted = min(side, long_side)
+    if max(decoded.image.shape[:2]) >= wanted:
+        return decoded.image
+    enough_side = max(1, round(short_side * wanted / long_side))
+    return decode_photo(data, where=assessment.photo.name, settings=settings, enough_side=enough_side).image
 
 
 def _reserved(photos: Iterable[SourcePhoto], sink: Sink) -> Iterator[tuple[SourcePhoto, OutputError | None]]:

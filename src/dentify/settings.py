@@ -33,7 +33,7 @@ class Settings(Strict):
     max_annotation_bytes: int = Field(2 * 2**30, gt=0, description="largest annotation file that is read, in bytes")
     follow_links: bool = Field(False, description="open files of a data set whose symbolic links lead out of its folder")
     max_bundle_bytes: int = Field(2 * 2**30, gt=0, description="largest bundle that is opened, all files together")
-    max_run_seconds: float = Field(10.0, gt=0, description="longest that one network may take for one photo, in seconds")
+    max_run_seconds: float = Field(8.0, gt=0, description="longest that one network may take for one photo, in seconds")
     max_run_bytes: int = Field(2**30, gt=0, description="most memory that one network may take at a time, weights included")
 
     photo_long_side: int = Field(2000, gt=0, description="longest side of an annotated photo that is written")

@@ -36,6 +36,8 @@ from dentify.errors import ArchiveError, InputError, printable
 from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream
 from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
 from dentify.names import clean_name
+from dentify.results.findings import CROPS
+from dentify.results.page import PAGE_FILES
 from dentify.settings import Settings
 
 STANDARD_INPUT = "-"
@@ -237,6 +239,7 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
                 continue
             for entry in entries:
                 ours = in_output and entry.name.endswith(".photo.jpg")
+                ours |= in_output and entry.name in (PAGE_FILES, CROPS)
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 pending.append(("other" if ours else _kind(entry), entry.path, below, in_output))
 

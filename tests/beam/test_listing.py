@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from dentify.beam.listing import Item, Listing, Reading, item_from_dict, item_to_json, list_input, safe_key
 from dentify.errors import DatasetError, InputError
@@ -76,8 +79,58 @@ def test_labels_of_no_known_format_are_not_passed_over(photo: Photo, tmp_path: P
     assert len(listed(tmp_path / "in", pictures_only=True).items) == 1
 
 
+def zipped(folder: Path) -> Path:
+    """All files of a folder in a zip beside it."""
+    with ZipFile(folder.with_suffix(".zip"), "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return folder.with_suffix(".zip")
+
+
+@pytest.mark.parametrize("pictures_only", [False, True])
+def test_a_zip_is_listed_as_its_folder_and_its_pictures_are_put_where_workers_read_them(
+    dataset: Path, photo: Photo, tmp_path: Path, pictures_only: bool
+) -> None:
+    photo("train/unlabelled.jpg", 9)
+    of_folder = listed(dataset, pictures_only=pictures_only)
+    reading = Reading(str(tmp_path / "embedded"), Settings(), pictures_only=pictures_only)
+    of_zip = list_input(str(zipped(dataset)), reading)
+    assert (of_zip.labelled, of_zip.notes) == (of_folder.labelled, of_folder.notes)
+    assert [replace(item, path="") for item in of_zip.items] == [replace(item, path="") for item in of_folder.items]
+    for item, other in zip(of_zip.items, of_folder.items, strict=True):
+        assert Path(item.path).read_bytes() == Path(other.path).read_bytes()
+
+
+def test_a_label_file_in_a_zip_may_be_named(dataset: Path, tmp_path: Path) -> None:
+    listing = list_input(f"{zipped(dataset)}/val.json", Reading(str(tmp_path / "embedded"), Settings()))
+    assert [item.name for item in listing.items] == ["val/c.jpg"]
+
+
+def test_a_zip_in_an_object_store_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"gs://bucket/a\.zip: a zip in an object store is not read; copy it here first"):
+        listed("gs://bucket/a.zip")
+
+
+def test_labels_of_stored_pictures_move_with_them(photo: Photo, tmp_path: Path) -> None:
+    path = photo("a.jpg", 1)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(path) as picture:
+        width, height = picture.size
+        picture.save(path, exif=exif)
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": width, "height": height}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 20, 10]}],
+        "categories": [{"id": 1, "name": "dent"}],
+    }
+    (tmp_path / "in" / "labels.json").write_text(json.dumps(document))
+    (item,) = listed(tmp_path / "in", frame="stored").items
+    assert item.size_hw == (width, height)
+    assert item.annotations[0]["bbox"] == [height - 10, 0, 10, 20]
+
+
 @pytest.mark.parametrize(
-    ("name", "message"), [("nix", "no such file or folder"), ("empty", "no photos to prepare"), ("a.zip", "unpack it first")]
+    ("name", "message"), [("nix", "no such file or folder"), ("empty", "no photos to prepare"), ("a.zip", "no photos to prepare")]
 )
 def test_what_cannot_be_listed_is_one_line(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()

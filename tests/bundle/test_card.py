@@ -28,7 +28,7 @@ def test_a_card_tells_data_licences_results_failures_and_thresholds() -> None:
         "| | AP50 | AP |" if "| | AP50 | AP |" in card else "|  | AP50 | AP |",
         "| scratch | – | 0.05 |",
         "- Reflections on wet paint are taken for dents.",
-        "- Never taught, so never found: crack, glass_shatter, lamp_broken, tire_flat.",
+        "- Never told, as never taught or not well enough: crack, glass_shatter, lamp_broken, tire_flat.",
         "- Known badly, so always for a person to check: broken_part.",
         "| painted | 0 | Apache-2.0 | nothing | dentify.testing.paint_photo |",
         "| EfficientNet-B0 | Apache-2.0 | timm |",

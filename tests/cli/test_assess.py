@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import stat
 import sys
 import zipfile
@@ -22,6 +23,14 @@ from dentify.testing import tiny_classifier
 
 Dentify = Callable[..., Result]
 Paint = Callable[..., Path]
+
+
+TREE = [
+    *("a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "findings.csv", "index.html"),
+    *("index_files/large/a/b.jpg", "index_files/large/c.jpg", "index_files/small/a/b.webp", "index_files/small/c.webp"),
+    "summary.csv",
+]
+"""What the folder `photos` becomes."""
 
 
 def files(folder: str = "out") -> list[str]:
@@ -52,7 +61,7 @@ def test_a_photo_alone_is_its_report(dentify: Dentify, bundle: Path, paint: Pain
     expected = dentify_package.load(bundle).assess("a.png").report
     assert result.stdout == expected + "\n"
     assert "dent" in result.stdout
-    assert result.stderr == "1 assessed, 0 failed, 0 skipped\n"
+    assert result.stderr == "1 photo: 1 damaged, 1 needs a look, 0 failed\n"
 
 
 def test_several_photos_are_reports_under_their_names(dentify: Dentify, bundle: Path, photos: Path) -> None:
@@ -62,7 +71,7 @@ def test_several_photos_are_reports_under_their_names(dentify: Dentify, bundle: 
     assert first.startswith("a/b.png\n")
     assert "dent" in first
     assert second.strip()
-    assert result.stderr == "2 assessed, 0 failed, 1 skipped\n"
+    assert result.stderr == "2 photos: 1 damaged, 2 need a look, 0 failed (1 other file skipped)\n"
 
 
 def test_a_photo_alone_is_one_json_document(dentify: Dentify, bundle: Path, paint: Paint) -> None:
@@ -136,7 +145,7 @@ def test_texts_in_files_tell_parts_on_request(dentify: Dentify, bundle: Path, ph
 def test_a_folder_becomes_a_tree_of_results(dentify: Dentify, bundle: Path, photos: Path) -> None:
     result = dentify("assess", photos, "-o", "out", "--bundle", bundle)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert files() == ["a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "summary.csv"]
+    assert files() == TREE
     assert Assessment.model_validate_json(Path("out/a/b.json").read_bytes()).photo.name == "a/b.png"
     with Image.open("out/a/b.photo.jpg") as drawn:
         assert drawn.format == "JPEG"
@@ -157,13 +166,13 @@ def test_a_classifier_counts_no_findings_of_what_it_tells_of_the_photo(dentify: 
 
 def test_the_formats_are_chosen(dentify: Dentify, bundle: Path, photos: Path) -> None:
     dentify("assess", photos, "-o", "out", "--format", "text,json", "--bundle", bundle)
-    assert files() == ["a/b.json", "a/b.txt", "c.json", "c.txt", "errors.jsonl", "summary.csv"]
+    assert files() == ["a/b.json", "a/b.txt", "c.json", "c.txt", "errors.jsonl", "findings.csv", "summary.csv"]
 
 
 def test_results_do_not_depend_on_workers_formats_or_the_time(dentify: Dentify, bundle: Path, photos: Path) -> None:
     """Timings stand in summary.csv alone."""
     dentify("assess", photos, "-o", "one", "--workers", "1", "--bundle", bundle)
-    dentify("assess", photos, "-o", "four", "--workers", "4", "--format", "json,photo,text", "--bundle", bundle)
+    dentify("assess", photos, "-o", "four", "--workers", "4", "--format", "json,photo,text,page", "--bundle", bundle)
     for name in files("one"):
         if name != "summary.csv":
             assert Path("one", name).read_bytes() == Path("four", name).read_bytes()
@@ -173,9 +182,11 @@ def test_what_fails_does_not_stop_the_others(dentify: Dentify, bundle: Path, pho
     Path("photos/b.jpg").write_text("this is text")
     result = dentify("assess", photos, "-o", "out", "--bundle", bundle)
     assert result.exit_code == 1
-    error, closing = result.stderr.splitlines()
+    error, closing, where = result.stderr.splitlines()
     assert error.startswith("error: photos/b.jpg: not a picture")
-    assert closing == "2 assessed, 1 failed, 1 skipped"
+    assert closing == "3 photos: 1 damaged, 2 need a look, 1 failed (1 other file skipped)"
+    assert where == "results in out: index.html shows them, findings.csv and summary.csv list them"
+    assert "photos/b.jpg: not a picture" in Path("out/index.html").read_text()
     entry = json.loads(Path("out/errors.jsonl").read_text())
     assert entry == {"name": "b.jpg", "error": "ImageError", "message": error.removeprefix("error: ")}
 
@@ -184,10 +195,11 @@ def test_results_within_the_photos_folder_are_not_assessed_later(dentify: Dentif
     for _ in range(2):
         result = dentify("assess", photos, "-o", "photos/out", "--resume", "--bundle", bundle)
         assert result.exit_code == 0
-    assert result.stderr == "0 assessed, 0 failed, 2 skipped, 2 done before\n"
+    assert " (2 done before, 2 other files skipped)\n" in result.stderr
     for _ in range(2):
-        result = dentify("assess", photos, "-o", photos, "--resume", "--bundle", bundle)
+        result = dentify("assess", photos, "-o", photos, "--resume", "--save-crops", "--bundle", bundle)
         assert result.exit_code == 0
+    assert result.stderr.startswith("2 photos: ")
 
 
 def test_gates_and_threshold_reach_the_answer(dentify: Dentify, bundle: Path, paint: Paint) -> None:
@@ -205,10 +217,10 @@ def test_a_zip_becomes_a_zip_with_the_same_tree(dentify: Dentify, bundle: Path, 
             archive.write(Path("photos", name), name)
     for output in ("once.zip", "twice.zip"):
         result = dentify("assess", "photos.zip", "-o", output, "--bundle", bundle)
-        assert (result.exit_code, result.stderr) == (0, "2 assessed, 0 failed, 1 skipped\n")
+        assert result.exit_code == 0
+        assert result.stderr.startswith("2 photos: 1 damaged, 2 need a look, 0 failed (1 other file skipped)\n")
     with zipfile.ZipFile("once.zip") as archive:
-        names = ["a/b.json", "a/b.photo.jpg", "c.json", "c.photo.jpg", "errors.jsonl", "summary.csv"]
-        assert sorted(archive.namelist()) == names
+        assert sorted(archive.namelist()) == TREE
         assert Assessment.model_validate_json(archive.read("a/b.json")).photo.name == "a/b.png"
     assert Path("once.zip").read_bytes() == Path("twice.zip").read_bytes()
     assert files(".").count(".once.zip.part") == 0
@@ -222,6 +234,92 @@ def test_a_zip_in_gives_the_files_that_its_folder_would(dentify: Dentify, bundle
     dentify("assess", "photos.zip", "-o", "two", "--bundle", bundle)
     assert files("one") == files("two")
     assert Path("one/a/b.json").read_bytes() == Path("two/a/b.json").read_bytes()
+
+
+# One file
+
+
+def test_one_photo_becomes_the_one_file_that_is_named(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("a.png", "dent")
+    dentify("assess", "a.png", "-o", "out", "--format", "json,photo,text", "--bundle", bundle)
+    for name, twin in (("answer.json", "a.json"), ("drawn.jpg", "a.photo.jpg"), ("told.txt", "a.txt")):
+        result = dentify("assess", "a.png", "-o", name, "--bundle", bundle)
+        assert result.stderr == f"1 photo: 1 damaged, 1 needs a look, 0 failed\nwritten: {name}\n"
+        assert Path(name).read_bytes() == Path("out", twin).read_bytes()
+
+
+def test_a_file_of_ones_own_is_not_replaced_unasked_and_the_photo_never(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    before = paint("a.png", "dent").rename("a.jpg").read_bytes()
+    Path("mine.jpg").write_text("mine")
+    refused = dentify("assess", "a.jpg", "-o", "mine.jpg", "--bundle", bundle)
+    assert (refused.exit_code, refused.stderr) == (1, "error: mine.jpg: is there already; --overwrite replaces it\n")
+    assert Path("mine.jpg").read_text() == "mine"
+    assert dentify("assess", "a.jpg", "-o", "mine.jpg", "--overwrite", "--bundle", bundle).exit_code == 0
+    assert dentify("assess", "a.jpg", "-o", "a.jpg", "--overwrite", "--bundle", bundle).exit_code == 2
+    assert Path("a.jpg").read_bytes() == before
+    Path("b.jpg").hardlink_to("a.jpg")
+    assert dentify("assess", "a.jpg", "-o", "b.jpg", "--overwrite", "--bundle", bundle).exit_code == 2
+
+
+def test_a_photo_that_fails_leaves_the_file_as_it_was(dentify: Dentify, bundle: Path) -> None:
+    Path("bad.png").write_text("text")
+    Path("out.json").write_text("{}")
+    result = dentify("assess", "bad.png", "-o", "out.json", "--overwrite", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert "written" not in result.stderr
+    assert Path("out.json").read_text() == "{}"
+
+
+# Tables, crops and the page
+
+
+def test_findings_are_rows_that_lead_to_their_crops(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("photos/a.png", "dent", "scratch")
+    dentify("assess", "photos", "-o", "out", "--save-crops", "--format", "json,coco", "--bundle", bundle)
+    rows = list(csv.DictReader(Path("out/findings.csv").read_text().splitlines()))
+    assert sorted(row["type"] for row in rows) == ["dent", "scratch"]
+    for row in rows:
+        with Image.open(Path("out", row["crop"])) as crop:
+            assert crop.format == "JPEG"
+            assert crop.width >= float(row["x_max"]) - float(row["x_min"])
+    assert len(json.loads(Path("out/results.coco.json").read_text())["annotations"]) == 2
+
+
+def test_crops_of_an_answer_that_is_no_more_are_taken_away(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("photos/a.png", "dent", "scratch")
+    paint("photos/a.1.png", "dent")
+    dentify("assess", "photos", "-o", "out", "--save-crops", "--bundle", bundle)
+    assert [name for name in files() if "crops" in name] == [f"findings_crops/{name}.jpg" for name in ("a.1.1", "a.1", "a.2")]
+    paint("photos/a.png", "dent")
+    dentify("assess", "photos", "-o", "out", "--save-crops", "--bundle", bundle, "--resume")
+    assert [name for name in files() if "crops" in name] == [f"findings_crops/{name}.jpg" for name in ("a.1.1", "a.1")]
+
+
+def test_the_page_tells_of_all_results_in_the_folder_in_the_language_asked_for(
+    dentify: Dentify, bundle: Path, paint: Paint
+) -> None:
+    paint("first/a.png", "dent")
+    paint("second/b.png")
+    dentify("assess", "first", "-o", "out", "--bundle", bundle)
+    all_of_them = ("--resume", "--format", "json,photo,page,coco", "--language", "de")
+    dentify("assess", "second", "-o", "out", *all_of_them, "--bundle", bundle)
+    page = Path("out/index.html").read_text()
+    assert "<h1>2 Fotos</h1>" in page
+    assert page.index("a.png") < page.index("b.png")  # damaged first
+    assert len(json.loads(Path("out/results.coco.json").read_text())["images"]) == 2
+    assert [row["name"] for row in csv.DictReader(Path("out/findings.csv").read_text().splitlines())] == ["a.png"]
+
+
+def test_the_page_opens_in_a_browser_where_there_is_one(
+    dentify: Dentify, bundle: Path, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint("a.png", "dent")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)) or len(opened) == 1)
+    arguments = ("assess", "a.png", "-o", "out", "--open", "--bundle", bundle)
+    assert "note" not in dentify(*arguments).stderr
+    assert opened == [Path("out/index.html").resolve().as_uri()]
+    assert dentify(*arguments, "--overwrite").stderr.splitlines()[-1] == "note: no browser was found; open out/index.html"
 
 
 # Resuming and overwriting
@@ -240,13 +338,13 @@ def test_resume_does_what_is_new_or_changed(dentify: Dentify, bundle: Path, phot
     paint("photos/c.png", "scratch")
     paint("photos/d.png")
     result = dentify("assess", photos, "-o", "out", "--resume", "--bundle", bundle)
-    assert result.stderr == "2 assessed, 0 failed, 1 skipped, 1 done before\n"
+    assert result.stderr.startswith("3 photos: 2 damaged, 3 need a look, 0 failed (1 done before, 1 other file skipped)\n")
     result = dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
-    assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    assert result.stderr.startswith("3 photos: 2 damaged, 3 need a look, 0 failed (1 other file skipped)\n")
     result = dentify(
         "assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--language", "de", "--bundle", bundle
     )
-    assert result.stderr == "3 assessed, 0 failed, 1 skipped, 0 done before\n"
+    assert result.stderr.startswith("3 photos: 2 damaged, 3 need a look, 0 failed (1 other file skipped)\n")
     dentify("assess", photos, "-o", "out", "--resume", "--score-threshold", "0.4", "--bundle", bundle)
     dentify("assess", photos, "-o", "fresh", "--score-threshold", "0.4", "--bundle", bundle)
     for name in files("fresh"):
@@ -289,10 +387,11 @@ def test_a_bad_photo_is_one_line(make: Callable[[], None], message: str, dentify
     paint("good.png")
     result = dentify("assess", "bad.jpg", "good.png", "-o", "out", "--bundle", bundle)
     assert result.exit_code == 1
-    error, closing = result.stderr.splitlines()
+    error, closing, _ = result.stderr.splitlines()
     assert error.startswith(f"error: {message}")
-    assert closing == "1 assessed, 1 failed, 0 skipped"
-    assert files() == ["errors.jsonl", "good.json", "good.photo.jpg", "summary.csv"]
+    assert closing == "2 photos: 0 damaged, 1 needs a look, 1 failed"
+    tables = ["errors.jsonl", "findings.csv", "good.json", "good.photo.jpg", "index.html"]
+    assert files() == [*tables, "index_files/large/good.jpg", "index_files/small/good.webp", "summary.csv"]
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
@@ -337,7 +436,9 @@ def test_a_hostile_zip_is_one_line(
         add(archive)
     result = dentify("assess", "a.zip", "-o", "out", "--bundle", bundle)
     assert result.exit_code == 1
-    assert result.stderr == f"error: a.zip: {message}\n{assessed} assessed, 1 failed, 0 skipped\n"
+    assert result.stderr.startswith(f"error: a.zip: {message}\n{'2 photos' if assessed else '1 photo'}: 0 damaged, ")
+    assert ", 1 failed" in result.stderr
+    assert Path("out/a.json").exists() == bool(assessed)
     assert not Path("x.jpg").exists()
 
 
@@ -359,7 +460,7 @@ def test_any_name_works(name: str, dentify: Dentify, bundle: Path, paint: Paint)
     paint(Path("photos", name))
     Path("photos/bad" + name[:200]).write_text("text")
     result = dentify("assess", "photos", "-o", "out", "--bundle", bundle)
-    assert result.stderr.splitlines()[-1].startswith("1 assessed")
+    assert re.match("[12] photos?: 0 damaged, 1 needs a look", result.stderr.splitlines()[-2])
     (document,) = Path("out").glob("*.json")
     assert Assessment.model_validate_json(document.read_bytes()).photo.name
 
@@ -385,7 +486,14 @@ def test_a_missing_bundle_is_one_line(dentify: Dentify, paint: Paint) -> None:
     ("arguments", "message"),
     [
         (["--format", "photo"], "--format photo needs -o: say where the annotated photos go"),
-        (["--format", "jsn"], "--format 'jsn' is none of text, json, photo"),
+        (["--format", "jsn"], "--format 'jsn' is none of text, json, photo, page, coco"),
+        (["--format", "coco"], "--format coco needs -o: say with it where files go"),
+        (["-o", "out", "--format", "page"], "page and coco are made of the answers: add json to --format"),
+        (["-o", "out.json"], "-o out.json takes one photo; name a folder or a .zip for several"),
+        (["-o", "out.jpg", "--format", "json"], "-o out.jpg is photo; leave --format out, or name a folder"),
+        (["-o", "out.jpg", "--resume"], "--resume needs a folder or a .zip: one photo is done or not"),
+        (["--save-crops"], "--save-crops needs -o with a folder or a .zip: say where they go"),
+        (["--open"], "--open shows the page of a folder: name one with -o, and leave page among the formats"),
         (
             ["--format", "text,json"],
             "standard output takes one format: choose text or json, or say with -o where files go",
@@ -393,7 +501,6 @@ def test_a_missing_bundle_is_one_line(dentify: Dentify, paint: Paint) -> None:
         (["--resume"], "--resume needs -o: standard output keeps nothing"),
         (["--overwrite"], "--overwrite needs -o: standard output keeps nothing"),
         (["-o", "out", "--resume", "--overwrite"], "--resume keeps what is done, --overwrite replaces it: choose one"),
-        (["-o", "out.zip", "--resume"], "--resume needs a folder: a zip is written in one go"),
         (
             ["-o", "out", "--resume", "--format", "photo"],
             "--resume needs json among the formats: it tells what is done already",

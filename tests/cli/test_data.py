@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer import BadParameter
 
-from dentify.cli.data import Data, parse_data, read_data
+from dentify.cli.data import Data, Frame, parse_data, read_data
 from dentify.errors import DatasetError
 from dentify.settings import Settings
 
@@ -110,3 +112,20 @@ def test_a_label_map_may_speak_of_a_bundles_own_types(paint) -> None:
     for own in ({"hail_mark"}, ()):  # and those who ask no bundle take the same map
         (sample,) = read_data(data, None, Path("labels.yaml"), Settings(), own=own)
         assert sample.labelled == {"hail_mark"}
+
+
+def test_labels_of_stored_pictures_are_read_if_told_so() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save("a.png", exif=exif)
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 40, "height": 30}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 20, 10]}],
+        "categories": [{"id": 1, "name": "dent"}],
+    }
+    Path("labels.json").write_text(json.dumps(document))
+    data = [Data("", Path("labels.json"), None)]
+    with pytest.raises(DatasetError, match="`--frame stored` turns them"):
+        list(read_data(data, None, None, Settings()))
+    (sample,) = read_data(data, None, None, Settings(), frame=Frame.STORED)
+    assert (sample.size_hw, sample.annotations[0].box_xyxy) == ((40, 30), (20, 0, 30, 20))

@@ -598,3 +598,39 @@ def test_prelabel_does_not_replace_unasked(dentify: Dentify, bundle: Path, paint
     result = dentify("dataset", "prelabel", "photos", "out", "--to", "cvat", "--bundle", bundle)
     assert (result.exit_code, result.stderr) == (1, "error: out: is there already; --overwrite replaces all of it\n")
     assert files("out") == {"mine.png"}
+
+
+# --- pictures that EXIF turns --------------------------------------------------------------------------------------------
+
+
+def turned(folder: str) -> Path:
+    """A data set whose labels are for its pictures as they are stored, before EXIF turns them."""
+    path = write(folder, lambda document: document["categories"][1].update(name="scratch"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for picture in path.glob("*.png"):
+        with Image.open(picture) as stored:
+            stored.copy().save(picture, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("convert", "data", "out", "--to", "coco"),
+        ("merge", "data", "more", "out"),
+        ("split", "data"),
+        ("normalize", "data"),
+        ("captions", "data"),
+        ("crops", "data", "-o", "out", "--least-side", "1"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_reads_labels_of_stored_pictures_if_told_so(dentify: Dentify, command: tuple[str, ...]) -> None:
+    turned("data")
+    turned("more")
+    refused = dentify("dataset", *command, "-q") if command[0] != "captions" else dentify("dataset", *command)
+    assert refused.exit_code == 1
+    assert "`--frame stored` turns them" in refused.stderr
+    quiet = () if command[0] == "captions" else ("-q",)
+    assert dentify("dataset", *command, "--frame", "stored", *quiet).exit_code == 0

@@ -530,3 +530,17 @@ def test_more_lines_of_a_photo_than_anybody_draws_are_refused(tmp_path: Path) ->
     (tmp_path / "p.txt").write_text("0 .5 .5 .2 .2\n" * 20_001)
     with pytest.raises(DatasetError, match=r"p\.txt: 20,001 lines, over the limit of 20,000 of one photo$"):
         list(open_dataset(tmp_path))
+
+
+def test_annotations_that_cover_their_photo_again_and_again_are_refused(tmp_path: Path) -> None:
+    """Drawn as masks, 8,000 outlines of 100 megapixels take hours; as many of a plain photo take a moment."""
+    for side, wrong in ((10_000, 1), (200, 0)):
+        document = {
+            "images": [{"id": 1, "file_name": "a.jpg", "width": side, "height": side}],
+            "annotations": [{"id": n, "image_id": 1, "category_id": 1, "bbox": [0, 0, side, side]} for n in range(100)],
+            "categories": [{"id": 1, "name": "dent"}],
+        }
+        (tmp_path / "a.json").write_text(json.dumps(document))
+        problems: list[DatasetError] = []
+        assert len(list(open_dataset(tmp_path, check_pictures=False, on_invalid=problems.append))) == 1 - wrong
+        assert ["100 annotations whose boxes cover the photo 100 times" in str(one) for one in problems] == [True] * wrong

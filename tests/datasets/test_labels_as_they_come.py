@@ -332,3 +332,114 @@ def test_what_is_written_as_yolo_names_train_and_val_and_default_is_no_split(tmp
     write_dataset(data, tmp_path / "out", "yolo", names=names_in(data))
     written = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())
     assert (written["train"], written["val"], "default" in written) == ("images/train", "images/train", False)
+
+
+@pytest.mark.parametrize("as_id", [str, float, int])
+def test_ids_of_coco_are_the_same_as_numbers_as_texts_and_with_a_fraction_of_nothing(tmp_path: Path, as_id: Any) -> None:
+    document = coco("dent")
+    document["images"][0]["id"] = as_id(3)
+    document["annotations"][0] |= {"image_id": 3, "category_id": 0}
+    document["categories"][0]["id"] = as_id(0)
+    _, samples, problems = read(folder(tmp_path, {"p0.jpg": b"", "_annotations.coco.json": document}))
+    assert told(samples["p0.jpg"]) == [("dent", (10, 10, 70, 70), 0)]
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "box", "corners"),
+    [
+        ({"bbox": [10, 10, 70, 70]}, (10, 10, 70, 70), 1),  # only so of the area that is told
+        ({"bbox": [20, 30, 80, 90], "segmentation": [[20, 30, 80, 30, 80, 90, 20, 90]]}, (20, 30, 80, 90), 1),
+        ({"bbox": [10, 10, 70, 70], "area": 4900}, (10, 10, 80, 80), 0),
+        ({"bbox": [10, 10, 60, 60], "area": 0}, (10, 10, 70, 70), 0),
+    ],
+)
+def test_boxes_of_coco_are_corners_where_outline_or_area_show_it(
+    tmp_path: Path, changes: dict[str, Any], box: tuple[int, ...], corners: int
+) -> None:
+    data, samples, _ = read(folder(tmp_path, {"p0.jpg": b"", "a.json": coco("dent", **changes)}))
+    assert [one[1] for one in told(samples["p0.jpg"])] == [box]
+    assert sum("tell two corners and no size" in rule for rule in data.adjustments.counts) == corners
+
+
+SHARES = {
+    "COCO": {"a.json": coco("dent", bbox=[0.1, 0.2, 0.3, 0.4])},
+    "LabelMe": {"p0.json": labelme("p0.jpg", shape("dent", [[0.1, 0.1], [0.5, 0.1], [0.5, 0.6]]))},  # type: ignore[list-item]
+    "a row of a table": {
+        "a.csv": "file,label,xmin,ymin,xmax,ymax\np0.jpg,dent,0.1,0.2,0.4,0.6\np1.jpg,dent,5,10,55,110\n",
+    },
+}
+
+
+@pytest.mark.parametrize("files", SHARES.values(), ids=SHARES.keys())
+def test_shares_where_pixels_should_be_are_no_outlines_of_half_a_pixel(tmp_path: Path, files: dict[str, Any]) -> None:
+    _, samples, problems = read(folder(tmp_path, {**PHOTOS, **files}))
+    assert told(samples["p0.jpg"]) == []
+    assert [str(one) for one in problems if "are its numbers shares of the photo, and not pixels?" in str(one)] != []
+
+
+def test_regions_of_label_studio_that_are_not_read_are_told_and_closed_vectors_are_outlines(tmp_path: Path) -> None:
+    size = {"original_width": WIDTH, "original_height": HEIGHT, "from_name": "label", "to_name": "image"}
+    corners = [{"x": x, "y": y} for x, y in ((10, 10), (50, 10), (50, 50))]
+    closed, line = ({"vertices": corners, "closed": way, "vectorlabels": ["dent"]} for way in (True, False))
+    regions = [
+        {"id": "a", "type": "vectorlabels", "value": closed, **size},
+        {"id": "b", "type": "vectorlabels", "value": line, **size},
+        {"id": "c", "type": "bitmasklabels", "value": {"imageDataURL": "data:", "bitmasklabels": ["dent"]}, **size},
+        {"id": "d", "type": "keypointlabels", "value": {"x": 1, "y": 1, "keypointlabels": ["dent"]}, **size},
+    ]
+    tasks = [{"id": 1, "data": {"image": "/data/upload/1/p0.jpg"}, "annotations": [{"result": regions}]}]
+    data, samples, _ = read(folder(tmp_path, {"p0.jpg": b"", "tasks.json": tasks}))
+    assert told(samples["p0.jpg"]) == [("dent", (32, 24, 160, 120), 1)]
+    assert data.adjustments.counts == {
+        "lines are left out: they enclose nothing": 1,
+        "regions of kind bitmask are left out: they are no outline that is read": 1,
+        "regions of kind keypoint are left out: they are no outline that is read": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("attributes", "labels", "damage"),
+    [
+        ({"damage": "dent"}, ("dent",), True),
+        ({"damaged": "no"}, ("undamaged",), False),
+        ({"quality": {"minor": True, "severe": False}}, ("minor",), True),
+        ({"caption": "", "public_domain": "no", "year": "2019"}, (), None),
+    ],
+)
+def test_what_via_says_of_a_photo_as_a_whole_is_read_or_told(
+    tmp_path: Path, attributes: dict[str, Any], labels: tuple[str, ...], damage: bool | None
+) -> None:
+    document = {"p0.jpg1": {"filename": "p0.jpg", "size": 1, "regions": [], "file_attributes": attributes}}
+    data, samples, _ = read(folder(tmp_path, {"p0.jpg": b"", "via.json": document}))
+    assert (samples["p0.jpg"].labels, samples["p0.jpg"].damage) == (labels, damage)
+    left_out = {} if labels else {f"attributes of whole photos are left out: {key}": 1 for key in ("public_domain", "year")}
+    assert data.adjustments.counts == left_out
+
+
+def test_a_shape_of_cvat_that_is_outside_is_not_seen(tmp_path: Path) -> None:
+    boxes = "".join(f'<box label="dent" outside="{one}" xtl="10" ytl="10" xbr="70" ybr="{70 + one}"/>' for one in (0, 1))
+    text = f'<annotations><image id="0" name="p0.jpg" width="320" height="240">{boxes}</image></annotations>'
+    data, samples, _ = read(folder(tmp_path, {"p0.jpg": b"", "annotations.xml": text}))
+    assert told(samples["p0.jpg"]) == [("dent", (10, 10, 70, 70), 0)]
+    assert [rule.partition(":")[0] for rule in data.adjustments.counts] == ["shapes that are marked as outside are left out"]
+
+
+def test_two_lists_of_yolos_names_that_differ_are_no_one_list(tmp_path: Path) -> None:
+    files = {}
+    for number, names in enumerate(("dent\nscratch\n", "scratch\ndent\n")):
+        files |= {f"{number}/images/p{number}.jpg": b"", f"{number}/labels/p{number}.txt": "0 0.5 0.5 0.2 0.2\n"}
+        files[f"{number}/classes.txt"] = names
+    _, samples, problems = read(folder(tmp_path, files))
+    assert samples == {}
+    assert "name other classes, or in another order; open the folder of each by itself" in str(problems[0])
+    (tmp_path / "1" / "classes.txt").write_bytes(b"\xef\xbb\xbfdent\r\nscratch\r\n\r\n")
+    _, samples, problems = read(tmp_path)
+    assert [told(one)[0][0] for one in samples.values()] == ["dent", "dent"]
+
+
+def test_names_of_yolo_that_are_no_list_are_told_and_not_passed_over(tmp_path: Path) -> None:
+    files = {"images/p0.jpg": b"", "labels/p0.txt": TWO_BOXES, "data.yaml": "train: images\nnames: dent, scratch\nnc: 2\n"}
+    _, samples, problems = read(folder(tmp_path, files))
+    assert samples == {}
+    assert "names must be a list, or names by class id" in str(problems[0])

@@ -86,3 +86,10 @@ def test_a_split_that_is_empty_or_impossible_is_told(folder: Path) -> None:
         list(read_photos(folder / "images", vehicle=True, split="val"))
     with pytest.raises(DatasetError, match="no such CSV or folder"):
         list(read_photos(folder / "nowhere", vehicle=True))
+
+
+def test_what_dentify_wrote_past_spreadsheets_is_read_as_it_was(folder: Path) -> None:
+    (folder / "images" / "=a.jpg").write_bytes(b"never read")
+    (folder / "photos.csv").write_text("file,source,group,split\n./=a.jpg,'=yard,'-1,'+train\n")
+    (sample,) = read_photos(folder, vehicle=True, split="+train")
+    assert (sample.name, sample.source, sample.group, sample.split) == ("=a.jpg", "=yard", "-1", "+train")

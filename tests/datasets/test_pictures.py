@@ -157,3 +157,14 @@ def test_a_link_leads_out_where_its_end_does(tmp_path: Path) -> None:
     assert inside == {"a.jpg", "in.jpg"}
     assert not leads_out(tmp_path / "also/a.jpg", [tmp_path / "also"])
     assert not leads_out(tmp_path / "set/out.jpg", [tmp_path / "set", tmp_path / "beside"])
+
+
+def test_thousands_of_names_that_are_not_there_list_their_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "a.jpg")
+    listed: list[object] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    pictures = Pictures([tmp_path], tmp_path)
+    assert all(not is_file(pictures.find(f"{number}.jpg")) for number in range(50))
+    assert pictures.find("a.jpg") == tmp_path / "a.jpg"
+    assert len(listed) <= 2  # once for names, once for all that lies below

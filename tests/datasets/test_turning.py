@@ -117,7 +117,7 @@ def test_nothing_is_told_where_the_labels_size_tells(tmp_path: Path) -> None:
 def test_labels_for_the_stored_picture_are_refused_with_the_way_to_read_them(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", 6)
     coco(tmp_path)
-    advice = r"if they are for the picture as it is stored, `dentify dataset convert --frame stored` turns them$"
+    advice = r"if they are for the picture as it is stored, `--frame stored` turns them$"
     with pytest.raises(
         DatasetError, match=rf"is 32 × 48 pixels \(upright, as its EXIF says\), its labels are for 48 × 32; {advice}"
     ):

@@ -105,6 +105,12 @@ EXPORTS = {
     "datumaro-label_me": Export("voc", "pieces", photos="00 04", splits="train train"),
     "datumaro-voc": Export("voc", "boxes", photos="00 05", splits="train val"),  # polygons are but boxes in the XML
     "datumaro-voc_one_based": Export("voc", "boxes", 1.0, photos="00 05", splits="train val"),  # whole numbers from 1
+    "fiftyone-coco": Export("coco", "polygons", 1.5),  # whole numbers
+    "fiftyone-coco_boxes": Export("coco", "boxes"),
+    "fiftyone-cvat": Export("cvat", "pieces", 1.0),  # whole numbers, and an outline a piece, as its warning says
+    "fiftyone-voc": Export("voc", "boxes", 1.0),  # whole numbers
+    "fiftyone-yolo4": Export("yolo", "boxes"),
+    "fiftyone-yolo5": Export("yolo", "pieces", splits="train train val"),
     "label_studio-boxes-coco": Export("coco", "boxes", renamed=True),
     "label_studio-boxes-json": Export("label_studio", "boxes"),
     "label_studio-boxes-voc": Export("voc", "boxes", 2.0, photos="00 05", renamed=True),  # corner and size rounded down each
@@ -134,7 +140,17 @@ EXPORTS = {
     "supervision-voc_polygons": Export("voc", "pieces", 2.5, photos="00 04"),  # the same, and traced
     "supervision-yolo": Export("yolo", "boxes"),
     "supervision-yolo_polygons": Export("yolo", "pieces", 1.1),  # traced through pixel centres
+    "ultralytics-boxes": Export("yolo", "boxes"),
     "via3-polygons": Export("via", "pieces", photos="00 04", input_format="via"),  # beside its COCO
+    "x_anylabeling-boxes": Export("labelme", "boxes"),
+    "x_anylabeling-coco_boxes": Export("coco", "boxes"),
+    "x_anylabeling-coco_polygons": Export("coco", "polygons"),
+    "x_anylabeling-dota": Export("yolo", "boxes"),  # four corners, which read as a polygon
+    "x_anylabeling-polygons": Export("labelme", "polygons"),
+    "x_anylabeling-turned": Export("labelme", "boxes"),  # likewise
+    "x_anylabeling-voc": Export("voc", "boxes", 1.0),  # whole numbers
+    "x_anylabeling-yolo_boxes": Export("yolo", "boxes"),
+    "x_anylabeling-yolo_polygons": Export("yolo", "pieces"),
 }
 
 
@@ -404,9 +420,19 @@ def test_the_shapes_of_via_3_are_read_as_it_shows_them() -> None:
     }
 
 
+def test_pieces_that_ultralytics_ties_together_are_one_outline_and_the_others_are_where_they_were() -> None:
+    samples = {sample.name: sample for sample in open_dataset(TOOLS / "ultralytics-polygons", images=PHOTOS)}
+    for truth in TRUTH.values():
+        alike = [one for one in samples[truth.photo].annotations if one.name == truth.name]
+        assert min(off(one, truth, "boxes") for one in alike) < 0.5
+        if len(truth.polygons) == 1:
+            assert min(off(one, truth, "polygons") for one in alike) < 0.5
+
+
 REFUSED = {
     # no name tells the photo
     "label_studio-brushes-brush_to_png": "this is a brush export of Label Studio, which is not read; export it as JSON",
+    "fiftyone-own": r"labels\.json: this is a FiftyOne dataset, which is not read; export it as COCO",
 }
 
 
@@ -419,7 +445,7 @@ def test_what_is_not_read_is_said_to_be_so(export: str) -> None:
 def test_every_folder_that_a_tool_wrote_is_tried_here() -> None:
     others = {"datumaro-yolo_doubled", "datumaro-imagenet", "datumaro-imagenet_splits", "labelme-shapes"}
     others |= {"label_studio-polygons-voc", "label_studio-shapes-json", "label_studio-shapes-json_min", "label_studio-shapes-csv"}
-    others |= {"via3-shapes"}
+    others |= {"via3-shapes", "ultralytics-polygons"}
     tried = {*EXPORTS, *CLASS_MAPS, *LOST, *REFUSED, *others}
     assert {path.name for path in TOOLS.iterdir() if path.is_dir()} - {"photos", "scripts", "__pycache__"} == tried
 

@@ -33,5 +33,14 @@ def test_what_is_small_beside_the_largest_or_on_the_photo_is_left_out() -> None:
     assert len(find_vehicles(outline((0, 0, 10, 10), (20, 20, 26, 26)), HW)) == 1  # 36 of 4,800
 
 
+def test_what_is_hardly_a_vehicle_is_none_beside_one_that_is() -> None:
+    road = outline((20, 0, 60, 50), (0, 55, 20, 80))
+    road[0, :20, 55:] = np.log(0.84 / 0.16)
+    assert len(find_vehicles(road, HW)) == 1
+    road[0, :20, 55:] = np.log(0.86 / 0.14)
+    assert len(find_vehicles(road, HW)) == 2
+    assert len(find_vehicles(road[:, :20], HW)) == 1  # alone it is the largest
+
+
 def test_a_photo_without_one() -> None:
     assert len(find_vehicles(outline(), HW)) == 0

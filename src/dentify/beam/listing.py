@@ -23,7 +23,8 @@ from dentify.datasets.dataset import SPLITS, open_dataset
 from dentify.datasets.labels import LabelMap
 from dentify.datasets.pictures import is_inside, walk
 from dentify.datasets.sample import Sample
-from dentify.datasets.zipped import ZippedPath
+from dentify.datasets.turning import Frame
+from dentify.datasets.zipped import is_zipped, zipped
 from dentify.errors import DatasetError, InputError, printable
 from dentify.imaging.files import told_bytes
 from dentify.imaging.formats import is_picture_name
@@ -91,11 +92,12 @@ class Reading:
     """How an input is read.
 
     Attributes:
-        embedded: where pictures are written that stand within label files.
+        embedded: where pictures are written that stand within label files or zips.
         settings: the limits.
         input_format: a key of `dentify.datasets.formats.FORMATS`; without it the files tell.
         images: folder of the pictures, where it is not where tools put it.
         labels: what the source's words become.
+        frame: what the labels are for where EXIF turns pictures.
         pictures_only: leave labels alone.
     """
 
@@ -104,6 +106,7 @@ class Reading:
     input_format: str | None = None
     images: str | None = None
     labels: LabelMap | None = None
+    frame: Frame = "upright"
     pictures_only: bool = False
 
 
@@ -174,16 +177,14 @@ def _keys(photos: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def _list_local(source: str, reading: Reading) -> Listing:
-    path = Path(source)
+    path = zipped(Path(source), reading.settings)
     wildcard = _WILDCARD.search(source)
     if wildcard is not None and not path.exists():
         return _pictures_of_glob(source, source[: wildcard.start()])
     if not path.exists():
         raise InputError(f"{printable(source)}: no such file or folder")
-    if path.suffix.lower() == ".zip" and path.is_file():
-        raise InputError(f"{printable(source)}: is a zip; unpack it first")
     if reading.pictures_only:
-        return _pictures_of_folder(path)
+        return _pictures_of_folder(path, reading)
     try:
         return _list_dataset(path, reading)
     except DatasetError as error:
@@ -191,14 +192,15 @@ def _list_local(source: str, reading: Reading) -> Listing:
             raise
         if any(one.suffix.lower() in _LABEL_SUFFIXES for one in walk(path)):
             raise DatasetError(f"{error}; --pictures-only takes the pictures without labels") from error
-        return _pictures_of_folder(path)
+        return _pictures_of_folder(path, reading)
 
 
-def _pictures_of_folder(folder: Path) -> Listing:
+def _pictures_of_folder(folder: Path, reading: Reading) -> Listing:
     if not folder.is_dir():
         raise InputError(f"{printable(str(folder))}: is no folder of pictures")
     pictures = [one for one in walk(folder) if is_picture_name(one.name)]
-    return Listing([_picture_item(one.relative_to(folder).as_posix(), str(one)) for one in pictures], False, [])
+    items = (_picture_item(one.relative_to(folder).as_posix(), _readable(one, str(one), reading.embedded)) for one in pictures)
+    return Listing(list(items), False, [])
 
 
 def _pictures_of_glob(pattern: str, fixed: str) -> Listing:
@@ -220,18 +222,24 @@ def _list_dataset(path: Path, reading: Reading) -> Listing:
         input_format=reading.input_format,
         images=reading.images,
         labels=reading.labels,
+        frame=reading.frame,
         check_pictures=False,  # they are where they are prepared
         on_invalid=wrong.append,
         settings=reading.settings,
     )
     if reading.labels is not None:
         dataset.check_labels()
-    root = Path(reading.images) if reading.images is not None else path if path.is_dir() else path.parent
-    items = [_sample_item(sample, root, reading.embedded) for sample in dataset]
+    images = zipped(Path(reading.images), reading.settings) if reading.images is not None else None
+    root = images if images is not None else path if path.is_dir() else path.parent
+    labelled: set[str] = set()
+    items: list[Item] = []
+    for sample in dataset:
+        items.append(_sample_item(sample, root, reading.embedded))
+        labelled.add(str(sample.image) if isinstance(sample.image, Path) else "")
     items += [Item(0, path.name, str(path), error=str(error)) for error in wrong]
     notes = list(dataset.notes)
     if dataset.format != "masks" and path.is_dir():  # there pictures are labels, too
-        unlabelled = {str(one) for one in walk(path) if is_picture_name(one.name)}.difference(item.path for item in items)
+        unlabelled = {str(one) for one in walk(path) if is_picture_name(one.name)} - labelled
         if unlabelled:
             told = f"{len(unlabelled)} pictures have no labels and are left out"
             notes.append(f"{told}; --pictures-only takes all pictures, without labels")
@@ -240,14 +248,29 @@ def _list_dataset(path: Path, reading: Reading) -> Listing:
 
 def _sample_item(sample: Sample, root: Path, embedded: str) -> Item:
     facts, rows = sample_to_rows(sample)
-    if isinstance(sample.image, bytes | ZippedPath):
-        name, path = sample.name, join(embedded, _mark(sample.where + sample.name))
-        data = sample.image if isinstance(sample.image, bytes) else sample.image.read_bytes()
-        write_file(path, data or b"\0")  # Beam cannot write an empty file to S3, and neither is a picture
-    else:
-        inside = sample.image.is_relative_to(root)
-        name, path = sample.image.relative_to(root).as_posix() if inside else sample.name, str(sample.image)
+    inside = isinstance(sample.image, Path) and sample.image.is_relative_to(root)
+    name = sample.image.relative_to(root).as_posix() if isinstance(sample.image, Path) and inside else sample.name
+    path = _readable(sample.image, f"{sample.where}\n{sample.name}", embedded)
     return Item(0, clean_name(name), path, size_hw=sample.size_hw, facts=_valid(facts), annotations=_valid(rows))
+
+
+def _readable(picture: Path | bytes, called: str, embedded: str) -> str:
+    """Where workers read a picture: its own path, or a copy where it stands within a label file or a zip.
+
+    Raises:
+        InputError: it cannot be read out of its zip.
+    """
+    if isinstance(picture, Path) and not is_zipped(picture):
+        return str(picture)
+    if isinstance(picture, Path) and not picture.is_file():
+        return str(picture)  # which is told where it is prepared
+    try:
+        data = picture if isinstance(picture, bytes) else picture.read_bytes()
+    except OSError as error:
+        raise InputError(f"{printable(str(picture))}: cannot be read: {error.strerror or error}") from error
+    path = join(embedded, sha256(called.encode("utf-8", "replace")).hexdigest())
+    write_file(path, data or b"\0")  # Beam cannot write an empty file to S3, and neither is a picture
+    return path
 
 
 def _valid(value: Any) -> Any:
@@ -269,6 +292,8 @@ def _list_remote(source: str, reading: Reading) -> Listing:
     if reading.input_format not in (None, "coco") or reading.images is not None:
         raise InputError(f"{printable(source)}: labels in an object store are read as COCO, with the pictures beside them")
     source = source.rstrip("/")
+    if source.lower().endswith(".zip"):
+        raise InputError(f"{printable(source)}: a zip in an object store is not read; copy it here first, or unpack it there")
     wildcard = _WILDCARD.search(source)
     if wildcard is not None:
         root = source[: wildcard.start()].rpartition("/")[0]

@@ -22,6 +22,7 @@ from dentify import errors
 from dentify.beam.prepare import Recipe
 from dentify.beam.summary import Summary
 from dentify.datasets.labels import LabelMap
+from dentify.datasets.turning import Frame
 from dentify.errors import ConfigError, DentifyError, InputError, MissingExtraError, OutputError, printable
 from dentify.settings import Settings
 from dentify.strict import nearest
@@ -53,6 +54,7 @@ def preprocess(
     input_format: str | None = None,
     images: str | None = None,
     labels: LabelMap | None = None,
+    frame: Frame = "upright",
     runner: str = LOCAL,
     beam_options: Sequence[str] = (),
     threads: int | None = None,
@@ -64,7 +66,8 @@ def preprocess(
     """Prepares all photos of an input.
 
     Args:
-        source: a folder, a glob or a data set here; a prefix or glob on `gs://` or `s3://`, whose labels must be COCO.
+        source: a folder, a glob or a data set here, or a zip of one; a prefix or glob on `gs://` or `s3://`, whose labels must be
+            COCO.
         output: a folder or prefix, empty or of an earlier run.
         recipe: size, fit and encoding of the pictures.
         write: `images/…`, or WebDataset shards of `shard_size` pictures.
@@ -75,6 +78,7 @@ def preprocess(
         input_format: the data set's format; without it the files tell.
         images: folder of its pictures; without it they are looked for where tools put them.
         labels: what its words become.
+        frame: what its labels are for where EXIF turns pictures: photos upright, or pictures as they are stored.
         runner: `local`, or any runner that Beam knows.
         beam_options: Beam's own options, as on a command line.
         threads: photos in work at a time in one worker; without it one a core here, four where files come over the network, and
@@ -113,7 +117,7 @@ def preprocess(
         _clear_unfinished(plan, overwrite=overwrite)
         listing = list_input(
             source,
-            Reading(f"{plan.staging}/embedded", settings, input_format, images, labels, pictures_only=pictures_only),
+            Reading(f"{plan.staging}/embedded", settings, input_format, images, labels, frame, pictures_only=pictures_only),
         )
         _clear_finished(plan)
         plan = replace(plan, labelled=listing.labelled)

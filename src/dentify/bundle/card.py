@@ -84,7 +84,7 @@ def _questions(manifest: Manifest) -> list[str]:
 def _failures(manifest: Manifest) -> list[str]:
     failures = [f"- {limit}" for limit in manifest.limits]
     if manifest.not_judged:
-        failures.append(f"- Never taught, so never found: {', '.join(manifest.not_judged)}.")
+        failures.append(f"- Never told, as never taught or not well enough: {', '.join(manifest.not_judged)}.")
     if manifest.review.weak_types:
         failures.append(f"- Known badly, so always for a person to check: {', '.join(manifest.review.weak_types)}.")
     return failures or ["Nothing was written down."]

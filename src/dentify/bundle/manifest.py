@@ -352,7 +352,7 @@ class Manifest(Strict):
 
     @property
     def not_judged(self) -> tuple[str, ...]:
-        """The damage types that the bundle knows by name but was never taught."""
+        """The damage types that the bundle knows by name and never tells: it was not taught them, or not well enough."""
         return tuple(name for name in self.taxonomy.damage_types if name not in self.taxonomy.taught)
 
     @property

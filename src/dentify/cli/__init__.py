@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # command: module, its Typer app or function, and the extra that it may need
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("dentify.cli.demo", "demo", ""),
     "assess": ("dentify.cli.assess", "assess", ""),
     "evaluate": ("dentify.cli.evaluate", "evaluate", "evaluate"),
     "compare": ("dentify.cli.compare", "compare", "evaluate"),

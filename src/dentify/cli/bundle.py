@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.cli.data import DATA_HELP, Data, Images, Labels, own_names, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Data, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
 from dentify.cli.help import App
 from dentify.cli.progress import counted, progress
 from dentify.errors import MissingExtraError, printable
@@ -113,6 +113,7 @@ def fit(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW", help="The folder, or .zip, to write.")],
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
     version: Annotated[
         str | None, typer.Option(metavar="V", help="Of the new bundle. [default: that of BUNDLE, with +fitted]")
@@ -143,7 +144,7 @@ def fit(
     settings = read_settings()
     photos: Counter[tuple[str, str]] = Counter()
     with progress("fitting", quiet=quiet) as (advance, _):
-        samples = counted(_from_data(inputs, data, photos, images, labels, settings, opened), advance)
+        samples = counted(_from_data(inputs, data, photos, images, labels, frame, settings, opened), advance)
         fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
     version = version or f"{opened.manifest.version}+fitted"
     write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
@@ -169,6 +170,7 @@ def gate(
     photos: Annotated[int, typer.Option(min=1, metavar="N", help="With a vehicle, and without, to learn from.")] = 50,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
     origin: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Of the weights, for the model card. [default: as timm says, or FILE]")
@@ -204,7 +206,7 @@ def gate(
     origins = {
         sample: (sample.source or one.path.stem, text)
         for one, text in zip(inputs, data, strict=True)
-        for sample in read_data([one], images, labels, settings)
+        for sample in read_data([one], images, labels, settings, frame=frame)
     }
     with progress("looking", quiet=quiet) as (advance, _):
         made = gate_bundle(
@@ -255,6 +257,7 @@ def quantize(
     anyway: Annotated[bool, typer.Option("--anyway", help="Write the bundle even where it does not pay.")] = False,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
     version: Annotated[
         str | None, typer.Option(metavar="V", help="Of the new bundle. [default: that of BUNDLE, with +int8]")
@@ -287,7 +290,7 @@ def quantize(
     with progress("looking", quiet=quiet) as (advance, _):
         quantized = quantize_bundle(
             opened,
-            list(_from_data(inputs, data, counts, images, labels, settings, opened)),
+            list(_from_data(inputs, data, counts, images, labels, frame, settings, opened)),
             calibration=calibration.value,
             layers=layers.value,
             photos=photos,
@@ -320,13 +323,14 @@ def _from_data(
     photos: Counter[tuple[str, str]],
     images: Path | None,
     labels: Path | None,
+    frame: Frame,
     settings: Settings,
     bundle: Bundle,
 ) -> Iterator[Sample]:
     """The samples of all DATA, counted by source and DATA; the bundle's own names are known."""
     own = own_names([bundle.manifest])
     for one, text in zip(inputs, texts, strict=True):
-        for sample in read_data([one], images, labels, settings, own=own):
+        for sample in read_data([one], images, labels, settings, own=own, frame=frame):
             photos[sample.source or one.path.stem, text] += 1
             yield sample
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import Images, Labels, own_names, parse_data, read_data
+from dentify.cli.data import Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
 from dentify.cli.evaluate import Format
 from dentify.cli.progress import counted, progress
 
@@ -33,6 +33,7 @@ def compare(
     ] = None,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap behind the intervals.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time; 1 gives the latency of a lone photo.")] = 1,
@@ -63,18 +64,20 @@ def compare(
     from dentify.writing import locked_folder
 
     if output is not None:
-        import dentify.evaluation.page  # noqa: F401 - a missing extra is told now and not after an hour
-
         ctx.with_resource(locked_folder(output))
         evaluation.check_comparison_folder(output, overwrite=overwrite, read=[*bundles, *(one.path for one in inputs)])
     settings = read_settings()
     assessors = [load_assessor(bundle, settings=settings, device=device) for bundle in bundles]
     evaluation.check_comparable([assessor.bundle.manifest for assessor in assessors], bundles)
     own = own_names(assessor.bundle.manifest for assessor in assessors)
-    with progress("comparing", quiet=quiet) as (advance, _):
+
+    def count() -> int:
+        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False, frame=frame))
+
+    with progress("comparing", count, quiet=quiet) as (advance, _):
         result = evaluation.compare(
             assessors,
-            counted(read_data(inputs, images, labels, settings, own=own), advance),
+            counted(read_data(inputs, images, labels, settings, own=own, frame=frame), advance),
             paths=bundles,
             seed=seed,
             resamples=resamples,

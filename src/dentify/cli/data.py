@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -28,6 +29,19 @@ Images = Annotated[
 ]
 Labels = Annotated[
     Path | None, typer.Option(metavar="YAML", help="What the labels mean in Dentify's types. [default: those that it knows]")
+]
+
+
+class Frame(StrEnum):
+    """What labels are for, where EXIF turns pictures."""
+
+    UPRIGHT = "upright"
+    STORED = "stored"
+
+
+LabelFrame = Annotated[
+    Frame,
+    typer.Option("--frame", help="Labels are for photos upright, or for pictures as they are stored, before EXIF turns them."),
 ]
 
 
@@ -92,7 +106,14 @@ def own_names(manifests: Iterable[Manifest]) -> frozenset[str]:
 
 
 def read_data(
-    data: Iterable[Data], images: Path | None, labels: Path | None, settings: Settings, *, own: Collection[str] = ()
+    data: Iterable[Data],
+    images: Path | None,
+    labels: Path | None,
+    settings: Settings,
+    *,
+    own: Collection[str] = (),
+    notes: bool = True,
+    frame: Frame = Frame.UPRIGHT,
 ) -> Iterator[Sample]:
     """The samples of all DATA arguments, lazily, without those of which nothing is known; notes on data sets go to stderr.
 
@@ -102,6 +123,8 @@ def read_data(
         labels: the label map, likewise.
         settings: the limits.
         own: names beside the taxonomy's that are known, with a map and without: those of the bundles that are asked.
+        notes: tell what there is to note of them.
+        frame: what labels are for where EXIF turns pictures.
 
     Raises:
         DatasetError: a data set cannot be read, holds a label that a given map leaves out or no label that is known, has no
@@ -114,7 +137,7 @@ def read_data(
     label_map = read_label_map(labels, settings, own=own) if labels is not None else LabelMap(own=frozenset(own))
     for one in data:
         if not one.label:
-            dataset = open_dataset(one.path, images=images, labels=label_map, settings=settings)
+            dataset = open_dataset(one.path, images=images, labels=label_map, frame=frame.value, settings=settings)
             if labels is not None:
                 dataset.check_labels()
             else:
@@ -131,7 +154,7 @@ def read_data(
             if not known:
                 raise DatasetError(_says_nothing(f"{one.path}:{one.split}" if one.split else str(one.path)))
             unmapped = dataset.unmapped()
-            for note in (*dataset.notes, *([unmapped] if unmapped else [])):
+            for note in (*dataset.notes, *([unmapped] if unmapped else [])) if notes else ():
                 print(f"note: {printable(note)}", file=sys.stderr)
         else:
             vehicle, damage = PHOTO_WORDS[one.label]

@@ -15,7 +15,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.collect import app as collect
-from dentify.cli.data import Images, Labels
+from dentify.cli.data import Frame, Images, LabelFrame, Labels
 from dentify.cli.help import App
 from dentify.cli.preprocess import CONTEXT, preprocess
 from dentify.cli.progress import counted, progress
@@ -73,17 +73,6 @@ InputFormat = Annotated[
 ]
 
 
-class Frame(StrEnum):
-    """What labels are for, where EXIF turns pictures."""
-
-    UPRIGHT = "upright"
-    STORED = "stored"
-
-
-LabelFrame = Annotated[
-    Frame,
-    typer.Option("--frame", help="Labels are for photos upright, or for pictures as they are stored, before EXIF turns them."),
-]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out what does not hold and list it. [default: end at the first]")
 ]
@@ -203,7 +192,7 @@ def convert(
         raise typer.BadParameter(f"--to {to!r} is none of {', '.join(WRITABLE)}")
     to = _format_name(to)
     check_output(out, to, overwrite=overwrite, read=[path, *(one for one in (images, labels) if one is not None)])
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, keep_words=True, frame=frame) as (
+    with _opened(path, input_format, images, labels, frame=frame, skip_invalid=skip_invalid, keep_words=True) as (
         dataset,
         settings,
     ):
@@ -243,6 +232,7 @@ def merge(
     drop_duplicates: Annotated[
         bool, typer.Option("--drop-duplicates", help="Leave out photos that an earlier source holds, too.")
     ] = False,
+    frame: LabelFrame = Frame.UPRIGHT,
     pictures: Annotated[
         Pictures, typer.Option(help="Copy the pictures, link to them, or leave them where they are.")
     ] = Pictures.COPY,
@@ -273,7 +263,8 @@ def merge(
     check_output(out, to, overwrite=overwrite, read=[*inputs, *([labels] if labels is not None else [])])
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(_opened(path, None, None, labels, skip_invalid=skip_invalid, by_meaning=True)) for path in inputs
+            stack.enter_context(_opened(path, None, None, labels, frame=frame, skip_invalid=skip_invalid, by_meaning=True))
+            for path in inputs
         ]
         with progress("merging", quiet=quiet) as (advance, _):
             merged = merge_datasets(
@@ -311,6 +302,7 @@ def split(
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Do not look for near-duplicates.")] = False,
     input_format: InputFormat = None,
     images: Images = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     skip_invalid: SkipInvalid = False,
     workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
     overwrite: Overwrite = False,
@@ -334,7 +326,7 @@ def split(
     except ConfigError as error:
         raise typer.BadParameter(f"--ratios {error}") from error
     check_splits(splits_path(path), overwrite=overwrite)
-    with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
+    with _opened(path, input_format, images, None, frame=frame, skip_invalid=skip_invalid) as (dataset, settings):
         with progress("splitting", quiet=quiet) as (advance, _):
             try:
                 placed = split_dataset(
@@ -364,6 +356,7 @@ def normalize(
     ] = None,
     input_format: InputFormat = None,
     images: Images = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     skip_invalid: SkipInvalid = False,
     workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
     quiet: Quiet = False,
@@ -379,7 +372,7 @@ def normalize(
     from dentify.curation.normalize import channel_figures
     from dentify.writing import write_whole
 
-    with _opened(path, input_format, images, None, skip_invalid=skip_invalid) as (dataset, settings):
+    with _opened(path, input_format, images, None, frame=frame, skip_invalid=skip_invalid) as (dataset, settings):
         if output is not None:
             dataset.check_not_read(output)
         with progress("measuring", quiet=quiet) as (advance, _):
@@ -405,6 +398,7 @@ def crops(
     labels: Labels = None,
     input_format: InputFormat = None,
     images: Images = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     skip_invalid: SkipInvalid = False,
     workers: Annotated[int, typer.Option(min=1, help="Pictures in work at a time.")] = 2,
     overwrite: Overwrite = False,
@@ -420,7 +414,10 @@ def crops(
     from dentify.curation.crops import write_crops
     from dentify.writing import check_apart
 
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, settings):
+    with _opened(path, input_format, images, labels, frame=frame, skip_invalid=skip_invalid, by_meaning=True) as (
+        dataset,
+        settings,
+    ):
         check_apart([output], [path])
         dataset.check_not_read(output / "photos.csv")
         with progress("cutting", quiet=quiet) as (advance, _):
@@ -450,6 +447,7 @@ def captions(
     labels: Labels = None,
     input_format: InputFormat = None,
     images: Images = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     skip_invalid: SkipInvalid = False,
     overwrite: Overwrite = False,
     debug: Debug = False,
@@ -472,7 +470,7 @@ def captions(
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output}: is there already; --overwrite replaces it")
     unknown: Counter[str] = Counter()
-    with _opened(path, input_format, images, labels, skip_invalid=skip_invalid, by_meaning=True) as (dataset, _):
+    with _opened(path, input_format, images, labels, frame=frame, skip_invalid=skip_invalid, by_meaning=True) as (dataset, _):
         if output is not None:
             dataset.check_not_read(output)
         lines = (
@@ -572,10 +570,10 @@ def _opened(
     images: Path | None,
     labels: Path | None,
     *,
+    frame: Frame,
     skip_invalid: bool,
     keep_words: bool = False,
     by_meaning: bool = False,
-    frame: Frame = Frame.UPRIGHT,
 ) -> Iterator[tuple[Dataset, Settings]]:
     """The data set of a command; what is left out with `--skip-invalid` is listed when it is done, and so are notes.
 

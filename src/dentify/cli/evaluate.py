@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
-from dentify.cli.data import DATA_HELP, Images, Labels, own_names, parse_data, read_data
+from dentify.cli.data import DATA_HELP, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
 from dentify.cli.progress import counted, progress
 from dentify.errors import printable
 
@@ -38,6 +38,7 @@ def evaluate(
     ] = None,
     images: Images = None,
     labels: Labels = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     score_threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1.0, help="Tell findings from this confidence on. [default: the bundle's, one a type]"),
@@ -83,7 +84,6 @@ def evaluate(
     from dentify.writing import locked_folder
 
     if output is not None:
-        import dentify.evaluation.page
         import dentify.evaluation.plots  # noqa: F401 - a missing extra is told now and not after an hour
 
         ctx.with_resource(locked_folder(output))
@@ -92,10 +92,15 @@ def evaluate(
     assessor = load_assessor(bundle, settings=settings, device=device)
     mistakes = None if output is None else evaluation.Mistakes(settings=settings)
     one_look = score_threshold is not None or no_gates
-    with progress("assessing", quiet=quiet) as (advance, _):
+    own = own_names([assessor.bundle.manifest])
+
+    def count() -> int:
+        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False, frame=frame))
+
+    with progress("assessing", count, quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            counted(read_data(inputs, images, labels, settings, own=own_names([assessor.bundle.manifest])), advance),
+            counted(read_data(inputs, images, labels, settings, own=own, frame=frame), advance),
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,

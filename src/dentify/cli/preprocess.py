@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
+from dentify.cli.data import Frame, LabelFrame
 from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
@@ -56,7 +57,8 @@ class Drop(StrEnum):
 def preprocess(
     ctx: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="A folder, a glob or a data set; or a prefix on gs:// or s3:// (labels: COCO).")
+        str,
+        typer.Argument(metavar="IN", help="A folder, a glob, a data set or a zip; or a prefix on gs:// or s3:// (labels: COCO)."),
     ],
     output: Annotated[str, typer.Argument(metavar="OUT", help="An empty or new folder or prefix, here or on gs:// or s3://.")],
     size: Annotated[str, typer.Option(metavar="N|WxH", help="Size of the pictures in pixels.")] = "512",
@@ -78,6 +80,7 @@ def preprocess(
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Label map (YAML): what the data set's words become.")
     ] = None,
+    frame: LabelFrame = Frame.UPRIGHT,
     runner: Annotated[
         str, typer.Option(help="local, or one of Beam's: DataflowRunner, FlinkRunner, SparkRunner, PortableRunner …")
     ] = "local",
@@ -125,6 +128,7 @@ def preprocess(
                 input_format=input_format,
                 images=images,
                 labels=label_map,
+                frame=frame.value,
                 runner=runner,
                 beam_options=ctx.args,
                 threads=threads,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -339,7 +340,8 @@ def export(
     """  # noqa: D301 - click wants the character
     from dentify.training import export_bundle
 
-    with progress("fitting", quiet=quiet) as (advance, _):
+    total: Queue[int] = Queue()  # known once the checkpoint and its photos are read
+    with progress("fitting", total.get, quiet=quiet) as (advance, _):
         done = export_bundle(
             checkpoint,
             output,
@@ -347,6 +349,7 @@ def export(
             data=data,
             version=version,
             overwrite=overwrite,
+            on_total=total.put,
             on_photo=lambda sample: advance(),
         )
     print(done)

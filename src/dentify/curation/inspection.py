@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
-from dentify.datasets.dataset import Dataset, check_picture, decode_picture, photo_key
+from dentify.datasets.dataset import Dataset, check_picture, decode_picture, missing_picture, photo_key
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import UNTYPED, Kind, Sample, photo_kind
@@ -207,25 +207,39 @@ def inspect_dataset(
             return None, DatasetError(str(error), kind=error.kind)  # a raised one holds the frames that it came through
         return None, None
 
-    with closing(map_in_order(look, iter(dataset), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
-        for sample, (found, problem) in looked:
-            if problem is not None:
-                problems.append(problem)
-            split = clean_name(sample.split or NO_SPLIT)
-            key = photo_key(sample, dataset.path)
-            listed.add(key)
-            if found is not None:
-                keys.append((key, split))
-                prints.append(found)
-            known = bool(sample.annotations or sample.labels or photo_kind(sample))
-            splits[split].update(photos=1, labelled=int(known), annotations=len(sample.annotations))
-            for fact, words in _facts(sample):
+    def count(sample: Sample, found: Fingerprint | None, problem: DatasetError | None) -> None:
+        if problem is not None:
+            dataset.refuse(problem)
+        split = clean_name(sample.split or NO_SPLIT)
+        key = photo_key(sample, dataset.path)
+        listed.add(key)
+        if found is not None:
+            keys.append((key, split))
+            prints.append(found)
+        known = bool(sample.annotations or sample.labels or photo_kind(sample))
+        splits[split].update(photos=1, labelled=int(known), annotations=len(sample.annotations))
+        for fact, words in _facts(sample):
+            if words:
                 facts[fact].update(words)
-            if sample.size_hw is not None:
-                sizes.append(sample.size_hw)
-            problems += _repeated_outlines(sample)
-            _count(sample, split, tallies)
-            on_photo()
+        if sample.size_hw is not None:
+            sizes.append(sample.size_hw)
+        for repeated in _repeated_outlines(sample):
+            dataset.refuse(repeated)
+        _count(sample, split, tallies)
+        on_photo()
+
+    def readable() -> Iterator[Sample]:
+        """Photos whose picture is there; the others, of which labels may name many, are nothing for a worker."""
+        for sample in dataset:
+            missing = missing_picture(sample)
+            if missing is None:
+                yield sample
+            else:
+                count(sample, None, missing)
+
+    with closing(map_in_order(look, readable(), workers=workers)) as looked:  # type: ignore[type-var]  # a generator
+        for sample, (found, problem) in looked:
+            count(sample, found, problem)
 
     pairs = find_duplicates(prints)
     duplicates = tuple(
@@ -278,6 +292,8 @@ def _facts(sample: Sample) -> Iterator[tuple[str, list[str]]]:
 
 
 def _count(sample: Sample, split: str, tallies: dict[str, _Tally]) -> None:
+    if not sample.annotations:
+        return
     rank = hashlib.sha256(sample.name.encode("utf-8", "replace")).digest()
     for annotation in sample.annotations:
         tally = tallies.setdefault(clean_name(annotation.name), _Tally(annotation.kind))

@@ -56,7 +56,7 @@ def write_inspection(
 
     Raises:
         OutputError: the folder cannot be written, or holds an inspection and `overwrite` is off.
-        MissingExtraError: matplotlib or Jinja2 is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     folder = Path(folder)
     check_folder(folder, overwrite=overwrite)
@@ -90,8 +90,6 @@ def inspection_page(inspected: Inspected, *, settings: Settings | None = None) -
 
     return render_page(
         "inspection.html",
-        what=_PAGE,
-        extra="data",
         title=inspection.path,
         head=_head(inspection),
         notes=inspection.notes,

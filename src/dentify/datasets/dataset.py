@@ -10,8 +10,9 @@ header to iterate over it; each iteration reads anew, photo by photo.
 from __future__ import annotations
 
 import copy
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -51,8 +52,44 @@ from dentify.writing import check_apart
 _MOST_LOOKED_AT = 1000  # files of no known format whose text is looked at
 _MOST_ATTRIBUTES = 100  # attributes, and values of one, that are counted apart; texts may be a million
 _MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
+_LAYERS_FREE, _MOST_LAYERS = 400_000_000, 20  # pixels within the boxes of a photo, or so often all of it: a second a layer
+_FAULTS_FREE, _FAULT_BYTES = 20_000, 120  # things that do not hold, and bytes of labels for each further one: it takes a kilobyte
 SPLITS = "splits.csv"
 """Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
+
+
+class _Faults:
+    """Hands on what does not hold, as long as it is in proportion to the bytes of the labels.
+
+    Args:
+        path: of the data set.
+        on_invalid: is given what does not hold.
+        files: of its labels.
+    """
+
+    def __init__(self, path: Path, on_invalid: OnInvalid, files: Sequence[Path]) -> None:
+        self.count = 0
+        self._path, self._on_invalid, self._files = path, on_invalid, files
+        self._most: int | None = None
+
+    def __call__(self, error: DatasetError) -> None:
+        """Hands it on.
+
+        Raises:
+            DatasetError: there are too many; from then on at every further one.
+        """
+        self.count += 1
+        if self.count > _FAULTS_FREE:
+            if self._most is None:
+                self._most = _FAULTS_FREE + sum(one.stat().st_size for one in self._files if is_file(one)) // _FAULT_BYTES
+            if self.count > self._most:
+                told = f"more than {self._most:,} photos and labels do not hold, with which"
+                raise DatasetError(
+                    f"{self._path}: {told} it ends; are these its labels, and its pictures there, as --images may say?"
+                    f" One of them: {error}",
+                    kind=error.kind,
+                )
+        self._on_invalid(error)
 
 
 class Dataset:
@@ -98,6 +135,8 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         splits = read_splits(splits_path(self.path), self._settings) if self._reads_splits else {}
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
+        if isinstance(self._on_invalid, _Faults):
+            self._on_invalid.count = 0
         self.unknown.clear()
         self.attributes.clear()
         renamed: dict[frozenset[str], frozenset[str]] = {}
@@ -105,6 +144,7 @@ class Dataset:
             try:
                 if raw.size_hw is not None:
                     check_mask_size(raw.size_hw, raw.where, self._settings)
+                    _check_layers(raw, raw.size_hw)
                 if self._check_pictures:
                     check_picture(raw, self._settings, self.on_turned)
                 key = hash(str(raw.image) if isinstance(raw.image, Path) else raw.name)
@@ -122,7 +162,7 @@ class Dataset:
             except DatasetError as error:
                 self.refuse(error)
                 continue
-            row = splits.get(photo_key(sample, self.path))
+            row = splits.get(photo_key(sample, self.path)) if splits else None
             yield sample if row is None else replace(sample, split=row[0] or sample.split, group=row[1] or sample.group)
 
     def refuse(self, error: DatasetError) -> None:
@@ -227,6 +267,9 @@ class Dataset:
         for sample in self._read():
             if self._frame == "stored":
                 sample = turn_upright(sample, self._settings)
+            if attribute is None and self._types_beside is None and not any(one.attributes for one in sample.annotations):
+                yield sample
+                continue
             annotations = tuple(typed for one in sample.annotations for typed in by_attributes(one, attribute))
             if len(annotations) > MOST_ANNOTATIONS:  # one may name several types
                 self.refuse(_too_many(sample, len(annotations)))
@@ -318,6 +361,8 @@ def open_dataset(
 
     name, found = _recognise(path, input_format, settings, note, refuse)
     labels = labels or LabelMap()
+    if on_invalid is not None:
+        on_invalid = _Faults(path, on_invalid, [one for label_set in found for one in label_set.files or (label_set.path,)])
     label_sets = tuple(
         replace(
             label_set,
@@ -352,6 +397,19 @@ def _too_many(sample: Sample, annotations: int) -> DatasetError:
     return DatasetError(f"{sample.where}: {told}")
 
 
+def _check_layers(sample: Sample, size_hw: tuple[int, int]) -> None:
+    """Refuses annotations that cover their photo again and again: whoever draws them as masks would take hours for it.
+
+    Raises:
+        DatasetError: they do.
+    """
+    pixels = size_hw[0] * size_hw[1]
+    covered = sum(annotation.box_area for annotation in sample.annotations)
+    if covered > max(_LAYERS_FREE, _MOST_LAYERS * pixels):
+        told = f"{len(sample.annotations):,} annotations whose boxes cover the photo {covered / pixels:,.0f} times"
+        raise DatasetError(f"{sample.where}: {told}; no photo has so many upon each other")
+
+
 def _outside(sample: Sample) -> DatasetError:
     return DatasetError(
         f"{sample.where}: {printable(sample.name)} is a link that leads out of the data set; put the picture itself there, or set"
@@ -372,13 +430,10 @@ def check_picture(sample: Sample, settings: Settings, adjust: OnAdjust | None = 
     Raises:
         DatasetError: it is missing, cannot be read, or has another size.
     """
-    if isinstance(sample.image, bytes):
-        return
-    if not is_file(sample.image):
-        raise DatasetError(
-            f"{sample.where}: no picture {sample.name!r:.200} in {printable(str(sample.image.parent))}", kind="missing picture"
-        )
-    if sample.size_hw is None:
+    missing = missing_picture(sample)
+    if missing is not None:
+        raise missing
+    if isinstance(sample.image, bytes) or sample.size_hw is None:
         return
     try:
         (height, width), orientation = read_photo_frame(sample.image, where=str(sample.image), settings=settings)
@@ -390,13 +445,21 @@ def check_picture(sample: Sample, settings: Settings, adjust: OnAdjust | None = 
         turned = " (upright, as its EXIF says)" if as_stored else ""
         advice = "were they made on another copy of the photo?"
         if as_stored:
-            advice = "if they are for the picture as it is stored, `dentify dataset convert --frame stored` turns them"
+            advice = "if they are for the picture as it is stored, `--frame stored` turns them"
         raise DatasetError(
             f"{sample.where}: {printable(sample.name)} is {width} × {height} pixels{turned}, its labels are for {told}; {advice}",
             kind="wrong size",
         )
     if adjust is not None and sample.annotations and orientation > 1 and (orientation < 5 or height == width):
         adjust(TURNED, str(sample.image))
+
+
+def missing_picture(sample: Sample) -> DatasetError | None:
+    """What to say of a sample whose picture is not there; `None` where it is."""
+    if isinstance(sample.image, bytes) or is_file(sample.image):
+        return None
+    told = f"{sample.where}: no picture {sample.name!r:.200} in {printable(str(sample.image.parent))}"
+    return DatasetError(told, kind="missing picture")
 
 
 def decode_picture(sample: Sample, settings: Settings, *, enough_side: int | None = None) -> DecodedPhoto:
@@ -413,6 +476,8 @@ def decode_picture(sample: Sample, settings: Settings, *, enough_side: int | Non
 
 def photo_key(sample: Sample, root: Path) -> str:
     """What a photo is called in `splits.csv`: its picture's path below the data set's folder, else its name; always UTF-8."""
+    if isinstance(sample.image, Path) and str(sample.image).startswith(within := f"{root}{os.sep}"):
+        return clean_name(str(sample.image)[len(within) :].replace(os.sep, "/"))
     folder = root if root.is_dir() else root.parent
     if isinstance(sample.image, Path) and sample.image.is_relative_to(folder):
         return clean_name(sample.image.relative_to(folder).as_posix())

@@ -18,7 +18,7 @@ from dentify.settings import Settings
 
 TURNED = (
     "labels of photos that EXIF turns are taken for the photo upright, as Ultralytics does;"
-    " `dentify dataset convert --frame stored` takes them for the picture as it is stored"
+    " `--frame stored` takes them for the picture as it is stored"
 )
 
 OnInvalid = Callable[[DatasetError], None]

@@ -31,6 +31,8 @@ is more. Annotation tools round (DSMLR's reach 1.8 px); of shares, Ultralytics t
 CUT = "outlines that reach out of their photo by a hair are cut at its edge"
 SORTED = "boxes whose corners come in another order are sorted"
 
+_SHARES = "lies within the photo's first pixel; are its numbers shares of the photo, and not pixels?"
+_LEAST_SIDE = 100  # pixels of a photo on which nothing is labelled that is smaller than one
 _NOISE_PX = 0.01  # which numbers as text leave behind
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
@@ -118,6 +120,8 @@ def check_points(
     if (polygon < -hair).any() or (polygon > limit + hair).any():
         x, y = polygon[np.argmax(np.maximum(-polygon, polygon - limit).max(axis=1))]
         raise DatasetError(f"{where}: point ({x:g}, {y:g}) lies outside {_told_photo(size_hw)}", kind="outside the photo")
+    if reach is None and polygon.max(initial=0.0) <= 1.0 and _are_shares(polygon.ravel().tolist(), size_hw):
+        raise DatasetError(f"{where}: {_SHARES}")
     inside = np.clip(polygon, 0.0, limit)
     if reach is None and np.abs(inside - polygon).max() > _NOISE_PX:
         adjust(CUT, where)
@@ -152,6 +156,8 @@ def check_box(box_xyxy: Box, size_hw: Size | None, where: str, adjust: OnAdjust 
     if x_min < -across or y_min < -down or x_max > width + across or y_max > height + down:
         told = f"({x_min:g}, {y_min:g}) to ({x_max:g}, {y_max:g})"
         raise DatasetError(f"{where} {told} lies outside {_told_photo(size_hw)}", kind="outside the photo")
+    if reach is None and _are_shares(box_xyxy, size_hw):
+        raise DatasetError(f"{where} {_SHARES}")
     over = max(-x_min, -y_min, x_max - width, y_max - height)
     x_min, y_min, x_max, y_max = max(x_min, 0.0), max(y_min, 0.0), min(x_max, float(width)), min(y_max, float(height))
     if x_max <= x_min or y_max <= y_min:
@@ -255,6 +261,16 @@ def is_number(value: object) -> TypeGuard[float]:
     if isinstance(value, bool):
         return False
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
+
+
+def _are_shares(numbers: Sequence[float], size_hw: Size | None) -> bool:
+    """Whether coordinates look like shares of the photo among pixels: all within its first pixel, and not on its corners."""
+    return (
+        size_hw is not None
+        and min(size_hw) >= _LEAST_SIDE
+        and all(0 <= value <= 1 for value in numbers)
+        and any(value % 1 for value in numbers)
+    )
 
 
 def _hair(size_hw: Size | None) -> DoubleArray:

@@ -14,6 +14,7 @@ from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError
 from dentify.imaging.formats import is_picture_name
 from dentify.settings import Settings
+from dentify.spreadsheets import cell_text
 
 LIST_NAME = "photos.csv"
 
@@ -77,7 +78,12 @@ def _details(path: Path) -> dict[str, dict[str, str]]:
     if "file" not in columns:
         raise DatasetError(f'{path}: needs a column "file", has {", ".join(columns) or "none"}')
     rows = read_csv(path, Settings())
-    return {row["file"]: {key: row[key] for key in ("group", "view") if row.get(key)} for _, row in rows}
+    return {_file(row): {key: cell_text(row[key]) for key in ("group", "view") if row.get(key)} for _, row in rows}
+
+
+def _file(row: dict[str, str]) -> str:
+    """A row's file, without what keeps its name from being a formula."""
+    return row["file"].removeprefix("./")
 
 
 Row = tuple[Path, str, dict[str, str]]
@@ -97,7 +103,8 @@ def _csv_rows(path: Path, split: str | None) -> Iterator[Row]:
             raise DatasetError(f'{path}: needs a column "{column}", has {", ".join(columns) or "none"}')
     for line, row in read_csv(path, Settings()):
         where = f"{path}: line {line}"
-        name = row["file"]
+        name = _file(row)
+        row = {key: cell_text(cell) for key, cell in row.items()}
         if split is not None and row["split"] != split:
             continue
         if not name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:

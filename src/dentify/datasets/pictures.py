@@ -16,6 +16,7 @@ from dentify.imaging.formats import is_picture_name
 
 ALIKE = "names of pictures that differ in case, Unicode form, % escapes or suffix are matched to the one file that fits"
 
+_MOST_LISTED = 1000  # folders whose names are kept at a time
 _SAME_KIND = (
     frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
     frozenset({".tif", ".tiff"}),
@@ -42,6 +43,7 @@ class Pictures:
         self._root = root
         self._adjust = adjust
         self._by_stem: dict[str, list[Path]] | None = None
+        self._names: dict[Path, frozenset[str]] = {}
 
     def find(self, name: str, where: str = "", *, has_suffix: bool = True) -> Path:
         """The picture's path; where it would be when it is nowhere.
@@ -58,6 +60,8 @@ class Pictures:
         if not parts:
             return self._folders[0] / "?"
         for number, folder in enumerate(self._folders):
+            if not self._may_hold(folder, parts):
+                continue
             path = folder.joinpath(*parts)
             if is_file(path) and (has_suffix or is_picture_name(path.name)):
                 if number:  # the next is likely in the same
@@ -65,6 +69,15 @@ class Pictures:
                 return path
         found = self._anywhere(parts, where, has_suffix=has_suffix)
         return found if found is not None else self._folders[0].joinpath(*parts)
+
+    def _may_hold(self, folder: Path, parts: Sequence[str]) -> bool:
+        """Whether a folder holds something of this name, by its list of names: thousands of questions cost more than one list."""
+        folder = folder.joinpath(*parts[:-1]) if len(parts) > 1 else folder
+        if folder not in self._names:
+            if len(self._names) >= _MOST_LISTED:
+                self._names.clear()
+            self._names[folder] = _names_in(folder)
+        return parts[-1] in self._names[folder]
 
     def find_stem(self, stem: str, where: str = "") -> Path | None:
         """The one picture below the root with this name but for its suffix.
@@ -115,6 +128,17 @@ class Pictures:
     def _nearest(self, candidates: Sequence[Path]) -> Sequence[Path]:
         """Those below the root, where there are some; folders beside it are for labels that lie in a folder of their own."""
         return [path for path in candidates if path.is_relative_to(self._root)] or candidates
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """The names of what lies in a folder; none where it is not there."""
+    try:
+        if isinstance(folder, ZippedPath):
+            return frozenset(path.name for path in folder.iterdir())
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries)
+    except (OSError, ValueError):
+        return frozenset()
 
 
 def same_name(name: str, other: str) -> bool:

@@ -8,10 +8,7 @@ from dentify.evaluation.compare import comparison_head, comparison_sections
 from dentify.evaluation.mistakes import KINDS, Mistakes
 from dentify.evaluation.results import Comparison, Evaluation
 from dentify.evaluation.table import QUESTIONS, confusion_rows, evaluation_sections, head
-from dentify.pages import check_installed, picture_address, render_page
-
-PAGE = "The page of an evaluation"
-check_installed(what=PAGE, extra="evaluate")
+from dentify.pages import picture_address, render_page
 
 
 def evaluation_page(evaluation: Evaluation, plots: Mapping[str, bytes] | None = None, mistakes: Mistakes | None = None) -> str:
@@ -25,8 +22,6 @@ def evaluation_page(evaluation: Evaluation, plots: Mapping[str, bytes] | None = 
     kinds = () if mistakes is None else [(title, mistakes.of(kind)) for kind, title in KINDS.items()]
     return render_page(
         "evaluation.html",
-        what=PAGE,
-        extra="evaluate",
         title=f"{evaluation.bundle.name} {evaluation.bundle.version}",
         head=head(evaluation),
         notes=evaluation.notes,
@@ -45,8 +40,6 @@ def comparison_page(comparison: Comparison) -> str:
     """One page of all figures of all bundles."""
     return render_page(
         "evaluation.html",
-        what=PAGE,
-        extra="evaluate",
         title=" and ".join(f"{one.bundle.name} {one.bundle.version}" for one in comparison.bundles),
         head=comparison_head(comparison),
         notes=comparison.notes,

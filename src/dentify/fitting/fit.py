@@ -63,6 +63,8 @@ CLOSE_UP_WEIGHT = 0.25
 """Of a random close-up when gates are fitted: many show more street than car."""
 STRICTNESS = {"vehicle": 1.0, "damage": 0.5}
 """Which of the thresholds that are about as good: other things vary more than the few held-out photos of them show."""
+EVEN_CHANCE = 0.5
+"""The damage gate says yes to what is likelier than not: they are calibrated, and a person looks at what is unsure."""
 LEAST_ANSWERS = 10
 """Photos of either answer without which a gate is not fitted."""
 MOST_MISTAKES = 0.5
@@ -323,6 +325,8 @@ def fit_gate_of(gate: str, own: Gate, asked: Sequence[Asked], notes: list[str]) 
     calibration = fit_gate(logits, truth, weights)
     probabilities = gate_probabilities(logits, calibration)
     threshold = gate_threshold(probabilities, truth, weights, strictness=STRICTNESS[gate])
+    if gate == "damage":
+        threshold = min(threshold, EVEN_CHANCE)
     mistakes = balanced(truth, weights)[truth != (probabilities >= threshold)].sum()
     if mistakes > MOST_MISTAKES:
         notes.append(f"the {gate} gate stays: it tells these photos apart hardly better than chance")

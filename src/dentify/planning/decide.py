@@ -220,7 +220,7 @@ def decide(
     learned = bundle.manifest if bundle is not None else None
     parts, parts_why = _parts(taught, learned)
     gates, gates_why = _gates(taught)
-    steps = min(max(round(taught.photos * _PASSES / _BATCH, -1), _STEPS[0]), _STEPS[1]) * (1 if learned else 4)
+    steps = min(max(10 * round(taught.photos * _PASSES / _BATCH / 10), _STEPS[0]), _STEPS[1]) * (1 if learned else 4)
     passes = steps * _BATCH / max(taught.photos, 1)
     share = _hold_out(([_sourced(one, train) for one, train, _, _ in placed]), data)
     seconds = _seconds(steps, judged.photos, from_bundle=learned is not None)

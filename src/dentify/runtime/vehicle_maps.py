@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dentify.arrays import FloatArray
+from dentify.arrays import BoolArray, FloatArray
 from dentify.runtime.grids import cropped
 from dentify.runtime.instances import Instances, instances_of_crops
 from dentify.runtime.probabilities import sigmoid
@@ -13,6 +13,8 @@ from dentify.runtime.probabilities import sigmoid
 LEAST_OF_LARGEST = 0.08
 LEAST_OF_PHOTO = 0.008
 """Shares of the largest vehicle's area, and of the photo's, below which a region is a speck or far away."""
+LEAST_SURE = 0.85
+"""Mean probability of a further vehicle: the road beside one reaches 0.8 at times."""
 
 
 def find_vehicles(logits: FloatArray, photo_hw: tuple[int, int]) -> Instances:
@@ -27,11 +29,14 @@ def find_vehicles(logits: FloatArray, photo_hw: tuple[int, int]) -> Instances:
     areas = stats[:, cv2.CC_STAT_AREA].tolist()
     order = sorted(range(1, count), key=lambda label: -areas[label])
     least = max(LEAST_OF_LARGEST * areas[order[0]], LEAST_OF_PHOTO * probs.size) if order else 0
-    found = []
+    found: list[tuple[float, tuple[int, int, int, BoolArray]]] = []
     for label in order:
         if areas[label] >= least:
             mask = np.asarray(labels == label, np.bool_)
+            sure = float(probs[mask].mean())
+            if found and sure < LEAST_SURE:
+                continue
             x, y, crop = cropped(mask)
-            found.append((float(probs[mask].mean()), (0, x, y, crop)))
+            found.append((sure, (0, x, y, crop)))
     height, width = probs.shape
     return instances_of_crops(found, (height, width), photo_hw)

@@ -49,6 +49,7 @@ def export_bundle(
     data: Path | None = None,
     version: str = "1.0.0",
     overwrite: bool = False,
+    on_total: Callable[[int], None] = lambda photos: None,
     on_photo: Callable[[Sample], None] = lambda sample: None,
 ) -> Path:
     """Writes the bundle of a checkpoint.
@@ -62,6 +63,7 @@ def export_bundle(
             thresholds and calibration.
         version: of the bundle.
         overwrite: replace a bundle that is there.
+        on_total: is told how many photos will be fitted to.
         on_photo: is told of every photo that is fitted to.
 
     Raises:
@@ -97,6 +99,7 @@ def export_bundle(
     held_out = read.held_out
     if not held_out:
         raise ConfigError(f"recipe {recipe.name}: data.hold_out keeps no photo to compare and fit with; raise it")
+    on_total(len(held_out))
 
     exported = Exported(network, kept).eval()
     onnx = to_onnx(exported, recipe.data.serve_size)

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
@@ -77,7 +77,8 @@ class _Graph:
 
     def rows(self, output: str) -> tuple[str, list[int]] | None:
         """The layer that answers an output, and which of its rows; `None` where more than picking lies between."""
-        picks, name = [], output
+        picks: list[NodeProto] = []
+        name = output
         while (node := self._made_by.get(name)) is not None and node.op_type in _PICKS:
             picks.insert(0, node)
             name = node.input[0]
@@ -87,9 +88,10 @@ class _Graph:
         numbers = np.arange(count, dtype=np.float32).reshape(1, count, *([1, 1] if node.op_type == "Conv" else []))
         if picks:  # asked, not read: the same nodes with the rows' numbers in place of what they answer
             used = [self._stored[one] for one in {one for pick in picks for one in pick.input} if one in self._stored]
-            ends = [helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in (name, output)]
+            ends = [helper.make_tensor_value_info(end, TensorProto.FLOAT, None) for end in (name, output)]
             graph = helper.make_graph(picks, "picks", ends[:1], ends[1:], used)
-            (numbers,) = ReferenceEvaluator(helper.make_model(graph)).run(None, {name: numbers})
+            answers: Any = ReferenceEvaluator(helper.make_model(graph)).run(None, {name: numbers})
+            numbers = answers[0]
         layer = node.input[1].removeprefix("network.").removesuffix(".weight")
         return layer, [int(number) for number in numbers.reshape(-1)]
 

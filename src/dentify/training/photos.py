@@ -40,6 +40,7 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
             images=root / photos.images if photos.images else None,
             split=split if path.suffix.lower() == ".json" and photos.splits is None else None,
             labels=labels,
+            frame=photos.frame,
         )
         dataset.check_labels()
         if photos.splits is None:

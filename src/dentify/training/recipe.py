@@ -43,6 +43,9 @@ class PhotoSet(Strict):
     )
     images: str | None = Field(None, description="folder of the data set's pictures, where they are not found beside it")
     labels: str | None = Field(None, description="YAML file that says what the data set's labels mean")
+    frame: Literal["upright", "stored"] = Field(
+        "upright", description="whether the data set's labels are for photos upright, or for pictures before EXIF turns them"
+    )
     photos: str | None = Field(None, description="a folder with a photos.csv, or such a CSV")
     details: str | None = Field(None, description="of `photos`: a CSV that tells `group` and `view` of the same files")
     splits: str | None = Field(

@@ -14,6 +14,7 @@ from broken_labels import check_samples_or_one_line
 from dentify.datasets import LabelMap, open_dataset
 from dentify.datasets.sample import photo_kind
 from dentify.errors import DatasetError
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
 
 Write = Callable[..., Path]
 
@@ -439,3 +440,42 @@ def test_rows_out_of_proportion_are_refused(table: Write) -> None:
 def test_rows_as_people_write_them_are_in_proportion(table: Write) -> None:
     path = table("file,label", *[f"photos/{number:06}.jpg,dent" for number in range(100_000)])
     assert len(list(open_dataset(path, check_pictures=False))) == 100_000
+
+
+formulas = st.sampled_from("=+-@'＝;a1 ") | st.text(
+    st.characters(exclude_categories=["C", "Z"], exclude_characters="|;,"), max_size=3
+)
+texts = st.lists(formulas, min_size=1, max_size=6).map(lambda parts: "".join(parts).strip()).filter(bool)
+
+
+@given(texts, texts, texts)
+def test_what_dentify_wrote_past_spreadsheets_is_read_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, name: str, source: str, group: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "safe.csv"
+    file = f"{name}.jpg".replace("/", "_")
+    row = [safe_path_cell(file), *map(safe_cell, ("dent", source, group))]
+    path.write_bytes(csv_bytes([csv_line(["file", "label", "source", "group"]), csv_line(row)]))
+    (sample,) = open_dataset(path, input_format="table", check_pictures=False)
+    assert (sample.name, sample.labels, sample.source, sample.group) == (file, ("dent",), source, group)
+
+
+@pytest.mark.parametrize("label", ["=dent", "'=dent", "''-dent", "@dent", "-1"])
+def test_labels_that_look_like_formulas_come_back(table: Write, label: str) -> None:
+    (sample,) = open_dataset(table("file,label", f"a.jpg,{safe_cell(label)}"), labels=LabelMap(others="kept"))
+    assert sample.labels == (label,)
+
+
+def test_a_cell_of_four_numbers_is_corner_and_size_unless_only_corners_fit(table: Write) -> None:
+    data = open_dataset(table("file,label,bbox", 'a.jpg,dent,"[2, 1, 4, 3]"'))
+    (sample,) = data
+    assert [one.box_xyxy for one in sample.annotations] == [(2, 1, 6, 4)]
+    assert any("bbox is read as a corner and a size" in note for note in data.notes)
+    data = open_dataset(table("file,label,bbox", 'a.jpg,dent,"[2, 1, 4, 3]"', 'b.jpg,dent,"[12, 6, 19, 9]"'))
+    assert [one.box_xyxy for sample in data for one in sample.annotations] == [(2, 1, 4, 3), (12, 6, 19, 9)]
+    assert any("bbox is read as two corners" in note for note in data.notes)
+
+
+def test_several_known_words_in_a_cell_are_several_labels(table: Write) -> None:
+    first, second = open_dataset(table("file,label", 'a.jpg,"dent, scratch"', 'b.jpg,"dent, but small"'))
+    assert (first.labels, second.labels) == (("dent", "scratch"), ("dent, but small",))

@@ -124,7 +124,11 @@ def test_points_and_lines_are_left_out_with_a_note(via: Write) -> None:
     drawn = [region({"name": "point", "cx": 3, "cy": 3}, type="dent"), region(line, type="dent")]
     data = open_dataset(via(set_in("a.jpg1234", "regions", value=drawn)))
     assert [sample.annotations for sample in data] == [(), ()]
-    assert [rule.split(": ")[0] for rule in data.adjustments.counts] == ["points are left out", "lines are left out"]
+    assert [rule.split(": ")[0] for rule in data.adjustments.counts] == [
+        "points are left out",
+        "lines are left out",
+        "attributes of whole photos are left out",  # the type of `b.jpg`, which is no damage
+    ]
 
 
 ATTRIBUTES: dict[str, tuple[list[dict[str, Any]], list[str]]] = {

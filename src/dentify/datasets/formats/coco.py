@@ -30,6 +30,7 @@ from dentify.taxonomy import SEVERITY_LEVELS
 Raw = Mapping[str, Any]
 
 _IMAGE_KEYS = ("source", "group", "vehicle", "damage", "severity", "view")
+_NEARLY = 0.05  # of a side or an area, which tools round
 _ANNOTATION_FLAGS = ("unsure", "loose", "other_car")
 
 
@@ -48,7 +49,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     rows = _rows_by_image(document, label_set)
     split = label_set.split_of(path)
     pictures = label_set.pictures()
-    used = {row["category_id"] for row in document["annotations"] if is_int(row.get("category_id"))}
+    used = {_id(row.get("category_id")) for row in document["annotations"] if not isinstance(row.get("category_id"), list | dict)}
     above = {_text(row.get("supercategory")) for row in document["categories"]}
     # Roboflow's category 0 is the project's name: above all others, and never used
     every = frozenset(name for number, name in categories.items() if number in used or name not in above)
@@ -67,7 +68,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             label_set.refuse(error)
             continue
         annotations: list[Annotation] = []
-        for position, row in rows[image["id"]]:
+        for position, row in rows[_id(image["id"])]:
             crowds += row.get("iscrowd") in (1, True)
             place = f"{path}: annotations[{position}] (id {row.get('id')!r:.40}, {printable(name)})"
             try:
@@ -112,7 +113,7 @@ def _categories(rows: list[Raw], path: Path) -> dict[int, str]:
     """Names by category id."""
     categories: dict[int, str] = {}
     for index, row in enumerate(rows):
-        category_id, name = row.get("id"), _text(row.get("name"))
+        category_id, name = _id(row.get("id")), _text(row.get("name"))
         if not is_int(category_id) or not name:
             raise DatasetError(f"{path}: categories[{index}]: needs an integer id and a name, got {row!r:.80}")
         if category_id in categories:
@@ -125,20 +126,33 @@ def _rows_by_image(document: Mapping[str, list[Raw]], label_set: LabelSet) -> di
     """Annotations by image id, each with its position in the file."""
     rows: dict[object, list[tuple[int, Raw]]] = {}
     for index, image in enumerate(document["images"]):
-        image_id = image.get("id")
+        image_id = _id(image.get("id"))
         if not (is_int(image_id) or isinstance(image_id, str)):
             raise DatasetError(f"{label_set.path}: images[{index}]: needs an id, got {image_id!r:.40}")
         if image_id in rows:
             raise DatasetError(f"{label_set.path}: images[{index}]: id {image_id!r} was given before")
         rows[image_id] = []
     for index, row in enumerate(document["annotations"]):
-        image_id = row.get("image_id")
+        image_id = _id(row.get("image_id"))
         if (is_int(image_id) or isinstance(image_id, str)) and image_id in rows:
             rows[image_id].append((index, row))
         else:
             where = f"{label_set.path}: annotations[{index}] (id {row.get('id')!r:.40})"
             label_set.refuse(DatasetError(f"{where}: image_id {image_id!r:.40} is no image of this file"))
     return rows
+
+
+def _id(value: object) -> object:
+    """An id, whole numbers alike whether they are told as such, as text or with a fraction of nothing.
+
+    >>> _id("7"), _id(7.0), _id("007"), _id(True)
+    (7, 7, '007', True)
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and len(value) < 20 and value.isdecimal() and str(int(value)) == value:
+        return int(value)
+    return value
 
 
 def _picture(image: Raw, pictures: Pictures, where: str) -> tuple[str, Path]:
@@ -205,7 +219,7 @@ def _annotation(
     where: str,
     label_set: LabelSet,
 ) -> Annotation:
-    category_id = row.get("category_id")
+    category_id = _id(row.get("category_id"))
     if not is_int(category_id) or category_id not in categories:
         raise DatasetError(f"{where}: category_id {category_id!r:.40} is no category of this file ({_ids(categories)})")
     name = categories[category_id]
@@ -223,7 +237,9 @@ def _annotation(
     row_id = row.get("id")
     return Annotation(
         name=name,
-        box_xyxy=turned[1] if turned is not None else _box(row.get("bbox"), polygons, rle, size_hw, where, label_set),
+        box_xyxy=turned[1]
+        if turned is not None
+        else _box(row.get("bbox"), polygons, rle, size_hw, row.get("area"), where, label_set),
         polygons=polygons,
         rle=rle,
         severity=_severity(row, where),
@@ -260,6 +276,7 @@ def _box(
     polygons: tuple[Polygon, ...],
     rle: Mask | None,
     size_hw: tuple[int, int],
+    area: object,
     where: str,
     label_set: LabelSet,
 ) -> Box:
@@ -275,12 +292,34 @@ def _box(
             raise DatasetError(f"{where}: needs polygons, RLE or a bbox of four numbers, got bbox {bbox!r:.60}")
         x, y, w, h = (float(value) for value in bbox)
         corners = (x, y, x + w, y + h)
+        if _are_corners(bbox, outlined, area):
+            label_set.adjust("boxes that tell two corners and no size, as their outline or area shows, are read so", where)
+            corners = (x, y, w, h)
         return check_box(corners, size_hw, f"{where}: bbox", label_set.adjust, reach=None if outlined is None else math.inf)
     except DatasetError:
         if outlined is None:
             raise
         label_set.adjust("boxes that say nothing, beside an outline, are left out: the outline's is taken", where)
         return outlined
+
+
+def _are_corners(bbox: list[float], outlined: Box | None, area: object) -> bool:
+    """Whether a box is told by two corners, which COCO's never are: only so it fits its outline, or else its area."""
+    x, y, w, h = bbox
+    if w <= x or h <= y:
+        return False
+    if outlined is not None:
+        return _fits((x, y, w, h), outlined) and not _fits((x, y, x + w, y + h), outlined)
+    if not is_number(area) or area <= 0:
+        return False
+    return abs((w - x) * (h - y) - area) <= _NEARLY * area < abs(w * h - area)
+
+
+def _fits(box: Box, outlined: Box) -> bool:
+    return all(
+        abs(a - b) <= _NEARLY * max(outlined[2] - outlined[0], outlined[3] - outlined[1])
+        for a, b in zip(box, outlined, strict=True)
+    )
 
 
 def _ids(categories: Mapping[int, str]) -> str:

@@ -115,6 +115,9 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
         if shape.tag in _LEFT_OUT:
             label_set.adjust(f"{_LEFT_OUT[shape.tag]} are left out: they have no outline", place)
             continue
+        if shape.get("outside") == "1":
+            label_set.adjust("shapes that are marked as outside are left out: what they outline is not seen", place)
+            continue
         try:
             label = shape.get("label")
             if not label:

@@ -37,7 +37,7 @@ from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
 _USUAL = ("image", "img", "ocr", "photo", "url")
 _COUNTED = re.compile(r".*?(\d+)")
-_OUTLINES = ("polygon", "rectangle", "ellipse", "brush")
+_OUTLINES = ("polygon", "rectangle", "ellipse", "brush", "vector")
 _BESIDE = ("choices", "textarea", "number", "rating", "taxonomy", "datetime")
 _MOST_SAID = 100  # answers about one region
 _CHECK = "check"  # our writer's choice for what to look at first
@@ -214,6 +214,11 @@ def _sample(
         if kind == "choices" and _id(result) not in outlined_ids:  # else they are of that region alone
             choices += _choices(result)
         if kind not in _OUTLINES:
+            if kind not in ("", "choices", *_BESIDE):
+                label_set.adjust(f"regions of kind {printable(kind)[:40]} are left out: they are no outline that is read", place)
+            continue
+        if kind == "vector" and isinstance(value, dict) and value.get("closed") is not True:
+            label_set.adjust("lines are left out: they enclose nothing", place)
             continue
         try:
             if not isinstance(value, dict):
@@ -405,8 +410,11 @@ def _outlined(
     if kind == "brush":
         check_mask_size(size_hw, where, label_set.settings)
         return _brush(value, size_hw, where)
-    if kind == "polygon":
+    if kind in ("polygon", "vector"):
         points = value.get("points")
+        corners = value.get("vertices")
+        if kind == "vector" and isinstance(corners, list):  # whose curves are told by their corners
+            points = [[one.get("x"), one.get("y")] if isinstance(one, dict) else one for one in corners]
         if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or len(points) < 3:
             raise DatasetError(f"{where}: needs three points or more as [x, y], got {points!r:.60}")
         polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale

@@ -20,7 +20,7 @@ from dentify.assessment import Mask
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_number, is_side, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_number, is_side
 from dentify.datasets.pictures import Pictures, is_file, picture_parts, same_name
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, ImageError, printable
@@ -183,9 +183,9 @@ def _annotation(
 def _points(points: object, where: str) -> Polygon:
     if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or not points:
         raise DatasetError(f"{where}: points must be a list of [x, y], got {points!r:.60}")
-    if not all(is_number(value) for one in points for value in one):
+    if not all(is_number(x) and is_number(y) for x, y in points):
         raise DatasetError(f"{where}: points must be numbers, got {points!r:.60}")
-    return np.array([[to_float(value, where) for value in one] for one in points], np.float64)
+    return np.array(points, np.float64)
 
 
 def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Mask:

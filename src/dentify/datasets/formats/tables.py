@@ -10,10 +10,12 @@ of CarDD from 1 in an order of their own. A table in which no column can be read
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dentify.assessment import Box
@@ -26,6 +28,7 @@ from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
+from dentify.spreadsheets import cell_text
 from dentify.taxonomy import SEVERITY_LEVELS
 
 RIPIK = {"1": "crack", "2": "scratch", "3": "tire flat", "4": "dent", "5": "glass shatter", "6": "lamp broken"}
@@ -123,6 +126,7 @@ _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_MOST_WORDS = 1000  # of cells that are kept once, as those of labels are
 _LONGEST_BOX = 1000  # characters of a cell with four numbers
 _ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
 _SHARE = 1.02  # up to which numbers may be shares
@@ -187,7 +191,7 @@ def _plain(column: str) -> str:
 
 def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
     """What the columns of a table are by their names and first rows."""
-    first = [column.strip() for column in rows[0]] if rows else []
+    first = [cell_text(column.strip()) for column in rows[0]] if rows else []
     if any(_is_picture(cell) for cell in first):
         return _unnamed_columns(first)
     table = _Columns(_distinct(first))
@@ -272,10 +276,12 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
 
 
 def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
-    """The rows of a table by the names of its columns; of columns that share one the first that is filled in counts."""
+    """The rows of a table by the names of its columns; cells that were quoted for spreadsheets are as they were before."""
     rows: list[tuple[int, Row]] = []
     size = label_set.path.stat().st_size
     cost = 0  # in bytes of memory
+    words: dict[str, str] = {}  # that many cells hold, once
+    place = table.names.index(table.file) if table.file is not None else None
     lines = read_rows(label_set.path, label_set.settings, label_set.adjust)
     for index, (line, cells) in enumerate(lines):
         if index == 0 and table.named:
@@ -283,7 +289,12 @@ def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
         if len(cells) != len(table.names):
             label_set.refuse(wrong_width(label_set.path, line, len(table.names)))
             continue
-        row = {name: cell.strip() for name, cell in zip(table.names, cells, strict=True)}
+        texts = [cell_text(text) if "'" in (text := cell.strip()) else text for cell in cells]
+        if place is not None:  # names of files are never quoted so
+            texts[place] = cells[place].strip().removeprefix("./")
+        row = {name: words.get(text, text) for name, text in zip(table.names, texts, strict=True)}
+        if len(words) < _MOST_WORDS:
+            words |= zip(texts, texts, strict=True)
         cost += _ROW_COST + sys.getsizeof(row) + sum(_CELL_COST + len(cell) for cell in cells if len(cell) > 1)
         check_cost(label_set.path, size, cost)
         rows.append((line, row))
@@ -303,6 +314,7 @@ def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: Label
     _check_read(table, [*answers, *ticked, *([label] if label else []), *([severity] if severity else [])], label_set)
     pictures = label_set.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
+    said_before: dict[tuple[str, ...], tuple[str, ...]] = {}  # of the same words one tuple is enough
     for line, row in rows:
         where = f"{label_set.path}: line {line}"
         name = row[table.file]
@@ -323,7 +335,7 @@ def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: Label
                         f"{where}: {printable(name)} is labelled {printable(told)}; which is right?", kind="contradiction"
                     )
                 continue
-            seen[name] = (words, line)
+            seen[name] = (said_before.setdefault(words, words), line)
             picture = pictures.find(name, where)
         except DatasetError as error:
             label_set.refuse(error)
@@ -403,6 +415,10 @@ def _labels(
             label_set.adjust("empty cells in columns of 0 and 1 are read as 0", where)
         return tuple(name for name in ticked if row[name].lower() in _CROSSES[:-1] or _ANSWERS.get(row[name].lower()))
     words = [word.strip() for word in row[label].replace("|", ";").split(";") if word.strip()]
+    for word in words:
+        several = [one.strip() for one in word.split(",")]
+        if len(several) > 1 and all(canonical_name(one) is not None or photo_word(one) is not None for one in several):
+            words = [*(other for other in words if other != word), *several]
     if ripik:
         for word in words:
             if word.isdecimal() and word not in RIPIK:
@@ -428,6 +444,10 @@ def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) ->
             by_photo.setdefault(row[table.file], []).append((line, row))
         else:
             label_set.refuse(DatasetError(f"{label_set.path}: line {line}: needs a file name"))
+    if len(table.box) == 1:
+        table.form = _form_of_listed(by_photo, table, label_set)
+        told = "two corners" if table.form == "corners" else "a corner and a size"
+        label_set.on_note(f"{label_set.path}: {printable(table.box[0])} is read as {told}, of pixels or shares")
     shares = _are_shares(table, rows)
     if shares:
         label_set.on_note(f"{label_set.path}: boxes are read as shares of the photo, as no number is above 1")
@@ -439,6 +459,31 @@ def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) ->
             yield _boxed_photo(name, of_photo, table, label, labelled, pictures, where, label_set, shares=shares)
         except DatasetError as error:
             label_set.refuse(error)
+
+
+def _form_of_listed(by_photo: Mapping[str, Sequence[tuple[int, Row]]], table: _Columns, label_set: LabelSet) -> str:
+    """How four numbers in one cell are meant: corner and size, as COCO's, unless only two corners fit all photos.
+
+    That can only be where the second pair is beyond the first in every row.
+    """
+    boxes = {
+        name: [numbers for _, row in rows if (numbers := _numbers(row, table)) is not None] for name, rows in by_photo.items()
+    }
+    every = [box for of_photo in boxes.values() for box in of_photo]
+    if not every or not all(c > a and d > b for a, b, c, d in every):
+        return "sized"
+    pictures, silent = label_set.pictures(), label_set.silent()
+    shares = max(map(max, every)) <= _SHARE
+    sized = corners = True
+    for name, of_photo in boxes.items():
+        where = f"{label_set.path}: line {by_photo[name][0][0]}"
+        size_hw = None
+        with suppress(DatasetError):  # told when its turn comes
+            size_hw = _size_hw(by_photo[name][0][1], table, where) or silent.size_of(pictures.find(name, where))
+        height, width = (1.0, 1.0) if shares else size_hw or (math.inf, math.inf)
+        sized &= all(a + c <= width * _SHARE and b + d <= height * _SHARE for a, b, c, d in of_photo)
+        corners &= all(c <= width * _SHARE and d <= height * _SHARE for a, b, c, d in of_photo)
+    return "corners" if corners and not sized else "sized"
 
 
 def _boxed_photo(

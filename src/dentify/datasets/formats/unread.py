@@ -42,6 +42,8 @@ def product_of(document: object, *, line: bool = False) -> str | None:
         return "Supervisely project"
     if _is_all(document, "sample_fields") or (isinstance(samples, list) and any(_is_all(one, "filepath") for one in samples[:1])):
         return "FiftyOne dataset"
+    if _is_all(document, "classes", "labels") and isinstance(document, dict) and isinstance(document["labels"], dict):
+        return "FiftyOne dataset"
     for product, keys in (
         ("Labelbox export", ("data_row", "projects")),
         ("Labelbox export", ("Labeled Data", "Label")),

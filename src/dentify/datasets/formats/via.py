@@ -36,17 +36,18 @@ from dentify.datasets.attributes import (
 from dentify.datasets.documents import check_cost, json_cost, read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.labels import severity_word
+from dentify.datasets.labels import photo_word, severity_word
 from dentify.datasets.outlines import check_box, check_points, is_line, to_float
 from dentify.datasets.output import IN_BROWSERS, Output, outline_polygons
-from dentify.datasets.sample import UNNAMED, Annotation, Sample
+from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
-from dentify.taxonomy import SEVERITY_LEVELS
+from dentify.taxonomy import DAMAGE_NAMES, SEVERITY_LEVELS
 
 _GENERAL_ATTRIBUTES = tuple(name for name in TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
 _STATE_ATTRIBUTES = ("occluded", "truncated", "difficult", "crowd", "iscrowd", "unsure", "loose", "other_car", "check")
 _OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the type and severity, by our writer
+_DAMAGED, _OF_DAMAGE = ("damage", "damaged", "is_damaged", "has_damage"), ("damage", "damages", "damage_type")  # of files
 _CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
 _CHECK, _BETWEEN_LABELS = "yes", ", "
 _UNDEFINED = re.compile(r":\s*undefined\s*(?=[,}])")  # which version 2 writes for what was not filled in
@@ -138,9 +139,31 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             source=_text(file.attributes, "source"),
             group=_text(file.attributes, "group"),
             split=split,
-            labels=tuple(label for label in (_text(file.attributes, "labels") or "").split(_BETWEEN_LABELS) if label),
+            labels=_photo_labels(file, label_set),
             where=file.where,
         )
+
+
+def _photo_labels(file: _File, label_set: LabelSet) -> tuple[str, ...]:
+    """What is said of a photo as a whole: by attributes of damage, and by known words; others are told."""
+    labels = [label for label in (_text(file.attributes, "labels") or "").split(_BETWEEN_LABELS) if label]
+    for key, value in file.attributes.items():
+        words = values_of(value)
+        if key in ("source", "group", "labels") or not words:
+            continue
+        ticks = {word.casefold() for word in words}
+        if plain_name(key) in _DAMAGED and ticks <= TICKS | NOT_TICKED:
+            labels.append("damaged" if ticks & TICKS else "undamaged")
+        elif plain_name(key) in _OF_DAMAGE or all(map(_is_of_photos, words)):
+            labels += words
+        else:
+            label_set.adjust(f"attributes of whole photos are left out: {printable(key)[:40]}", file.where)
+    return tuple(dict.fromkeys(labels))
+
+
+def _is_of_photos(word: str) -> bool:
+    """Whether it is known what a word says of a photo as a whole."""
+    return canonical_name(word) in DAMAGE_NAMES or photo_word(word) is not None or severity_word(word) is not None
 
 
 def _of_version_2(label_set: LabelSet) -> Any:

@@ -40,7 +40,7 @@ _WHOLE = re.compile(r"-?\d+")
 def is_yolo_yaml(path: Path, settings: Settings) -> bool:
     """Whether a YAML file names YOLO's classes."""
     document = read_yaml(path, settings)
-    return isinstance(document.get("names"), list | dict) and any(key in document for key in (*_SPLIT_KEYS, "nc", "path"))
+    return isinstance(document.get("names"), list | dict | str) and any(key in document for key in (*_SPLIT_KEYS, "nc", "path"))
 
 
 def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
@@ -50,6 +50,8 @@ def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
     if names and any(_is_label(path) for path in texts):  # masks may come with a `classes.txt`, too
         return [LabelSet(path, root) for path in names[:1]]
     if any(_folder_of_labels(path.relative_to(root)) and _is_label(path) for path in texts):
+        return [LabelSet(root, root)]
+    if any(_is_turned(_first_fields(path)) for path in texts):  # which nothing else is; their pictures may lie elsewhere
         return [LabelSet(root, root)]
     pictures = {(path.parent, path.stem) for path in files if is_picture_name(path.name)}
     if any((path.parent, path.stem) in pictures and _is_label(path, filled=True) for path in texts):
@@ -132,9 +134,18 @@ def _opened(label_set: LabelSet) -> _Reading:
         return reading
     if path.is_dir():
         return _Reading(label_set, None, places=[(None, label_set.images or path)])
-    lines = [line.strip() for line in read_text(path, label_set.settings).splitlines()]
-    names = {index: name for index, name in enumerate(lines) if name}
+    names = _listed(path, label_set.settings)
+    for other in walk(label_set.root):
+        if other.name.lower() in _NAME_FILES and other != path and _listed(other, label_set.settings) != names:
+            told = f"{path} and {other}"
+            raise DatasetError(f"{printable(told)}: name other classes, or in another order; open the folder of each by itself")
     return _Reading(label_set, names, places=[(None, label_set.images or label_set.root)])
+
+
+def _listed(path: Path, settings: Settings) -> dict[int, str]:
+    """The names in a list of a line each, by class id."""
+    lines = [line.strip() for line in read_text(path, settings).splitlines()]
+    return {index: name for index, name in enumerate(lines) if name}
 
 
 def _names(names: object, path: Path) -> dict[int, str]:
@@ -251,23 +262,29 @@ def _text_at(path: Path) -> Path | None:
 
 def _is_label(path: Path, *, filled: bool = False) -> bool:
     """Whether a text file's first line looks like a label; an empty file does, if it need not be filled."""
+    fields = _first_fields(path)
+    if not fields:
+        return fields is not None and not filled
+    return _is_turned(fields) or (
+        len(fields) >= 5 and fields[0].removesuffix(".0").isdecimal() and all(map(_is_number, fields[1:5]))
+    )
+
+
+def _first_fields(path: Path) -> list[str] | None:
+    """The words of a text file's first line that is no note; `None` where it is no text."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
             fields = stream.readline(400).split()
             while fields and fields[0].lower().startswith(_NOTES):
                 fields = stream.readline(400).split()
     except (OSError, UnicodeDecodeError):
-        return False
-    if not fields:
-        return not filled
-    return _is_turned(fields) or (
-        len(fields) >= 5 and fields[0].removesuffix(".0").isdecimal() and all(map(_is_number, fields[1:5]))
-    )
+        return None
+    return fields
 
 
-def _is_turned(fields: Sequence[str]) -> bool:
+def _is_turned(fields: Sequence[str] | None) -> bool:
     """Whether a line is a turned box: four corners, a name, and whether it is difficult."""
-    return len(fields) >= 9 and all(map(_is_number, fields[:8])) and not _is_number(fields[8])
+    return fields is not None and len(fields) >= 9 and all(map(_is_number, fields[:8])) and not _is_number(fields[8])
 
 
 def _is_number(text: str) -> bool:
