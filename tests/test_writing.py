@@ -166,7 +166,7 @@ def test_the_same_command_works_when_a_full_disk_has_room_again() -> None:
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split("\n")[:2] == ["1 fill ", "0 4"], done.stderr
+    assert done.stdout.split("\n")[:2] == ["1 fill ", "0 7"], done.stderr
     assert done.stderr.startswith("error: out: cannot be written: No space left on device") or "No space left" in done.stderr
     assert done.stderr.count("\n") == 1
 

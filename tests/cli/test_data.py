@@ -74,7 +74,7 @@ def test_a_list_says_vehicle_damage_and_severity_of_each_photo(paint) -> None:
 @pytest.mark.parametrize("text", ["lot/photos.csv", "lot/photos.csv:val"])
 def test_a_data_set_that_says_nothing_of_any_photo_is_one_line(paint, text: str) -> None:
     paint("lot/a.png")
-    Path("lot/photos.csv").write_text("file,split,category\na.png,val,street\n")
+    Path("lot/photos.csv").write_text("file,split,damage\na.png,val,\n")
     with pytest.raises(DatasetError, match=f"'{text}' tells nothing of its photos"):
         list(read_data([parse_data(text)], None, None, Settings()))
 

@@ -406,8 +406,9 @@ def test_close_ups_move_a_gates_threshold_by_their_weight_only() -> None:
     assert not turned_away(CLOSE_UP_WEIGHT)
 
 
-def test_a_source_with_most_photos_does_not_decide_alone() -> None:
+def test_a_source_with_most_photos_does_not_decide_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 900 sound photos of one yard all are told apart from damaged ones at 0; of 100 of streets none is below 1."""
+    monkeypatch.setattr("dentify.fitting.fit.EVEN_CHANCE", 1.0)
     damaged = [Asked("damage", 2.0, True, 1.0, "garage")] * 100 + [Asked("damage", 0.5, True, 1.0, "garage")] * 20
     yard = [Asked("damage", -2.0, False, 1.0, "yard")] * 900
     street = [Asked("damage", 1.0, False, 1.0, "street")] * 100
@@ -417,6 +418,14 @@ def test_a_source_with_most_photos_does_not_decide_alone() -> None:
     together = fit_gate_of("damage", own, [replace(one, source="one") for one in asked], [])
     assert not by_source.lets_through(1.0)
     assert together.lets_through(1.0)
+
+
+def test_what_is_likelier_than_not_is_told_as_damaged() -> None:
+    """Whatever threshold would make fewer mistakes on these photos, of which the sound ones reach far up."""
+    damaged = [Asked("damage", 3.0, True, 1.0, "garage")] * 100
+    sound = [Asked("damage", logit, False, 1.0, "street") for logit in (-3.0, -2.0, 1.5, 1.9) for _ in range(25)]
+    gate = fit_gate_of("damage", Gate(GateCalibration(), 0.9), [*damaged, *sound], [])
+    assert gate.threshold == 0.5
 
 
 def test_a_photo_passes_where_every_gate_that_there_is_lets_it() -> None:
