@@ -68,6 +68,16 @@ def test_every_way_in_which_a_photo_is_poor_has_words(language: Language) -> Non
     assert words.poor([]) not in [words.poor([issue]) for issue in poor]
 
 
+@EVERY_LANGUAGE
+def test_the_page_of_results_has_all_its_words_and_what_is_filled_in(language: Language) -> None:
+    words, english = vars(in_language(language).PAGE), vars(in_language("en").PAGE)
+    assert all(words.values())
+    assert words["sorts"].keys() == english["sorts"].keys()
+    for name, text in english.items():
+        if isinstance(text, str):
+            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", words[name])), name
+
+
 own_names = st.text(min_size=1, max_size=20).filter(lambda name: name not in (*DAMAGE_NAMES, *PART_NAMES))
 
 

@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 
 from answers import answer, finding
 from dentify.assessment import AnswerSettings, Assessment, PhotoType, Presence, Review, Severity
-from dentify.languages import LANGUAGES
 from dentify.results import page as page_module
 from dentify.results.page import PageIndex, large_picture, results_page, small_picture
-from dentify.results.page_words import PAGE_WORDS, PageWords
 from html_page import Page
 
 YES = Presence(present=True, confidence=0.95)
@@ -114,17 +112,6 @@ def test_the_page_speaks_the_language_asked_for_and_says_where_a_report_does_not
     assert elements(page, "html") == [{"lang": "de"}]
     assert "2 Fotos" in page.text
     assert [one.get("lang") for one in elements(page, "article")] == ["en", None]
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_has_all_words_of_the_page(language: Any) -> None:
-    words = vars(PAGE_WORDS[language])
-    assert all(words.values())
-    assert words["sorts"].keys() == PAGE_WORDS["en"].sorts.keys()
-    for name, text in vars(PAGE_WORDS["en"]).items():
-        if isinstance(text, str):
-            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", words[name])), name
-    assert words.keys() == PageWords.__annotations__.keys()
 
 
 def test_its_policy_allows_its_own_script_and_styles_and_no_others() -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from dentify.certainty import Certainty
 from dentify.languages.meanings import Place, RoughShare, Whole
-from dentify.languages.words import Noun, Words, as_spelled
+from dentify.languages.words import Noun, PageWords, Words, as_spelled
 
 
 def _bands(predicate: str) -> dict[Certainty, str]:
@@ -103,6 +103,43 @@ class English(Words):
     VEHICLE_IN_DOUBT = "It is uncertain whether the photo shows a vehicle."
     DAMAGE_IN_DOUBT = "It is uncertain whether the vehicle is damaged."
     NO_FINDING = "The photo may show damage, but no single damage was sure enough to be told."
+
+    PAGE = PageWords(
+        photos="{count} photos",
+        photo="1 photo",
+        damaged="damaged",
+        to_look_at="need a look",
+        failed="failed",
+        show="Show",
+        all="all",
+        others="others",
+        one_to_look_at="needs a look",
+        type="Type",
+        part="Part",
+        severity="Severity",
+        any="any",
+        more="Filter and sort",
+        sort="Sort by",
+        sorts={"rank": "what matters most", "name": "name", "severity": "severity", "findings": "number of findings"},
+        search="Name contains",
+        markings="Markings",
+        shown="{shown} of {total} shown",
+        none_shown="No photo is like that.",
+        show_all="Show all photos",
+        not_assessed="Not assessed",
+        previous="Previous photo",
+        next="Next photo",
+        close="Close",
+        json="Answer (JSON)",
+        drawn="Photo with markings",
+        alone="Photo",
+        tables="Tables",
+        legend="How sure a finding is",
+        keys="← and → lead to other photos, M shows and hides markings, Esc closes.",
+        caveat="What a model says, not what is certain. Left and right of a part are the vehicle’s own.",
+        bundle="bundle",
+        made_by="Made by Dentify {version}",
+    )
 
     _QUALITY: ClassVar = {"too_dark": "dark", "too_bright": "bright", "blurred": "blurred", "too_small": "small"}
     _SHARES: ClassVar[dict[RoughShare, str]] = {

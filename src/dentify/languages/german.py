@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from dentify.certainty import Certainty
 from dentify.languages.meanings import Place, RoughShare, Whole
-from dentify.languages.words import Noun, Words, as_spelled
+from dentify.languages.words import Noun, PageWords, Words, as_spelled
 
 _NOTES = (  # those of `dentify.imaging`
     (r"grey photo", "Graustufenfoto"),
@@ -126,6 +126,43 @@ class German(Words):
     VEHICLE_IN_DOUBT = "Es ist unsicher, ob das Foto ein Fahrzeug zeigt."
     DAMAGE_IN_DOUBT = "Es ist unsicher, ob das Fahrzeug beschädigt ist."
     NO_FINDING = "Das Foto zeigt vielleicht einen Schaden, aber kein einzelner war sicher genug."
+
+    PAGE = PageWords(
+        photos="{count} Fotos",
+        photo="1 Foto",
+        damaged="beschädigt",
+        to_look_at="zu prüfen",
+        failed="fehlgeschlagen",
+        show="Anzeigen",
+        all="alle",
+        others="übrige",
+        one_to_look_at="bitte prüfen",
+        type="Schadensart",
+        part="Teil",
+        severity="Schwere",
+        any="beliebig",
+        more="Filtern und sortieren",
+        sort="Sortieren nach",
+        sorts={"rank": "Wichtigkeit", "name": "Name", "severity": "Schwere", "findings": "Anzahl der Befunde"},
+        search="Name enthält",
+        markings="Markierungen",
+        shown="{shown} von {total} angezeigt",
+        none_shown="Kein Foto passt dazu.",
+        show_all="Alle Fotos anzeigen",
+        not_assessed="Nicht beurteilt",
+        previous="Voriges Foto",
+        next="Nächstes Foto",
+        close="Schließen",
+        json="Antwort (JSON)",
+        drawn="Foto mit Markierungen",
+        alone="Foto",
+        tables="Tabellen",
+        legend="Wie sicher ein Befund ist",
+        keys="← und → führen zu anderen Fotos, M zeigt und verbirgt Markierungen, Esc schließt.",
+        caveat="Was ein Modell sagt, nicht was feststeht. Links und rechts eines Teils sind die des Fahrzeugs.",
+        bundle="Bundle",
+        made_by="Erstellt von Dentify {version}",
+    )
 
     _QUALITY: ClassVar = {"too_dark": "dunkel", "too_bright": "hell", "blurred": "unscharf", "too_small": "klein"}
     _SHARES: ClassVar[dict[RoughShare, str]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dentify.certainty import Certainty
@@ -16,6 +17,46 @@ class Noun(NamedTuple):
     one: str
     many: str
     single: str
+
+
+@dataclass(frozen=True)
+class PageWords:
+    """What the page of a run's results says by itself; `{…}` are filled in."""
+
+    photos: str
+    photo: str
+    damaged: str
+    to_look_at: str
+    failed: str
+    show: str
+    all: str
+    others: str
+    one_to_look_at: str
+    type: str
+    part: str
+    severity: str
+    any: str
+    more: str
+    sort: str
+    sorts: Mapping[str, str]
+    search: str
+    markings: str
+    shown: str
+    none_shown: str
+    show_all: str
+    not_assessed: str
+    previous: str
+    next: str
+    close: str
+    json: str
+    drawn: str
+    alone: str
+    tables: str
+    legend: str
+    keys: str
+    caveat: str
+    bundle: str
+    made_by: str
 
 
 class Words(ABC):
@@ -57,6 +98,8 @@ class Words(ABC):
     """A reason for review."""
     NO_FINDING: str
     """A reason for review: the photo may show damage, and none is told."""
+    PAGE: PageWords
+    """What the page of results says by itself."""
 
     def damage(self, name: str) -> str:
         """A type of damage in plain words."""

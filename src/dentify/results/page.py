@@ -24,7 +24,6 @@ from dentify.certainty import CERTAINTIES, Certainty, certainty_of
 from dentify.languages import Language, Words, in_language
 from dentify.pages import stream_page
 from dentify.results.outlines import finding_path, size_in_units
-from dentify.results.page_words import PAGE_WORDS
 from dentify.results.standing import Standing, is_damaged, standing, worst_level
 from dentify.taxonomy import SEVERITY_LEVELS, damage_colour
 from dentify.version import __version__
@@ -107,7 +106,7 @@ def results_page(
         style="results.css",
         script="results.js",
         language=language,
-        own=PAGE_WORDS[language],
+        own=words.PAGE,
         index=index,
         total=len(index.standings),
         types=[(at, words.damage(name), index.types[name], hex_colour(name)) for name, at in facets.types.items()],
