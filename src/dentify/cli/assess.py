@@ -220,7 +220,7 @@ def closing_line(tally: Tally, skipped: int = 0) -> str:
 
     >>> from dentify.results.standing import Tally
     >>> closing_line(Tally(assessed=20, kept=4, damaged=12, to_look_at=1, failed=1), skipped=3)
-    '24 photos: 12 damaged, 1 needs a look, 1 failed (4 done before, 3 other files skipped)'
+    '25 photos: 12 damaged, 1 needs a look, 1 failed (4 done before, 3 other files skipped)'
     """
     photos = tally.assessed + tally.kept + tally.failed
     look = f"{tally.to_look_at} {'needs' if tally.to_look_at == 1 else 'need'} a look"
