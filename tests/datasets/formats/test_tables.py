@@ -452,7 +452,8 @@ texts = st.lists(formulas, min_size=1, max_size=6).map(lambda parts: "".join(par
 def test_what_dentify_wrote_past_spreadsheets_is_read_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, name: str, source: str, group: str
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "safe.csv"
+    path = tmp_path_factory.getbasetemp() / "quoted" / "safe.csv"
+    path.parent.mkdir(exist_ok=True)
     file = f"{name}.jpg".replace("/", "_")
     row = [safe_path_cell(file), *map(safe_cell, ("dent", source, group))]
     path.write_bytes(csv_bytes([csv_line(["file", "label", "source", "group"]), csv_line(row)]))
