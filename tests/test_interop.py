@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pandas
 import pytest
-import supervision
 
 import dentify
 from dentify.errors import InputError, MissingExtraError
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 from dentify.testing import Damage, paint_photo, tiny_bundle
+
+supervision = pytest.importorskip("supervision", reason="needs the extra `supervision`")
 
 HOOD = {"hood": (0.1, 0.25, 0.5, 0.75)}
 DAMAGES = [Damage("dent", (0.25, 0.375, 0.375, 0.5)), Damage("scratch", (0.0, 0.0, 0.125, 0.125), strength=0.8)]
