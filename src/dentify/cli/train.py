@@ -274,7 +274,7 @@ def run_recipe(
     with ExitStack() as stack:
         advance: Callable[[], None] | None = None
         looked: Callable[[], None] | None = None
-        say: Callable[[str], None] = lambda line: None  # noqa: E731
+        say: Callable[[str], None] = lambda line: None  # noqa: E731 - until there is a bar to speak above
         steps = 0
 
         def on_look() -> None:
