@@ -96,7 +96,8 @@ def assess_photos(
                 return earlier
             have_read = perf_counter()
             decoded = assessor.decode(data, name=photo.where)
-            assessment = assessor.assess(decoded, name=photo.name, score_threshold=score_threshold, gates=gates)
+            look = assessor.look(decoded, name=photo.name)  # and told without the photo, which an answer on its way would hold
+            assessment = assessor.tell(look, score_threshold=score_threshold, gates=gates)
             have_assessed = perf_counter()
             pictures = drawn_pictures(data, decoded, assessment, sink.wants, settings=assessor.settings, parts=draw_parts)
         except Exception as error:  # one photo that trips a bug of ours must not cost the other ten thousand
