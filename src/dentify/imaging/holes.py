@@ -7,14 +7,14 @@ place of data, as failing disks and broken transfers leave them. Source: ITU-T T
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from dentify.arrays import Photo
+from dentify.imaging.segments import START_OF_SCAN, Segment
 
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # RSTn and stuffed bytes are part of a scan's data
 _FEWEST_ZEROS = 64  # bytes in a row
 _ZEROS = re.compile(rb"\x00{64,}+")
 _PROGRESSIVE = (0xC2, 0xC6)
@@ -39,16 +39,17 @@ class _Jpeg(NamedTuple):
     end: int  # where the marker of the end stands
 
 
-def has_holes(data: bytes, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+def has_holes(data: bytes, segments: Sequence[Segment], image: Photo, decode: Callable[[bytes], Photo]) -> bool:
     """Whether parts of a JPEG are missing or were overwritten with zeros.
 
     Args:
         data: the file, whole.
+        segments: as `list_segments` has them.
         image: `(h, w, 3)` uint8, its pixels, as `decode` makes them.
         decode: decodes bytes; called again only where the picture ends in a single colour, is progressive (which so takes twice
             as long), or holds long runs of zeros that may be right.
     """
-    jpeg = _read(data)
+    jpeg = _read(data, segments)
     if jpeg is None or not jpeg.scans:
         return False
     return _lacks_scans(jpeg) or _has_zeros(data, jpeg, image, decode) or _ends_early(data, jpeg, image, decode)
@@ -101,10 +102,10 @@ def _ends_early(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes]
     return not np.array_equal(decode(data[: jpeg.end] + _PADDING + data[jpeg.end :]), image)
 
 
-def _read(data: bytes) -> _Jpeg | None:
+def _read(data: bytes, segments: Sequence[Segment]) -> _Jpeg | None:
     """The frame and scans of a JPEG; `None` where they cannot be told, as in a lossless or arithmetic one."""
     frame, components, scans, flat, end = 0, tuple[int, ...](), list[_Scan](), {0: True, 1: True}, len(data)
-    for marker, at in _segments(data):
+    for (marker, at), following in zip(segments, [*segments[1:], None], strict=False):
         length = int.from_bytes(data[at : at + 2], "big")
         body = data[at + 2 : at + length]
         if marker in _FRAMES and len(body) >= 6:
@@ -112,12 +113,11 @@ def _read(data: bytes) -> _Jpeg | None:
         elif marker == 0xC4:
             for kind, first in _tables(body):
                 flat[kind] = flat[kind] and first == 0
-        elif marker == 0xDA and body:
+        elif marker == START_OF_SCAN and body:
             count = body[0]
             if len(body) < 4 + 2 * count:
                 return None
-            match = _MARKER.search(data, at + length)
-            scan = data[at + length : match.start() if match else len(data)]
+            scan = data[at + length : following.at - 2 if following else len(data)]
             named = tuple(body[1 + 2 * one] for one in range(count))
             first, last, bits = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count]
             scans.append(_Scan(named, first, min(last, 63), bits & 15, scan, at + length))
@@ -127,17 +127,6 @@ def _read(data: bytes) -> _Jpeg | None:
     if frame not in (0xC0, 0xC1, 0xC2):
         return None
     return _Jpeg(frame, components, tuple(scans), flat[0] and flat[1], end)
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Each marker, and where its length stands."""
-    at = 2
-    while match := _MARKER.search(data, at):
-        marker = data[match.end() - 1]
-        yield marker, match.end()
-        if marker == 0xD9:
-            return
-        at = match.end() + (0 if marker == 0x01 else int.from_bytes(data[match.end() : match.end() + 2], "big"))
 
 
 def _tables(body: bytes) -> Iterator[tuple[int, int]]:
