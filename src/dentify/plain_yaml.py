@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dentify.errors import ConfigError
+
 _MOST_CHARACTERS = 2**18  # PyYAML takes some seconds for as many; a thousand classes are 30 kB
 _MOST_NODES = 200_000  # with aliases written out
 
@@ -28,6 +30,38 @@ def load_yaml(text: str) -> Any:
         return _load(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text))
     except yaml.YAMLError:  # halves of pairs, which the quick one does not read, or no YAML
         return _load(yaml.SafeLoader(text))
+
+
+def change_key(document: dict[str, Any], change: str) -> None:
+    """Applies one `key.key=value` of `--set` to a document, before anything reads it.
+
+    Raises:
+        ConfigError: it is no such change, its value is no YAML, or the document has no such place.
+    """
+    import yaml
+
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {change}: write key=value, as in --set phases.0.steps=500")
+    try:
+        value = load_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"--set {change}: {text!r} is no YAML value") from error
+    put_value(document, key, value, said=f"--set {change}")
+
+
+def put_value(document: dict[str, Any], key: str, value: Any, *, said: str) -> None:
+    """Puts a value in a document's place; `said` is what asked for it, for messages."""
+    *parents, last = key.split(".")
+    place: Any = document
+    try:
+        for parent in parents:
+            place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
+            if not isinstance(place, dict | list):
+                raise ConfigError(f"{said}: `{parent}` holds a value, not keys")
+        place[int(last) if isinstance(place, list) else last] = value
+    except (IndexError, ValueError) as error:
+        raise ConfigError(f"{said}: `{key}` is no place in this recipe") from error
 
 
 def _load(loader: Any) -> Any:

@@ -36,6 +36,41 @@ def test_a_recipe_that_fits_has_no_faults_and_says_what_the_run_will_be(painted:
     assert (checked.photos, checked.types, checked.steps) == (24 + 6 + 6 + 24, ("dent", "hail_mark"), 10)
 
 
+def test_changes_count_and_epochs_are_told_in_steps(painted: Path, tmp_path: Path) -> None:
+    document = toy_document()
+    sets = document["data"]["train"]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document))
+    checked = check_recipe(
+        tmp_path / "recipe.yaml",
+        data=painted,
+        output=tmp_path / "run",
+        start=None,
+        resume=False,
+        settings=Settings(),
+        changes=["phases=[{epochs: 3, size: 32}]", f"data.train.0.per_batch={24 // 2}", "data.val=[]"],
+    )
+    assert checked.faults == []
+    assert checked.steps == 3 * max(2, *(-(-6 // one["per_batch"]) for one in sets[1:3]))
+    assert checked.photos < 24 + 6 + 6 + 24
+
+
+def test_a_change_that_fits_nowhere_is_a_fault(painted: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(toy_document()))
+    told = check_recipe(
+        tmp_path / "recipe.yaml",
+        data=painted,
+        output=tmp_path / "run",
+        start=None,
+        resume=False,
+        settings=Settings(),
+        changes=["phases.7.steps=5", "nonsense"],
+    ).faults
+    assert told == [
+        "--set phases.7.steps=5: `phases.7.steps` is no place in this recipe",
+        "--set nonsense: write key=value, as in --set phases.0.steps=500",
+    ]
+
+
 def test_all_faults_of_a_recipe_are_told_at_once(painted: Path, tmp_path: Path) -> None:
     document = toy_document(start="nowhere.ckpt", classes={"damage": ["dent"], "parts": ["hood"]})
     document["data"]["train"][1]["photos"] = "none.csv"

@@ -201,7 +201,7 @@ def checked_run(
             settings=settings,
         )
     else:
-        checked = check_recipe(recipe, data=data, output=output, start=start, resume=resume, settings=settings)
+        checked = check_recipe(recipe, data=data, output=output, start=start, resume=resume, settings=settings, changes=changes)
     faults = checked.faults
     if recipe is not None and find_spec("torch") is not None:  # only its modules know the recipe's keys
         from dentify.training import read_recipe

@@ -15,7 +15,7 @@ from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
 from dentify.datasets.dataset import photo_key, read_splits
 from dentify.datasets.sample import UNTYPED, Sample
 from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtraError
-from dentify.plain_yaml import load_yaml
+from dentify.plain_yaml import change_key, load_yaml
 from dentify.planning.decide import RANDOM, check_enough, check_free, decide, look, run_seconds
 from dentify.settings import Settings
 from dentify.taxonomy import PART_NAMES
@@ -64,7 +64,16 @@ def check_labels(
     return Checked([], decided.photos, decided.types, decided.steps, decided.seconds)
 
 
-def check_recipe(path: Path, *, data: Path, output: Path | None, start: str | None, resume: bool, settings: Settings) -> Checked:
+def check_recipe(
+    path: Path,
+    *,
+    data: Path,
+    output: Path | None,
+    start: str | None,
+    resume: bool,
+    settings: Settings,
+    changes: Sequence[str] = (),
+) -> Checked:
     """What a run by a recipe would trip over, apart from keys: those `dentify.training.read_recipe` judges, which loads PyTorch.
 
     Args:
@@ -74,6 +83,7 @@ def check_recipe(path: Path, *, data: Path, output: Path | None, start: str | No
         start: what it begins with, in place of what the recipe says.
         resume: whether a run is there that goes on.
         settings: the limits.
+        changes: `key.key=value`, applied to the recipe first.
     """
     faults = _Faults()
     try:
@@ -84,6 +94,8 @@ def check_recipe(path: Path, *, data: Path, output: Path | None, start: str | No
         return Checked([f"{path}: is not YAML: {' '.join(str(error).split())}"])
     if not isinstance(document, dict):
         return Checked([f"{path}: a recipe is a mapping of keys to values, got {type(document).__name__}"])
+    for change in changes:
+        faults.trying(lambda change=change: change_key(document, change))
     faults.add_of_run(output or Path("runs") / str(document.get("name", "")), resume=resume)
     begins = start or document.get("start")
     if isinstance(begins, str) and not resume:
@@ -96,21 +108,27 @@ def check_recipe(path: Path, *, data: Path, output: Path | None, start: str | No
     types = tuple(map(str, _list(classes.get("damage"))))
     own = (*types, *map(str, _list(classes.get("parts")) or PART_NAMES), UNTYPED)
     sets = _mapping(document.get("data"))
-    photos = 0
-    for split in ("train", "val"):
+    left_out = set(map(str, _list(sets.get("leave_out"))))
+    sizes: dict[str, list[int]] = {"train": [], "val": []}
+    for split, found in sizes.items():
         for photo_set in _list(sets.get(split)):
-            photos += len(_photos(_mapping(photo_set), data, split, own, settings, faults))
+            samples = _photos(_mapping(photo_set), data, split, own, settings, faults)
+            found.append(sum(sample.source not in left_out for sample in samples))
     if not _list(sets.get("train")):
         faults.add(ConfigError("data.train: names no photos to train on"))
     steps, pixels = 0, 0.0
     for phase in _list(document.get("phases")):
         of = _mapping(phase)
-        counts = [*_list(of.get("per_batch")), *([] if "per_batch" in of else _per_batch(sets))]
-        number, size = of.get("steps", 0), of.get("size", 0)
+        counts = [one if isinstance(one, int) else 0 for one in (_list(of.get("per_batch")) or _per_batch(sets))]
+        number, epochs, size = of.get("steps", 0), of.get("epochs"), of.get("size", 0)
+        if isinstance(epochs, int | float):  # until all photos of every set were shown, repeated ones apart
+            number = round(
+                epochs * max((-(-one // count) for one, count in zip(sizes["train"], counts, strict=False) if count), default=1)
+            )
         if isinstance(number, int) and isinstance(size, int):
             steps += number
-            pixels += number * sum(one for one in counts if isinstance(one, int)) * size**2
-    return Checked(faults.lines, photos, types, steps, run_seconds(pixels))
+            pixels += number * sum(counts) * size**2
+    return Checked(faults.lines, sum(map(sum, sizes.values())), types, steps, run_seconds(pixels))
 
 
 class _Faults:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from dentify.errors import ConfigError
-from dentify.plain_yaml import load_yaml
+from dentify.plain_yaml import change_key, load_yaml, put_value
 from dentify.strict import Strict, explain, nearest
 from dentify.training.augment import Augment
 from dentify.training.classes import Classes
@@ -331,7 +331,7 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: a recipe is a mapping of keys to values, got {type(document).__name__}")
     for change in changes:
-        _apply(document, change)
+        change_key(document, change)
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
@@ -355,33 +355,8 @@ def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """
     document = recipe.model_dump(mode="json", serialize_as_any=True)
     for key, value in values.items():
-        _put(document, key, value, said=key)
+        put_value(document, key, value, said=key)
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"recipe {recipe.name}: {explain(error, Recipe)}") from error
-
-
-def _apply(document: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {change}: write key=value, as in --set phases.0.steps=500")
-    try:
-        value = load_yaml(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"--set {change}: {text!r} is no YAML value") from error
-    _put(document, key, value, said=f"--set {change}")
-
-
-def _put(document: dict[str, Any], key: str, value: Any, *, said: str) -> None:
-    """Puts a value in a document's place; `said` is what asked for it, for messages."""
-    *parents, last = key.split(".")
-    place: Any = document
-    try:
-        for parent in parents:
-            place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
-            if not isinstance(place, dict | list):
-                raise ConfigError(f"{said}: `{parent}` holds a value, not keys")
-        place[int(last) if isinstance(place, list) else last] = value
-    except (IndexError, ValueError) as error:
-        raise ConfigError(f"{said}: `{key}` is no place in this recipe") from error
