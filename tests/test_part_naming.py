@@ -74,9 +74,16 @@ def test_a_damage_that_only_some_parts_have_is_at_one_of_these(damage: str, own:
     (found,) = at_parts(beside, parts, [own, other], damage)
     assert named(found) == [(own, 0.0)]
     (far_away,) = at_parts(instances((0.7, 0, (9, 0, 3, 3))), parts, [own, other], damage)
-    assert named(far_away) == [(other, 1.0)]
+    assert named(far_away) == []
+    (unseen,) = at_parts(beside, parts.select(np.array([1])), [own, other], damage)
+    assert named(unseen) == []
     (any_part,) = at_parts(beside, parts, [own, other], "dent")
     assert named(any_part) == [(other, 1.0)]
+
+
+def test_a_bundle_without_such_parts_names_what_it_has() -> None:
+    (found,) = at_parts(instances((0.7, 0, (0, 0, 4, 4))), instances((0.9, 0, (0, 0, 8, 8))), ["windscreen"], "glass_shatter")
+    assert named(found) == [("windscreen", 1.0)]
 
 
 def test_findings_of_several_types_are_told_apart() -> None:

@@ -21,7 +21,7 @@ def parts_of_findings(
 
     It is at the part that holds most of it, where what lies on no part counts for the panel that it lies beside: crushed metal is
     seldom seen as the part that it was. A broken lamp is at a lamp, a flat tyre at a wheel, and shattered glass at a pane or a
-    door, where one is there or beside it, whatever else holds more, and it is at that one alone.
+    door, that alone, whatever else holds more; where none is there or beside it, it names none.
 
     Args:
         findings: N findings.
@@ -40,14 +40,18 @@ def parts_of_findings(
     at = np.where(held.max(axis=1) >= MIN_SHARE_AT_ONE_PART, held.argmax(axis=1), -1)  # (N,) -1: at none
     alone = np.zeros(len(findings), np.bool_)
     for class_id in np.unique(findings.class_ids).tolist():
-        own = np.flatnonzero([name in own_parts(types[class_id]) for name in part_names])
-        if not len(own):
+        owners = set(own_parts(types[class_id])).intersection(names)
+        if not owners:
             continue
         of_type = np.flatnonzero(findings.class_ids == class_id)
+        at[of_type], alone[of_type] = -1, True
+        own = np.flatnonzero([name in owners for name in part_names])
+        if not len(own):
+            continue
         beside = areas_beside(findings.select(of_type), parts.select(own), np.ones(len(own), np.bool_))
         held = shares[np.ix_(of_type, own)] + beside / areas[of_type]
         is_own = held.max(axis=1) >= MIN_SHARE_OF_FINDING
-        at[of_type[is_own]], alone[of_type[is_own]] = own[held[is_own].argmax(axis=1)], True
+        at[of_type[is_own]] = own[held[is_own].argmax(axis=1)]
 
     def told_part(finding: int, part: int) -> told.PartOfFinding:
         return told.PartOfFinding(
