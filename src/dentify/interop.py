@@ -67,7 +67,7 @@ def _photo_row(assessment: Assessment) -> Row:
 
 
 def to_coco(assessments: Assessment | Iterable[Assessment], *, names: Sequence[str] | None = None) -> CocoObject:
-    """What was found, as a document of COCO: what `dentify assess --format coco` writes, as a dict.
+    """What was found, as a document of COCO: what `dentify assess --format json,coco` writes, as a dict.
 
     Args:
         assessments: one or many.
