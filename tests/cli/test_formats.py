@@ -1,11 +1,8 @@
-"""Formats have one name each, which every option takes, tells in its help, completes, and lists beside a word that is none."""
+"""Formats have one name each, which every option takes, tells in its help, and lists beside a word that is none."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-from typing import Any
 
 import pytest
 
@@ -15,7 +12,7 @@ from dentify.datasets.convert import WRITABLE
 from dentify.datasets.formats import FORMATS
 from dentify.sinks import FORMATS as RESULTS
 
-from .conftest import COMMAND, Dentify
+from .conftest import Dentify
 
 OPTIONS = ("--format", "--to", "--input-format")
 PRINTED = {"table", "json"}
@@ -62,18 +59,3 @@ def test_a_word_may_be_in_capitals_and_an_earlier_one_is_told(capsys: pytest.Cap
     assert capsys.readouterr().err == ""
     assert one_of("labelStudio", WRITTEN) == "label_studio"
     assert capsys.readouterr().err == "note: labelStudio is called label_studio; the next version knows no other name\n"
-
-
-@pytest.mark.parametrize(
-    ("typed", "completed"),
-    [
-        ("dentify dataset convert a --to co", ["coco"]),
-        ("dentify dataset inspect a --input-format vo", ["vott", "vott_asset", "voc"]),
-        ("dentify dataset prelabel a --to ma", []),
-        ("dentify dataset inspect a --format j", ["json"]),
-    ],
-)
-def test_a_shell_completes_formats(typed: str, completed: list[str]) -> None:
-    words: dict[str, Any] = {"_DENTIFY_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
-    told = subprocess.run(COMMAND, env=os.environ | words, capture_output=True, text=True, check=False)
-    assert told.stdout.split() == completed

@@ -51,11 +51,14 @@ def is_recipe(path: Path) -> bool:
     """Whether a file is a recipe: YAML, and not the list of classes that a YOLO data set brings.
 
     What cannot be read is taken for one, so that it is told what is wrong with it.
+
+    Raises:
+        ModuleNotFoundError: pyyaml is not installed, whatever the file is; without it nothing is trained.
     """
-    if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
-        return False
     import yaml
 
+    if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
+        return False
     try:
         document = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError):

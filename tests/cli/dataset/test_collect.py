@@ -141,8 +141,5 @@ def test_ctrl_c_keeps_what_is_done(flickr: Server, collect_flickr: Dentify) -> N
     assert again.stderr == "cars: 2 fetched, 1 there before, 0 passed over\n"
 
 
-def test_help_has_an_example(dentify: Dentify) -> None:
-    result = dentify("dataset", "collect", "flickr", "--help")
-    assert result.exit_code == 0
-    assert "\n    dentify dataset collect flickr --query " in result.stdout
-    assert "--endpoint" not in result.stdout
+def test_help_keeps_the_address_of_tests_to_itself(dentify: Dentify) -> None:
+    assert "--endpoint" not in dentify("dataset", "collect", "flickr", "--help").stdout

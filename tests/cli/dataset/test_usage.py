@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,6 @@ from PIL import Image
 from dentify.curation.inspection import Inspection
 
 from .conftest import Dentify, files, write
-
-COMMANDS = ("inspect", "convert", "merge", "split", "normalize", "crops", "captions", "prelabel", "preprocess", "collect")
-
-
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("collect", "flickr")])
-def test_each_command_has_help_with_an_example(dentify: Dentify, command: tuple[str, ...]) -> None:
-    result = dentify("dataset", *command, "--help")
-    assert result.exit_code == 0
-    text = " ".join(result.stdout.split())
-    if not command or command == ("collect",):
-        for name in COMMANDS if not command else ("flickr",):
-            assert re.search(rf"\b{name}\b", text)
-    else:
-        assert f"dentify dataset {' '.join(command)} " in text.partition("Example")[2]
-        assert "--debug" in text
 
 
 def test_without_a_command_help_is_shown(dentify: Dentify) -> None:
