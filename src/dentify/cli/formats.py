@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,51 +63,20 @@ def none_of(word: str, known: Sequence[str]) -> str:
     return f"{word!r} is none of {', '.join(known)}{nearest(word.strip().lower(), known)}"
 
 
-def _of_labels(text: str | None) -> str | None:
-    return None if text is None else one_of(text, LABELS)
+def _takes(option: str, known: Sequence[str], help_text: str) -> Any:
+    """An option that takes one of these words, whose help lists them and whose values the shell completes."""
 
+    def check(text: str | None) -> str | None:
+        return None if text is None else one_of(text, known)
 
-def _written(text: str) -> str:
-    return one_of(text, WRITTEN)
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in known if word.startswith(incomplete.lower())]
 
-
-def _drafted(text: str) -> str:
-    return one_of(text, DRAFTED)
-
-
-def _beginning_with(words: Sequence[str], start: str) -> list[str]:
-    return [word for word in words if word.startswith(start.lower())]
+    told = help_text.format(", ".join(known))
+    return typer.Option(option, metavar="FORMAT", help=told, callback=check, autocompletion=complete)
 
 
 OutputFormat = Annotated[Printed, typer.Option("--format", case_sensitive=False, help="A table for people, or JSON.")]
-InputFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--input-format",
-        metavar="FORMAT",
-        help=f"The format of the labels: {', '.join(LABELS)}. [default: the files tell]",
-        show_default=False,
-        callback=_of_labels,
-        autocompletion=lambda incomplete: _beginning_with(LABELS, incomplete),
-    ),
-]
-To = Annotated[
-    str,
-    typer.Option(
-        "--to",
-        metavar="FORMAT",
-        help=f"The format to write: {', '.join(WRITTEN)}.",
-        callback=_written,
-        autocompletion=lambda incomplete: _beginning_with(WRITTEN, incomplete),
-    ),
-]
-DraftsTo = Annotated[
-    str,
-    typer.Option(
-        "--to",
-        metavar="FORMAT",
-        help=f"The format to write: {', '.join(DRAFTED)}.",
-        callback=_drafted,
-        autocompletion=lambda incomplete: _beginning_with(DRAFTED, incomplete),
-    ),
-]
+InputFormat = Annotated[str | None, _takes("--input-format", LABELS, "The format of the labels: {}. [default: the files tell]")]
+To = Annotated[str, _takes("--to", WRITTEN, "The format to write: {}.")]
+DraftsTo = Annotated[str, _takes("--to", DRAFTED, "The format to write: {}.")]
