@@ -203,10 +203,18 @@ def test_without_an_output_nothing_is_done(dentify: Dentify, arguments: tuple[st
     assert re.search(r"^Error: Invalid value: -o is missing: say with it the folder (to make|for photos)$", told.stderr, re.M)
 
 
-@pytest.mark.parametrize("arguments", [LAST[0], LAST[3], ("dataset", "collect", "flickr", "out", "--query", "car", "-n", "1")])
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        *((arguments, "out") for arguments in LAST),
+        *((arguments, "other") for arguments in (LAST[0], LAST[3])),
+        (("dataset", "collect", "flickr", "out", "--query", "car", "-n", "1"), "other"),
+    ],
+    ids=str,
+)
 @pytest.mark.usefixtures("table")
-def test_two_outputs_are_one_too_many(dentify: Dentify, arguments: tuple[str, ...]) -> None:
-    told = dentify(*arguments, "-o", "other")
+def test_two_outputs_are_one_too_many(dentify: Dentify, arguments: tuple[str, ...], output: str) -> None:
+    told = dentify(*arguments, "-o", output)
     assert (told.exit_code, told.stdout) == (2, "")
     assert "'out' is one argument too many: " in told.stderr
     assert not Path("out").exists()

@@ -14,8 +14,10 @@ from dentify.errors import printable
 
 Place = TypeVar("Place", str, Path)
 
+_FOLDER = "the folder to make"
 
-def place(output: Place | None, earlier: Place | None, *, what: str = "the folder to make") -> Place:
+
+def place(output: Place | None, earlier: Place | None, *, what: str = _FOLDER) -> Place:
     """Where a command with one input writes.
 
     Args:
@@ -26,22 +28,17 @@ def place(output: Place | None, earlier: Place | None, *, what: str = "the folde
     Raises:
         typer.BadParameter: neither is there, or both.
     """
-    if output is None and earlier is None:
-        raise typer.BadParameter(f"-o is missing: say with it {what}")
-    if output is not None and earlier is not None:
-        raise typer.BadParameter(
-            f"{printable(str(earlier))!r} is one argument too many: -o {printable(str(output))} says {what} already"
-        )
     if output is not None:
+        if earlier is not None:
+            raise typer.BadParameter(_too_many(earlier, output, what))
         return output
-    assert earlier is not None
+    if earlier is None:
+        raise typer.BadParameter(f"-o is missing: say with it {what}")
     _tell(earlier)
     return earlier
 
 
-def inputs_and_place(
-    paths: Sequence[Place], output: Place | None, *, least: int, what: str = "the folder to make"
-) -> tuple[list[Place], Place]:
+def inputs_and_place(paths: Sequence[Place], output: Place | None, *, least: int) -> tuple[list[Place], Place]:
     """What a command with several inputs reads, and where it writes.
 
     Without `-o` the last of the arguments is the output, as before; but not where something is there, or can be read: that may as
@@ -51,19 +48,24 @@ def inputs_and_place(
         paths: the arguments.
         output: what `-o` names.
         least: so many inputs are needed.
-        what: is to be named.
 
     Raises:
-        typer.BadParameter: no output is there.
+        typer.BadParameter: no output is there, or twice the same.
     """
     if output is not None:
+        if output in paths and _is_free(str(output)):
+            raise typer.BadParameter(_too_many(output, output, _FOLDER))
         return list(paths), output
     if len(paths) <= least:
-        raise typer.BadParameter(f"-o is missing: say with it {what}")
+        raise typer.BadParameter(f"-o is missing: say with it {_FOLDER}")
     if not _is_free(str(paths[-1])):
-        raise typer.BadParameter(f"-o is missing: say with it {what}; {printable(str(paths[-1]))} counts as an input")
+        raise typer.BadParameter(f"-o is missing: say with it {_FOLDER}; {printable(str(paths[-1]))} counts as an input")
     _tell(paths[-1])
     return list(paths[:-1]), paths[-1]
+
+
+def _too_many(last: str | Path, output: str | Path, what: str) -> str:
+    return f"{str(last)!r} is one argument too many: -o {printable(str(output))} says {what} already"
 
 
 def _is_free(name: str) -> bool:
