@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-c", "from dentify.cli import main; main()"]
 ASSESS = ("assess", "{}", "-q", "--format", "json")
 INSPECT = ("dataset", "inspect", "{}", "-q")
-MASKS = ("dataset", "convert", "{}", "out", "--to", "masks", "--pictures", "none", "-q")
+MASKS = ("dataset", "convert", "{}", "-o", "out", "--to", "masks", "--pictures", "none", "-q")
 MOST_BYTES = 8 * 2**30
 HW = (3_000, 4_000)
 

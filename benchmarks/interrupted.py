@@ -105,10 +105,14 @@ WORKS = {
     "assess": Work(
         ("assess", "photos", "broken.jpg", "-o", "{}", "--bundle", "tiny", "-q"), ("--resume",), has("*.json"), answers_alone
     ),
-    "convert": Work(("dataset", "convert", "photos", "{}", "--to", "yolo", "-q"), (), has("../.out.part/images/*"), nothing),
-    "merge": Work(("dataset", "merge", "photos", "others/labels.json", "{}", "-q"), (), has("../.out.part/images/*"), nothing),
+    "convert": Work(
+        ("dataset", "convert", "photos", "-o", "{}", "--to", "yolo", "-q"), (), has("../.out.part/images/*"), nothing
+    ),
+    "merge": Work(
+        ("dataset", "merge", "photos", "others/labels.json", "-o", "{}", "-q"), (), has("../.out.part/images/*"), nothing
+    ),
     "preprocess": Work(
-        ("dataset", "preprocess", "photos", "{}", "--size", "256", "-q"), (), has(".unfinished/pictures/*"), no_success
+        ("dataset", "preprocess", "photos", "-o", "{}", "--size", "256", "-q"), (), has(".unfinished/pictures/*"), no_success
     ),
 }
 

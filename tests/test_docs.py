@@ -266,6 +266,43 @@ def test_every_command_and_option_is_in_the_reference():
     assert (missing, made_up) == ([], [])
 
 
+def lines_to_type(text: str) -> list[str]:
+    """Calls of the command in blocks of code, what is piped to and from them left out."""
+    blocks = [block for language in ("", "sh", "bash", "console") for block in code_blocks(text, language)]
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    calls = [re.search(r"(?:^|[|] |&& )(dentify .*?)(?: [|>&]|$)", re.sub(r"  +(#|\(and).*", "", line)) for line in lines]
+    return [call[1] for call in calls if call and "── " not in call[0]]
+
+
+def examples_in_helps() -> list[str]:
+    helps = "\n".join(command.help for command in commands().values())
+    return [line.strip() for line in helps.replace("\\\n", " ").splitlines() if line.startswith("  dentify ")]
+
+
+def calls_to_type() -> list[tuple[str, str]]:
+    """Every call that a page says to type, and every example of a help, once, with where it stands."""
+    pages = [(path.relative_to(ROOT).as_posix(), line) for path in PAGES for line in lines_to_type(path.read_text("utf-8"))]
+    return list({line: (where, line) for where, line in [*pages, *(("--help", line) for line in examples_in_helps())]}.values())
+
+
+@pytest.mark.parametrize(("where", "line"), calls_to_type(), ids=lambda value: value)
+def test_what_the_docs_say_to_type_is_taken_by_the_command(where: str, line: str) -> None:
+    """Options, choices and arguments as they are, and outputs where `-o` names them; nothing is run."""
+    words = shlex.split(line)
+    size = next(size for size in range(len(words), 0, -1) if " ".join(words[:size]) in commands())
+    command = commands()[" ".join(words[:size])]
+    if hasattr(command, "commands"):
+        assert words[size:] in (["--help"], ["--version"], ["--install-completion"]), line
+        return
+    if words[size:] == ["--help"]:
+        return
+    context = command.make_context(" ".join(words[:size]), words[size:])
+    given = context.params
+    assert given.get("last") is None, f"{where}: {line}"
+    assert "output" not in given or given["output"] or words[2:3] not in (["merge"], ["prelabel"], ["preprocess"]), line
+    assert all(word.startswith("--") for word in context.args[:1]), f"{where}: {line}"
+
+
 def test_every_command_has_help_and_an_example():
     for name, command in commands().items():
         assert command.help, name

@@ -63,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("evaluate", "tiny", "set", "-o", "out", "-q"), set()),
         (("dataset", "inspect", "set", "-o", "out", "-q"), set()),
         # urllib3, of Google's client, asks whether there is an IPv6 by binding a socket to the machine itself
-        (("dataset", "preprocess", "set", "out", "-q"), {"socket", "bind"}),
+        (("dataset", "preprocess", "set", "-o", "out", "-q"), {"socket", "bind"}),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )

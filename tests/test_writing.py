@@ -83,7 +83,7 @@ main()
     [
         ["assess", "photo.png", "--bundle", "tiny", "-o", "out", "-q"],
         ["assess", "photo.png", "--bundle", "tiny", "-o", "out.zip", "-q"],
-        ["dataset", "convert", "set", "out", "--to", "coco", "-q"],
+        ["dataset", "convert", "set", "-o", "out", "--to", "coco", "-q"],
         ["dataset", "split", "set", "--ratios", "50,50"],
         ["bundle", "build", "roles.yaml", "-o", "out"],
     ],

@@ -11,7 +11,7 @@ import argparse
 import logging
 
 from dentify.beam import Recipe, preprocess
-from dentify.cli.preprocess import parse_size, told
+from dentify.cli.dataset.preprocess import parse_size, told
 from dentify.settings import Settings
 
 

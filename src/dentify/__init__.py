@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from dentify.assessor import Assessor, load
     from dentify.bundle.open import Bundle
     from dentify.errors import DentifyError
-    from dentify.interop import rows, to_supervision
+    from dentify.interop import rows, to_coco, to_supervision
 
-__all__ = ["Assessment", "Assessor", "Bundle", "DentifyError", "Finding", "__version__", "load", "rows", "to_supervision"]
+__all__ = [
+    "Assessment",
+    "Assessor",
+    "Bundle",
+    "DentifyError",
+    "Finding",
+    "__version__",
+    "load",
+    "rows",
+    "to_coco",
+    "to_supervision",
+]
 
 # Names are fetched from their modules when first used, so that importing Dentify costs nothing by itself.
 _HOMES = {
@@ -31,6 +42,7 @@ _HOMES = {
     "Finding": "dentify.assessment",
     "load": "dentify.assessor",
     "rows": "dentify.interop",
+    "to_coco": "dentify.interop",
     "to_supervision": "dentify.interop",
 }
 

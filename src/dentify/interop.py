@@ -1,22 +1,29 @@
-"""Answers as other tools take them: flat rows for pandas, and detections for supervision."""
+"""Answers as other tools take them: flat rows for pandas, a document of COCO, and detections for supervision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from dentify.assessment import Assessment, Finding, FoundPart
-from dentify.certainty import certainty_of
 from dentify.errors import InputError, MissingExtraError
+from dentify.results.findings import (
+    COCO_INFO,
+    CocoObject,
+    Row,
+    coco_annotations,
+    coco_categories,
+    coco_images,
+    finding_values,
+)
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
 if TYPE_CHECKING:
     import supervision
 
 RowsBy = Literal["finding", "photo"]
-Row = dict[str, str | int | float | bool | None]
 
 
 def rows(assessments: Assessment | Iterable[Assessment], *, by: RowsBy = "finding") -> list[Row]:
@@ -27,41 +34,18 @@ def rows(assessments: Assessment | Iterable[Assessment], *, by: RowsBy = "findin
         by: `"finding"`: a row a finding, none for a photo without; `"photo"`: a row a photo.
 
     Returns:
-        Rows in the order of the assessments. `None` is *not judged*. Boxes are in pixels of the upright photo, shares in [0, 1].
-        Lists, such as the parts of a finding, are joined by `"; "`.
+        Rows in the order of the assessments, of findings with the columns of `findings.csv`. `None` is *not judged*. Boxes are in
+        pixels of the upright photo, shares in [0, 1]. Lists, such as the parts of a finding, are joined by `"; "`.
 
     Raises:
         InputError: `by` is neither of the two.
     """
     if by not in get_args(RowsBy):
         raise InputError(f"by must be finding or photo, got {by!r}")
-    given = [assessments] if isinstance(assessments, Assessment) else assessments
+    given = _each(assessments)
     if by == "photo":
         return [_photo_row(assessment) for assessment in given]
-    return [row for assessment in given for row in _finding_rows(assessment)]
-
-
-def _finding_rows(assessment: Assessment) -> Iterator[Row]:
-    for finding in assessment.findings:
-        x_min, y_min, x_max, y_max = finding.box
-        first = finding.parts[0] if finding.parts else None
-        reasons = dict.fromkeys(reason.code for reason in assessment.review.reasons if reason.finding == finding.id)
-        yield {
-            "name": assessment.photo.name,
-            "finding": finding.id,
-            "type": finding.type,
-            "certainty": certainty_of(finding.confidence),
-            "confidence": finding.confidence,
-            "x_min": x_min,
-            "y_min": y_min,
-            "x_max": x_max,
-            "y_max": y_max,
-            "area_share": finding.area_share,
-            "parts": "; ".join(part.name for part in finding.parts),
-            "share_of_part": None if first is None else first.share_of_part,
-            "severity": None if finding.severity is None else finding.severity.level,
-            "review": "; ".join(reasons),
-        }
+    return [row for assessment in given for row in finding_values(assessment)]
 
 
 def _photo_row(assessment: Assessment) -> Row:
@@ -79,6 +63,36 @@ def _photo_row(assessment: Assessment) -> Row:
         "review": "; ".join(dict.fromkeys(reason.code for reason in assessment.review.reasons)),
         "quality_issues": "; ".join(assessment.quality.issues),
         "report": assessment.report,
+    }
+
+
+def to_coco(assessments: Assessment | Iterable[Assessment], *, names: Sequence[str] | None = None) -> CocoObject:
+    """What was found, as a document of COCO: what `dentify assess --format json,coco` writes, as a dict.
+
+    Args:
+        assessments: one or many.
+        names: the categories, numbered from 1; the taxonomy's damage types where not given, own names of the answers after them.
+
+    Returns:
+        `images`, numbered from 1 in the order of the answers; `annotations` with `bbox` as `[x, y, width, height]`,
+        `segmentation` as compressed RLE (`[]` where there is no mask), both in pixels of the upright photo, `score`, `finding`
+        (the id in its answer) and `severity`; `categories`. `json.dump` takes it.
+
+    Raises:
+        InputError: `names` lacks one that was found, or names one twice.
+    """
+    given = list(_each(assessments))
+    categories = {name: number for number, name in enumerate(DAMAGE_NAMES if names is None else names, 1)}
+    if names is not None:
+        if len(categories) < len(names):
+            raise InputError("names hold one twice; each is a category of its own")
+        _check_names({finding.type for answer in given for finding in answer.findings}, names)
+    annotations = list(coco_annotations(given, categories))
+    return {
+        "info": dict(COCO_INFO),
+        "images": list(coco_images(given)),
+        "annotations": annotations,
+        "categories": coco_categories(categories),
     }
 
 
@@ -113,9 +127,7 @@ def to_supervision(
     known = list(
         dict.fromkeys([*(DAMAGE_NAMES if of == "findings" else PART_NAMES), *sorted(called)]) if names is None else names
     )
-    unknown = sorted(set(called) - set(known))
-    if unknown:
-        raise InputError(f"names lack what was found: {', '.join(unknown)}")
+    _check_names(called, known)
     masks = [mask for one in found if (mask := one.mask_array()) is not None]
     data: dict[str, list[str] | list[int]] = {"class_name": called}
     if of == "findings":
@@ -129,6 +141,16 @@ def to_supervision(
         class_id=np.array([known.index(name) for name in called], np.int64),
         data={key: np.array(values) for key, values in data.items()},
     )
+
+
+def _each(assessments: Assessment | Iterable[Assessment]) -> Iterable[Assessment]:
+    return [assessments] if isinstance(assessments, Assessment) else assessments
+
+
+def _check_names(found: Iterable[str], names: Sequence[str]) -> None:
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise InputError(f"names lack what was found: {', '.join(unknown)}")
 
 
 def _name(one: Finding | FoundPart) -> str:

@@ -292,8 +292,8 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(dataset: Path, tmp_path
     arguments = ["--size", "100", "--pictures-only", "--threads", "1", "--quiet"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [sys.executable, "-c", COMMAND, str(dataset)]
-    subprocess.run([*command, str(whole), *arguments], check=True)
-    process = subprocess.Popen([*command, str(killed), *arguments])
+    subprocess.run([*command, "-o", str(whole), *arguments], check=True)
+    process = subprocess.Popen([*command, "-o", str(killed), *arguments])
     staged = killed / ".unfinished" / "pictures"
     deadline = time.monotonic() + 60
     while not (staged.is_dir() and len(list(staged.iterdir())) > 3):
@@ -303,7 +303,7 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(dataset: Path, tmp_path
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert {path.name for path in killed.iterdir()} == {".unfinished", LOCK}
-    subprocess.run([*command, str(killed), *arguments], check=True)
+    subprocess.run([*command, "-o", str(killed), *arguments], check=True)
     assert tree(killed) == tree(whole)
 
 
@@ -321,6 +321,6 @@ def test_what_a_run_left_that_was_killed_after_its_last_step_is_taken_away(photo
 
 
 COMMAND = (
-    "import typer, sys; from dentify.cli.preprocess import CONTEXT, preprocess; app = typer.Typer();"
+    "import typer, sys; from dentify.cli.dataset.preprocess import CONTEXT, preprocess; app = typer.Typer();"
     " app.command(context_settings=CONTEXT)(preprocess); app()"
 )

@@ -552,7 +552,7 @@ def test_a_gpu_that_is_not_there_is_one_note(
     assert insisting.stderr.splitlines()[1:] == auto.stderr.splitlines()
     assert insisting.stdout == auto.stdout
     assert dentify(*arguments, "--device", "cuda", "--quiet").stderr == ""
-    assert "is not one of" in dentify(*arguments, "--device", "tpu").stderr
+    assert "'tpu' is none of auto, cpu, cuda" in dentify(*arguments, "--device", "tpu").stderr
 
 
 @pytest.mark.parametrize("given", ["in/*.zip", "**/*.zip", "in/claim.zip"])

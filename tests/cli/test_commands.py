@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from typer.testing import Result
 
 from dentify import __version__
@@ -25,29 +24,6 @@ def test_help_names_every_command(dentify: Dentify) -> None:
     assert result.exit_code == 0
     for name in COMMANDS:
         assert f"\n  {name} " in result.stdout
-
-
-DATASET = ("inspect", "convert", "split", "normalize", "captions", "prelabel", "preprocess")
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["assess"],
-        ["evaluate"],
-        ["bundle", "info"],
-        ["bundle", "verify"],
-        ["train"],
-        ["tune"],
-        ["export"],
-        *(["dataset", name] for name in DATASET),
-    ],
-    ids=" ".join,
-)
-def test_every_command_has_an_example(command: list[str], dentify: Dentify) -> None:
-    result = dentify(*command, "--help")
-    assert result.exit_code == 0
-    assert f"\n    dentify {' '.join(command)} " in result.stdout
 
 
 def test_a_misspelt_command_is_told_the_right_one(dentify: Dentify) -> None:

@@ -57,7 +57,7 @@ def contents() -> dict[Path, bytes]:
         ("compare", "tiny", "tiny", "set", "-o", "out"),
         ("dataset", "inspect", "set", "-o", "out"),
         ("dataset", "crops", "set", "-o", "out", "--overwrite", "--least-side", "8"),
-        ("dataset", "preprocess", "set", "out", "--overwrite"),
+        ("dataset", "preprocess", "set", "-o", "out", "--overwrite"),
     ],
     ids=lambda arguments: " ".join(arguments),
 )
@@ -74,9 +74,9 @@ def test_a_second_run_into_a_folder_is_refused(dentify: Dentify, data: Path, arg
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("dataset", "convert", "set", "out", "--to", "coco"),
-        ("dataset", "merge", "set", "set", "out"),
-        ("dataset", "prelabel", "set/a.png", "out", "--to", "coco", "--bundle", "tiny"),
+        ("dataset", "convert", "set", "-o", "out", "--to", "coco"),
+        ("dataset", "merge", "set", "set", "-o", "out"),
+        ("dataset", "prelabel", "set/a.png", "-o", "out", "--to", "coco", "--bundle", "tiny"),
         ("bundle", "build", "roles.yaml", "-o", "out"),
         ("bundle", "build", "roles.yaml", "-o", "out.zip"),
     ],
@@ -113,16 +113,16 @@ REFUSED = re.compile(r"is read as an input|holds what is read|results and photos
         ("dataset", "inspect", "named/inspection.json", "-o", "named", "--overwrite"),
         ("dataset", "inspect", "named", "-o", "named", "--overwrite"),
         ("dataset", "inspect", "set", "--labels", "mapped/labels.yaml", "-o", "mapped", "--overwrite"),
-        ("dataset", "convert", "set", "set", "--to", "coco", "--overwrite"),
-        ("dataset", "convert", "set", "mapped", "--to", "coco", "--labels", "mapped/labels.yaml", "--overwrite"),
-        ("dataset", "merge", "set", "named/inspection.json", "set", "--overwrite"),
-        ("dataset", "merge", "set", "named/inspection.json", "named", "--overwrite"),
-        ("dataset", "merge", "set", "set", "mapped", "--labels", "mapped/labels.yaml", "--overwrite"),
+        ("dataset", "convert", "set", "-o", "set", "--to", "coco", "--overwrite"),
+        ("dataset", "convert", "set", "-o", "mapped", "--to", "coco", "--labels", "mapped/labels.yaml", "--overwrite"),
+        ("dataset", "merge", "set", "named/inspection.json", "-o", "set", "--overwrite"),
+        ("dataset", "merge", "set", "named/inspection.json", "-o", "named", "--overwrite"),
+        ("dataset", "merge", "set", "set", "-o", "mapped", "--labels", "mapped/labels.yaml", "--overwrite"),
         ("dataset", "normalize", "packed.zip", "-o", "packed.zip"),
         ("dataset", "normalize", "packed.zip/labels.json", "-o", "packed.zip"),
         ("dataset", "captions", "packed.zip", "-o", "packed.zip", "--overwrite"),
-        ("dataset", "preprocess", "set", "set", "--overwrite"),
-        ("dataset", "prelabel", "set/a.png", "set", "--to", "coco", "--overwrite"),
+        ("dataset", "preprocess", "set", "-o", "set", "--overwrite"),
+        ("dataset", "prelabel", "set/a.png", "-o", "set", "--to", "coco", "--overwrite"),
         ("evaluate", "tiny", "set", "-o", "set", "--overwrite"),
         ("evaluate", "tiny", "named/names.csv", "-o", "named", "--overwrite"),
         ("evaluate", "mine", "set", "-o", "mine", "--overwrite"),
@@ -156,3 +156,86 @@ def test_an_output_that_is_an_input_is_refused(dentify: Dentify, data: Path, bun
     assert REFUSED.search(told.stderr)
     assert told.stderr.count("\n") == 1
     assert contents() == before
+
+
+NOTE = "note: write it as -o out; from the next version on an output is given with -o alone\n"
+LAST = [
+    ("dataset", "convert", "set", "out", "--to", "coco"),
+    ("dataset", "merge", "set", "table/photos.csv", "out"),
+    ("dataset", "prelabel", "set/a.png", "out", "--to", "coco", "--bundle", "tiny"),
+    ("dataset", "preprocess", "set", "out", "-q"),
+]
+"""Where outputs stood before `-o`."""
+
+
+@pytest.fixture
+def table(data: Path) -> None:
+    """A second data set."""
+    Path("table").mkdir()
+    shutil.copy(data / "a.png", "table")
+    Path("table/photos.csv").write_text("file,label\na.png,dent\n")
+
+
+@pytest.mark.parametrize("arguments", LAST, ids=lambda arguments: arguments[1])
+@pytest.mark.usefixtures("table")
+def test_an_output_may_stand_last_for_one_version_with_a_line_that_says_how_to_write_it(
+    dentify: Dentify, arguments: tuple[str, ...]
+) -> None:
+    told = dentify(*arguments)
+    assert told.exit_code == 0, told.output
+    assert told.stderr.startswith(NOTE)
+    place = arguments.index("out")
+    now = dentify(*arguments[:place], "-o", "now", *arguments[place + 1 :])
+    assert now.exit_code == 0
+    assert "-o" not in now.stderr
+    assert contents_of("now") == contents_of("out")
+
+
+def contents_of(folder: str) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("arguments", [*LAST, ("dataset", "collect", "flickr", "out", "--query", "car", "-n", "1")], ids=str)
+@pytest.mark.usefixtures("table")
+def test_without_an_output_nothing_is_done(dentify: Dentify, arguments: tuple[str, ...]) -> None:
+    told = dentify(*(one for one in arguments if one != "out"))
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert re.search(r"^Error: Invalid value: -o is missing: say with it the folder (to make|for photos)$", told.stderr, re.M)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        *((arguments, "out") for arguments in LAST),
+        *((arguments, "other") for arguments in (LAST[0], LAST[3])),
+        (("dataset", "collect", "flickr", "out", "--query", "car", "-n", "1"), "other"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("table")
+def test_two_outputs_are_one_too_many(dentify: Dentify, arguments: tuple[str, ...], output: str) -> None:
+    told = dentify(*arguments, "-o", output)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "'out' is one argument too many: " in told.stderr
+    assert not Path("out").exists()
+    assert not Path("other").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "last"),
+    [("merge", "table"), ("prelabel", "table"), ("prelabel", "table/a.png"), ("prelabel", "table/*.png"), ("prelabel", "-")],
+)
+@pytest.mark.usefixtures("table")
+def test_an_input_that_stands_last_because_the_output_was_forgotten_is_kept(dentify: Dentify, command: str, last: str) -> None:
+    before = contents()
+    told = dentify("dataset", command, "set", "set", last, "--to", "coco", "--overwrite")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert f"-o is missing: say with it the folder to make; {last} counts as an input" in told.stderr
+    assert contents() == before
+
+
+def test_an_empty_folder_may_still_stand_last(dentify: Dentify, data: Path) -> None:
+    Path("out").mkdir()
+    told = dentify("dataset", "merge", "set", "set/labels.json", "out", "-q")
+    assert told.exit_code == 0, told.output
+    assert told.stderr.startswith(NOTE)

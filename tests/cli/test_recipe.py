@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,17 @@ def test_one_is_shown_and_written_as_it_is(dentify: Dentify) -> None:
     assert (refused.exit_code, refused.stderr) == (1, "error: mine.yaml: is there already; --overwrite replaces it\n")
     assert dentify("recipe", "write", "vgg16", "-o", "mine.yaml", "--overwrite").exit_code == 0
     assert Path("mine.yaml").read_text(encoding="utf-8") == text
+
+
+def test_no_extra_is_needed(dentify: Dentify) -> None:
+    """An entry of `None` in `sys.modules` makes an import fail as if nothing was installed."""
+    absent = ("yaml", "scipy", "matplotlib", "defusedxml", "httpx2", "hotcoco", "torch", "timm", "onnx")
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent}, None)); from dentify.cli import main; main()"
+    for arguments in (["list"], ["show", "default"], ["write", "default", "-o", "mine.yaml"]):
+        done = subprocess.run([sys.executable, "-c", code, "recipe", *arguments], capture_output=True, text=True, check=False)
+        told = dentify("recipe", *arguments, *(["--overwrite"] if arguments[0] == "write" else []))
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", told.stdout)
+    assert Path("mine.yaml").read_text(encoding="utf-8") == find_recipe("default").read_text(encoding="utf-8")
 
 
 def test_an_unknown_name_is_one_line(dentify: Dentify) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from dentify.cli import app
 
 
+@cache
 def commands() -> dict[str, Any]:
     """Each by the words that call it, groups included."""
     found: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dentify.errors import ConfigError
+from dentify.plain_yaml import load_yaml
 from dentify.planning import find_recipe, is_recipe, recipe_names, recipe_path, recipe_summary
 
 
@@ -14,6 +15,8 @@ def test_every_recipe_says_what_it_is_for() -> None:
     assert {"default", "convnext", "teacher", "vgg16"} <= set(recipe_names())
     for name in recipe_names():
         assert 20 < len(recipe_summary(name)) < 300
+        description = load_yaml(find_recipe(name).read_text(encoding="utf-8"))["description"]
+        assert description.startswith(recipe_summary(name))
 
 
 def test_a_name_that_is_nearly_one_is_told() -> None:

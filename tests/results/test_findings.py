@@ -45,7 +45,7 @@ def test_a_finding_is_a_row() -> None:
     assert row == {
         "name": "a.jpg", "finding": "1", "type": "dent", "certainty": "possible", "confidence": "0.4321",
         "x_min": "60", "y_min": "30", "x_max": "100", "y_max": "50", "parts": "front_left_door", "side": "left",
-        "area_share": "0.04", "severity": "severe", "review": "weak_type", "crop": "",
+        "area_share": "0.04", "share_of_part": "0.1", "severity": "severe", "review": "weak_type", "crop": "",
     }  # fmt: skip
 
 

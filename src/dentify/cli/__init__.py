@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "compare": ("dentify.cli.compare", "compare", "evaluate"),
     "bundle": ("dentify.cli.bundle", "app", ""),
     "train": ("dentify.cli.train", "train", "train"),
-    "recipe": ("dentify.cli.recipe", "app", "train"),
+    "recipe": ("dentify.cli.recipe", "app", ""),
     "tune": ("dentify.cli.tune", "tune", "tune"),
     "export": ("dentify.cli.train", "export", "train"),
     "dataset": ("dentify.cli.dataset", "app", "data"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
+from dentify.cli.formats import none_of, one_of
 from dentify.cli.progress import progress
 from dentify.errors import printable
 
@@ -266,7 +267,7 @@ def settings_in(language: str | None) -> Settings:
     if language is None:
         return settings
     if language not in LANGUAGES:
-        raise typer.BadParameter(f"--language {printable(language)!r} is none of {', '.join(LANGUAGES)}")
+        raise typer.BadParameter(f"--language {none_of(language, LANGUAGES)}")
     return settings.model_copy(update={"language": language})
 
 
@@ -289,11 +290,8 @@ def _formats(formats: str | None, output: str | None, kind: str, *, save_crops: 
     if formats is None:
         chosen = defaults.get(kind, ("json", "photo", "page"))
     else:
-        names = [name.strip() for name in formats.split(",")]
         known = [one for one in FORMATS if one != "crops"]
-        for name in names:
-            if name not in known:
-                raise typer.BadParameter(f"--format {printable(name)!r} is none of {', '.join(known)}")
+        names = [one_of(name, known, option="--format") for name in formats.split(",")]
         chosen = cast("tuple[Format, ...]", tuple(dict.fromkeys(names)))
     if kind == "stream":
         if "photo" in chosen:

@@ -19,6 +19,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Data, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
+from dentify.cli.formats import OutputFormat, Printed
 from dentify.cli.help import App
 from dentify.cli.progress import counted, progress
 from dentify.errors import MissingExtraError, printable
@@ -35,19 +36,11 @@ app = App(
 )
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 BundlePath = Annotated[str, typer.Argument(metavar="[PATH]", help="A folder or zip.", show_default=True)]
-OutputFormat = Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")]
 
 
 @app.command()
-def info(path: BundlePath = "default", output_format: OutputFormat = Format.TABLE, debug: Debug = False) -> None:
+def info(path: BundlePath = "default", output_format: OutputFormat = Printed.TABLE, debug: Debug = False) -> None:
     """Show what a bundle says of itself, after checking it. JSON is its manifest, bundle.json.
 
     \b
@@ -56,14 +49,14 @@ def info(path: BundlePath = "default", output_format: OutputFormat = Format.TABL
       dentify bundle info my-bundle --format json
     """  # noqa: D301 - click wants the character
     bundle = _open(path)
-    if output_format is Format.JSON:
+    if output_format is Printed.JSON:
         print(bundle.manifest.to_json(), end="")
     else:
         _print_table(_about(bundle))
 
 
 @app.command()
-def verify(path: BundlePath = "default", output_format: OutputFormat = Format.TABLE, debug: Debug = False) -> None:
+def verify(path: BundlePath = "default", output_format: OutputFormat = Printed.TABLE, debug: Debug = False) -> None:
     """Check every byte of a bundle: schema, files, SHA-256 of each, networks. Exit code 1 where it cannot be used.
 
     \b
@@ -72,7 +65,7 @@ def verify(path: BundlePath = "default", output_format: OutputFormat = Format.TA
       dentify bundle verify my-bundle.zip
     """  # noqa: D301 - click wants the character
     bundle = _open(path)
-    if output_format is Format.JSON:
+    if output_format is Printed.JSON:
         files = [file.model_dump(mode="json") for file in bundle.manifest.files]
         print(json.dumps({"verified": True, **bundle.identity.model_dump(mode="json"), "files": files}, indent=2))
         return

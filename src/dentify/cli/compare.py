@@ -9,7 +9,7 @@ import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
 from dentify.cli.data import Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
-from dentify.cli.evaluate import Format
+from dentify.cli.formats import OutputFormat, Printed
 from dentify.cli.progress import counted, progress
 
 
@@ -38,7 +38,7 @@ def compare(
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap behind the intervals.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time; 1 gives the latency of a lone photo.")] = 1,
     device: OnDevice = Device.AUTO,
-    output_format: Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")] = Format.TABLE,
+    output_format: OutputFormat = Printed.TABLE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a comparison that is there already.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
@@ -85,6 +85,6 @@ def compare(
             data=data,
             settings=settings,
         )
-    print(result.to_json() if output_format is Format.JSON else evaluation.comparison_table(result), flush=True)
+    print(result.to_json() if output_format is Printed.JSON else evaluation.comparison_table(result), flush=True)
     if output is not None:
         evaluation.write_comparison(result, output, overwrite=overwrite)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +10,9 @@ import typer
 
 from dentify.cli import Debug, Device, OnDevice, load_assessor, read_settings
 from dentify.cli.data import DATA_HELP, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
+from dentify.cli.formats import OutputFormat, Printed
 from dentify.cli.progress import counted, progress
 from dentify.errors import printable
-
-
-class Format(StrEnum):
-    """What goes to standard output."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def evaluate(
@@ -57,7 +50,7 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap behind the intervals.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
     device: OnDevice = Device.AUTO,
-    output_format: Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")] = Format.TABLE,
+    output_format: OutputFormat = Printed.TABLE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there already.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
@@ -113,7 +106,7 @@ def evaluate(
             settings=settings,
             mistakes=mistakes,
         )
-    print(result.to_json() if output_format is Format.JSON else evaluation.evaluation_table(result), flush=True)
+    print(result.to_json() if output_format is Printed.JSON else evaluation.evaluation_table(result), flush=True)
     if output is not None:
         evaluation.write_evaluation(result, output, mistakes=mistakes, overwrite=overwrite)
 

@@ -1,13 +1,16 @@
-"""`--help` and `-h`: summaries that are not cut, one usage line, and no names of Python's types."""
+"""`--help` and `-h`: summaries that are not cut, one usage line, no names of Python's types; what is said of a wrong choice."""
 
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Callable
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from dentify.cli.formats import none_of
 
 _TYPES = {"int": "N", "int range": "N", "float": "X", "float range": "X", "str": "TEXT", "path": "PATH"}
 _UNCUT = 1000
@@ -16,9 +19,19 @@ _UNCUT = 1000
 class Command(TyperCommand):
     """A command whose arguments are called what they are."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Click's; of a word that is no choice the nearest one is told."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = _about_a_choice(error.message)
+            raise
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """`[OPTIONS] PATH...`, without braces around what is required."""
-        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        arguments = [
+            param for param in self.get_params(ctx) if param.param_type_name == "argument" and not getattr(param, "hidden", False)
+        ]
         return [str(self.options_metavar), *map(_usage, arguments)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -60,6 +73,16 @@ def _usage(argument: Any) -> str:
     if argument.nargs != 1 and "..." not in name:
         name += "..."
     return name if argument.required else f"[{name.strip('[]')}]"
+
+
+def _about_a_choice(message: str) -> str:
+    """What Typer says of a word that is no choice, as all options say it; every other message as it is.
+
+    >>> _about_a_choice("Value error, 'jsn' is not one of 'table', 'json'.")
+    "'jsn' is none of table, json; did you mean `json`?"
+    """
+    told = re.fullmatch(r"(?:Value error, )?('.*'|\".*\") is not one of ('[^']*'(?:, '[^']*')*)\.", message, re.DOTALL)
+    return none_of(literal_eval(told[1]), re.findall(r"'([^']*)'", told[2])) if told else message
 
 
 def _without_types(name: str, kind: str) -> str:

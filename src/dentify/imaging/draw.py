@@ -41,7 +41,8 @@ _CAPTION_TEXT: RGB = (245, 245, 245)
 _CHECK_GROUND: RGB = (250, 204, 21)
 _TINTS: dict[Certainty, float] = {"clear": 0.34, "probable": 0.26, "possible": 0.15}
 _SMALL = 1 / 28  # of the longer side: what is smaller both ways gets a ring around it
-_CRUMB = 0.02  # of a finding's area: no outline around less
+CRUMB = 0.02
+"""Of a finding's area: there is no outline around less, in drawings and on pages."""
 _FEWEST_LETTERS = 12  # a bar that is narrower says nothing
 _MOST_ROWS = 2  # of the verdict, and of the legend
 
@@ -152,11 +153,21 @@ def _ring(found: Finding, scale: tuple[float, float], canvas: Photo) -> list[Dou
     """A circle around what would be too small to be seen; none around anything else."""
     side = max(canvas.shape[:2])
     left, top, right, bottom = _pixel_box(found.box, scale, canvas)
-    extent = max(right - left, bottom - top)
-    if extent >= _SMALL * side:
-        return []
-    radius = extent / 2 + side / 60
-    return [_evenly(ellipse_to_polygon(((left + right) / 2, (top + bottom) / 2), (radius, radius)))]
+    radius = ring_radius(max(right - left, bottom - top), side)
+    return [] if radius is None else [_evenly(ellipse_to_polygon(((left + right) / 2, (top + bottom) / 2), (radius, radius)))]
+
+
+def ring_radius(extent: float, side: float) -> float | None:
+    """The radius of the ring around what is too small to be seen, in drawings and on pages alike.
+
+    Args:
+        extent: longer side of its box.
+        side: longer side of the picture, in the same unit.
+
+    Returns:
+        `None` for what is large enough to be seen.
+    """
+    return extent / 2 + side / 60 if extent < _SMALL * side else None
 
 
 def _evenly(corners: DoubleArray) -> DoubleArray:
@@ -192,7 +203,7 @@ def _tint(canvas: Photo, outlines: Sequence[DoubleArray], colour: RGB, tint: flo
 def _worth_a_line(outlines: Sequence[DoubleArray]) -> Iterator[DoubleArray]:
     """Outlines without those of crumbs."""
     areas = [_area(outline) for outline in outlines]
-    least = _CRUMB * max(areas, default=0.0)
+    least = CRUMB * max(areas, default=0.0)
     return (outline for outline, area in zip(outlines, areas, strict=True) if area >= least)
 
 

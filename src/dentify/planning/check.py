@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
 from dentify.datasets.dataset import photo_key, read_splits
@@ -85,6 +83,8 @@ def check_recipe(
         settings: the limits.
         changes: `key.key=value`, applied to the recipe first.
     """
+    import yaml
+
     faults = _Faults()
     try:
         document = load_yaml(path.read_text(encoding="utf-8"))

@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 
 from dentify.assessment import Assessment, Box, Finding
+from dentify.imaging.draw import CRUMB, ring_radius
 from dentify.imaging.masks import rle_to_crop
 
 SIDE = 1000
 """Units of the longer side of every photo."""
 
-_SMALL = 1 / 28  # of the longer side: what is smaller both ways gets a ring, as in drawings
 _SMOOTH = 2.5  # units: networks' masks are coarser than the photo, and their stairs say nothing of where damage ends
 _OFF = 0.8  # units that a path may lie beside the outline
-_CRUMB = 0.02  # of a finding's area: no outline around less
 
 
 def size_in_units(assessment: Assessment) -> tuple[int, int]:
@@ -35,8 +34,8 @@ def finding_path(finding: Finding, assessment: Assessment) -> str:
     units = size_in_units(assessment)
     box = _in_units(finding.box, assessment, units)
     left, top, right, bottom = box
-    if max(right - left, bottom - top) < _SMALL * SIDE:
-        radius = max(right - left, bottom - top) / 2 + SIDE / 60
+    radius = ring_radius(max(right - left, bottom - top), SIDE)
+    if radius is not None:
         start, across = f"{(left + right) / 2 - radius:.0f} {(top + bottom) / 2:.0f}", f"{2 * radius:.0f}"
         return f"M{start}a{radius:.0f} {radius:.0f} 0 1 0 {across} 0a{radius:.0f} {radius:.0f} 0 1 0 -{across} 0z"
     outlines = list(_mask_outlines(finding, assessment, units)) if finding.mask is not None else []
@@ -63,7 +62,7 @@ def _mask_outlines(
     smooth = cv2.GaussianBlur(crop, (0, 0), _SMOOTH) >= 0.5
     contours, _ = cv2.findContours(smooth.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x_min, y_min))
     areas = [cv2.contourArea(contour) for contour in contours]
-    least = _CRUMB * max(areas, default=0.0)
+    least = CRUMB * max(areas, default=0.0)
     for contour, area in zip(contours, areas, strict=True):
         if area > least:
             yield cv2.approxPolyDP(contour, _OFF, True)[:, 0].astype(np.int32)

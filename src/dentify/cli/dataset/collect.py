@@ -12,6 +12,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.help import App
+from dentify.cli.outputs import place
 from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
@@ -34,9 +35,15 @@ def collect() -> None:
 
 @app.command()
 def flickr(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for photos and photos.csv; one that is begun goes on.")],
     query: Annotated[str, typer.Option(help="Words to find in titles, descriptions and tags.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Photos of this query that OUT holds in the end.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Photos of this query that the folder holds in the end.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder for photos and photos.csv; one that is begun goes on.  [required]"
+        ),
+    ] = None,
+    last: Annotated[Path | None, typer.Argument(metavar="OUT", hidden=True)] = None,
     licences: Annotated[
         str,
         typer.Option(
@@ -56,17 +63,18 @@ def flickr(
 ) -> None:
     """Fetch photos from Flickr under chosen licences, and write down whose they are.
 
-    A photo 123 becomes OUT/123.jpg and a row of OUT/photos.csv with owner, title, licence, addresses and tags. A run that was
+    A photo 123 becomes DIR/123.jpg and a row of DIR/photos.csv with owner, title, licence, addresses and tags. A run that was
     broken off goes on when it is called again. The key of Flickr's API is read from the environment variable FLICKR_API_KEY;
     https://www.flickr.com/services/apps/create/ gives one.
 
     \b
     Examples:
-      dentify dataset collect flickr --query "car dent" -n 200 cars
-      dentify dataset collect flickr --query "parking lot" --licenses cc0,by -n 500 undamaged
+      dentify dataset collect flickr --query "car dent" -n 200 -o cars
+      dentify dataset collect flickr --query "parking lot" --licenses cc0,by -n 500 -o undamaged
     """  # noqa: D301 - click wants the character
     from dentify.collecting.flickr import ENDPOINT, KEY_PAGE, collect_flickr, parse_licences
 
+    out = place(output, last, what="the folder for photos")
     try:
         parse_licences(licences)
     except ConfigError as error:

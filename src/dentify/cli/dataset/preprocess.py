@@ -8,13 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.cli.data import Frame, LabelFrame
+from dentify.cli.data import Frame, LabelFrame, Labels
+from dentify.cli.formats import InputFormat
+from dentify.cli.outputs import place
 from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
@@ -60,26 +63,31 @@ def preprocess(
         str,
         typer.Argument(metavar="IN", help="A folder, a glob, a data set or a zip; or a prefix on gs:// or s3:// (labels: COCO)."),
     ],
-    output: Annotated[str, typer.Argument(metavar="OUT", help="An empty or new folder or prefix, here or on gs:// or s3://.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="An empty or new folder or prefix, here or on gs:// or s3://.  [required]"
+        ),
+    ] = None,
     size: Annotated[str, typer.Option(metavar="N|WxH", help="Size of the pictures in pixels.")] = "512",
     fit: Annotated[
         Fit, typer.Option(help="letterbox: scaled evenly into the top left corner, the rest filled; stretch: fills all.")
     ] = Fit.LETTERBOX,
     write: Annotated[Write, typer.Option(help="Single pictures, or WebDataset shards.")] = Write.PICTURES,
     shard_size: Annotated[int, typer.Option(min=1, help="Pictures in a shard.")] = 1000,
-    picture_format: Annotated[PictureFormat, typer.Option("--format", help="How pictures are encoded.")] = PictureFormat.JPEG,
+    picture_format: Annotated[
+        PictureFormat, typer.Option("--format", case_sensitive=False, help="How pictures are encoded.")
+    ] = PictureFormat.JPEG,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of the encoder.")] = 90,
     drop: Annotated[
         Drop, typer.Option(help="Leave out near-duplicates, files that are the same alone, or none. Of several the first stays.")
     ] = Drop.NEAR,
     pictures_only: Annotated[bool, typer.Option("--pictures-only", help="Take the pictures and leave labels alone.")] = False,
-    input_format: Annotated[str | None, typer.Option(metavar="NAME", help="Format of the labels. [default: recognised]")] = None,
+    input_format: InputFormat = None,
     images: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the pictures are. [default: looked for beside the labels]")
     ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Label map (YAML): what the data set's words become.")
-    ] = None,
+    labels: Labels = None,
     frame: LabelFrame = Frame.UPRIGHT,
     runner: Annotated[
         str, typer.Option(help="local, or one of Beam's: DataflowRunner, FlinkRunner, SparkRunner, PortableRunner …")
@@ -94,20 +102,19 @@ def preprocess(
 ) -> None:
     """Make photos ready for training: upright, one size, no metadata, no duplicates, labels moved with them.
 
-    OUT gets images/ or shards/, annotations.json (COCO), manifest.parquet, sidecar.jsonl (author and licence), errors.jsonl and,
-    last of all, _SUCCESS. Any option that is not listed here is one of Apache Beam's and passed on, such as --project,
-    --temp_location, --flink_master or --s3_endpoint_url.
+    The folder gets images/ or shards/, annotations.json (COCO), manifest.parquet, sidecar.jsonl (author and licence),
+    errors.jsonl and, last of all, _SUCCESS. Any option that is not listed here is one of Apache Beam's and passed on, such as
+    --project, --temp_location, --flink_master or --s3_endpoint_url.
 
     \b
     Examples:
-      dentify dataset preprocess photos ready --size 512
-      dentify dataset preprocess cardd ready --fit stretch --size 640x480 --write shards
-      dentify dataset preprocess gs://bucket/photos gs://bucket/ready --runner DataflowRunner \\
+      dentify dataset preprocess photos -o ready --size 512
+      dentify dataset preprocess cardd -o ready --fit stretch --size 640x480 --write shards
+      dentify dataset preprocess gs://bucket/photos -o gs://bucket/ready --runner DataflowRunner \\
           --project my-project --region europe-west1 --temp_location gs://bucket/tmp
     """  # noqa: D301 - click wants the character
     size_wh = parse_size(size)
-    if ctx.args and not ctx.args[0].startswith("--"):
-        raise typer.BadParameter(f"{printable(ctx.args[0])!r}: preprocess takes one IN and one OUT; quote a glob")
+    out, beam_options = _sorted_arguments(source, ctx.args, output)
     settings = read_settings()
 
     from dentify.beam import Recipe
@@ -119,7 +126,7 @@ def preprocess(
         try:
             summary = run(
                 source,
-                output,
+                out,
                 recipe=Recipe(size_wh, fit.value, picture_format.value, quality),
                 write=write.value,
                 shard_size=shard_size,
@@ -130,7 +137,7 @@ def preprocess(
                 labels=label_map,
                 frame=frame.value,
                 runner=runner,
-                beam_options=ctx.args,
+                beam_options=beam_options,
                 threads=threads,
                 overwrite=overwrite,
                 settings=settings,
@@ -140,14 +147,24 @@ def preprocess(
             raise typer.BadParameter(str(error)) from error
     if summary is None:
         if not quiet:
-            print(f"{printable(output)}: the job is on its way; _SUCCESS is written there when it is done", file=sys.stderr)
+            print(f"{printable(out)}: the job is on its way; _SUCCESS is written there when it is done", file=sys.stderr)
         return
     if not quiet:
         for note in summary.notes:
             print(f"note: {printable(note)}", file=sys.stderr)
-        print(f"{printable(output)}: {told(summary)}", file=sys.stderr)
+        print(f"{printable(out)}: {told(summary)}", file=sys.stderr)
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _sorted_arguments(source: str, others: list[str], output: str | None) -> tuple[str, list[str]]:
+    """Where to write, and Beam's options, of what the command line holds beside IN and the options of preprocess."""
+    if source.startswith("--"):
+        raise typer.BadParameter(f"{printable(source)!r} is no option of preprocess; those of Beam stand behind IN")
+    strays = list(takewhile(lambda word: not word.startswith("-"), others))
+    if len(strays) > (output is None):
+        raise typer.BadParameter(f"{printable(strays[-1])!r} is one argument too many: preprocess takes one IN; quote a glob")
+    return place(output, strays[0] if strays else None), others[len(strays) :]
 
 
 def parse_size(text: str) -> tuple[int, int]:
