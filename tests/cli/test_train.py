@@ -147,6 +147,13 @@ def test_labels_become_a_recipe_and_a_run_that_goes_on(own: list[str]) -> None:
     assert by_it.exit_code == 0, by_it.stderr
 
 
+def test_without_what_training_needs_no_recipe_is_decided(own: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dentify.planning.check._PACKAGES", ("torch", "torsh"))
+    done = RUNNER.invoke(app, own)
+    assert (done.exit_code, done.stderr) == (1, 'error: training (torsh) needs more packages: pip install "dentify[train]"\n')
+    assert not Path("run").exists()
+
+
 def test_a_recipe_that_is_not_changed_keeps_its_comments(own: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def small(seen: Any, **how: Any) -> Any:
         decided = decide(seen, **how)

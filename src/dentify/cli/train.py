@@ -229,7 +229,9 @@ def _ships(name: str) -> bool:
 def decide_recipe(paths: list[Path], *, folder: Path, data: Path, labels: Path | None, start: str, quiet: bool) -> Path:
     """Looks at labels, and writes a recipe for them into a run's folder; what was decided is told on standard error."""
     from dentify.planning import check_free, decide, look, write_decided
+    from dentify.planning.check import check_installed
 
+    check_installed()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise typer.BadParameter("several processes train by a recipe; decide one first, in one process")
     check_free(folder)

@@ -131,6 +131,17 @@ def check_recipe(
     return Checked(faults.lines, sum(map(sum, sizes.values())), types, steps, run_seconds(pixels))
 
 
+def check_installed() -> None:
+    """Makes sure that what training needs is installed, without loading it.
+
+    Raises:
+        MissingExtraError: some of it is not.
+    """
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(what=f"training ({', '.join(missing)})", extra="train")
+
+
 class _Faults:
     """Lines of what is wrong, each once."""
 
@@ -152,9 +163,7 @@ class _Faults:
 
     def add_of_run(self, output: Path, *, resume: bool) -> None:
         """What is wrong with the run's folder, and with what is installed."""
-        missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-        if missing:
-            self.add(MissingExtraError(what=f"training ({', '.join(missing)})", extra="train"))
+        self.trying(check_installed)
         if not resume:
             self.trying(lambda: check_free(output))
         elif not (output / "last.ckpt").is_file():
