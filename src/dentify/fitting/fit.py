@@ -30,8 +30,8 @@ from dentify.bundle.manifest import (
 )
 from dentify.bundle.open import Bundle
 from dentify.datasets.crops import crops_of
-from dentify.datasets.dataset import decode_picture
 from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged, types_shown, worst_severity
+from dentify.datasets.sample_picture import decode_picture
 from dentify.errors import BundleError, DatasetError, printable
 from dentify.fitting.confidence import (
     LEAST_LEVELS,

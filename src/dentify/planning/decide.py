@@ -19,10 +19,11 @@ from pathlib import Path
 from dentify.bundle.manifest import Manifest
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.curation.split import SPLIT_NAMES, split_dataset, splits_csv
-from dentify.datasets.dataset import Dataset, open_dataset, photo_key
+from dentify.datasets.dataset import Dataset, open_dataset
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.labels import LabelMap, read_label_map
 from dentify.datasets.sample import UNTYPED, Sample, has_vehicle, is_damaged
+from dentify.datasets.splits import photo_key
 from dentify.errors import ConfigError, DatasetError, DentifyError, printable
 from dentify.runtime.session import usable_processors
 from dentify.settings import Settings
