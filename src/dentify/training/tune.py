@@ -31,7 +31,9 @@ from dentify.datasets import Sample
 from dentify.errors import ConfigError, MissingExtraError, OutputError, TrainingError
 from dentify.runtime.session import Device
 from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
-from dentify.training.loop import LAST, Progress, figure_names, read_judges, train
+from dentify.training.beginning import LAST
+from dentify.training.judging import figure_names, read_judges
+from dentify.training.loop import Progress, train
 from dentify.training.photos import read_run_photos
 from dentify.training.recipe import Recipe, TuneRecipe, changed, write_recipe
 from dentify.training.search import AnyOf, Span, choice_key
