@@ -16,7 +16,9 @@ from dentify.datasets.sample import UNTYPED, Sample
 from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtraError
 from dentify.plain_yaml import load_yaml
-from dentify.planning.decide import RANDOM, check_enough, check_free, decide, look, run_seconds
+from dentify.planning.decide import RANDOM, check_free, decide
+from dentify.planning.looking import check_enough, look
+from dentify.planning.times import run_seconds
 from dentify.settings import Settings
 from dentify.taxonomy import PART_NAMES
 
