@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dentify.spreadsheets import MARK
-from dentify.writing import writing
+from dentify.writing import part_of, writing
 
 _PIECE = 2**20
 
@@ -18,7 +18,7 @@ class GrowingFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.part = path.with_name(f".{path.name}.part")
+        self.part = part_of(path)
         self._stream: TextIO | None = None
         self._is_ascii = True
 

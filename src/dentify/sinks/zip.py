@@ -16,7 +16,7 @@ from dentify.languages import Language
 from dentify.sinks.folder import FolderSink
 from dentify.sinks.names import Format, files_of, output_stem
 from dentify.sinks.sink import Conditions
-from dentify.writing import LOCK, locked, writing
+from dentify.writing import LOCK, locked, part_of, writing
 
 _LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
 _PIECE = 2**20
@@ -48,7 +48,7 @@ class ZipSink(FolderSink):
         self._zip = Path(path)
         self._replaces = overwrite
         super().__init__(
-            self._zip.with_name(f".{self._zip.name}.part"),
+            part_of(self._zip),
             formats=formats,
             damage_types=damage_types,
             resume=resume,
