@@ -44,7 +44,7 @@ def test_a_run_that_breaks_off_makes_no_zip_and_keeps_the_earlier_one() -> None:
     Path("out.zip").write_text("mine")
     with pytest.raises(KeyboardInterrupt):
         break_off(zip_sink(overwrite=True))
-    assert files(".") == [".out.zip.part/a.json", ".out.zip.part/a.photo.jpg", "out.zip"]
+    assert files(".") == [".out.zip.new/a.json", ".out.zip.new/a.photo.jpg", "out.zip"]
     assert Path("out.zip").read_text() == "mine"
 
 
@@ -67,6 +67,38 @@ def test_a_zip_goes_on_where_it_was_interrupted() -> None:
         sink.write(result("a.jpg"))
         sink.write(result("b.jpg", "dent"))
     assert Path("out.zip").read_bytes() == resumed_zip
+
+
+def test_an_interrupted_run_that_replaces_a_zip_goes_on_and_replaces_it() -> None:
+    Path("out.zip").write_text("mine")
+    with pytest.raises(KeyboardInterrupt):
+        break_off(zip_sink(overwrite=True))
+    with pytest.raises(OutputError, match=r"^out\.zip: an earlier run was interrupted; --resume finishes it, --overwrite begins"):
+        fill(zip_sink())
+    with zip_sink(resume=SAME) as sink:
+        sink.reserve("a.jpg", "a.jpg")
+        earlier = sink.earlier("a.jpg", PIXELS)
+        assert earlier == assessed("a.jpg")
+        sink.keep(earlier)
+    with zipfile.ZipFile("out.zip") as archive:
+        assert "a.json" in archive.namelist()
+    assert files(".") == ["out.zip"]
+
+
+def test_a_zip_that_came_beside_an_interrupted_run_is_not_replaced_by_going_on() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        break_off(zip_sink())
+    Path("out.zip").write_text("mine")
+    with pytest.raises(OutputError, match=r"^out\.zip: is there already; --overwrite replaces it$"):
+        fill(zip_sink(resume=SAME))
+    assert Path("out.zip").read_text() == "mine"
+
+
+def test_a_name_as_long_as_files_may_have_is_no_trouble_in_the_end() -> None:
+    name = "x" * (255 - len(".zip") - len("..part")) + ".zip"  # of which the folder beside it takes all
+    with ZipSink(name, formats=("json",), damage_types=TYPES) as sink:
+        sink.write(result("a.jpg"))
+    assert [path.name for path in Path().iterdir()] == [name]
 
 
 def test_overwriting_begins_an_interrupted_zip_anew() -> None:

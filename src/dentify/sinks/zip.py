@@ -20,14 +20,16 @@ from dentify.writing import LOCK, locked, part_of, writing
 
 _LONGEST_ENTRY = 2**16 - 1  # bytes of a whole name within a zip
 _PIECE = 2**20
+_ZIP_PART = ".zip.part"  # in the folder
 
 
 class ZipSink(FolderSink):
     """One zip with the files that a `FolderSink` would write.
 
     They are gathered in a folder beside it, `.NAME.part`, and packed when the run is through; a run that is interrupted leaves
-    that folder, and a second one that may `resume` goes on there. The same results give the same bytes: entries carry no clock
-    time, and its `summary.csv` leaves the timings out.
+    that folder, and a second one that may `resume` goes on there. Where a zip is to be replaced the folder is called `.NAME.new`,
+    and any is, once its own zip is made: so a run that goes on knows that it may put that in place. The same results give the
+    same bytes: entries carry no clock time, and its `summary.csv` leaves the timings out.
 
     Raises:
         OutputError: on entering, when the zip is there already and `overwrite` is not given, an interrupted run's results are
@@ -46,9 +48,11 @@ class ZipSink(FolderSink):
         language: Language = "en",
     ) -> None:
         self._zip = Path(path)
-        self._replaces = overwrite
+        self._begins_anew = overwrite
+        self._part, self._new = part_of(self._zip), self._zip.with_name(f".{self._zip.name}.new")
+        replaces = self._new.is_dir() or (overwrite and self._zip.exists())
         super().__init__(
-            part_of(self._zip),
+            self._new if replaces else self._part,
             formats=formats,
             damage_types=damage_types,
             resume=resume,
@@ -64,12 +68,13 @@ class ZipSink(FolderSink):
         with ExitStack() as stack:
             stack.enter_context(locked(self._zip))
             told = printable(str(self._zip))
-            if self._zip.exists() and not self._replaces:
+            if not self._begins_anew and self._zip.exists() and not self._new.is_dir():
                 raise OutputError(f"{told}: is there already; --overwrite replaces it")
-            if self._folder.is_dir() and self._resume is None and not self._replaces:
+            if not self._begins_anew and self._folder.is_dir() and self._resume is None:
                 raise OutputError(f"{told}: an earlier run was interrupted; --resume finishes it, --overwrite begins anew")
             if self._resume is None:
-                self._remove_folder()
+                _remove(self._part)
+                _remove(self._new)
             super().__enter__()
             self._zip_lock = stack.pop_all()
         return self
@@ -79,42 +84,46 @@ class ZipSink(FolderSink):
             super().__exit__(kind, error, trace)
             if error is None:
                 self._pack()
-                self._remove_folder()
         finally:
             self._zip_lock.close()
 
     def _pack(self) -> None:
-        """Makes the zip of the folder, in the order of names."""
-        part = self._zip.with_name(f".{self._zip.name}.zipped.part")
+        """Makes the zip of the folder, in the order of names, puts it in place and takes the folder away."""
+        part = self._folder / _ZIP_PART
         try:
             with writing(self._zip), zipfile.ZipFile(part, "w") as archive:
                 for path in sorted(self._folder.rglob("*")):
                     unfinished = path.name == LOCK or (path.name.startswith(".") and path.name.endswith(".part"))
                     if path.is_file() and not unfinished:
                         _pack_file(archive, path, path.relative_to(self._folder).as_posix())
-            with writing(self._zip):
-                part.replace(self._zip)
-        finally:
+        except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-
-    def _remove_folder(self) -> None:
-        with writing(self._folder):
-            if self._folder.is_dir() and not self._folder.is_symlink():
-                shutil.rmtree(self._folder)
-            else:
-                self._folder.unlink(missing_ok=True)  # what older versions left
+            raise
+        with writing(self._zip):
+            if self._folder != self._new:
+                self._folder.replace(self._new)
+            (self._new / _ZIP_PART).replace(self._zip)
+        _remove(self._new)
 
     def reserve(self, name: str, where: str) -> None:
-        """As for a folder, and that a zip can hold its name.
+        """Makes sure that no other photo of this run is in the way, and that a zip can hold its name; all files there are ours.
 
         Raises:
-            OutputError: one is in the way, or its name is too long; it concerns this photo alone.
+            OutputError: one is, or its name is too long; it concerns this photo alone.
         """
         stem = output_stem(name)
         if any(len(one.encode()) > _LONGEST_ENTRY for form in self._formats for one in files_of(stem, form)):
             raise OutputError(f"{where}: its name is too long for an entry of a zip; rename it")
-        super().reserve(name, where)
+        self._reserved.add(name, where)
+
+
+def _remove(folder: Path) -> None:
+    with writing(folder):
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink(missing_ok=True)  # what older versions left
 
 
 def _pack_file(archive: zipfile.ZipFile, path: Path, name: str) -> None:
