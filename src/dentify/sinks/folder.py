@@ -18,7 +18,7 @@ from dentify.sinks.contents import contents_of, in_order
 from dentify.sinks.names import FORMATS, TOLD, Format, Reserved, crop_name, files_of, output_stem
 from dentify.sinks.overview import Overview
 from dentify.sinks.sink import Conditions, Result
-from dentify.writing import locked_folder, write_whole, writing
+from dentify.writing import locked_folder, part_of, write_whole, writing
 
 
 class FolderSink:
@@ -109,8 +109,7 @@ class FolderSink:
         """
         if self._resume is None or self._overwrite:
             return None
-        stem = output_stem(name)
-        path = self._path(stem, "json")
+        path = self._path(output_stem(name), "json")
         try:
             text = path.read_bytes()
         except FileNotFoundError:
@@ -125,10 +124,7 @@ class FolderSink:
             return None
         the_photo = (assessment.photo.name, assessment.photo.sha256) == (name, sha256(photo).hexdigest())
         same = the_photo and self._resume.hold_for(assessment)
-        needed = self._paths(stem)
-        if "crops" in self.wants:
-            needed += [self._folder / crop_name(stem, finding.id) for finding in assessment.findings]
-        return assessment if same and all(path.exists() for path in needed) else None
+        return assessment if same and all(path.exists() for path in self._files_of(assessment)) else None
 
     def write(self, result: Result) -> None:
         """Writes a photo's files and its rows.
@@ -149,6 +145,9 @@ class FolderSink:
 
     def keep(self, assessment: Assessment) -> None:
         """Writes the rows of a photo whose files stay as they are, with the timings of the run that wrote them, where known."""
+        for path in self._files_of(assessment):  # a run that was killed while it replaced them left those
+            with suppress(OSError):
+                part_of(path).unlink(missing_ok=True)
         self._overview.add(assessment, None)
 
     def discard(self, name: str) -> None:
@@ -173,6 +172,12 @@ class FolderSink:
     def _paths(self, stem: str) -> list[Path]:
         """A photo's files in all formats that this run writes, but for those of single findings."""
         return [self._folder / name for one in self._formats for name in files_of(stem, one)]
+
+    def _files_of(self, assessment: Assessment) -> list[Path]:
+        """All files of a photo with this answer, in the formats that this run writes."""
+        stem = output_stem(assessment.photo.name)
+        crops = [crop_name(stem, finding.id) for finding in assessment.findings] if "crops" in self.wants else []
+        return [*self._paths(stem), *(self._folder / name for name in crops)]
 
     def _crops(self, stem: str) -> Iterator[Path]:
         """Pictures of findings that lie there for a photo."""
