@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ def test_two_photos_that_would_be_one_file_are_told() -> None:
 def test_a_zips_folder_cannot_take_the_summarys_place() -> None:
     with folder_sink() as sink, pytest.raises(OutputError, match=r"would take the place of summary\.csv"):
         sink.reserve("summary.csv/a.jpg", "a.zip: summary.csv/a.jpg")
+
+
+def test_pictures_of_findings_that_are_no_more_go_and_their_folder_is_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_crops(*findings: int) -> None:
+        with folder_sink(formats=("json", "crops"), overwrite=True) as sink:
+            for number in range(20):
+                sink.write(replace(result(f"{number}.jpg"), crops=dict.fromkeys(findings, b"picture")))
+
+    def crops() -> list[str]:
+        return sorted(path.name for path in Path("out/findings_crops").glob("*"))
+
+    fill_crops(1, 2)
+    Path("out/findings_crops/notes.txt").touch()
+    assert len(crops()) == 41
+    listed: list[Path] = []
+    iterdir = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    fill_crops(2)
+    assert listed == [Path("out/findings_crops")]  # for every photo it would be quadratic
+    assert crops() == sorted([*(f"{number}.2.jpg" for number in range(20)), "notes.txt"])
 
 
 def test_earlier_results_are_not_overwritten() -> None:

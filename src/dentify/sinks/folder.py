@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,7 @@ from dentify.assessment import Assessment
 from dentify.errors import OutputError, printable
 from dentify.languages import Language
 from dentify.sinks.contents import contents_of, in_order
-from dentify.sinks.names import FORMATS, TOLD, Format, Reserved, crop_name, files_of, output_stem
+from dentify.sinks.names import FORMATS, TOLD, Format, Reserved, crop_name, files_of, output_stem, stem_of_crop
 from dentify.sinks.overview import Overview
 from dentify.sinks.sink import Conditions, Result
 from dentify.writing import locked_folder, part_of, write_whole, writing
@@ -62,6 +62,7 @@ class FolderSink:
         self._verbose = verbose
         self._reserved = Reserved(self._formats)
         self._overview = Overview(self._folder, formats=self.wants, damage_types=damage_types, language=language, timings=timings)
+        self._crops: dict[Path, dict[str, list[Path]]] = {}
         self._lock = ExitStack()
 
     def __enter__(self) -> Self:
@@ -137,7 +138,7 @@ class FolderSink:
         for one in self._formats:
             contents |= contents_of(one, stem, result, verbose=self._verbose)
         write_whole({self._folder / name: data for name, data in contents.items()})
-        for path in self._crops(stem):
+        for path in self._take_crops(stem):
             if path.relative_to(self._folder).as_posix() not in contents:  # of an answer that is no more
                 with suppress(OSError):
                     path.unlink()
@@ -158,7 +159,7 @@ class FolderSink:
         except OSError:
             return
         if ours:
-            for path in (*(self._folder / one for form in FORMATS for one in files_of(stem, form)), *self._crops(stem)):
+            for path in (*(self._folder / one for form in FORMATS for one in files_of(stem, form)), *self._take_crops(stem)):
                 with suppress(OSError):
                     path.unlink()
 
@@ -179,15 +180,16 @@ class FolderSink:
         crops = [crop_name(stem, finding.id) for finding in assessment.findings] if "crops" in self.wants else []
         return [*self._paths(stem), *(self._folder / name for name in crops)]
 
-    def _crops(self, stem: str) -> Iterator[Path]:
-        """Pictures of findings that lie there for a photo."""
-        first = self._folder / crop_name(stem, 1)
-        before, after = first.name[: -len("1.jpg")], ".jpg"
-        with suppress(OSError):
-            for path in list(first.parent.iterdir()):
-                number = path.name[len(before) : -len(after)]
-                if path.name.startswith(before) and path.name.endswith(after) and number.isdecimal():
-                    yield path
+    def _take_crops(self, stem: str) -> list[Path]:
+        """Pictures of findings that earlier runs left for a photo, told once; each folder is listed when its first is written."""
+        folder = (self._folder / crop_name(stem, 1)).parent
+        if folder not in self._crops:
+            self._crops[folder] = {}
+            with suppress(OSError):
+                for path in folder.iterdir():
+                    if (of := stem_of_crop(path.name)) is not None:
+                        self._crops[folder].setdefault(of, []).append(path)
+        return self._crops[folder].pop(PurePosixPath(stem).name, [])
 
     def _stays(self, name: str) -> bool:
         """Whether a photo of an earlier run is none of this run's, and its files are there still."""

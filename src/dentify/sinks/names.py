@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -60,6 +61,16 @@ def crop_name(stem: str, finding: int) -> str:
     'findings_crops/a/b.2.jpg'
     """
     return f"{CROPS}/{stem}.{finding}.jpg"
+
+
+def stem_of_crop(name: str) -> str | None:
+    """The stem of the photo that a picture of a finding is of, by its name in whatever folder; `None` where it is another file.
+
+    >>> stem_of_crop("b.2.jpg"), stem_of_crop("b.1.2.jpg"), stem_of_crop("b.jpg")
+    ('b', 'b.1', None)
+    """
+    match = re.fullmatch(r"(.+)\.[0-9]+\.jpg", name, re.DOTALL)
+    return None if match is None else match[1]
 
 
 class Reserved:
