@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,23 @@ def test_a_name_is_no_formula_for_a_spreadsheet() -> None:
     with folder_sink() as sink:
         sink.write(result("=1+1.jpg"))
     assert rows()[0]["name"] == "./=1+1.jpg"
+
+
+def test_findings_lead_to_their_pictures_where_there_are_some() -> None:
+    """Whichever run made them, and whether this one makes any."""
+    with folder_sink(formats=("json", "crops")) as sink:
+        sink.write(replace(result("a.jpg", "dent"), crops={1: b"picture"}))
+    with folder_sink(formats=("json",), resume=SAME) as sink:
+        sink.write(result("b.jpg", "dent"))
+    assert crops() == {"b.jpg": "", "a.jpg": "findings_crops/a.1.jpg"}
+    with folder_sink(formats=("json", "crops"), resume=SAME) as sink:
+        sink.write(replace(result("c.jpg", "dent"), crops={1: b"picture"}))
+    assert crops() == {"c.jpg": "findings_crops/c.1.jpg", "b.jpg": "", "a.jpg": "findings_crops/a.1.jpg"}
+
+
+def crops() -> dict[str, str]:
+    with Path("out/findings.csv").open(encoding="utf-8", newline="") as stream:
+        return {row["name"]: row["crop"] for row in csv.DictReader(stream)}
 
 
 def test_failed_photos_are_lines_of_errors_jsonl() -> None:

@@ -142,8 +142,13 @@ class Overview:
 
     def _add_findings(self, assessment: Assessment) -> None:
         stem = output_stem(assessment.photo.name)
-        has_crops = "crops" in self._formats
-        for cells in finding_rows(assessment, (lambda number: crop_name(stem, number)) if has_crops else None):
+
+        def crop(number: int) -> str:
+            """Where its picture is; not all runs make one."""
+            name = crop_name(stem, number)
+            return name if (self._folder / name).exists() else ""
+
+        for cells in finding_rows(assessment, crop):
             self._findings.write(csv_line(cells))
         self._index.add(assessment)
 
