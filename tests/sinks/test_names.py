@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentify.sinks import output_stem
+from dentify.errors import OutputError
+from dentify.sinks import FORMATS, output_stem
+from dentify.sinks.names import Reserved
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=400))
@@ -16,3 +19,21 @@ def test_every_output_fits_a_file_name(name: str) -> None:
 
 def test_names_that_are_cut_stay_apart() -> None:
     assert output_stem("x" * 300 + "1.jpg") != output_stem("x" * 300 + "2.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("summary.csv/a.jpg", "summary.csv; rename its folder"),
+        ("index_files/a.jpg", "index_files; rename its folder"),
+        ("results.coco.jpg", "results.coco.json; rename it"),
+    ],
+)
+def test_no_photo_takes_the_place_of_what_tells_of_all(name: str, told: str) -> None:
+    with pytest.raises(OutputError, match=rf"^there: its results would take the place of {told}$"):
+        Reserved(FORMATS).add(name, "there")
+
+
+@pytest.mark.parametrize("name", ["summary.csv.jpg", "index_files.jpg", "a/results.coco.jpg", "findings_crops.1.jpg"])
+def test_a_photo_may_be_called_alike(name: str) -> None:
+    assert Reserved(FORMATS).add(name, name) == output_stem(name)

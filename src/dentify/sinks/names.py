@@ -101,8 +101,12 @@ class Reserved:
                 f"{where}: would be written to the same place as {self._photos[key]} ({printable(stem)}{self._suffix}); "
                 "rename one, or assess them into two places"
             )
-        if key.partition("/")[0] in _OURS:
-            raise OutputError(f"{where}: its results would take the place of {key.partition('/')[0]}; rename its folder")
+        folder, within, _ = key.partition("/")
+        for place in [folder] if within else [key + suffix for suffix in _SUFFIXES.values()]:
+            if place in _OURS:
+                raise OutputError(
+                    f"{where}: its results would take the place of {place}; rename {'its folder' if within else 'it'}"
+                )
         self._photos[key] = where
         return stem
 
