@@ -84,6 +84,18 @@ def test_what_a_killed_run_left_is_taken_up() -> None:
     assert files() == ["a.json", "a.photo.jpg", "b.json", "b.photo.jpg", "errors.jsonl", "findings.csv", "summary.csv"]
 
 
+def test_photos_of_a_killed_run_are_told_by_the_next_one_whatever_that_is_of() -> None:
+    fill(folder_sink(), "a.jpg")
+    Path("out/summary.csv").rename("kept")
+    fill(folder_sink(), "b.jpg")
+    Path("out/summary.csv").rename("out/.summary.csv.part")
+    Path("kept").rename("out/summary.csv")
+    with folder_sink(formats=("json", "photo", "page"), resume=SAME) as sink:
+        sink.write(result("c.jpg"))
+    assert [(row["name"], row["assess_ms"]) for row in rows()] == [(f"{name}.jpg", "20.2") for name in "cab"]
+    assert "b.jpg" in Path("out/index.html").read_text()
+
+
 @pytest.mark.parametrize("text", ["", "no,such,columns\n1,2,3\n", "name\n\0\n", "name\n" + "x" * 200_000])
 def test_a_summary_of_someone_elses_is_no_obstacle(text: str) -> None:
     Path("out").mkdir()

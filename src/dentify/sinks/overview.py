@@ -54,7 +54,8 @@ class Overview:
         self._page = GrowingFile(folder / PAGE)
         self._coco = GrowingFile(folder / COCO)
         self._files = (self._errors, self._coco, self._page, self._findings, self._summary)  # the last: where it is, all is there
-        self._timings: dict[str, tuple[str, ...]] = {}
+        self._timings: dict[str, Sequence[str]] = {}
+        """Of photos that earlier runs told of and this one did not yet, by their cells."""
         self._index = PageIndex()
         self._failures = 0
 
@@ -79,10 +80,8 @@ class Overview:
 
     def add(self, assessment: Assessment, timings: Timings | None) -> None:
         """Tells of a photo; `None`: its files are an earlier run's, whose timings stay as far as they are known."""
-        if timings is None:
-            cells = self._timings.get(safe_path_cell(assessment.photo.name), ("",) * len(TIMING_COLUMNS))
-        else:
-            cells = tuple(timing_cells(timings))
+        earlier = self._timings.pop(safe_path_cell(assessment.photo.name), ("",) * len(TIMING_COLUMNS))
+        cells = earlier if timings is None else timing_cells(timings)
         row = [*summary_cells(assessment, self._damage_types), *cells]
         self._summary.write(csv_line(row[: len(self._columns)]))
         self._add_findings(assessment)
@@ -129,12 +128,18 @@ class Overview:
     def _add_earlier(self, stays: Callable[[str], bool]) -> None:
         """Rows of photos that are not of this run and whose files are there."""
         for row in earlier_rows(self._summary.path):
+            self._timings.pop(row["name"], None)
             name = row["name"].removeprefix("./")
             if stays(name):
                 self._summary.write(csv_line([row.get(column) or "" for column in self._columns]))
                 answer = self._answer(output_stem(name))
                 if answer is not None:
                     self._add_findings(answer)
+        for cell in list(self._timings):  # those that only a run that was killed has told of
+            name = cell.removeprefix("./")
+            answer = self._answer(output_stem(name)) if stays(name) else None
+            if answer is not None and answer.photo.name == name:
+                self.add(answer, None)
         for row in earlier_rows(self._findings.path):
             name = row["name"].removeprefix("./")
             if stays(name) and not (self._folder / _answer_file(output_stem(name))).exists():
