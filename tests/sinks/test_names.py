@@ -37,3 +37,22 @@ def test_no_photo_takes_the_place_of_what_tells_of_all(name: str, told: str) -> 
 @pytest.mark.parametrize("name", ["summary.csv.jpg", "index_files.jpg", "a/results.coco.jpg", "findings_crops.1.jpg"])
 def test_a_photo_may_be_called_alike(name: str) -> None:
     assert Reserved(FORMATS).add(name, name) == output_stem(name)
+
+
+@pytest.mark.parametrize(
+    ("platform", "other", "is_same"),
+    [
+        ("linux", "TÜR.png", False),
+        ("win32", "TÜR.png", True),
+        ("win32", "tu\u0308r.png", False),
+        ("darwin", "TÜR.png", True),
+        ("darwin", "tu\u0308r.png", True),
+    ],
+)
+def test_names_that_a_systems_disks_take_for_one_are_told(
+    platform: str, other: str, is_same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    reserved = Reserved(FORMATS)
+    reserved.add("tür.jpg", "tür.jpg")
+    assert (other in reserved) is is_same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Literal
@@ -113,4 +114,6 @@ class Reserved:
 
 def _same_on_disk(stem: str) -> str:
     """A key that is equal for names which the usual file systems of this machine take for the same."""
+    if sys.platform == "darwin":  # ü of one character and of two is one name, too
+        stem = unicodedata.normalize("NFC", stem)
     return stem.casefold() if sys.platform in ("win32", "darwin") else stem
