@@ -1,6 +1,6 @@
 """Commands that are killed at random moments and called again: is anything lost, there twice, or finished to look at?
 
-    python benchmarks/interrupted.py --kills 25            # assess, convert, merge and preprocess, in a third of an hour
+    python benchmarks/interrupted.py --kills 25            # assess, convert, merge and preprocess, in half an hour
     python benchmarks/interrupted.py --only convert
 
 Each time a command is killed by SIGKILL at a random moment of its work, into a folder of its own. What is there must not look
@@ -86,6 +86,11 @@ def answers_alone(found: Tree, whole: Tree) -> bool:
     return "summary.csv" not in seen and all(whole.get(name) == data for name, data in seen.items())
 
 
+def whole_or_hidden(found: Tree, whole: Tree) -> bool:
+    """Of `assess` into a zip: it is whole where it is there."""
+    return all(whole.get(name) == data for name, data in found.items() if not name.startswith("."))
+
+
 def nothing(found: Tree, whole: Tree) -> bool:
     """Of `convert` and `merge`: a folder that is there is whole."""
     return not found
@@ -110,6 +115,12 @@ WORKS = {
     ),
     "merge": Work(
         ("dataset", "merge", "photos", "others/labels.json", "-o", "{}", "-q"), (), has("../.out.part/images/*"), nothing
+    ),
+    "zip": Work(
+        ("assess", "photos", "broken.jpg", "-o", "{}/out.zip", "--bundle", "tiny", "-q"),
+        ("--resume",),
+        has(".out.zip.part/*.json"),
+        whole_or_hidden,
     ),
     "preprocess": Work(
         ("dataset", "preprocess", "photos", "-o", "{}", "--size", "256", "-q"), (), has(".unfinished/pictures/*"), no_success

@@ -188,3 +188,41 @@ def test_of_two_runs_at_once_one_writes_all_and_the_other_says_so(tmp_path: Path
     assert told in ([("", 0), (refused, 1)], [("", 0), ("", 0)])  # the second, where the first had ended already
     assert len(list(Path("out").glob("*.json"))) == 40
     assert len(Path("out/summary.csv").read_text().splitlines()) == 41
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_a_file_over_the_systems_limit_is_not_left_in_part() -> None:
+    """Works without root: the system refuses to let a file grow over 1000 bytes."""
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from dentify.errors import OutputError
+from dentify.writing import write_whole
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_whole({Path("out/a.json"): b"small", Path("out/a.photo.jpg"): bytes(2000)})
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "out/a.photo.jpg: cannot be written: File too large; make room, then run again\n"
+    assert list(Path().rglob("*.*")) == []
+
+
+def test_files_are_replaced_together_or_not_at_all() -> None:
+    write_whole({Path("a"): b"old"})
+    Path("b").mkdir()
+    with pytest.raises(OutputError):
+        write_whole({Path("b"): b"new", Path("a"): b"new"})
+    assert Path("a").read_bytes() == b"old"
+    assert [path.name for path in Path().iterdir() if path.is_file()] == ["a"]
+
+
+def test_a_folder_in_the_way_of_one_file_leaves_all_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"old")
+    (tmp_path / "a.photo.jpg").mkdir()
+    with pytest.raises(OutputError):
+        write_whole({tmp_path / "a.json": b"new", tmp_path / "a.photo.jpg": b"new"})
+    assert (tmp_path / "a.json").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.photo.jpg"]

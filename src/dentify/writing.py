@@ -18,6 +18,15 @@ _MOST_ATTEMPTS = 100  # at a lock that others take and leave
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written until it is whole; what a killed run leaves there is nobody's.
+
+    >>> part_of(Path("out/a.json")).as_posix()
+    'out/.a.json.part'
+    """
+    return path.with_name(f".{path.name}.part")
+
+
 def write_whole(files: Mapping[Path, bytes], *, shared: bool = False) -> None:
     """Writes files so that none of them is ever there in part, making the folders they need.
 
@@ -29,7 +38,7 @@ def write_whole(files: Mapping[Path, bytes], *, shared: bool = False) -> None:
         OutputError: one of them cannot be written; then none of them is, unless it is the last step, the renaming, that fails.
     """
     own = f".{os.getpid()}" if shared else ""
-    parts = {path: path.with_name(f".{path.name}{own}.part") for path in files}
+    parts = {path: part_of(path.with_name(f"{path.name}{own}")) for path in files}
     try:
         for path, data in files.items():
             with writing(path):

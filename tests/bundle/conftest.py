@@ -1,4 +1,4 @@
-"""A valid bundle to break in one way at a time."""
+"""A valid bundle to break in one way at a time, and several to build one of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dentify.bundle import Manifest
+from dentify.bundle import Bundle, Manifest, build_bundle, write_bundle
 from dentify.testing import tiny_bundle, tiny_manifest, tiny_onnx
 
 
@@ -55,3 +55,23 @@ def with_network(edited: Callable[[Callable[[dict[str, Any]], None]], Path]) -> 
         return folder
 
     return replace
+
+
+@pytest.fixture(autouse=True)
+def _there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def build() -> Callable[..., Bundle]:
+    """`build(role=[…], …)` writes the plan and the bundle, and opens it."""
+
+    import yaml
+
+    def run(top: dict[str, Any] | None = None, **roles: Any) -> Bundle:
+        plan = {"name": "built", "version": "1.0.0", "roles": roles} | (top or {})
+        Path("roles.yaml").write_text(yaml.safe_dump(plan))
+        built = build_bundle(Path("roles.yaml"))
+        return Bundle.open(write_bundle("built", built.manifest, built.files, overwrite=True))
+
+    return run

@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 import yaml
-from onnx import helper, numpy_helper
 
 import dentify
-from dentify.bundle import Bundle, Manifest, build_bundle, write_bundle
-from dentify.errors import BundleError, ConfigError, MissingExtraError
+from built_bundles import Build, other_bundle, other_onnx
+from dentify.bundle import Bundle, build_bundle, write_bundle
+from dentify.errors import BundleError, ConfigError
 from dentify.settings import Settings
-from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest, tiny_onnx
+from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest
 
 DENT = paint_photo(parts={"hood": (0.125, 0.125, 0.875, 0.875)}, damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5), 0.7)])
-
-Build = Callable[..., Bundle]
-
-
-@pytest.fixture(autouse=True)
-def _there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def build() -> Build:
-    """`build(role=[…], …)` writes the plan and the bundle, and opens it."""
-
-    def run(top: dict[str, Any] | None = None, **roles: Any) -> Bundle:
-        plan = {"name": "built", "version": "1.0.0", "roles": roles} | (top or {})
-        Path("roles.yaml").write_text(yaml.safe_dump(plan))
-        built = build_bundle(Path("roles.yaml"))
-        return Bundle.open(write_bundle("built", built.manifest, built.files, overwrite=True))
-
-    return run
-
-
-def other_onnx(*, vehicle_shift: float = 0.0, half: str | None = None, words: str = "") -> bytes:
-    """The tiny network, its vehicle logit shifted, one of its outputs on a grid of half the cells, or with words in it."""
-    model = onnx.load_from_string(tiny_onnx())
-    model.doc_string = words
-    graph = model.graph
-    for tensor in graph.initializer:
-        if tensor.name == "vehicle.from":
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) - np.float32(vehicle_shift), tensor.name))
-    if half is not None:
-        graph.node.append(helper.make_node("AveragePool", [half], [f"{half}.half"], kernel_shape=[2, 2], strides=[2, 2]))
-        output = next(output for output in graph.output if output.name == half)
-        output.name = f"{half}.half"
-        for dimension in output.type.tensor_type.shape.dim[2:]:
-            dimension.dim_value //= 2
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
-
-
-def other_bundle(path: str, network: bytes, **changes: Any) -> Path:
-    """The tiny bundle with another network of the same name."""
-    return write_bundle(path, Manifest.model_validate(tiny_manifest() | changes), {"tiny.onnx": network})
-
-
-def member(role: str, **changes: Any) -> dict[str, Any]:
-    """`roles` of the tiny bundle, the only member of one role changed."""
-    roles = tiny_manifest()["roles"]
-    return {"roles": roles | {role: [roles[role][0] | changes]}}
 
 
 def test_each_role_answers_as_in_its_own_bundle_and_what_is_left_out_is_null(build: Build) -> None:
@@ -242,103 +188,6 @@ def test_types_of_the_photo_beside_findings_are_taught_too(build: Build) -> None
     assert [one.type for one in told] == ["dent"]
 
 
-def broken_pair(which: str) -> None:
-    """Bundles `a` and `b` that do not go together in one way."""
-    tiny_bundle("a", **({"roles": member("damage", auxiliary={"centres": "types"})["roles"]} if which == "auxiliary" else {}))
-    manifest = tiny_manifest()
-    network = manifest["networks"][0]
-    turned = ["scratch", "dent", "broken_part"]
-    match which:
-        case "classes":
-            tiny_bundle("b", name="b", classes=manifest["classes"] | {"damage": turned})
-        case "kinds":
-            whole = {"file": "tiny.onnx", "output": "photo_types", "kind": "labels"}
-            other_bundle("b", tiny_onnx(photo_types=True), name="b", roles=manifest["roles"] | {"severity": [whole]})
-        case "grid":
-            other_bundle("b", other_onnx(half="types"), name="b", **member("damage", output="types.half"))
-        case "letterbox":
-            tiny_bundle("b", name="b", networks=[network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}])
-        case "damage types":
-            tiny_bundle("b", name="b", taxonomy=manifest["taxonomy"] | {"damage_types": manifest["taxonomy"]["taught"]})
-        case "same":
-            tiny_bundle("b")
-        case _:
-            tiny_bundle("b", name="b")
-
-
-@pytest.mark.parametrize(
-    ("which", "role", "message"),
-    [
-        ("classes", "damage", "classes are dent, scratch, broken_part and scratch, dent, broken_part; name one of them"),
-        ("kinds", "severity", "kinds are maps and labels; name one of them"),
-        ("grid", "damage", "their maps have grids of 64 × 64 and 32 × 32 cells; name one of them"),
-        ("letterbox", "parts", "their maps lie on the photo in two ways, stretch and letterbox, 64 × 64; name one"),
-        ("auxiliary", "damage", "auxiliary outputs are centres and none; name one of them"),
-        ("damage types", "damage", "damage types are broken_part, crack, dent, glass_shatter,"),
-        ("same", "damage_gate", "roles.damage_gate: b is a again; name it once, with a weight"),
-    ],
-)
-def test_what_does_not_go_together_is_one_line(build: Build, which: str, role: str, message: str) -> None:
-    broken_pair(which)
-    with pytest.raises(BundleError, match=f"^roles.yaml: roles.{role}: .*") as caught:
-        build(**{role: ["a", "b"]})
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_types_that_exclude_each_other_go_with_their_like_alone(build: Build) -> None:
-    tiny_classifier("a")
-    tiny_classifier("b", exclusive=True)
-    with pytest.raises(BundleError, match="cannot answer together: types exclude each other: no and yes; name one of them"):
-        build(types=["a", "b"])
-
-
-@pytest.mark.parametrize(
-    ("plan", "message"),
-    [
-        (
-            {"roles": {"types": ["a"]}},
-            "roles.types: a has no types, it answers vehicle_gate, damage_gate, damage, parts, severity;",
-        ),
-        ({"roles": {"damage": ["c"]}}, "c: no such bundle"),
-        ({"roles": {}}, "roles names no bundle; say for one role at least who answers it"),
-        ({"roles": {"damage_gates": ["a"]}}, "unknown key `roles.damage_gates`; did you mean `damage_gate`?"),
-        ({"roles": {"report": ["a"]}}, "unknown key `roles.report`; known are vehicle_gate, damage_gate, types"),
-        ({"roles": {"damage": [{"bundle": "a", "wieght": 2}]}}, "unknown key `roles.damage[0].wieght`; did you mean `weight`?"),
-        ({"roles": {"damage": [{"bundle": "a", "weight": 0}]}}, "roles.damage[0].weight: input should be greater than 0, got 0"),
-        ({"roles": {"damage": [{"weight": 2}]}}, "`roles.damage[0].bundle` is missing"),
-        ({"roles": {"damage": "a"}}, 'roles.damage: input should be a valid list, got "a"'),
-        ({"licenses": "MIT", "roles": {"damage": ["a"]}}, "unknown key `licenses`; did you mean `licence`?"),
-        ({"version": 1.0, "roles": {"damage": ["a"]}}, "version: input should be a valid string, got 1.0"),
-    ],
-)
-def test_a_wrong_plan_is_one_line(build: Build, plan: dict[str, Any], message: str) -> None:
-    tiny_bundle("a")
-    with pytest.raises((BundleError, ConfigError)) as caught:
-        build(plan)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (b"name: [", "roles.yaml: is not YAML: while parsing"),
-        (b"\xff\xfe\x00", "roles.yaml: is not YAML: 'utf-8' codec"),
-        (b"- a", "roles.yaml: must hold keys and values (name, version, roles), got a list"),
-        (b"#" * (2**20 + 1), "roles.yaml: over the limit of 1,048,576 bytes"),
-        (b"", "roles.yaml: must hold keys and values (name, version, roles), got a NoneType"),
-        (b"[" * 100_000, "roles.yaml: is not YAML"),
-    ],
-)
-def test_a_file_that_is_no_plan_is_one_line(text: bytes, message: str) -> None:
-    Path("roles.yaml").write_bytes(text)
-    with pytest.raises(ConfigError) as caught:
-        build_bundle(Path("roles.yaml"))
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_bundles_lie_beside_the_plan_and_one_that_is_missing_is_named(build: Build) -> None:
     tiny_bundle("deep/er/a")
     Path("deep/roles.yaml").write_text("{name: n, version: '1', roles: {parts: [er/a]}}")
@@ -364,11 +213,3 @@ def test_names_within_bundles_cannot_break_a_line(build: Build) -> None:
     assert "evil-31m-tiny.onnx" not in built.files  # the same network as b's: no clash
     other_bundle("c", other_onnx(vehicle_shift=1.0), name="../../x")
     assert sorted(build(parts=["a", "c"]).files) == ["evil-31m-tiny.onnx", "x-tiny.onnx"]
-
-
-def test_without_pyyaml_it_says_what_to_install(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny_bundle("a")
-    Path("roles.yaml").write_text("{name: n, version: '1', roles: {parts: [a]}}")
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(MissingExtraError, match=r'^Reading YAML needs more packages: pip install "dentify\[data\]"$'):
-        build_bundle(Path("roles.yaml"))

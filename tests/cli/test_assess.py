@@ -576,7 +576,7 @@ def test_a_summary_survives_any_name(
     dentify: Dentify, paint: Paint, bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One row a photo, found again by a later run, and marked as UTF-8 where Excel would take it for something else."""
-    monkeypatch.setattr("dentify.sinks._PIECE", 7)
+    monkeypatch.setattr("dentify.sinks.growing._PIECE", 7)
     for photo in (name, "zz.png"):
         paint(f"photos/{photo}", "dent")
     assert dentify("assess", "photos", "-o", "out", "--bundle", bundle, "-q").exit_code == 0

@@ -417,7 +417,7 @@ def test_attributes_that_are_not_read_are_listed_with_their_values(data: Callabl
 
 def test_a_flood_of_missing_pictures_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kilobyte each: a list of 600,000 names would take hours to be told."""
-    monkeypatch.setattr("dentify.datasets.dataset._FAULTS_FREE", 200)
+    monkeypatch.setattr("dentify.datasets.faults._FAULTS_FREE", 200)
     (tmp_path / "a.csv").write_text("file,label\n" + "".join(f"{number}.jpg,dent\n" for number in range(400)))
     problems: list[DatasetError] = []
     dataset = open_dataset(tmp_path, check_pictures=False, on_invalid=problems.append)
@@ -429,7 +429,7 @@ def test_a_flood_of_missing_pictures_ends_in_one_line(tmp_path: Path, monkeypatc
 
 
 def test_missing_pictures_in_proportion_to_their_labels_are_all_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dentify.datasets.dataset._FAULTS_FREE", 200)
+    monkeypatch.setattr("dentify.datasets.faults._FAULTS_FREE", 200)
     (tmp_path / "a.csv").write_text("file,label\n" + "".join(f"{'x' * 120}{number}.jpg,dent\n" for number in range(300)))
     problems: list[DatasetError] = []
     inspected = inspect_dataset(open_dataset(tmp_path, check_pictures=False, on_invalid=problems.append), problems)

@@ -44,3 +44,12 @@ def coco(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder whose name tells no split, with a photo."""
+    folder = tmp_path / "cars"
+    folder.mkdir()
+    Image.new("RGB", (20, 10)).save(folder / "a.jpg")
+    return folder

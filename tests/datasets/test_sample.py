@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,13 @@ def test_pieces_of_one_group_that_say_different_types_are_two_things() -> None:
     # that one piece is hidden in part makes it no thing of its own
     (both,) = join_pieces([piece(0, ("kind", "dent")), piece(2, ("kind", "dent"), ("occluded", "true"))], ["1", "1"])
     assert (len(both.polygons), both.attributes) == (2, (("kind", "dent"), ("occluded", "true")))
+
+
+def test_what_labels_say_of_a_photo() -> None:
+    dent = Annotation("dent", (0, 0, 16, 16), severity="moderate")
+    hood = Annotation("hood", (0, 0, 16, 16))
+    assert has_vehicle(Sample(b"", "a.jpg", annotations=(hood,))) is True
+    assert is_damaged(Sample(b"", "a.jpg", annotations=(hood,))) is None
+    assert is_damaged(Sample(b"", "a.jpg", annotations=(dent,))) is True
+    assert worst_severity(Sample(b"", "a.jpg", annotations=(dent, replace(dent, severity="minor"), hood))) == "moderate"
+    assert worst_severity(Sample(b"", "a.jpg", annotations=(hood,))) is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dentify.datasets import Sample, open_dataset
-from dentify.datasets.dataset import decode_picture
+from dentify.datasets.sample_picture import decode_picture
 from dentify.datasets.turning import turn_points
 from dentify.errors import DatasetError
 from dentify.imaging.masks import polygons_to_mask, polygons_to_rle, rle_decode

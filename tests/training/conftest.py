@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ pytest.importorskip("lightning_fabric", reason="needs the extra `train`")
 
 import torch
 
-from dentify.training.loop import train
+from dentify.training import Progress, Recipe, train
 from toy_bench import bare_plot, paint_photos, toy_recipe
+from toy_studies import Script
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,3 +41,27 @@ def run(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     train(toy_recipe(), data=painted, output=folder)
     return folder
+
+
+@pytest.fixture
+def one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets runs be of one answer alone, so that every step can be worked by hand, though no bundle would come of them."""
+    monkeypatch.setattr("dentify.training.loop.check_taught", lambda *given: None)
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], None]:
+    """`script(figures)`: runs and plots that take no time; the runs' figures, one a look, follow from their recipe."""
+
+    def begin(figures: Script) -> None:
+        def run(recipe: Recipe, *, output: Path, on_step: Callable[[Progress], None], **others: object) -> None:
+            told = figures(recipe)
+            (output / "last.ckpt").write_bytes(b"weights")
+            for step, figure in enumerate(told, 1):
+                on_step(Progress(step, len(told), 0.0, {"types/mean": figure, "vehicle/no": 1.0, "vehicle/yes": figure}))
+
+        monkeypatch.setattr("dentify.training.study.train", run)
+        for plot in ("history_plot", "importances_plot", "slices_plot"):
+            monkeypatch.setattr(f"dentify.training.study.{plot}", bare_plot)
+
+    return begin

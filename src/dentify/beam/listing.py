@@ -19,10 +19,11 @@ from typing import Any
 
 from dentify.beam.annotations import Row, sample_to_rows
 from dentify.beam.filesystems import is_remote, join, list_files, read_file, write_file
-from dentify.datasets.dataset import SPLITS, open_dataset
+from dentify.datasets.dataset import open_dataset
 from dentify.datasets.labels import LabelMap
 from dentify.datasets.pictures import is_inside, walk
 from dentify.datasets.sample import Sample
+from dentify.datasets.splits import SPLITS
 from dentify.datasets.turning import Frame
 from dentify.datasets.zipped import is_zipped, zipped
 from dentify.errors import DatasetError, InputError, printable

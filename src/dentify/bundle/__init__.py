@@ -6,10 +6,11 @@ opens one as `Bundle.open("my-bundle")` does: everything is checked, or it is re
 `dentify bundle build roles.yaml -o my-bundle` makes one of members of several (`build_bundle`).
 """
 
-from dentify.bundle.build import Built, build_bundle, read_plan
+from dentify.bundle.build import Built, build_bundle
 from dentify.bundle.card import model_card
 from dentify.bundle.manifest import Manifest, parse_manifest
 from dentify.bundle.open import Bundle
+from dentify.bundle.plan import read_plan
 from dentify.bundle.write import write_bundle
 
 __all__ = ["Built", "Bundle", "Manifest", "build_bundle", "model_card", "parse_manifest", "read_plan", "write_bundle"]

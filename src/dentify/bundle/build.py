@@ -1,11 +1,4 @@
-"""One bundle of members of several: who answers which question stands in a YAML file.
-
-    name: my-bundle
-    version: 1.0.0
-    roles:
-      vehicle_gate: [vgg16-gate]                          # folders or zips, relative to the file; default is the shipped one
-      damage_gate: [default, {bundle: resnet50, weight: 2}]
-      damage: [default]
+"""One bundle of members of several: who answers which question stands in a YAML file (see `plan`).
 
     built = build_bundle(Path("roles.yaml"))
     write_bundle("my-bundle", built.manifest, built.files)
@@ -22,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from dentify.bundle.manifest import (
     Calibration,
@@ -35,61 +28,21 @@ from dentify.bundle.manifest import (
     Member,
     Members,
     Metric,
-    Name,
     Network,
-    Preprocessing,
     ReviewRules,
     Roles,
     Taxonomy,
     Thresholds,
-    shapes_agree,
 )
-from dentify.bundle.onnx_bytes import Shape, inspect_onnx
 from dentify.bundle.open import DEFAULT, Bundle, check_total
-from dentify.errors import BundleError, ConfigError, MissingExtraError, printable
-from dentify.plain_yaml import load_yaml
+from dentify.bundle.plan import BuildPlan, read_plan
+from dentify.bundle.together import Given, check_together
+from dentify.errors import BundleError, ConfigError, printable
 from dentify.settings import Settings
-from dentify.strict import Strict, explain
+from dentify.strict import explain
 
-_MAX_PLAN_BYTES = 2**20
 _LONGEST_LICENCE = 200  # of a manifest's
 _LONGEST_STEM = 60  # of a bundle's and of a file's name, where the two make a new one
-
-
-class Source(Strict):
-    """A bundle that gives its members of a role; a bare path is one of weight 1."""
-
-    bundle: str = Field(min_length=1)
-    weight: float = Field(1.0, gt=0, description="of all its members of the role together, beside the other bundles")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, given: Any) -> Any:
-        return {"bundle": given} if isinstance(given, str) else given
-
-
-Sources = list[Source]
-
-
-class RoleSources(Strict):
-    """The bundles that answer each question."""
-
-    vehicle_gate: Sources = Field([])
-    damage_gate: Sources = Field([])
-    types: Sources = Field([])
-    damage: Sources = Field([])
-    parts: Sources = Field([])
-    severity: Sources = Field([])
-
-
-class BuildPlan(Strict):
-    """All of the YAML file."""
-
-    name: Name
-    version: Name
-    licence: Name | None = Field(None, description="of the new bundle; those of the bundles it is made of are named beside it")
-    description: str | None = None
-    roles: RoleSources
 
 
 @dataclass(frozen=True)
@@ -105,49 +58,6 @@ class Built:
     manifest: Manifest
     files: Mapping[str, bytes]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Given:
-    """A bundle in a role, with what it weighs there."""
-
-    role: str
-    bundle: Bundle
-    weight: float
-
-    @property
-    def members(self) -> Members:
-        return cast("Members", getattr(self.bundle.manifest.roles, self.role))
-
-
-def read_plan(path: Path) -> BuildPlan:
-    """Which bundle answers what, from a YAML file.
-
-    Raises:
-        ConfigError: it cannot be read, is not YAML, a key is unknown (the nearest known one is named) or a value does not fit.
-        MissingExtraError: pyyaml is not installed.
-    """
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(what="Reading YAML", extra="data") from error
-    where = printable(str(path))
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_PLAN_BYTES + 1)
-        if len(text) > _MAX_PLAN_BYTES:
-            raise ConfigError(f"{where}: over the limit of {_MAX_PLAN_BYTES:,} bytes; give the YAML file that names the roles")
-        document = load_yaml(text.decode("utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{where}: cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or too many aliases
-        raise ConfigError(f"{where}: is not YAML: {printable(' '.join(str(error).split())[:200])}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{where}: must hold keys and values (name, version, roles), got a {type(document).__name__}")
-    try:
-        return BuildPlan.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {explain(error, BuildPlan)}") from error
 
 
 def build_bundle(path: Path, *, settings: Settings | None = None) -> Built:
@@ -190,14 +100,14 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
         return opened[name]
 
     by_role = {
-        role: [_Given(role, open_once(source.bundle), source.weight) for source in sources]
+        role: [Given(role, open_once(source.bundle), source.weight) for source in sources]
         for role, sources in plan.roles
         if sources
     }
     if not by_role:
         raise ConfigError(f"{where}: roles names no bundle; say for one role at least who answers it")
     for role, given in by_role.items():
-        _check_together(role, given, where)
+        check_together(role, given, where)
     bundles = list({one.bundle.sha256: one.bundle for given in by_role.values() for one in given}.values())
     names = _names(bundles)
     notes = tuple(_notes(by_role, bundles, names))
@@ -239,76 +149,7 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
     return Built(manifest, files.contents, notes)
 
 
-def _check_together(role: str, given: Sequence[_Given], where: str) -> None:
-    """Makes sure that bundles can answer a role together."""
-    for one in given:
-        if not one.members:
-            answers = ", ".join(name for name, members in one.bundle.manifest.roles if members) or "nothing"
-            raise BundleError(
-                f"{where}: roles.{role}: {one.bundle.where} has no {role}, it answers {answers}; name another bundle"
-            )
-    first, *others = given
-    if not others:
-        return
-    seen = {first.bundle.sha256: first}
-    for other in others:
-        if twin := seen.get(other.bundle.sha256):
-            raise BundleError(
-                f"{where}: roles.{role}: {other.bundle.where} is {twin.bundle.where} again; name it once, with a weight"
-            )
-        seen[other.bundle.sha256] = other
-        for what, ours, theirs in _must_agree(first, other):
-            if ours != theirs:
-                raise BundleError(
-                    f"{where}: roles.{role}: {first.bundle.where} and {other.bundle.where} cannot answer together: "
-                    f"{what} {_told(ours)} and {_told(theirs)}; name one of them"
-                )
-    _check_grids(role, given, where)
-
-
-def _must_agree(one: _Given, other: _Given) -> Iterator[tuple[str, Any, Any]]:
-    """What must be the same of two bundles in a role, in words and as they have it."""
-    role, ours, theirs = one.role, one.bundle.manifest, other.bundle.manifest
-    yield "kinds are", sorted({member.kind for member in one.members}), sorted({member.kind for member in other.members})
-    if role in Classes.model_fields:
-        yield "classes are", list(getattr(ours.classes, role)), list(getattr(theirs.classes, role))
-    if role in ("damage", "types"):  # what one tells as not judged, the other does not know by name
-        yield "damage types are", sorted(ours.taxonomy.damage_types), sorted(theirs.taxonomy.damage_types)
-    if role == "types":
-        yield "types exclude each other:", ours.calibration.types.exclusive, theirs.calibration.types.exclusive
-    if role == "damage":
-        yield "auxiliary outputs are", sorted(one.members[0].auxiliary), sorted(other.members[0].auxiliary)
-
-
-def _check_grids(role: str, given: Sequence[_Given], where: str) -> None:
-    """Makes sure that maps which are averaged lie on one grid over the photo, as far as files say their sizes."""
-    seen: dict[str, tuple[Bundle, Shape, Preprocessing]] = {}  # by auxiliary key, "" for the main maps
-    for one in given:
-        for member in one.members:
-            if member.kind != "maps":
-                continue
-            outputs = inspect_onnx(one.bundle.files[member.file], where=f"{one.bundle.where}/{member.file}").outputs
-            preprocessing = one.bundle.manifest.network_of(member.file).preprocessing
-            for key, output in {"": member.output, **member.auxiliary}.items():
-                grid = outputs[output][2:]
-                bundle, other, others = seen.setdefault(key, (one.bundle, grid, preprocessing))
-                both = (
-                    f"{where}: roles.{role}: {bundle.where} and {one.bundle.where} cannot answer together: their {key or 'maps'}"
-                )
-                if not shapes_agree(grid, other):
-                    raise BundleError(f"{both} have grids of {_size(other)} and {_size(grid)} cells; name one of them")
-                if _lies(preprocessing) != _lies(others):
-                    raise BundleError(
-                        f"{both} lie on the photo in two ways, {_told(_lies(others))} and {_told(_lies(preprocessing))}; name one"
-                    )
-
-
-def _lies(preprocessing: Preprocessing) -> list[str]:
-    """What decides where cells of maps lie on a photo: stretched ones cover it whatever their network's input measures."""
-    return [preprocessing.resize, *([_size(preprocessing.size_hw)] if preprocessing.resize == "letterbox" else [])]
-
-
-def _weight(member: Member, given: _Given, *, alone: bool) -> float:
+def _weight(member: Member, given: Given, *, alone: bool) -> float:
     """What a member weighs beside those of other bundles: all of a bundle together weigh what the plan says."""
     if alone:
         return member.weight
@@ -376,12 +217,12 @@ class _Files:
         return name
 
 
-def _decisive(given: Sequence[_Given]) -> Bundle:
+def _decisive(given: Sequence[Given]) -> Bundle:
     """Whose thresholds and calibration count in a role: the bundle that weighs most, the first of several that do."""
     return max(given, key=lambda one: one.weight).bundle
 
 
-def _settings_of_roles(by_role: Mapping[str, Sequence[_Given]], bundles: Sequence[Bundle]) -> dict[str, Any]:
+def _settings_of_roles(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle]) -> dict[str, Any]:
     """What belongs to roles beside their members, each from the bundle that decides there; defaults where a role is left out."""
 
     def of(role: str) -> Manifest | None:
@@ -423,7 +264,7 @@ def _settings_of_roles(by_role: Mapping[str, Sequence[_Given]], bundles: Sequenc
     }
 
 
-def _taxonomy(by_role: Mapping[str, Sequence[_Given]], bundles: Sequence[Bundle]) -> Taxonomy:
+def _taxonomy(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle]) -> Taxonomy:
     """What can be named by those that tell it; damage types that one knows by name alone are told as not judged."""
     tell_damage = [_decisive(by_role[role]) for role in ("damage", "types") if role in by_role]
     damage_types = tuple(
@@ -443,7 +284,7 @@ def _taxonomy(by_role: Mapping[str, Sequence[_Given]], bundles: Sequence[Bundle]
     )
 
 
-def _notes(by_role: Mapping[str, Sequence[_Given]], bundles: Sequence[Bundle], names: Mapping[str, str]) -> Iterator[str]:
+def _notes(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle], names: Mapping[str, str]) -> Iterator[str]:
     """What is not as it was in the bundles by themselves, and what to do about it."""
     for role, given in by_role.items():
         if len(given) > 1:
@@ -486,7 +327,7 @@ def _licence(plan: BuildPlan, bundles: Sequence[Bundle], where: str) -> str:
     return told
 
 
-def _description(by_role: Mapping[str, Sequence[_Given]], bundles: Sequence[Bundle], names: Mapping[str, str]) -> str:
+def _description(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle], names: Mapping[str, str]) -> str:
     answers = []
     for bundle in bundles:
         roles = [role for role, given in by_role.items() if bundle.sha256 in [one.bundle.sha256 for one in given]]
@@ -508,13 +349,3 @@ def _told_by(bundles: Sequence[Bundle], names: Mapping[str, str], key: str) -> t
 def _listed(names: Iterable[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def _size(hw: Sequence[int | None]) -> str:
-    return " × ".join("any" if side is None else str(side) for side in hw)
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) or "none"

@@ -17,8 +17,8 @@ import numpy as np
 
 from dentify.arrays import Photo
 from dentify.assessment import Box
-from dentify.datasets.dataset import decode_picture
 from dentify.datasets.sample import UNTYPED, Annotation, Sample
+from dentify.datasets.sample_picture import decode_picture
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings

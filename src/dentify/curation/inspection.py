@@ -12,10 +12,12 @@ import numpy as np
 from pydantic import Field
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
-from dentify.datasets.dataset import Dataset, check_picture, decode_picture, missing_picture, photo_key
+from dentify.datasets.dataset import Dataset
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import UNTYPED, Kind, Sample, photo_kind
+from dentify.datasets.sample_picture import check_picture, decode_picture, missing_picture
+from dentify.datasets.splits import photo_key
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.in_order import map_in_order

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.convert import names_in, write_dataset
-from dentify.datasets.dataset import Dataset, decode_picture, photo_key
+from dentify.datasets.dataset import Dataset
 from dentify.datasets.output import PicturesAs
 from dentify.datasets.sample import Sample
+from dentify.datasets.sample_picture import decode_picture
+from dentify.datasets.splits import photo_key
 from dentify.errors import DatasetError, printable
 from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned

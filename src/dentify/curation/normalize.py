@@ -9,9 +9,9 @@ from contextlib import closing
 import numpy as np
 
 from dentify.arrays import DoubleArray, Photo
-from dentify.datasets.dataset import decode_picture
 from dentify.datasets.label_set import OnInvalid
 from dentify.datasets.sample import Sample
+from dentify.datasets.sample_picture import decode_picture
 from dentify.errors import DatasetError
 from dentify.in_order import map_in_order
 from dentify.settings import Settings

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentify.curation.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, duplicate_groups, find_duplicates, fingerprint
-from dentify.datasets.dataset import Dataset, decode_picture, photo_key, splits_path
+from dentify.datasets.dataset import Dataset
 from dentify.datasets.sample import Sample, photo_kind
+from dentify.datasets.sample_picture import decode_picture
+from dentify.datasets.splits import photo_key, splits_path
 from dentify.datasets.zipped import is_zipped
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.in_order import map_in_order

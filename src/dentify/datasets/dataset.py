@@ -10,86 +10,38 @@ header to iterate over it; each iteration reads anew, photo by photo.
 from __future__ import annotations
 
 import copy
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from dentify.datasets.adjustments import Adjustments, OnAdjust
 from dentify.datasets.attributes import TypesBeside, by_attributes, told_missing
-from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
+from dentify.datasets.documents import read_json
+from dentify.datasets.faults import Faults
 from dentify.datasets.formats import FORMATS
-from dentify.datasets.formats.tables import needs_names
-from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_unread, unread_product
-from dentify.datasets.label_set import MOST_ANNOTATIONS, TURNED, LabelSet, OnInvalid, OnNote
-from dentify.datasets.labels import (
-    VEHICLE,
-    LabelMap,
-    check_words,
-    is_no_label,
-    is_vehicle_word,
-    names_of,
-    photo_word,
-    severity_word,
-    told_unmapped,
-)
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, OnInvalid
+from dentify.datasets.labels import VEHICLE, LabelMap, check_words, is_no_label, names_of, told_unmapped
+from dentify.datasets.meaning import named, says_sound
 from dentify.datasets.outlines import check_mask_size
-from dentify.datasets.pictures import is_file, leads_out, walk
-from dentify.datasets.sample import PHOTO_WORDS, Annotation, Sample, canonical_name
+from dentify.datasets.pictures import is_file
+from dentify.datasets.recognising import recognise
+from dentify.datasets.sample import Sample
+from dentify.datasets.sample_picture import check_picture
+from dentify.datasets.splits import photo_key as photo_key
+from dentify.datasets.splits import read_splits
+from dentify.datasets.splits import splits_path as splits_path
 from dentify.datasets.turning import Frame, turn_upright
-from dentify.datasets.zipped import ZippedPath, is_zipped, on_disk, zipped
-from dentify.errors import DatasetError, ImageError, printable
-from dentify.imaging.decode import DecodedPhoto, decode_photo, read_photo_frame
+from dentify.datasets.zipped import on_disk, zipped
+from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.names import clean_name
 from dentify.settings import Settings
-from dentify.spreadsheets import cell_text
-from dentify.taxonomy import DAMAGE_NAMES
 from dentify.writing import check_apart
 
-_MOST_LOOKED_AT = 1000  # files of no known format whose text is looked at
 _MOST_ATTRIBUTES = 100  # attributes, and values of one, that are counted apart; texts may be a million
 _MOST_NAMES = 10_000  # of types and parts; what is known of each photo is told by them
 _LAYERS_FREE, _MOST_LAYERS = 400_000_000, 20  # pixels within the boxes of a photo, or so often all of it: a second a layer
-_FAULTS_FREE, _FAULT_BYTES = 20_000, 120  # things that do not hold, and bytes of labels for each further one: it takes a kilobyte
-SPLITS = "splits.csv"
-"""Written by `dentify dataset split` beside the labels: columns `file`, `split`, `group`."""
-
-
-class _Faults:
-    """Hands on what does not hold, as long as it is in proportion to the bytes of the labels.
-
-    Args:
-        path: of the data set.
-        on_invalid: is given what does not hold.
-        files: of its labels.
-    """
-
-    def __init__(self, path: Path, on_invalid: OnInvalid, files: Sequence[Path]) -> None:
-        self.count = 0
-        self._path, self._on_invalid, self._files = path, on_invalid, files
-        self._most: int | None = None
-
-    def __call__(self, error: DatasetError) -> None:
-        """Hands it on.
-
-        Raises:
-            DatasetError: there are too many; from then on at every further one.
-        """
-        self.count += 1
-        if self.count > _FAULTS_FREE:
-            if self._most is None:
-                self._most = _FAULTS_FREE + sum(one.stat().st_size for one in self._files if is_file(one)) // _FAULT_BYTES
-            if self.count > self._most:
-                told = f"more than {self._most:,} photos and labels do not hold, with which"
-                raise DatasetError(
-                    f"{self._path}: {told} it ends; are these its labels, and its pictures there, as --images may say?"
-                    f" One of them: {error}",
-                    kind=error.kind,
-                )
-        self._on_invalid(error)
 
 
 class Dataset:
@@ -135,7 +87,7 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         splits = read_splits(splits_path(self.path), self._settings) if self._reads_splits else {}
         seen: dict[int, str] = {}  # photos by the hash of their path: paths themselves would take twice the memory
-        if isinstance(self._on_invalid, _Faults):
+        if isinstance(self._on_invalid, Faults):
             self._on_invalid.count = 0
         self.unknown.clear()
         self.attributes.clear()
@@ -157,7 +109,7 @@ class Dataset:
                 seen[key] = raw.where
                 if raw.labelled not in renamed:  # mostly the same for all photos of a file
                     renamed[raw.labelled] = self._labelled(raw.labelled)
-                sample = _named(raw, self._labels, renamed[raw.labelled], self._note, self.adjustments.add, self.unknown)
+                sample = named(raw, self._labels, renamed[raw.labelled], self._note, self.adjustments.add, self.unknown)
                 self._count_attributes(raw)
             except DatasetError as error:
                 self.refuse(error)
@@ -216,7 +168,7 @@ class Dataset:
         if self._labels.labelled is not None:
             return self._labels.labelled
         names = names_of((word for word in words if not is_no_label(word)), self._labels)
-        return frozenset(name for name in names if not _says_sound(name, self._labels) and name != VEHICLE)
+        return frozenset(name for name in names if not says_sound(name, self._labels) and name != VEHICLE)
 
     def check_not_read(self, output: Path) -> None:
         """Refuses a file to write that is one of those that labels are read from, or one of its pictures.
@@ -359,10 +311,10 @@ def open_dataset(
             raise error
         on_invalid(error)
 
-    name, found = _recognise(path, input_format, settings, note, refuse)
+    name, found = recognise(path, input_format, settings, note, refuse)
     labels = labels or LabelMap()
     if on_invalid is not None:
-        on_invalid = _Faults(path, on_invalid, [one for label_set in found for one in label_set.files or (label_set.path,)])
+        on_invalid = Faults(path, on_invalid, [one for label_set in found for one in label_set.files or (label_set.path,)])
     label_sets = tuple(
         replace(
             label_set,
@@ -416,371 +368,3 @@ def _outside(sample: Sample) -> DatasetError:
         " DENTIFY_FOLLOW_LINKS=1",
         kind="outside the data set",
     )
-
-
-def check_picture(sample: Sample, settings: Settings, adjust: OnAdjust | None = None) -> None:
-    """Makes sure that a sample's picture is there and as large as its labels say.
-
-    Args:
-        sample: to be checked.
-        settings: the limits.
-        adjust: is told of labels that are taken for the photo upright where their size does not tell that, as EXIF mirrors or
-            turns the picture and it stays as large.
-
-    Raises:
-        DatasetError: it is missing, cannot be read, or has another size.
-    """
-    missing = missing_picture(sample)
-    if missing is not None:
-        raise missing
-    if isinstance(sample.image, bytes) or sample.size_hw is None:
-        return
-    try:
-        (height, width), orientation = read_photo_frame(sample.image, where=str(sample.image), settings=settings)
-    except ImageError as error:
-        raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
-    if sample.size_hw != (height, width):
-        told = f"{sample.size_hw[1]} × {sample.size_hw[0]}"
-        as_stored = orientation >= 5 and sample.size_hw == (width, height)
-        turned = " (upright, as its EXIF says)" if as_stored else ""
-        advice = "were they made on another copy of the photo?"
-        if as_stored:
-            advice = "if they are for the picture as it is stored, `--frame stored` turns them"
-        raise DatasetError(
-            f"{sample.where}: {printable(sample.name)} is {width} × {height} pixels{turned}, its labels are for {told}; {advice}",
-            kind="wrong size",
-        )
-    if adjust is not None and sample.annotations and orientation > 1 and (orientation < 5 or height == width):
-        adjust(TURNED, str(sample.image))
-
-
-def missing_picture(sample: Sample) -> DatasetError | None:
-    """What to say of a sample whose picture is not there; `None` where it is."""
-    if isinstance(sample.image, bytes) or is_file(sample.image):
-        return None
-    told = f"{sample.where}: no picture {sample.name!r:.200} in {printable(str(sample.image.parent))}"
-    return DatasetError(told, kind="missing picture")
-
-
-def decode_picture(sample: Sample, settings: Settings, *, enough_side: int | None = None) -> DecodedPhoto:
-    """A sample's picture, decoded; see `decode_photo`.
-
-    Raises:
-        DatasetError: it cannot be read, is broken, or is over a limit.
-    """
-    try:
-        return decode_photo(sample.read(settings), where=printable(sample.name), settings=settings, enough_side=enough_side)
-    except ImageError as error:
-        raise DatasetError(f"{sample.where}: {error}", kind="broken picture") from error
-
-
-def photo_key(sample: Sample, root: Path) -> str:
-    """What a photo is called in `splits.csv`: its picture's path below the data set's folder, else its name; always UTF-8."""
-    if isinstance(sample.image, Path) and str(sample.image).startswith(within := f"{root}{os.sep}"):
-        return clean_name(str(sample.image)[len(within) :].replace(os.sep, "/"))
-    folder = root if root.is_dir() else root.parent
-    if isinstance(sample.image, Path) and sample.image.is_relative_to(folder):
-        return clean_name(sample.image.relative_to(folder).as_posix())
-    return clean_name(sample.name)
-
-
-def splits_path(root: Path) -> Path:
-    """Where the splits of a data set are kept; of a zip, where they are read if they are there."""
-    root = ZippedPath(root) if is_zipped(root) else root
-    return (root if root.is_dir() else root.parent) / SPLITS
-
-
-def read_splits(path: Path, settings: Settings | None = None) -> dict[str, tuple[str, str]]:
-    """By photo (see `photo_key`): its split and group, as `dentify dataset split` wrote them; none where there is no such file.
-
-    Raises:
-        DatasetError: it cannot be read, or lacks a column.
-    """
-    if not is_file(path):
-        return {}
-    columns = csv_columns(path)
-    if not {"file", "split"} <= set(columns):
-        raise DatasetError(f"{path}: needs the columns file and split, has {', '.join(columns) or 'none'}")
-    rows = (row for _, row in read_csv(path, settings or Settings()))
-    return {row["file"].removeprefix("./"): (cell_text(row["split"]), cell_text(row.get("group", ""))) for row in rows}
-
-
-def _named(
-    raw: Sample, labels: LabelMap, labelled: frozenset[str], note: OnNote, adjust: OnAdjust, unknown: Counter[str]
-) -> Sample:
-    """A sample in the words that the map gives, and what follows from them for the photo as a whole.
-
-    A word that nobody explained says nothing of vehicle and damage; it comes to `unknown`.
-
-    Raises:
-        DatasetError: what it says of the photo contradicts itself.
-    """
-    every, outlined = _meant(raw, labels, adjust, unknown)
-    annotations = tuple(one for one in every if not _says_sound(one.name, labels))
-    unknown.update(word for word in raw.labels if not labels.understands(word) and not is_no_label(word))
-    given = [word for word in raw.labels if not is_no_label(word)]
-    renamed = [name for word in given if (name := labels.rename_photo(word)) is not None]
-    outlined |= any(map(is_vehicle_word, (*renamed, *given)))
-    words = tuple(name for name in renamed if name != VEHICLE or labels.others != "refused")
-    if len(annotations) < len(every):
-        note('annotations such as "undamaged" outline no damage; where a photo has no other, it counts as undamaged')
-        if not words and raw.damage is None and all(one.kind == "part" or is_vehicle_word(one.name) for one in annotations):
-            words = ("undamaged",)
-    levels = {level for word in words if (level := severity_word(word)) is not None}
-    severity = raw.severity or (levels.pop() if len(levels) == 1 else None)
-    facts = [(raw.vehicle, raw.damage)]
-    if severity is not None or raw.damage:
-        facts.append((True, True))
-    for word in words:
-        known = photo_word(word)
-        if known is not None:
-            facts.append(PHOTO_WORDS[known])
-        elif severity_word(word) is not None or canonical_name(word) in DAMAGE_NAMES:
-            facts.append((True, True))
-    if outlined:
-        facts.append((True, None))
-    if any(annotation.kind != "other" for annotation in annotations):
-        damaged = any(annotation.kind == "damage" and not annotation.ignored for annotation in annotations)
-        facts.append((True, True if damaged else None))
-    vehicle, damage = (({fact[index] for fact in facts} - {None}) for index in (0, 1))
-    if len(vehicle) > 1 or len(damage) > 1 or (False in vehicle and True in damage):
-        told = " and ".join(_claims(raw, annotations, words))
-        raise DatasetError(f"{raw.where}: {printable(raw.name)} contradicts itself: {printable(told)}", kind="contradiction")
-    return replace(
-        raw,
-        annotations=annotations,
-        labels=words,
-        severity=severity,
-        labelled=labelled,
-        vehicle=next(iter(vehicle), None),
-        damage=next(iter(damage), None),
-    )
-
-
-def _meant(raw: Sample, labels: LabelMap, adjust: OnAdjust, unknown: Counter[str]) -> tuple[list[Annotation], bool]:
-    """A photo's annotations by the names that the map gives; and whether an outline of a whole vehicle is among its own."""
-    meant: list[Annotation] = []
-    vehicle = False
-    for one in raw.annotations:
-        name = labels.rename(one.name)
-        if is_no_label(one.name):
-            adjust("annotations that say that they are to be ignored, such as __ignore__, are left out", raw.where)
-        elif name is not None and labels.others == "refused" and is_vehicle_word(name):
-            vehicle = True
-            adjust("outlines of whole vehicles say that a vehicle is there, and nothing of damage", raw.where)
-        elif not labels.understands(one.name):
-            vehicle |= is_vehicle_word(one.name)
-            unknown[one.name] += 1
-            meant.append(replace(_renamed(one, name or one.name), other=True))
-        elif name is None:
-            adjust("annotations are left out, as the label map says", raw.where)
-        else:
-            meant.append(replace(_renamed(one, name), other=is_vehicle_word(name)))
-            vehicle |= is_vehicle_word(name)
-    return meant, vehicle
-
-
-def _claims(raw: Sample, annotations: tuple[Annotation, ...], words: tuple[str, ...]) -> Iterator[str]:
-    """What a sample says of vehicle and damage, for the message that it cannot all be true."""
-    annotated = sorted({one.name for one in annotations if one.kind == "damage" and not one.ignored})
-    if annotated:
-        yield f"has annotated damage ({', '.join(annotated)})"
-    elif any(one.kind == "part" or one.ignored or is_vehicle_word(one.name) for one in annotations):
-        yield "has annotations of a vehicle"
-    if raw.severity is not None:
-        yield f"tells {raw.severity} damage"
-    if raw.damage and not annotated:
-        yield "says that it shows damage"
-    if words:
-        yield f"is labelled {' and '.join(words)}"
-    if raw.vehicle is False:
-        yield "says that it shows no vehicle"
-    elif raw.damage is False:
-        yield "says that it shows no damage"
-
-
-def _says_sound(name: str, labels: LabelMap) -> bool:
-    """Whether an annotation's name says that there is no damage; not where all words are kept as they are."""
-    return labels.others != "kept" and photo_word(name) == "undamaged"
-
-
-def _renamed(annotation: Annotation, name: str) -> Annotation:
-    if name == annotation.name:
-        return annotation
-    return replace(annotation, name=name, original=annotation.original or annotation.name)
-
-
-def _recognise(path: Path, wanted: str | None, settings: Settings, note: OnNote, refuse: OnInvalid) -> tuple[str, list[LabelSet]]:
-    """The format of a file or folder, and what there is to read."""
-    if path.is_file():
-        name, label_set = _recognise_file(path, wanted, settings)
-        return name, [label_set]
-    if not path.is_dir():
-        raise DatasetError(f"{path}: no such file or folder")
-    files = [file for file in walk(path) if settings.follow_links or not leads_out(file, [path])]
-    found: dict[str, list[LabelSet]] = {}
-    faults: list[DatasetError] = []
-
-    def keep(fault: DatasetError) -> None:
-        faults.append(fault)
-        refuse(fault)
-
-    unknown: list[tuple[Path, str | None]] = []
-    for name, label_set in _in_folder(path, files, wanted, settings, keep, unknown):
-        found.setdefault(name, []).append(label_set)
-    products = [told_unread(file, product) for file, product in unknown if product is not None]
-    if list(found) == ["folders"] and wanted is None and (told := _may_be_labels(path, files, unknown)):
-        raise DatasetError(told)
-    if not found and faults:
-        raise faults[0]
-    if not found:
-        raise DatasetError(_may_be_labels(path, files, unknown) or f"{path}: {_nothing_found(files, wanted)}")
-    name = min(found, key=list(FORMATS).index)
-    if name != "supervisely":  # whose `meta.json` is a project's
-        for told in products[:3]:
-            note(told)
-    for other in found:
-        if other not in (name, "folders"):  # those are a guess, where nothing else is there
-            places = ", ".join(str(label_set.path) for label_set in found[other][:3])
-            note(f"also found: {FORMATS[other].title} ({places}); name it, or --input-format {other}, to read it")
-    return name, found[name]
-
-
-def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple[str, LabelSet]:
-    label_set = LabelSet(path, path.parent)
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        document = read_json(path, settings)
-        name = wanted or _format_of_json(document)
-        label_set = replace(label_set, document=document)  # for the first reading, which then need not parse it again
-        if name is None and (product := unread_product(path, document)) is not None:
-            raise DatasetError(told_unread(path, product))
-        if name is None:
-            raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
-    else:
-        name = wanted or _format_of_text(path, suffix, settings)
-        if name is None and (product := unread_product(path, first_line(path) if suffix in LINES else None)) is not None:
-            raise DatasetError(told_unread(path, product))
-        if name is None:
-            advice = f"give a folder, a zip, or a {_LABEL_SUFFIXES} file of labels"
-            raise DatasetError(f"{path}: {_without_names(path) or f'no annotation format that is known; {advice}'}")
-    return name, replace(label_set, files=(path,)) if FORMATS[name].one_a_picture else label_set
-
-
-def _format_of_json(document: object) -> str | None:
-    """The format of a JSON file."""
-    return next((name for name, one in FORMATS.items() if one.is_json is not None and one.is_json(document)), None)
-
-
-def _format_of_text(path: Path, suffix: str, settings: Settings) -> str | None:
-    """The format of a file of labels that is no JSON."""
-    match suffix:
-        case ".xml":
-            root = xml_root(path, settings)
-            return next((name for name, one in FORMATS.items() if root in one.xml_roots), None)
-        case ".csv" | ".tsv":
-            rows = csv_head(path)
-            return next((name for name, one in FORMATS.items() if one.is_csv is not None and one.is_csv(rows)), None)
-        case _ if suffix in LINES:
-            first = first_line(path)
-            return next((name for name, one in FORMATS.items() if one.is_line is not None and one.is_line(first)), None)
-        case ".yaml" | ".yml":
-            return next((name for name, one in FORMATS.items() if one.is_yaml is not None and one.is_yaml(path, settings)), None)
-    return None
-
-
-def _in_folder(
-    root: Path,
-    files: list[Path],
-    wanted: str | None,
-    settings: Settings,
-    refuse: OnInvalid,
-    unknown: list[tuple[Path, str | None]],
-) -> Iterator[tuple[str, LabelSet]]:
-    """Everything below a folder that holds labels, by format; others that may do so come to `unknown`, with their product."""
-    one_a_picture: dict[str, list[Path]] = {}
-    unread: list[tuple[Path, DatasetError]] = []
-    by_file: set[str] = set()
-    single_json = sum(path.suffix.lower() == ".json" for path in files) == 1
-    for path in files:
-        suffix = path.suffix.lower()
-        if suffix not in (".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", *LINES) or path.name == SPLITS:
-            if (product := unread_product(path, None)) is not None:
-                unknown.append((path, product))
-            continue
-        known = next((name for name, paths in one_a_picture.items() if paths[0].suffix.lower() == suffix), None)
-        if known is not None:  # a hundred thousand of them are not all opened
-            one_a_picture[known].append(path)
-            continue
-        try:
-            document = read_json(path, settings) if suffix == ".json" else None
-            name = _format_of_json(document) if suffix == ".json" else _format_of_text(path, suffix, settings)
-        except DatasetError as error:
-            if suffix not in (".yaml", ".yml") or path.stem == "data":  # settings of other programs lie about
-                unread.append((path, error))
-            continue
-        if name is None:
-            unknown.append((path, unread_product(path, first_line(path) if suffix in LINES else document)))
-        if name is None or wanted not in (None, name):
-            continue
-        if FORMATS[name].one_a_picture:
-            one_a_picture.setdefault(name, []).append(path)
-        else:
-            by_file.add(name)
-            yield name, LabelSet(path, root, document=document if single_json else None)
-    for path, fault in reversed(unread):
-        alike = next((paths for paths in one_a_picture.values() if paths[0].suffix.lower() == path.suffix.lower()), None)
-        if alike is None:
-            refuse(fault)
-        else:  # told when its turn comes
-            alike.insert(0, path)
-    for name, paths in one_a_picture.items():
-        yield name, LabelSet(root, root, files=tuple(paths))
-    for name, one in FORMATS.items():
-        if one.in_folder is not None and wanted in (None, name) and name not in by_file:
-            for label_set in one.in_folder(root, files):
-                yield name, label_set
-
-
-def _may_be_labels(root: Path, files: list[Path], unknown: list[tuple[Path, str | None]]) -> str:
-    """What to say of files of no format that is read that may hold the labels of a folder; empty where there is none."""
-    for path, product in unknown:
-        if product is not None:
-            return told_unread(path, product)
-    if (root / ".datumaro").exists():
-        return f"{root}: this is a Datumaro project, which is not read; export it with `datum project export -f coco`"
-    stems = {name for path in files if is_picture_name(path.name) for name in (path.name, path.stem)}
-    beside = {path.parent for path in files if is_picture_name(path.name)}
-    texts = [path for path in files if path.suffix.lower() == ".txt"]
-    others = [*(path for path, _ in unknown), *texts]
-    speaking = [path for path in others[:_MOST_LOOKED_AT] if speaks_of_pictures(path, stems, beside)]
-    if not speaking:
-        return ""
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return (
-        f"{speaking[0]}{more}: may hold labels, and is of no annotation format that is known; export it as COCO,"
-        " or read what else there is by --input-format (`folders`: pictures in folders by class)"
-    )
-
-
-def _nothing_found(files: list[Path], wanted: str | None) -> str:
-    pictures = sum(is_picture_name(path.name) for path in files)
-    held = f"holds {pictures} pictures and no labels" if pictures else "holds neither labels nor pictures"
-    if wanted is not None:
-        return f"holds nothing that is {FORMATS[wanted].title}"
-    zips = [path.name for path in files if path.suffix.lower() == ".zip"]
-    if zips and not pictures:
-        return f"holds zips, {printable(zips[0])} for one; name it, as each is a data set of its own"
-    for path in files:
-        if path.name != SPLITS and (told := _without_names(path)):
-            return f"{path.name} {told}"
-    return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
-
-
-def _without_names(path: Path) -> str:
-    """What a CSV lacks, which is of no format; empty where it is another file."""
-    columns = csv_columns(path) if path.suffix.lower() in (".csv", ".tsv") else ()
-    return needs_names(columns) if columns else ""
-
-
-_LABEL_SUFFIXES = ".json, .xml, .csv, .yaml or .manifest"

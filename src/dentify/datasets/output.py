@@ -22,7 +22,7 @@ from dentify.imaging.draw import encode_jpeg
 from dentify.imaging.formats import START_BYTES, Kind, is_picture_name, picture_kind
 from dentify.imaging.polygons import Polygon, box_to_polygon, rle_to_polygons
 from dentify.settings import Settings
-from dentify.writing import writing
+from dentify.writing import part_of, writing
 
 PicturesAs = Literal["copy", "link", "none"]
 """What becomes of pictures: copied byte for byte, symbolic links to where they are, or left where they are."""
@@ -104,7 +104,7 @@ class Output:
     """
 
     def __init__(self, folder: Path, names: tuple[str, ...], *, pictures: PicturesAs, settings: Settings) -> None:
-        self.folder = folder.with_name(f".{folder.name}.part")
+        self.folder = part_of(folder)
         self.names = names
         self.lost: Counter[str] = Counter()
         self._pictures = pictures

@@ -10,11 +10,13 @@ from typing import Any
 
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
-from dentify.datasets.dataset import photo_key, read_splits
 from dentify.datasets.sample import UNTYPED, Sample
+from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtraError
 from dentify.plain_yaml import change_key, load_yaml
-from dentify.planning.decide import RANDOM, check_enough, check_free, decide, look, run_seconds
+from dentify.planning.decide import RANDOM, check_free, decide
+from dentify.planning.looking import check_enough, look
+from dentify.planning.times import run_seconds
 from dentify.settings import Settings
 from dentify.taxonomy import PART_NAMES
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dentify.errors import ConfigError, OutputError
 from dentify.training.heads import Head
-from dentify.writing import writing
+from dentify.writing import part_of, writing
 
 Weights = Mapping[str, Tensor]
 _FORMAT = 2
@@ -53,7 +53,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OutputError: it cannot be written; the one that was there stays.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     try:
         with writing(path):
             with part.open("wb") as file:

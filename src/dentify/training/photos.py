@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
-from dentify.datasets.dataset import photo_key, read_splits
 from dentify.datasets.sample import UNTYPED
+from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError
 from dentify.fitting.held_out import hold_out, key_of
 from dentify.strict import nearest

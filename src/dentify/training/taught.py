@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dentify.datasets.sample import Sample
+from dentify.errors import ConfigError
 from dentify.training.heads import Head
 from dentify.training.recipe import Recipe
 
@@ -86,3 +87,13 @@ def taught_heads(heads: Mapping[str, Head], taught: Mapping[str, list[str]]) -> 
         if channels:
             kept[name] = Kept(head, names, channels)
     return kept
+
+
+def check_taught(heads: Mapping[str, Head], taught: Mapping[str, list[str]], notes: Sequence[str]) -> None:
+    """A run whose bundle could tell nothing is not worth its time.
+
+    Raises:
+        ConfigError: no head is taught as much as it takes to tell something.
+    """
+    if not any(one.head.auxiliary is None for one in taught_heads(heads, taught).values()):
+        raise ConfigError(f"data.train: the photos teach nothing that a bundle could tell: {'; '.join(notes)}")

@@ -3,10 +3,48 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 
 from dentify.planning import told_time
 from dentify.training.recipe import Recipe
+
+
+class Looks:
+    """What is told of each look at val: how the losses since the last one were, and how long the run will go on.
+
+    Args:
+        recipe: of the run.
+        judged: how many photos val has.
+        step: from which the run goes on.
+    """
+
+    def __init__(self, recipe: Recipe, *, judged: int, step: int) -> None:
+        self._recipe = recipe
+        self._judged = judged
+        self._first_step, self._began = step, time.monotonic()
+        self._losses: list[float] = []
+        self._before: float | None = None
+
+    def add(self, loss: float) -> None:
+        """Takes note of a step's loss."""
+        self._losses.append(loss)
+
+    def told(self, step: int, figures: Mapping[str, float]) -> str:
+        """A look after so many steps, in a line."""
+        loss = sum(self._losses) / len(self._losses)
+        pace_s = (time.monotonic() - self._began) / (step - self._first_step)
+        told = told_look(
+            self._recipe,
+            step=step,
+            loss=loss,
+            before=self._before,
+            figures=figures,
+            judged=self._judged,
+            left_s=pace_s * (self._recipe.steps - step),
+        )
+        self._losses, self._before = [], loss
+        return told
 
 
 def told_look(

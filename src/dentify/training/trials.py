@@ -1,4 +1,4 @@
-"""Trials of a study, and plots of them: each function takes them and returns a matplotlib `Figure`; who calls saves."""
+"""Trials of a study, as a table and as plots: functions take them and return bytes or a matplotlib `Figure`; who calls saves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.training.search import AnyOf, Span, choice_key
 
 State = Literal["complete", "pruned", "lost", "running"]
@@ -64,6 +65,18 @@ def tell_value(value: object) -> str:
     if isinstance(value, str):
         return value
     return f"{value:.4g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def trials_table(trials: Sequence[Trial], figures: Sequence[str], keys: Sequence[str]) -> bytes:
+    """One row a trial: number, state, the figure, seconds, its values, and a note."""
+    lines = [csv_line(["trial", "state", figure_label(figures), "seconds", *map(safe_cell, keys), "note"])]
+    for trial in trials:
+        values = [trial.values.get(key, "") for key in keys]
+        cells = [value if isinstance(value, int | float) else safe_cell(tell_value(value)) for value in values]
+        figure = "" if trial.figure is None else trial.figure
+        seconds = "" if trial.seconds is None else round(trial.seconds, 1)
+        lines.append(csv_line([trial.number, trial.state, figure, seconds, *cells, safe_cell(trial.note)]))
+    return csv_bytes(lines)
 
 
 def history_plot(trials: Sequence[Trial], label: str, goal: Literal["highest", "lowest"]) -> Figure:

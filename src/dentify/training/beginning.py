@@ -1,0 +1,180 @@
+"""What a run begins with: random weights, those of a bundle or of other runs, or its own last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from dentify.bundle.open import DEFAULT, Bundle
+from dentify.errors import ConfigError
+from dentify.planning import told_origin
+from dentify.training.adapters import has_adapters
+from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
+from dentify.training.from_bundle import begin_with
+from dentify.training.heads import Head
+from dentify.training.models.network import normalised
+from dentify.training.optimizers import check_parts
+from dentify.training.origin import Origin
+from dentify.training.recipe import Recipe, read_recipe
+
+LAST, RECIPE = "last.ckpt", "recipe.yaml"
+"""A run's checkpoint and its recipe, in its folder."""
+MEASURED_BY = 12
+"""Pictures that the statistics of a bundle's batch norms are measured on."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A run before its next step.
+
+    Attributes:
+        recipe: of the run, with what it began with.
+        network: with the weights to go on from.
+        average: their running average.
+        step: steps taken.
+        states: of the optimizers, by the names of parameters.
+        taught: by head, the names that photos taught by example, of this run or the one whose weights it has.
+        notes: what a user should know.
+    """
+
+    recipe: Recipe
+    network: nn.Module
+    average: AveragedModel
+    step: int
+    states: Mapping[str, Mapping[str, Any]]
+    taught: dict[str, list[str]]
+    notes: tuple[str, ...]
+
+
+def begin(
+    recipe: Recipe,
+    heads: Mapping[str, Head],
+    *,
+    data: Path,
+    output: Path,
+    resume: bool,
+    start: Path | None,
+    average_with: Sequence[Path],
+    taught: Mapping[str, list[str]],
+    pictures: Callable[[int], Sequence[Tensor]],
+) -> Beginning:
+    """The network of a recipe, with the weights that a run begins with.
+
+    Args:
+        recipe: of the run.
+        heads: of the recipe.
+        data: folder that the recipe's paths are relative to.
+        output: the run's folder.
+        resume: go on from the run's last checkpoint.
+        start: begin with this bundle or checkpoint; in place of the recipe's `start`.
+        average_with: further checkpoints.
+        taught: by head, the names that the run's photos teach by example.
+        pictures: the first training pictures, as many as asked for, `(S, S, 3)` uint8.
+
+    Raises:
+        BundleError: the bundle that it begins with cannot be opened.
+        ConfigError: the recipe does not fit the network, the checkpoint or the bundle.
+    """
+    last = output / LAST
+    torch.manual_seed(recipe.seed)  # before the first random weight
+    if start is not None:
+        recipe = recipe.model_copy(update={"start": str(start if str(start) == DEFAULT else start.resolve())})
+    if resume:
+        recipe = _begun_as_before(recipe, output / RECIPE)
+    start = None if recipe.start is None else within(data, recipe.start)
+    begins_anew = not resume and start is None
+    outputs = {name: head.output for name, head in heads.items()}
+    network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
+    check_parts(network, network.parts(), recipe)
+    if average_with and has_adapters(network):
+        raise ConfigError(
+            "--average-with: the mean of adapters is not what they learned; begin with one checkpoint, or average runs at export"
+        )
+    average = AveragedModel(network, use_buffers=True)
+    step, averaged = 0, 0
+    states: Mapping[str, Mapping[str, Any]] = {}
+    taught_before: Mapping[str, list[str]] = {}
+    notes: Sequence[str] = ()
+    if not resume and start is not None and is_bundle(start):
+        bundle = Bundle.open(str(start))
+        shown = pictures(MEASURED_BY)
+        shown = [image for image in shown if image.shape == shown[0].shape]  # the first phase may be shorter
+        begun = begin_with(network, heads, bundle, normalised(torch.stack(shown), network.mean, network.std))
+        average.module.load_state_dict(network.state_dict())
+        taught_before, notes = begun.taught, begun.notes
+        from_it = Origin(origin=told_origin(bundle.manifest), licence=bundle.manifest.licence)
+        model = recipe.model.model_copy(update={"origins": {start.stem: from_it, **recipe.model.origins}})
+        recipe = recipe.model_copy(update={"model": model})
+    elif (origin := last if resume else start) is not None:
+        before = read_checkpoint(origin)
+        check_fits(before, network, heads, origin)
+        taught_before = before.taught
+        if resume:
+            step, averaged, states = before.step, before.averaged, before.optimizers
+            if step > recipe.steps:
+                raise ConfigError(f"{last}: has taken {step} steps already, the recipe's phases are {recipe.steps}")
+            network.load_state_dict(before.weights)
+            average.module.load_state_dict(before.average)
+        else:
+            network.load_state_dict(average_weights(before.average, average_with))
+            average.module.load_state_dict(network.state_dict())
+    average.n_averaged.fill_(averaged)
+    ever_taught = {name: sorted({*names, *taught_before.get(name, [])}) for name, names in taught.items()}
+    return Beginning(recipe, network, average, step, states, ever_taught, tuple(notes))
+
+
+def check_beginning(last: Path, *, resume: bool, start: Path | None, average_with: Sequence[Path]) -> None:
+    """Makes sure that what a run is to begin with goes together, and that its folder holds no other run.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if resume and start is not None:
+        raise ConfigError("a run goes on from its own checkpoint, or begins with another run's: give one of --resume and --from")
+    if resume and not last.is_file():
+        raise ConfigError(f"{last}: no checkpoint to resume; leave out --resume to start anew")
+    if average_with and start is None:
+        raise ConfigError("--average-with averages with the checkpoint of --from, in a run of its own; give that, too")
+    if average_with and start is not None and is_bundle(start):
+        raise ConfigError("--average-with averages with the checkpoint of --from, which is a bundle")
+    if last.exists() and not resume:
+        raise ConfigError(f"{last.parent}: holds a run already; go on with --resume, or give the new one another folder with -o")
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether what a run begins with is a bundle, and no checkpoint.
+
+    >>> is_bundle(Path("default")), is_bundle(Path("my-bundle.zip")), is_bundle(Path("runs/first/last.ckpt"))
+    (True, True, False)
+    """
+    return str(path) == DEFAULT or path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def within(root: Path, path: str) -> Path:
+    """A path of a recipe; the bundle that ships is nowhere."""
+    return Path(path) if path == DEFAULT else root / path
+
+
+def _begun_as_before(recipe: Recipe, path: Path) -> Recipe:
+    """A recipe with what the run that goes on began with, as its own recipe tells."""
+    with suppress(ConfigError):
+        before = read_recipe(path)
+        if before.start is not None:
+            origins = {**before.model.origins, **recipe.model.origins}
+            model = recipe.model.model_copy(update={"origins": origins})
+            return recipe.model_copy(update={"start": before.start, "model": model})
+    return recipe
+
+
+def is_kept(path: Path, recipe: Recipe) -> bool:
+    """Whether a file says what a recipe says, comments and all: then it stays."""
+    with suppress(ConfigError):
+        return read_recipe(path) == recipe
+    return False

@@ -1,0 +1,60 @@
+"""Bundles that cannot answer a role together."""
+
+from __future__ import annotations
+
+import pytest
+
+from built_bundles import Build, member, other_bundle, other_onnx
+from dentify.errors import BundleError
+from dentify.testing import tiny_bundle, tiny_classifier, tiny_manifest, tiny_onnx
+
+
+def broken_pair(which: str) -> None:
+    """Bundles `a` and `b` that do not go together in one way."""
+    tiny_bundle("a", **({"roles": member("damage", auxiliary={"centres": "types"})["roles"]} if which == "auxiliary" else {}))
+    manifest = tiny_manifest()
+    network = manifest["networks"][0]
+    turned = ["scratch", "dent", "broken_part"]
+    match which:
+        case "classes":
+            tiny_bundle("b", name="b", classes=manifest["classes"] | {"damage": turned})
+        case "kinds":
+            whole = {"file": "tiny.onnx", "output": "photo_types", "kind": "labels"}
+            other_bundle("b", tiny_onnx(photo_types=True), name="b", roles=manifest["roles"] | {"severity": [whole]})
+        case "grid":
+            other_bundle("b", other_onnx(half="types"), name="b", **member("damage", output="types.half"))
+        case "letterbox":
+            tiny_bundle("b", name="b", networks=[network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}])
+        case "damage types":
+            tiny_bundle("b", name="b", taxonomy=manifest["taxonomy"] | {"damage_types": manifest["taxonomy"]["taught"]})
+        case "same":
+            tiny_bundle("b")
+        case _:
+            tiny_bundle("b", name="b")
+
+
+@pytest.mark.parametrize(
+    ("which", "role", "message"),
+    [
+        ("classes", "damage", "classes are dent, scratch, broken_part and scratch, dent, broken_part; name one of them"),
+        ("kinds", "severity", "kinds are maps and labels; name one of them"),
+        ("grid", "damage", "their maps have grids of 64 × 64 and 32 × 32 cells; name one of them"),
+        ("letterbox", "parts", "their maps lie on the photo in two ways, stretch and letterbox, 64 × 64; name one"),
+        ("auxiliary", "damage", "auxiliary outputs are centres and none; name one of them"),
+        ("damage types", "damage", "damage types are broken_part, crack, dent, glass_shatter,"),
+        ("same", "damage_gate", "roles.damage_gate: b is a again; name it once, with a weight"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(build: Build, which: str, role: str, message: str) -> None:
+    broken_pair(which)
+    with pytest.raises(BundleError, match=f"^roles.yaml: roles.{role}: .*") as caught:
+        build(**{role: ["a", "b"]})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_types_that_exclude_each_other_go_with_their_like_alone(build: Build) -> None:
+    tiny_classifier("a")
+    tiny_classifier("b", exclusive=True)
+    with pytest.raises(BundleError, match="cannot answer together: types exclude each other: no and yes; name one of them"):
+        build(types=["a", "b"])
