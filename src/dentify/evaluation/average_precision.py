@@ -98,7 +98,7 @@ def match_photo(
     right = np.zeros((n_thresholds, n_found), np.bool_)
     left_out = np.zeros((n_thresholds, n_found), np.bool_)
     rows = np.arange(n_thresholds)
-    for d in range(n_found if n_truth else 0):
+    for d in np.flatnonzero((iou >= limits.min()).any(1)).tolist():  # the others fit nothing at any threshold
         fits = free & (iou[d] >= limits)  # (T, G)
         fits &= ~(crowd & (fits & ~crowd).any(1, keepdims=True))
         value = np.where(fits, iou[d], -1.0)
@@ -137,26 +137,25 @@ class AveragePrecision:
         """One photo's findings and annotations of the given names; other things are passed over."""
         self._photos += 1
         image = {"id": self._photos, "height": size_hw[0], "width": size_hw[1]}
-        truth = []
-        for index, name in enumerate(annotated.names):
+        truth: list[dict[str, Any]] = []
+        boxes_xywh, crowds = xyxy_to_xywh(annotated.boxes_xyxy).tolist(), annotated.crowd.tolist()
+        for name, rle, bbox, crowd in zip(annotated.names, annotated.rles, boxes_xywh, crowds, strict=True):
             if name not in names:
                 continue
             self._annotations += 1
-            rle = annotated.rles[index]
             row: dict[str, Any] = {"id": self._annotations, "image_id": self._photos, "category_id": self._ids[name]}
-            row |= {"area": float(area(rle)), "iscrowd": int(annotated.crowd[index])}
-            row["bbox"] = xyxy_to_xywh(annotated.boxes_xyxy[index]).tolist()
+            row |= {"area": float(area(rle)), "iscrowd": int(crowd), "bbox": bbox}
             truth.append(row | {"segmentation": _text(rle)} if self.iou_type == "segm" else row)
-        results = []
-        for index, name in enumerate(found.names):
-            if name not in names:
-                continue
-            row = {"image_id": self._photos, "category_id": self._ids[name], "score": float(found.scores[index])}
-            if self.iou_type == "segm":  # never with a bbox beside it: sizes would then be those of the box
-                row["segmentation"] = _text(found.rles[index])
-            else:
-                row["bbox"] = xyxy_to_xywh(found.boxes_xyxy[index]).tolist()
-            results.append(row)
+        outlines: list[Any]  # of masks never with a bbox beside it: sizes would then be those of the box
+        if self.iou_type == "segm":
+            key, outlines = "segmentation", [_text(rle) for rle in found.rles]
+        else:
+            key, outlines = "bbox", xyxy_to_xywh(found.boxes_xyxy).tolist()
+        results = [
+            {"image_id": self._photos, "category_id": self._ids[name], "score": score, key: outline}
+            for name, score, outline in zip(found.names, found.scores.tolist(), outlines, strict=True)
+            if name in names
+        ]
         self._streaming.update([image], truth, results)
 
     def results(self) -> dict[str, Precisions]:
