@@ -327,11 +327,11 @@ def test_workers_change_nothing(run: Callable[..., Evaluation]) -> None:
 def test_the_document_survives_json(run: Callable[..., Evaluation]) -> None:
     result = run(data=["val.json"])
     assert Evaluation.model_validate_json(result.to_json()) == result
-    assert result.schema_version == "1.1"
+    assert result.schema_version == "1.2"
     assert result.bundle.sha256 == "f" * 64
     assert not np.isnan([mean.value or 0.0 for groups in result.damage.means.values() for mean in groups.values()]).any()  # type: ignore[union-attr]
     assert "NaN" not in result.to_json()
-    assert result.to_json().startswith('{\n  "schema_version": "1.1",\n')  # for people, too
+    assert result.to_json().startswith('{\n  "schema_version": "1.2",\n')  # for people, too
     assert "\n" not in result.to_json(indent=None)
 
 

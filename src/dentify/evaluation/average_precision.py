@@ -116,6 +116,26 @@ def match_photo(
     )
 
 
+def best_pairs(iou: DoubleArray, least: float) -> list[tuple[int, int]]:
+    """Found and annotated things that lie on each other, each in one pair at most, the best pairs first.
+
+    Args:
+        iou: `(D, G)`.
+        least: IoU of a pair.
+
+    >>> best_pairs(np.array([[0.9, 0.8], [0.7, 0.2], [0.1, 0.6]]), 0.5)
+    [(0, 0), (2, 1)]
+    """
+    pairs: list[tuple[int, int]] = []
+    for flat in np.argsort(-iou, axis=None, kind="stable").tolist():
+        d, g = divmod(flat, iou.shape[1])
+        if iou[d, g] < least:
+            break
+        if all(d != one and g != other for one, other in pairs):
+            pairs.append((d, g))
+    return pairs
+
+
 class AveragePrecision:
     """COCO's AP over photos that come one by one. Only what the photo's source labels may be given to it."""
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dentify.errors import printable
+from dentify.evaluation import cardd
 from dentify.evaluation.results import (
     BundleSize,
     ClassificationResult,
     Evaluation,
     Found,
+    FoundConfusion,
     GateResult,
     Latency,
     Mean,
+    SaliencyResult,
     SeverityFigures,
     Share,
+    TripleFigures,
 )
 from dentify.report.columns import Cells, aligned
 
@@ -51,6 +55,9 @@ def evaluation_sections(evaluation: Evaluation) -> Iterator[Section]:
     for title, found in (("Damage", evaluation.damage), ("Parts", evaluation.parts)):
         if found is not None:
             yield from _found(title, found)
+    yield from _saliency(evaluation.saliency)
+    yield from _triples(evaluation.triples)
+    yield from _cardd(evaluation)
     yield from _gates(evaluation)
     for key, result in evaluation.classification.items():
         yield _question(key, result)
@@ -105,6 +112,8 @@ def _found(title: str, found: Found) -> Iterator[Section]:
             "pixel IoU",
             "prec.",
             "recall",
+            "F1",
+            "bound. F",
             "found",
             "false",
             "missed",
@@ -113,7 +122,8 @@ def _found(title: str, found: Found) -> Iterator[Section]:
     for name, one in found.names.items():
         mask = one.mask
         masks = [None] * 6 if mask is None else [mask.AP, mask.AP50, mask.AP75, mask.AP_small, mask.AP_medium, mask.AP_large]
-        values = [*masks, one.box.AP, one.box.AP50, one.box.AP75, one.pixels.iou, one.pixels.precision, one.pixels.recall]
+        pixels = [one.pixels.iou, one.pixels.precision, one.pixels.recall, one.pixels.f1, one.pixels.boundary_f]
+        values = [*masks, one.box.AP, one.box.AP50, one.box.AP75, *pixels]
         told = [str(one.told.right), str(one.told.wrong), str(one.told.missed)]
         rows.append((name if one.taught else f"{name} (not taught)", str(one.instances), *map(figure, values), *told))
     if not found.names:
@@ -124,8 +134,9 @@ def _found(title: str, found: Found) -> Iterator[Section]:
         yield Section(rows=_means(found))
     if found.any_damage is not None:
         whole = found.any_damage
-        precision, recall = figure(whole.precision), figure(whole.recall)
-        yield Section(f"Pixel IoU of any damage {mean_text(whole.iou)}, precision {precision}, recall {recall}")
+        shares = f"precision {figure(whole.precision)}, recall {figure(whole.recall)}, F1 {figure(whole.f1)}"
+        boundary = "" if whole.boundary_f is None else f", boundary F {mean_text(whole.boundary_f)}"
+        yield Section(f"Pixel IoU of any damage {mean_text(whole.iou)}, {shares}{boundary}")
 
 
 def _means(found: Found) -> list[Cells]:
@@ -134,9 +145,77 @@ def _means(found: Found) -> list[Cells]:
     heads = [f"mean of {len(over)}" if group == "taught" else ", ".join(over) for group, over in groups.items()]
     rows: list[Cells] = [("", *heads)]
     for key, means in found.means.items():
-        label = key.replace("_", " ").replace("iou", "IoU")
+        label = {"pixel_iou": "pixel IoU", "boundary_f": "boundary F"}.get(key, key.replace("_", " "))
         rows.append((label, *(mean_text(means[group]) for group in groups)))
     return rows
+
+
+def _saliency(saliency: SaliencyResult | None) -> Iterator[Section]:
+    if saliency is not None:
+        heads = ("F max", "F mean", "weighted F", "S", "E max", "E mean", "MAE")
+        means = (saliency.f_max, saliency.f_mean, saliency.weighted_f, saliency.s, saliency.e_max, saliency.e_mean, saliency.mae)
+        label = f"Map of any damage ({saliency.photos} photos)"
+        yield Section(rows=[(label, *heads), ("salient-object scores", *map(mean_text, means))])
+
+
+def _triples(triples: Mapping[str, TripleFigures]) -> Iterator[Section]:
+    rows: list[Cells] = [("What is said of photos", "photos", "told", "annotated", "matched", "precision", "recall", "F1")]
+    for key, one in triples.items():
+        counts = map(str, (one.photos, one.told, one.annotated, one.matched))
+        rows.append((key.replace("_", ", "), *counts, *map(mean_text, (one.precision, one.recall, one.f1))))
+    if len(rows) > 1:
+        yield Section(rows=rows)
+
+
+def _cardd(evaluation: Evaluation) -> Iterator[Section]:
+    """What was published of CarDD, beside what this bundle reaches on it."""
+    benchmark = evaluation.benchmark
+    if benchmark is None:
+        return
+    names = {} if evaluation.damage is None else {name: evaluation.damage.names.get(name) for name in cardd.TYPES}
+    found = [one for one in names.values() if one is not None]
+    ours = f"{evaluation.bundle.name} {evaluation.bundle.version}"
+    where = "" if benchmark.split == "test" else f", this bundle's of its {benchmark.split} split"
+    if found:
+        masks, boxes = [one.mask for one in found], [one.box for one in found]
+        keys = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
+        means = [_mean_of([None if one is None else getattr(one, key) for one in masks]) for key in keys]
+        means += [_mean_of([getattr(one, key) for one in boxes]) for key in keys[:3]]
+        rows: list[Cells] = [("", "mask AP", "AP50", "AP75", "APs", "APm", "APl", "box AP", "AP50", "AP75")]
+        rows.append((ours, *map(figure, means)))
+        rows += [(one.model, *map(figure, (*one.mask, *one.box))) for one in cardd.MODELS]
+        untaught = [name for name, one in names.items() if one is not None and not one.taught]
+        after = f"in this bundle's means, though it was never taught them: {', '.join(untaught)}" if untaught else ""
+        yield Section(f"CarDD: what was published of its test split{where}", rows, after)
+        per_type = [one for one in cardd.MODELS if one.types]
+        models = (ours, *(each.model.partition(" (")[0] for each in per_type))
+        rows = [("", *(f"{what}: {model}" for what in ("mask AP", "box AP") for model in models))]
+        for place, (name, one) in enumerate(names.items()):
+            mask = figure(None if one is None or one.mask is None else one.mask.AP)
+            box = figure(None if one is None else one.box.AP)
+            theirs = [[figure(each.types[place][side]) for each in per_type] for side in (0, 1)]
+            rows.append((name, mask, *theirs[0], box, *theirs[1]))
+        yield Section(rows=rows)
+    if (scores := evaluation.saliency) is not None:
+        shared = (scores.s.value, scores.mae.value)
+        rows = [("", "F", "weighted F", "S", "E", "MAE")]
+        for label, f, e in (("best threshold", scores.f_max, scores.e_max), ("mean of thresholds", scores.f_mean, scores.e_mean)):
+            values = (f.value, scores.weighted_f.value, shared[0], e.value, shared[1])
+            rows.append((f"{ours}, {label}", *map(figure, values)))
+        rows += [(model, *map(figure, values)) for model, values in cardd.SALIENT.items()]
+        after = "whether published F and E are of the best threshold or of the mean of all was not to be had"
+        yield Section(f"CarDD: salient-object scores published of its test split{where}", rows, after)
+
+
+def _mean_of(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def found_confusion_rows(confusion: FoundConfusion) -> list[Cells]:
+    """Types or parts that are annotated, by what is told on them."""
+    rows: list[Cells] = [("annotated, by told", *map(printable, confusion.columns))]
+    return rows + [(printable(name), *map(str, counts)) for name, counts in zip(confusion.rows, confusion.counts, strict=True)]
 
 
 def _gates(evaluation: Evaluation) -> Iterator[Section]:
