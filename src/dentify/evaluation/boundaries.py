@@ -18,7 +18,7 @@ from dentify.arrays import BoolArray, DoubleArray, IntArray
 
 TOLERANCE = 0.0075
 """Of the photo's diagonal."""
-TOLD_RIGHT, TOLD, TRUE_FOUND, TRUE = range(4)
+TOLD_NEAR, TOLD_EDGE, TRUE_NEAR, TRUE_EDGE = range(4)
 
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
@@ -50,6 +50,8 @@ def boundary_counts(
     ([18, 36, 18, 36], [36, 36, 36, 36])
     """
     reach = tolerance * math.hypot(*told.shape)
+    if not (told.any() or truth.any()):
+        return np.zeros(4, np.int64)
     window = _window(told | truth, math.ceil(reach) + 1)
     told, truth = told[window], truth[window]
     edges = boundary_of(told), boundary_of(truth)
@@ -70,17 +72,15 @@ def boundary_f(counts: IntArray) -> DoubleArray:
     >>> boundary_f(np.array([[3, 4, 1, 2], [0, 5, 0, 0], [0, 0, 0, 0]])).tolist()
     [0.6, 0.0, nan]
     """
-    precision = counts[..., TOLD_RIGHT] / np.maximum(counts[..., TOLD], 1)
-    recall = counts[..., TRUE_FOUND] / np.maximum(counts[..., TRUE], 1)
+    precision = counts[..., TOLD_NEAR] / np.maximum(counts[..., TOLD_EDGE], 1)
+    recall = counts[..., TRUE_NEAR] / np.maximum(counts[..., TRUE_EDGE], 1)
     f = 2 * precision * recall / np.where(precision + recall > 0, precision + recall, 1.0)
-    return np.asarray(np.where(counts[..., TOLD] + counts[..., TRUE] > 0, f, np.nan), np.float64)
+    return np.asarray(np.where(counts[..., TOLD_EDGE] + counts[..., TRUE_EDGE] > 0, f, np.nan), np.float64)
 
 
 def _window(mask: BoolArray, margin: int) -> tuple[slice, slice]:
     """Rows and columns around a mask, that many pixels farther on each side."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
     return slice(max(0, rows[0] - margin), rows[-1] + 1 + margin), slice(max(0, columns[0] - margin), columns[-1] + 1 + margin)
 
 

@@ -149,12 +149,14 @@ def mask_samples(release: Release, settings: Settings) -> Iterator[Sample]:
         DatasetError: a mask cannot be read, its photo is not there, or there is no photo of the split.
     """
     found = False
-    for split in SPLITS if release.split is None else (release.split,):
-        folder = release.path / _SOD.get(split, split)
-        for path in walk(folder / f"{folder.name}-Mask") if folder.is_dir() else ():
+    for split, name in _SOD.items():
+        masks = release.path / name / f"{name}-Mask"
+        if release.split not in (None, split) or not masks.is_dir():
+            continue
+        for path in walk(masks):
             if is_picture_name(path.name):
                 found = True
-                yield _mask_sample(path, folder / f"{folder.name}-Image", split, release.path, settings)
+                yield _mask_sample(path, release.path / name / f"{name}-Image", split, release.path, settings)
     if not found:
         raise DatasetError(f"{release.path}: holds no photo" + (f" of split {release.split!r}" if release.split else ""))
 

@@ -11,7 +11,7 @@ from dentify.arrays import DoubleArray, IntArray
 from dentify.datasets.sample import Kind
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import photo_weights
-from dentify.evaluation.boundaries import TRUE, boundary_f
+from dentify.evaluation.boundaries import TRUE_EDGE, boundary_f
 from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
 from dentify.evaluation.classification import auroc, mean_of_known
 from dentify.evaluation.outlines import Things, Truth
@@ -67,6 +67,12 @@ class Sums:
             evaluator.add(scored, truth.of_all(names), size_hw, names)
         self.masks = self.masks and bool(scored.outlined.all())
         self.tallies.append(tally)
+
+    def tells_something(self, taught: Sequence[str]) -> bool:
+        """Whether there is a photo to judge by: labelled with what was taught, or with something of the kind on it."""
+        return any(count.instances or name in taught for tally in self.tallies for name, count in tally.names.items()) or any(
+            tally.any_pixels is not None and tally.any_pixels.any() for tally in self.tallies
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +187,7 @@ def _figures(result: NameResult, counts: list[NameCounts | None], weights: IntAr
     pooled = weights @ _counts([None if count is None else count.pixels for count in counts], 3)
     figures["pixel_iou"] = (result.pixels.iou, np.where(pooled[:, 2] > 0, iou_from_counts(pooled), np.nan))
     edges = weights @ _counts([None if count is None else count.boundary for count in counts], 4)
-    figures["boundary_f"] = (result.pixels.boundary_f, np.where(edges[:, TRUE] > 0, boundary_f(edges), np.nan))
+    figures["boundary_f"] = (result.pixels.boundary_f, np.where(edges[:, TRUE_EDGE] > 0, boundary_f(edges), np.nan))
     return figures
 
 

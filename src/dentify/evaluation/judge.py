@@ -333,14 +333,15 @@ class Judge:
         if not (self.rows or self.damage.photos or self.part.photos or self.severities or self.types_rows):
             raise DatasetError("nothing is known of these photos: no outlines, and not whether they show a vehicle or damage")
         questions = self.questions()
-        if not (questions or self.damage.tallies or self.part.tallies or (self.rows and "damage" in self.roles)):
+        taught = self.taught
+        known = [name for name in self.damage.names if name not in first.not_judged] if taught is None else list(taught)
+        part_names = list(self.part.names) if self.taught_parts is None else list(self.taught_parts)
+        found = self.damage.tells_something(known) or self.part.tells_something(part_names)
+        if not (questions or found or (self.rows and "damage" in self.roles)):
             judges = ", ".join(self.roles).replace("_", " ")
             raise DatasetError(
                 f"nothing to judge {printable(first.bundle.name)} by: it tells {judges}, and no photo is labelled with that"
             )
-        taught = self.taught
-        known = [name for name in self.damage.names if name not in first.not_judged] if taught is None else list(taught)
-        part_names = list(self.part.names) if self.taught_parts is None else list(self.taught_parts)
         return Evaluation(
             dentify_version=dentify.__version__,
             bundle=first.bundle,
