@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,13 +102,8 @@ def test_masks_are_damage_of_a_type_that_nobody_told(root: Path) -> None:
         assert (sample.size_hw, sample.labelled, sample.damage) == (HW, frozenset({"damage"}), True)
         assert (mask.name, mask.box_xyxy) == ("damage", outline.box_xyxy)
         assert mask.area == outline.area
-        assert (
-            sample.read()
-            == (root / "CarDD_SOD")
-            .joinpath(*Path(sample.where).parts[-3:-2])
-            .joinpath(f"{Path(sample.where).parts[-3]}-Image", sample.name)
-            .read_bytes()
-        )
+        assert isinstance(sample.image, Path)
+        assert sample.image.parent.name == f"{Path(sample.where).parts[-3]}-Image"
 
 
 def test_masks_without_their_photo_or_that_are_none_are_one_line(tmp_path: Path) -> None:
@@ -123,19 +117,20 @@ def test_masks_without_their_photo_or_that_are_none_are_one_line(tmp_path: Path)
         list(mask_samples(release, SETTINGS))
     assert str(caught.value) == f"{mask}: its photo {photo} is not there"
     (tmp_path / "elsewhere.jpg").write_bytes(data)
-    os.symlink(tmp_path / "elsewhere.jpg", photo)
-    with pytest.raises(DatasetError, match="000001.jpg: is a link that leads out of the data set"):
+    photo.symlink_to(tmp_path / "elsewhere.jpg")
+    with pytest.raises(DatasetError, match=r"000001\.jpg: is a link that leads out of the data set"):
         list(mask_samples(release, SETTINGS))
     assert len(list(mask_samples(release, Settings(follow_links=True)))) == 1
     photo.unlink()
     photo.write_bytes(data)
     mask.write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match="000001.png"):
+    with pytest.raises(DatasetError, match=r"000001\.png"):
         list(mask_samples(release, SETTINGS))
-    for split, told in (("val", "holds no photo of split 'val'"), ("../..", "holds no photo of split '../..'"), (None, "")):
-        mask.unlink(missing_ok=True)
-        with pytest.raises(DatasetError, match=f"CarDD_SOD: holds no photo{told and ' of split'}"):
+    mask.unlink()
+    for split, told in (("test", " of split 'test'"), ("val", " of split 'val'"), ("../..", " of split '../..'"), (None, "")):
+        with pytest.raises(DatasetError) as nothing:
             list(mask_samples(replace(release, split=split), SETTINGS))
+        assert str(nothing.value) == f"{root}: holds no photo{told}"
 
 
 def test_a_mask_is_white_from_half_grey_on_and_may_be_coloured_or_black(tmp_path: Path) -> None:
@@ -185,11 +180,7 @@ def test_published_figures_stand_beside_ours(outlines: Evaluation) -> None:
     assert ours[0] == "tiny 1.0.0"
     assert float(ours[2]) == pytest.approx(dent.mask.AP50 / 2, abs=1e-3)  # the mean of dents, and of cracks that it never learnt
     assert [row[0] for row in published[: len(MODELS)]] == [one.model for one in MODELS]
-    assert published[0][1:4] == [" 0.570", "0.777", "0.584"] or [cell.strip() for cell in published[0][1:4]] == [
-        "0.570",
-        "0.777",
-        "0.584",
-    ]
+    assert [cell.strip() for cell in published[0][1:4]] == ["0.570", "0.777", "0.584"]
     assert "in this bundle's means, though it was never taught them: crack" in table
 
 

@@ -118,7 +118,7 @@ def pairs_of(found: Things, annotated: Things) -> tuple[list[str], list[str]]:
     for d in range(len(found)):  # of the same name: all are as sure, so the first comes first and takes the best
         own = [g for g in sorted(free_g) if annotated.names[g] == found.names[d] and iou[d, g] >= 0.5]
         if own:
-            take(d, max(own, key=lambda g: (iou[d, g], g)))  # noqa: B023 - used at once
+            take(d, max(own, key=lambda g: (iou[d, g], g)))
     # As the arrays stand: what is left is told name by name, and of equal pairs the first counts.
     ranked_d = sorted(free_d, key=lambda d: NAMES.index(found.names[d]))
     ranked_g = sorted(free_g, key=lambda g: NAMES.index(annotated.names[g]))

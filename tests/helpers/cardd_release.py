@@ -1,4 +1,4 @@
-"""A made-up release of CarDD: its folders and files as its owner unpacks them, with small drawn pictures in place of its photos."""
+"""A made-up release of CarDD: folders and files as its owner unpacks them, with small drawn pictures in place of photos."""
 
 from __future__ import annotations
 
