@@ -30,7 +30,7 @@ def boundary_of(mask: BoolArray) -> BoolArray:
     [[0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]
     """
     inner = cv2.erode(mask.astype(np.uint8), _CROSS)  # beyond the photo OpenCV takes everything for mask
-    return mask & (inner == 0)
+    return np.asarray(mask & (inner == 0), np.bool_)
 
 
 def boundary_counts(

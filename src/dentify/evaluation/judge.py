@@ -238,8 +238,8 @@ class Judge:
                 continue
             labelled.append(sums.kind)
             if role in self.roles:
-                things = [found_things(assessment, sums.names) for assessment in (told, scored)]
-                seen[sums.kind] = Seen(*things, truth, tally_photo(*things, truth, size_hw))
+                as_told, as_scored = (found_things(assessment, sums.names) for assessment in (told, scored))
+                seen[sums.kind] = Seen(as_told, as_scored, truth, tally_photo(as_told, as_scored, truth, size_hw))
         assessed = replace(assessed, labelled=tuple(labelled), seen=seen)
         if (damage := seen.get("damage")) is None:
             return assessed

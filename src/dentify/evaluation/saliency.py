@@ -188,7 +188,7 @@ def _object_score(values: DoubleArray) -> float:
     """Likeness of some pixels' values to 1: bright and even is best."""
     mean = float(values.mean())
     deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    return 2 * mean / (mean * mean + 1 + deviation + _EPSILON)
+    return float(2 * mean / (mean * mean + 1 + deviation + _EPSILON))
 
 
 def _regions(truth: BoolArray) -> Iterator[tuple[tuple[slice, slice], float]]:
@@ -211,7 +211,7 @@ def _likeness(brightness: DoubleArray, truth: BoolArray) -> float:
     variances, covariance = float((from_x**2).sum() + (from_y**2).sum()) / n, float((from_x * from_y).sum()) / n
     above, below = 4 * x * y * covariance, (x * x + y * y) * variances
     if above != 0:
-        return above / (below + _EPSILON)
+        return float(above / (below + _EPSILON))
     return 1.0 if below == 0 else 0.0
 
 
