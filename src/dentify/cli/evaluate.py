@@ -67,7 +67,7 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Judge a bundle on labelled photos: AP, pixel IoU, gates, types, severity, number of findings, calibration, latency.
+    """Judge a bundle on labelled photos: AP, pixels, boundaries, gates, types, severity, calibration, latency and more.
 
     What the bundle does not tell is left out. Everything is judged as users get it, but AP, which is taken from all that was seen
     on annotated photos: down to a confidence of 0.01 and without gates. With --score-threshold or --no-gates all figures are
@@ -77,6 +77,7 @@ def evaluate(
     Examples:
       dentify evaluate default damage/val.json -o evaluation
       dentify evaluate default undamaged=undamaged/photos.csv:val no_vehicle=receipts --crops 1
+      dentify evaluate my-bundle CarDD_release
       dentify evaluate my-bundle damage/val.json undamaged=cars --stretch 320x320 --jpeg 85
     """  # noqa: D301 - click wants the character
     inputs = [parse_data(text) for text in data]
