@@ -16,6 +16,7 @@ from dentify.evaluation.results import (
     GateResult,
     Latency,
     Mean,
+    NameResult,
     SaliencyResult,
     SeverityFigures,
     Share,
@@ -172,39 +173,53 @@ def _cardd(evaluation: Evaluation) -> Iterator[Section]:
     benchmark = evaluation.benchmark
     if benchmark is None:
         return
-    names = {} if evaluation.damage is None else {name: evaluation.damage.names.get(name) for name in cardd.TYPES}
-    found = [one for one in names.values() if one is not None]
     ours = f"{evaluation.bundle.name} {evaluation.bundle.version}"
     where = "" if benchmark.split == "test" else f", this bundle's of its {benchmark.split} split"
-    if found:
-        masks, boxes = [one.mask for one in found], [one.box for one in found]
-        keys = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
-        means = [_mean_of([None if one is None else getattr(one, key) for one in masks]) for key in keys]
-        means += [_mean_of([getattr(one, key) for one in boxes]) for key in keys[:3]]
-        rows: list[Cells] = [("", "mask AP", "AP50", "AP75", "APs", "APm", "APl", "box AP", "AP50", "AP75")]
-        rows.append((ours, *map(figure, means)))
-        rows += [(one.model, *map(figure, (*one.mask, *one.box))) for one in cardd.MODELS]
-        untaught = [name for name, one in names.items() if one is not None and not one.taught]
-        after = f"in this bundle's means, though it was never taught them: {', '.join(untaught)}" if untaught else ""
-        yield Section(f"CarDD: what was published of its test split{where}", rows, after)
-        per_type = [one for one in cardd.MODELS if one.types]
-        models = (ours, *(each.model.partition(" (")[0] for each in per_type))
-        rows = [("", *(f"{what}: {model}" for what in ("mask AP", "box AP") for model in models))]
-        for place, (name, one) in enumerate(names.items()):
-            mask = figure(None if one is None or one.mask is None else one.mask.AP)
-            box = figure(None if one is None else one.box.AP)
-            theirs = [[figure(each.types[place][side]) for each in per_type] for side in (0, 1)]
-            rows.append((name, mask, *theirs[0], box, *theirs[1]))
-        yield Section(rows=rows)
+    found = {} if evaluation.damage is None else evaluation.damage.names
+    names = {name: found[name] for name in cardd.TYPES if name in found}
+    if names:
+        after = ""
+        if untaught := [name for name, one in names.items() if not one.taught]:
+            after = f"in this bundle's means, though it was never taught them: {', '.join(untaught)}"
+        yield Section(f"CarDD: what was published of its test split{where}", _cardd_means(ours, names), after)
+        yield Section(rows=_cardd_types(ours, names))
     if (scores := evaluation.saliency) is not None:
-        shared = (scores.s.value, scores.mae.value)
-        rows = [("", "F", "weighted F", "S", "E", "MAE")]
-        for label, f, e in (("best threshold", scores.f_max, scores.e_max), ("mean of thresholds", scores.f_mean, scores.e_mean)):
-            values = (f.value, scores.weighted_f.value, shared[0], e.value, shared[1])
-            rows.append((f"{ours}, {label}", *map(figure, values)))
-        rows += [(model, *map(figure, values)) for model, values in cardd.SALIENT.items()]
         after = "whether published F and E are of the best threshold or of the mean of all was not to be had"
-        yield Section(f"CarDD: salient-object scores published of its test split{where}", rows, after)
+        title = f"CarDD: salient-object scores published of its test split{where}"
+        yield Section(title, _cardd_scores(ours, scores), after)
+
+
+def _cardd_means(ours: str, names: Mapping[str, NameResult]) -> list[Cells]:
+    """A row a model: means over CarDD's types."""
+    keys = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
+    means = [_mean_of([None if one.mask is None else getattr(one.mask, key) for one in names.values()]) for key in keys]
+    means += [_mean_of([getattr(one.box, key) for one in names.values()]) for key in keys[:3]]
+    rows: list[Cells] = [("", "mask AP", "AP50", "AP75", "APs", "APm", "APl", "box AP", "AP50", "AP75")]
+    rows.append((ours, *map(figure, means)))
+    return rows + [(one.model, *map(figure, (*one.mask, *one.box))) for one in cardd.MODELS]
+
+
+def _cardd_types(ours: str, names: Mapping[str, NameResult]) -> list[Cells]:
+    """A row a type, of the models whose types were published."""
+    published = [one for one in cardd.MODELS if one.types]
+    models = (ours, *(each.model.partition(" (")[0] for each in published))
+    rows: list[Cells] = [("", *(f"{what}: {model}" for what in ("mask AP", "box AP") for model in models))]
+    for place, name in enumerate(cardd.TYPES):
+        one = names.get(name)
+        mask, box = None if one is None else one.mask, None if one is None else one.box
+        values = [None if mask is None else mask.AP, *(each.types[place][0] for each in published)]
+        values += [None if box is None else box.AP, *(each.types[place][1] for each in published)]
+        rows.append((name, *map(figure, values)))
+    return rows
+
+
+def _cardd_scores(ours: str, scores: SaliencyResult) -> list[Cells]:
+    """A row a model, two of them ours."""
+    rows: list[Cells] = [("", "F", "weighted F", "S", "E", "MAE")]
+    for label, f, e in (("best threshold", scores.f_max, scores.e_max), ("mean of thresholds", scores.f_mean, scores.e_mean)):
+        means = (f, scores.weighted_f, scores.s, e, scores.mae)
+        rows.append((f"{ours}, {label}", *(figure(mean.value) for mean in means)))
+    return rows + [(model, *map(figure, values)) for model, values in cardd.SALIENT.items()]
 
 
 def _mean_of(values: Sequence[float | None]) -> float | None:
