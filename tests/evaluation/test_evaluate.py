@@ -476,6 +476,20 @@ def test_pixels_have_an_f1_and_boundaries_an_f_of_each_type_and_of_any(run: Call
     assert damage.any_damage.boundary_f.value == pytest.approx(2 * 2 * edge / (told + true))
 
 
+def test_a_resample_without_a_type_says_nothing_of_its_pixels_and_boundaries(
+    make_sample: Make, make_assessment: Make, scripted: Make
+) -> None:
+    """Of two photos a quarter of the resamples holds the second alone, on which a dent is told and none is annotated."""
+    samples = [make_sample("a", [("dent", LEFT)], labelled=["dent"]), make_sample("b", labelled=["dent"])]
+    answers = [make_assessment(name, [("dent", 0.9, LEFT)]) for name in "ab"]
+    damage = evaluate(scripted(answers), samples, taught=TAUGHT, resamples=200).damage
+    assert damage is not None
+    for key, value in (("pixel_iou", 0.5), ("boundary_f", 2 / 3)):
+        mean = damage.means[key]["taught"]
+        assert mean.value == pytest.approx(value)
+        assert mean.interval == pytest.approx((value, 1.0))
+
+
 def test_what_is_taken_for_what_is_counted_over_photos(
     run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make
 ) -> None:
