@@ -31,8 +31,10 @@ def frame_of(size_hw: tuple[int, int], most_pixels: int = MOST_PIXELS) -> tuple[
 
 def bitmap(rle: Rle, frame_hw: tuple[int, int]) -> BoolArray:
     """`frame_hw` bitmap of a mask of the photo's size, each pixel that of the photo's at its centre."""
-    mask = np.asarray(coco_mask.decode(rle), np.bool_)
-    return mask if mask.shape == frame_hw else sampled(mask[None], frame_hw, slice(0, frame_hw[0]), slice(0, frame_hw[1]))[0]
+    columns = coco_mask.decode(rle).T  # (w, h): masks are written column by column, and sampled so six times as fast
+    if columns.shape[::-1] != frame_hw:
+        columns = sampled(columns[None], frame_hw[::-1], slice(0, frame_hw[1]), slice(0, frame_hw[0]))[0]
+    return np.ascontiguousarray(columns.T, np.bool_)
 
 
 def bitmap_of(rles: Sequence[Rle], frame_hw: tuple[int, int]) -> BoolArray:
