@@ -71,6 +71,9 @@ def test_every_field_of_an_evaluation_and_a_comparison_is_explained():
     text = page("reference/evaluation-json.md")
     models = [results.Evaluation, results.Comparison, results.ComparedBundle, results.ComparedFigure]
     models += [results.ClassificationResult, results.ClassResult, results.Latency, results.BundleSize, results.EvaluationSettings]
+    models += [results.Found, results.NameResult, results.AnyDamage, results.PixelFigures, results.ToldFigures]
+    models += [results.AveragePrecisions, results.FoundConfusion]
+    models += [results.SaliencyResult, results.TripleFigures, results.Benchmark]
     fields = {name for model in models for name in model.model_fields}
     assert {name for name in fields if f"`{name}`" not in text} == set()
 

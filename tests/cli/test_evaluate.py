@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from cardd_release import write_release
 from dentify.evaluation import Evaluation
 from dentify.testing import paint_photo, tiny_classifier
 
@@ -174,6 +175,34 @@ def test_a_threshold_or_no_gates_makes_it_one_look(dentify: Dentify, bundle: Pat
         settings = Evaluation.model_validate_json(result.stdout).settings
         assert settings.told == settings.scored
         assert not settings.told.gates
+
+
+def test_a_release_of_cardd_is_judged_by_its_test_split_beside_what_was_published(
+    dentify: Dentify, bundle: Path, tmp_path: Path
+) -> None:
+    photos = {"train": [("scratch", 1.0)], "val": [("dent", 1.0)], "test": [("dent", 1.0), ("crack", 1.0)]}
+    write_release(tmp_path / "CarDD_release", photos)
+    result = dentify("evaluate", bundle, "CarDD_release", "-o", "out", "--resamples", "5")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "note: CarDD_release is of CarDD: its test split is judged\n"
+    assert "photos 2 annotated, 2 damaged" in result.stdout
+    assert "CarDD: what was published of its test split\n" in result.stdout
+    assert "DCN+ R101" in result.stdout
+    assert "SGL-KRN" in result.stdout
+    evaluation = Evaluation.model_validate_json(Path("out/metrics.json").read_text())
+    assert evaluation.benchmark is not None
+    assert (evaluation.benchmark.name, evaluation.benchmark.split) == ("CarDD", "test")
+    assert "DCN+ R101" in Path("out/index.html").read_text()
+
+    masks = dentify("evaluate", bundle, "CarDD_release/CarDD_SOD:val", "--resamples", "5")
+    assert masks.exit_code == 0, masks.output
+    assert masks.stderr == ""
+    assert "photos 1 annotated, 1 damaged" in masks.stdout
+    assert "this bundle's of its val split" in masks.stdout
+
+    mixed = dentify("evaluate", bundle, "CarDD_release:test", "CarDD_release:val", "--resamples", "5")
+    assert "photos 3 annotated, 3 damaged" in mixed.stdout
+    assert "CarDD: what" not in mixed.stdout
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,22 @@ def test_it_equals_pycocotools_per_type_and_size(photos: Photos, iou_type: IouTy
     assert 0.1 < expected[0, :, :, 0].mean() < 0.9, "the data must tell evaluators apart"
 
 
+def test_a_thin_scratch_in_a_wide_box_is_as_small_as_its_mask(make_things: Make) -> None:
+    """pycocotools' `loadRes` takes the size of a result from its box where it has one, beside a mask, too.
+
+    A false finding counts among the sizes that it is of itself. This one has 300 pixels in a box of 300 × 300: as a mask it is
+    small, and wrong among the small ones.
+    """
+    diagonal = np.eye(300, dtype=np.bool_)
+    thin = np.pad(diagonal, ((0, 200), (0, 120)))
+    found = make_things([("dent", 0.9, thin), ("dent", 0.8, (400, 450, 420, 500))], SIZE_HW)
+    truth = make_things([("dent", 1.0, (400, 450, 420, 500)), ("dent", 1.0, (0, 0, 300, 300))], SIZE_HW)
+    dent = ours([(found, truth)], "segm")["dent"]
+    assert (dent.AP_small, dent.AP_large) == (pytest.approx(0.5), 0.0)
+    assert dent.AP_small == pytest.approx(reference_precision([(found, truth)], "segm")[:, :, 0, 1].mean())
+    assert ours([(found, truth)], "bbox")["dent"].AP_small == pytest.approx(1.0)  # as a box it is large, and right
+
+
 @pytest.mark.parametrize("iou_type", ["segm", "bbox"])
 def test_our_matches_give_the_same_ap_when_each_photo_counts_once(photos: Photos, iou_type: IouType) -> None:
     expected = reference_precision(photos, iou_type)

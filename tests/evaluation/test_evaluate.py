@@ -17,7 +17,7 @@ import dentify
 from dentify.assessment import Assessment
 from dentify.datasets import Sample
 from dentify.errors import DatasetError
-from dentify.evaluation import Evaluation, evaluate
+from dentify.evaluation import Evaluation, evaluate, evaluation_table
 from dentify.testing import tiny_bundle, tiny_classifier, tiny_manifest
 from painted_samples import mixed_samples, painted
 
@@ -327,11 +327,11 @@ def test_workers_change_nothing(run: Callable[..., Evaluation]) -> None:
 def test_the_document_survives_json(run: Callable[..., Evaluation]) -> None:
     result = run(data=["val.json"])
     assert Evaluation.model_validate_json(result.to_json()) == result
-    assert result.schema_version == "1.1"
+    assert result.schema_version == "1.2"
     assert result.bundle.sha256 == "f" * 64
     assert not np.isnan([mean.value or 0.0 for groups in result.damage.means.values() for mean in groups.values()]).any()  # type: ignore[union-attr]
     assert "NaN" not in result.to_json()
-    assert result.to_json().startswith('{\n  "schema_version": "1.1",\n')  # for people, too
+    assert result.to_json().startswith('{\n  "schema_version": "1.2",\n')  # for people, too
     assert "\n" not in result.to_json(indent=None)
 
 
@@ -437,9 +437,96 @@ def test_photos_that_say_nothing_of_what_a_bundle_judges_are_refused(tmp_path: P
     assert str(caught.value) == "nothing to judge tiny by: it tells types, and no photo is labelled with that"
 
 
-def test_documents_of_1_0_are_read_as_well(run: Callable[..., Evaluation]) -> None:
-    document = json.loads(run().to_json()) | {"schema_version": "1.0"}
+def test_documents_of_before_are_read_as_well(run: Callable[..., Evaluation]) -> None:
+    document = json.loads(run().to_json())
+    for key in ("saliency", "triples", "benchmark"):
+        del document[key]
+    found = document["damage"]
+    del found["confusion"], found["any_damage"]["f1"], found["any_damage"]["boundary_f"], found["means"]["boundary_f"]
+    for one in found["names"].values():
+        del one["pixels"]["f1"], one["pixels"]["boundary_f"]
+    read = Evaluation.model_validate_json(json.dumps(document | {"schema_version": "1.1"}))
+    assert (read.saliency, read.triples, read.benchmark) == (None, {}, None)
+    assert "boundary F" not in evaluation_table(read)
     for key in ("classification", "latency", "size"):
         del document[key]
-    read = Evaluation.model_validate_json(json.dumps(document))
+    read = Evaluation.model_validate_json(json.dumps(document | {"schema_version": "1.0"}))
     assert (read.schema_version, read.classification, read.latency, read.size) == ("1.0", {}, None, None)
+
+
+# --- pixels, boundaries, maps and words -------------------------------------------------------------------------------------
+
+
+def test_pixels_have_an_f1_and_boundaries_an_f_of_each_type_and_of_any(run: Callable[..., Evaluation]) -> None:
+    damage = run().damage
+    assert damage is not None
+    dent, scratch = damage.names["dent"].pixels, damage.names["scratch"].pixels
+    assert (dent.f1, scratch.f1) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    edge = 19  # of a square of 10 in the corner
+    right = 28  # of one on the upper border
+    assert dent.boundary_f == pytest.approx(2 * edge / (2 * edge + right))  # all told is right, the other square is not found
+    assert scratch.boundary_f == pytest.approx(2 * edge / (2 * edge + 36))
+    means = damage.means["boundary_f"]["taught"]
+    assert means.value == pytest.approx((dent.boundary_f + scratch.boundary_f) / 2)
+    assert means.interval is not None
+    assert damage.any_damage is not None
+    assert damage.any_damage.f1 == pytest.approx(2 * 200 / (300 + 300))
+    assert damage.any_damage.boundary_f is not None
+    told, true = 2 * edge + 36, 2 * edge + right
+    assert damage.any_damage.boundary_f.value == pytest.approx(2 * 2 * edge / (told + true))
+
+
+def test_a_resample_without_a_type_says_nothing_of_its_pixels_and_boundaries(
+    make_sample: Make, make_assessment: Make, scripted: Make
+) -> None:
+    """Of two photos a quarter of the resamples holds the second alone, on which a dent is told and none is annotated."""
+    samples = [make_sample("a", [("dent", LEFT)], labelled=["dent"]), make_sample("b", labelled=["dent"])]
+    answers = [make_assessment(name, [("dent", 0.9, LEFT)]) for name in "ab"]
+    damage = evaluate(scripted(answers), samples, taught=TAUGHT, resamples=200).damage
+    assert damage is not None
+    for key, value in (("pixel_iou", 0.5), ("boundary_f", 2 / 3)):
+        mean = damage.means[key]["taught"]
+        assert mean.value == pytest.approx(value)
+        assert mean.interval == pytest.approx((value, 1.0))
+
+
+def test_what_is_taken_for_what_is_counted_over_photos(
+    run: Callable[..., Evaluation], make_sample: Make, make_assessment: Make
+) -> None:
+    sample = make_sample("c", [("dent", LEFT)], labelled=["dent", "scratch"])
+    damage = run([sample], [make_assessment("c", [("scratch", 0.9, LEFT)])]).damage
+    assert damage is not None
+    assert damage.confusion is not None
+    assert damage.confusion.rows == ("dent", "scratch", "background")
+    assert damage.confusion.columns == ("dent", "scratch", "missed")
+    assert damage.confusion.counts == ((1, 1, 1), (0, 1, 0), (0, 1, 0))
+
+
+def test_the_map_of_any_damage_is_scored_and_what_is_said_is_matched(run: Callable[..., Evaluation]) -> None:
+    result = run()
+    assert result.saliency is not None
+    assert result.saliency.photos == 2
+    # a: the second dent is told at 0.1, an eighth of the first; b: what is told beside the scratch is brighter than what is on it
+    stretched = ((1 - 0.1 / 0.8) * 100 / 2400, (100 + (1 - 0.6 / 0.9) * 100) / 2400)
+    assert result.saliency.mae.value == pytest.approx(sum(stretched) / 2, abs=1e-3)
+    assert set(result.triples) == {"type", "type_severity"}
+    types, levels = result.triples["type"], result.triples["type_severity"]
+    assert (types.photos, types.matched, types.told, types.annotated) == (2, 2, 3, 3)
+    assert (levels.photos, levels.matched, levels.told, levels.annotated) == (1, 1, 1, 2)  # b's scratch has no severity
+
+
+def test_a_bundle_that_finds_nothing_has_no_map_and_says_nothing(tmp_path: Path) -> None:
+    result = evaluate(of_roles(tmp_path, "damage_gate"), mixed_samples(), resamples=2)
+    assert (result.saliency, result.triples) == (None, {})
+
+
+def test_labels_of_a_type_that_was_never_taught_and_is_on_no_photo_say_nothing(scripted: Make, make_assessment: Make) -> None:
+    """As a label map leaves them that drops all that there is: figures of nothing would look like full marks."""
+    sample = Sample(b"", "a", (40, 60), labelled=frozenset({"crack"}))
+    with pytest.raises(DatasetError, match=r"nothing to judge scripted by: it tells .*, and no photo is labelled with that"):
+        evaluate(scripted([make_assessment("a")]), [sample], taught=TAUGHT, resamples=2)
+    known = evaluate(
+        scripted([make_assessment("a")]), [replace(sample, labelled=frozenset({"dent"}))], taught=TAUGHT, resamples=2
+    )
+    assert known.damage is not None
+    assert known.damage.names["dent"].told.precision is None

@@ -44,7 +44,7 @@ def test_wrong_findings_and_missed_damages_are_told_the_surest_and_biggest_first
     assert findings == [("alarm.png", "told dent"), ("odd.png", "told scratch")]
     missed = [(one.photo, one.text) for one in mistakes.of("missed")]
     assert missed == [("weak.png", "dent, 1.6 % of the photo"), ("odd.png", "dent, 1.6 % of the photo")]
-    assert mistakes.of("missed")[0].badness == 64 / 4096
+    assert mistakes.of("missed")[0].rank == (64 / 4096,)
 
 
 def test_each_is_a_small_picture(mistakes: Mistakes) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics
 
 from dentify.evaluation import any_iou_counts, iou_from_counts, pixel_iou_counts
 from dentify.evaluation.outlines import Things, Truth
-from dentify.evaluation.pixels import precision_from_counts, recall_from_counts
+from dentify.evaluation.pixels import f1_from_counts, precision_from_counts, recall_from_counts
 from dentify.evaluation.tally import tally_photo
 from drawn_things import things_of
 
@@ -26,6 +27,22 @@ def test_counts_and_their_shares_by_hand() -> None:
     assert precision_from_counts(counts)[0] == pytest.approx(4 / 8)
     assert recall_from_counts(counts)[0] == pytest.approx(4 / 12)
     assert np.isnan(iou_from_counts(counts)[1])
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_pooled_figures_are_scikit_learns_of_all_pixels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pred, truth = (rng.random((4, 3, 5, 6)) < rng.random((1, 3, 1, 1)) for _ in range(2))  # (P, C, h, w)
+    counts = np.sum([pixel_iou_counts(one, other, np.ones(3, np.bool_)) for one, other in zip(pred, truth, strict=True)], axis=0)
+    for ours, theirs in (
+        (iou_from_counts, metrics.jaccard_score),
+        (precision_from_counts, metrics.precision_score),
+        (recall_from_counts, metrics.recall_score),
+        (f1_from_counts, metrics.f1_score),
+    ):
+        for k in range(3):
+            true, told = truth[:, k].ravel(), pred[:, k].ravel()
+            assert np.nan_to_num(ours(counts)[k]) == pytest.approx(theirs(true, told, zero_division=0.0, pos_label=True))
 
 
 def test_photos_are_pooled_by_adding_their_counts() -> None:

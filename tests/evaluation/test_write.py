@@ -18,8 +18,8 @@ from PIL import Image
 from dentify.datasets import Sample
 from dentify.errors import OutputError
 from dentify.evaluation import Evaluation, evaluate, evaluation_table, write_evaluation
-from dentify.evaluation.plots import bars_plot, confusion_plot, precision_recall_plot, reliability_plot
-from dentify.evaluation.write import classes_csv, confusion_csv, names_csv
+from dentify.evaluation.plots import bars_plot, confusion_plot, found_confusion_plot, precision_recall_plot, reliability_plot
+from dentify.evaluation.write import classes_csv, confusion_csv, found_confusion_csv, names_csv
 
 Make = Callable[..., Any]
 
@@ -50,6 +50,9 @@ def test_the_table_tells_every_section_in_aligned_columns(evaluation: Evaluation
     for text in (
         "Severity of photos: macro recall 1.000",
         "Number of findings",
+        "salient-object scores",
+        "What is said of photos",
+        "F1 0.889, boundary F ",
         "Calibration of told findings",
         "  yard",
         "  street",
@@ -99,6 +102,23 @@ def test_the_csv_holds_a_row_a_type_and_part(evaluation: Evaluation) -> None:
     ]
     assert float(rows[0]["mask_AP50"]) == pytest.approx(1.0)
     assert rows[1]["mask_AP"] == ""
+    assert (float(rows[0]["pixel_f1"]), float(rows[0]["boundary_f"])) == (1.0, 1.0)
+
+
+def test_what_is_taken_for_what_is_a_table_and_a_picture(evaluation: Evaluation) -> None:
+    assert evaluation.damage is not None
+    confusion = evaluation.damage.confusion
+    assert confusion is not None
+    assert list(csv.reader(io.StringIO(found_confusion_csv(confusion)))) == [
+        ["annotated", "dent", "scratch", "crack", "missed"],
+        ["dent", "1", "0", "0", "0"],
+        ["scratch", "0", "0", "0", "0"],
+        ["crack", "0", "0", "0", "1"],
+        ["background", "0", "1", "0", "0"],
+    ]
+    axes = found_confusion_plot(evaluation, confusion).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("told", "annotated")
+    assert [text.get_text() for text in axes.texts] == [str(count) for row in confusion.counts for count in row]
 
 
 def test_a_type_of_ones_own_is_no_formula_for_a_spreadsheet(make_sample: Make, make_assessment: Make, scripted: Make) -> None:
@@ -169,11 +189,15 @@ def test_all_files_are_written_and_not_over_others(evaluation: Evaluation, tmp_p
         "confusion_vehicle.csv",
         "confusion_vehicle.png",
         "damage_bars.png",
+        "damage_confusion.csv",
+        "damage_confusion.png",
         "damage_precision_recall.png",
         "index.html",
         "metrics.json",
         "names.csv",
         "parts_bars.png",
+        "parts_confusion.csv",
+        "parts_confusion.png",
         "parts_precision_recall.png",
         "reliability.png",
         "reliability_photos.png",

@@ -13,7 +13,7 @@ from html_page import Page
 
 def page(**values: Any) -> Page:
     filled: dict[str, Any] = {"title": "t", "head": "h"}
-    filled |= dict.fromkeys(("notes", "sections", "confusions", "plots", "mistakes"), ())
+    filled |= dict.fromkeys(("notes", "sections", "confusions", "plots", "overlays", "mistakes"), ())
     return Page(render_page("evaluation.html", **filled | values))
 
 
@@ -27,11 +27,12 @@ def test_every_text_is_escaped_wherever_it_stands() -> None:
         sections=[section],
         confusions=[(odd, [(odd,), (odd,)])],
         plots=[(odd, "data:image/png;base64,")],
+        overlays=[(odd, [("data:image/jpeg;base64,", odd)])],
         mistakes=[(odd, [("data:image/jpeg;base64,", odd)])],
     )
     assert made.asks_nobody()
-    assert made.text.count(odd) == 14
-    assert [one["alt"] for tag, one in made.elements if tag == "img"] == [odd, ""]
+    assert made.text.count(odd) == 16
+    assert [one["alt"] for tag, one in made.elements if tag == "img"] == [odd, "", ""]
 
 
 def test_an_empty_page_is_its_head() -> None:

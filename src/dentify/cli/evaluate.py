@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +15,9 @@ from dentify.cli.data import DATA_HELP, Frame, Images, LabelFrame, Labels, own_n
 from dentify.cli.formats import OutputFormat, Printed
 from dentify.cli.progress import counted, progress
 from dentify.errors import printable
+
+if TYPE_CHECKING:
+    from dentify.datasets import Sample
 
 
 def evaluate(
@@ -55,7 +60,7 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Judge a bundle on labelled photos: AP, pixel IoU, gates, types, severity, number of findings, calibration, latency.
+    """Judge a bundle on labelled photos: AP, pixels, boundaries, gates, types, severity, calibration, latency and more.
 
     What the bundle does not tell is left out. Everything is judged as users get it, but AP, which is taken from all that was seen
     on annotated photos: down to a confidence of 0.01 and without gates. With --score-threshold or --no-gates all figures are
@@ -65,6 +70,7 @@ def evaluate(
     Examples:
       dentify evaluate default damage/val.json -o evaluation
       dentify evaluate default undamaged=undamaged/photos.csv:val no_vehicle=receipts --crops 1
+      dentify evaluate my-bundle CarDD_release
       dentify evaluate my-bundle damage/val.json undamaged=cars --stretch 320x320 --jpeg 85
     """  # noqa: D301 - click wants the character
     inputs = [parse_data(text) for text in data]
@@ -73,6 +79,7 @@ def evaluate(
         raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
 
     from dentify import evaluation
+    from dentify.evaluation import cardd
     from dentify.evaluation.write import check_folder
     from dentify.writing import locked_folder
 
@@ -84,16 +91,31 @@ def evaluate(
     settings = read_settings()
     assessor = load_assessor(bundle, settings=settings, device=device)
     mistakes = None if output is None else evaluation.Mistakes(settings=settings)
+    overlays = None if output is None else evaluation.Overlays(settings=settings)
     one_look = score_threshold is not None or no_gates
     own = own_names([assessor.bundle.manifest])
+    releases = [(one, None if one.label else cardd.release_at(one.path, one.split, settings)) for one in inputs]
+
+    def read(*, notes: bool = True) -> Iterator[Sample]:
+        for one, release in releases:
+            if release is not None and release.masks:
+                yield from cardd.mask_samples(release, settings)
+                continue
+            if release is not None:
+                one = one._replace(path=release.path, split=release.split)
+            yield from read_data([one], images, labels, settings, own=own, notes=notes, frame=frame)
+
+    for one, release in releases:
+        if release is not None and one.split is None:
+            print(f"note: {printable(str(one.path))} is of CarDD: its {release.split} split is judged", file=sys.stderr)
 
     def count() -> int:
-        return sum(1 for _ in read_data(inputs, images, labels, settings, own=own, notes=False, frame=frame))
+        return sum(1 for _ in read(notes=False))
 
     with progress("assessing", count, quiet=quiet) as (advance, _):
         result = evaluation.evaluate(
             assessor,
-            counted(read_data(inputs, images, labels, settings, own=own, frame=frame), advance),
+            counted(read(), advance),
             score_threshold=score_threshold,
             gates=not no_gates,
             scoring_threshold=None if one_look else evaluation.SCORING_THRESHOLD,
@@ -105,10 +127,12 @@ def evaluate(
             data=data,
             settings=settings,
             mistakes=mistakes,
+            overlays=overlays,
+            benchmark=cardd.benchmark_of([release for one, release in releases if not one.label]),
         )
     print(result.to_json() if output_format is Printed.JSON else evaluation.evaluation_table(result), flush=True)
     if output is not None:
-        evaluation.write_evaluation(result, output, mistakes=mistakes, overwrite=overwrite)
+        evaluation.write_evaluation(result, output, mistakes=mistakes, overlays=overlays, overwrite=overwrite)
 
 
 def parse_stretch(text: str) -> tuple[int, int]:

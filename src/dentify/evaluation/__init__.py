@@ -23,6 +23,7 @@ from dentify.evaluation.counting import component_counts, found_counts, mean_cou
 from dentify.evaluation.evaluate import evaluate
 from dentify.evaluation.judge import SCORING_THRESHOLD, AssessorLike
 from dentify.evaluation.mistakes import Mistakes
+from dentify.evaluation.overlays import Overlays
 from dentify.evaluation.pixels import any_iou_counts, iou_from_counts, pixel_iou_counts
 from dentify.evaluation.results import Comparison, Evaluation
 from dentify.evaluation.table import evaluation_table
@@ -35,6 +36,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Mistakes",
+    "Overlays",
     "any_iou_counts",
     "auroc",
     "check_comparable",

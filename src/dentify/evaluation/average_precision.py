@@ -98,7 +98,7 @@ def match_photo(
     right = np.zeros((n_thresholds, n_found), np.bool_)
     left_out = np.zeros((n_thresholds, n_found), np.bool_)
     rows = np.arange(n_thresholds)
-    for d in range(n_found if n_truth else 0):
+    for d in np.flatnonzero((iou >= limits.min()).any(1)).tolist():  # the others fit nothing at any threshold
         fits = free & (iou[d] >= limits)  # (T, G)
         fits &= ~(crowd & (fits & ~crowd).any(1, keepdims=True))
         value = np.where(fits, iou[d], -1.0)
@@ -114,6 +114,26 @@ def match_photo(
         unmatched=(free & ~crowd)[:, np.argsort(truth)],
         annotated=int((~crowd).sum()),
     )
+
+
+def best_pairs(iou: DoubleArray, least: float) -> list[tuple[int, int]]:
+    """Found and annotated things that lie on each other, each in one pair at most, the best pairs first.
+
+    Args:
+        iou: `(D, G)`.
+        least: IoU of a pair.
+
+    >>> best_pairs(np.array([[0.9, 0.8], [0.7, 0.2], [0.1, 0.6]]), 0.5)
+    [(0, 0), (2, 1)]
+    """
+    pairs: list[tuple[int, int]] = []
+    for flat in np.argsort(-iou, axis=None, kind="stable").tolist():
+        d, g = divmod(flat, iou.shape[1])
+        if iou[d, g] < least:
+            break
+        if all(d != one and g != other for one, other in pairs):
+            pairs.append((d, g))
+    return pairs
 
 
 class AveragePrecision:
@@ -137,26 +157,25 @@ class AveragePrecision:
         """One photo's findings and annotations of the given names; other things are passed over."""
         self._photos += 1
         image = {"id": self._photos, "height": size_hw[0], "width": size_hw[1]}
-        truth = []
-        for index, name in enumerate(annotated.names):
+        truth: list[dict[str, Any]] = []
+        boxes_xywh, crowds = xyxy_to_xywh(annotated.boxes_xyxy).tolist(), annotated.crowd.tolist()
+        for name, rle, bbox, crowd in zip(annotated.names, annotated.rles, boxes_xywh, crowds, strict=True):
             if name not in names:
                 continue
             self._annotations += 1
-            rle = annotated.rles[index]
             row: dict[str, Any] = {"id": self._annotations, "image_id": self._photos, "category_id": self._ids[name]}
-            row |= {"area": float(area(rle)), "iscrowd": int(annotated.crowd[index])}
-            row["bbox"] = xyxy_to_xywh(annotated.boxes_xyxy[index]).tolist()
+            row |= {"area": float(area(rle)), "iscrowd": int(crowd), "bbox": bbox}
             truth.append(row | {"segmentation": _text(rle)} if self.iou_type == "segm" else row)
-        results = []
-        for index, name in enumerate(found.names):
-            if name not in names:
-                continue
-            row = {"image_id": self._photos, "category_id": self._ids[name], "score": float(found.scores[index])}
-            if self.iou_type == "segm":  # never with a bbox beside it: sizes would then be those of the box
-                row["segmentation"] = _text(found.rles[index])
-            else:
-                row["bbox"] = xyxy_to_xywh(found.boxes_xyxy[index]).tolist()
-            results.append(row)
+        outlines: list[Any]  # of masks never with a bbox beside it: sizes would then be those of the box
+        if self.iou_type == "segm":
+            key, outlines = "segmentation", [_text(rle) for rle in found.rles]
+        else:
+            key, outlines = "bbox", xyxy_to_xywh(found.boxes_xyxy).tolist()
+        results = [
+            {"image_id": self._photos, "category_id": self._ids[name], "score": score, key: outline}
+            for name, score, outline in zip(found.names, found.scores.tolist(), outlines, strict=True)
+            if name in names
+        ]
         self._streaming.update([image], truth, results)
 
     def results(self) -> dict[str, Precisions]:
@@ -227,5 +246,5 @@ def _mean(precision: DoubleArray) -> float | None:
 
 
 def _text(rle: Rle) -> Rle:
-    counts = rle["counts"]
-    return {"size": rle["size"], "counts": counts.decode() if isinstance(counts, bytes) else counts}
+    """The mask as hotcoco reads it in rows: with text, where its own functions answer bytes."""
+    return rle | {"counts": rle["counts"].decode()} if isinstance(rle["counts"], bytes) else rle

@@ -8,7 +8,8 @@ from dentify.datasets.sample import Sample
 from dentify.evaluation.alike import Alike
 from dentify.evaluation.judge import SCORING_THRESHOLD, Asking, AssessorLike, Judge
 from dentify.evaluation.mistakes import Mistakes
-from dentify.evaluation.results import Evaluation, Pass
+from dentify.evaluation.overlays import Overlays
+from dentify.evaluation.results import Benchmark, Evaluation, Pass
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
 
@@ -30,6 +31,8 @@ def evaluate(
     data: Sequence[str] = (),
     settings: Settings | None = None,
     mistakes: Mistakes | None = None,
+    overlays: Overlays | None = None,
+    benchmark: Benchmark | None = None,
 ) -> Evaluation:
     """What an assessor reaches on labelled photos.
 
@@ -51,6 +54,8 @@ def evaluate(
         data: what the samples came from, for the record.
         settings: limits on photos.
         mistakes: gathers the worst of them as pictures.
+        overlays: gathers the best and the worst photos as pictures.
+        benchmark: the published data set that the samples are of, for the record.
 
     Raises:
         DatasetError: there is no sample, none that says anything of what is judged, or one contradicts its picture.
@@ -72,4 +77,6 @@ def evaluate(
         seen = judge.add(assessed)
         if mistakes is not None:
             mistakes.collect(assessed, seen)
-    return judge.evaluation(data)
+        if overlays is not None and seen is not None:
+            overlays.collect(assessed.sample, seen)
+    return judge.evaluation(data, benchmark)

@@ -11,10 +11,11 @@ from dentify.arrays import DoubleArray, IntArray
 from dentify.datasets.sample import Kind
 from dentify.evaluation.average_precision import AveragePrecision, PhotoMatches, Precisions, resampled_precision
 from dentify.evaluation.bootstrap import photo_weights
+from dentify.evaluation.boundaries import TRUE_EDGE, boundary_f
 from dentify.evaluation.calibration import error_by_chance, expected_calibration_error, reliability
 from dentify.evaluation.classification import auroc, mean_of_known
 from dentify.evaluation.outlines import Things, Truth
-from dentify.evaluation.pixels import iou_from_counts, precision_from_counts, recall_from_counts
+from dentify.evaluation.pixels import f1_from_counts, iou_from_counts, precision_from_counts, recall_from_counts
 from dentify.evaluation.questions import Figure, told_mean
 from dentify.evaluation.results import (
     AnyDamage,
@@ -26,12 +27,19 @@ from dentify.evaluation.results import (
     ReliabilityBin,
     ToldFigures,
 )
-from dentify.evaluation.tally import NameCounts, Tally, tally_photo
+from dentify.evaluation.tally import NameCounts, Tally
+from dentify.evaluation.type_confusion import confusion_of
 
 COMMON_TYPES = ("dent", "scratch", "broken_part")
 """Types with enough annotations in few photos for their mean to hold still."""
 
-FOUND_FIGURES = {"mask_AP50": "mask AP50", "mask_AP": "mask AP", "box_AP50": "box AP50", "pixel_iou": "pixel IoU"}
+FOUND_FIGURES = {
+    "mask_AP50": "mask AP50",
+    "mask_AP": "mask AP",
+    "box_AP50": "box AP50",
+    "pixel_iou": "pixel IoU",
+    "boundary_f": "boundary F",
+}
 """Means that bundles are compared by."""
 
 
@@ -53,24 +61,29 @@ class Sums:
         self.mask_ap = AveragePrecision(self.names, "segm")
         self.box_ap = AveragePrecision(self.names, "bbox")
 
-    def add(self, told: Things, scored: Things, truth: Truth, size_hw: tuple[int, int]) -> Tally:
+    def add(self, tally: Tally, scored: Things, truth: Truth, size_hw: tuple[int, int]) -> None:
         """One photo, whose source labels some of the names."""
-        tally = tally_photo(told, scored, truth, size_hw)
         for evaluator, names in ((self.mask_ap, tally.outlined_names), (self.box_ap, truth.labelled)):
             evaluator.add(scored, truth.of_all(names), size_hw, names)
         self.masks = self.masks and bool(scored.outlined.all())
         self.tallies.append(tally)
-        return tally
+
+    def tells_something(self, taught: Sequence[str]) -> bool:
+        """Whether there is a photo to judge by: labelled with what was taught, or with something of the kind on it."""
+        return any(count.instances or name in taught for tally in self.tallies for name, count in tally.names.items()) or any(
+            tally.any_pixels is not None and tally.any_pixels.any() for tally in self.tallies
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class FoundFigures:
-    """Figures of damages or of parts: results of each name, what means are taken of, and any damage's pixel IoU."""
+    """Figures of damages or of parts: results of each name, what means are taken of, pixel IoU and boundary F of any damage."""
 
     results: dict[str, NameResult]
     resampled: dict[str, dict[str, Figure]]
     """Name, figure, and its value with resampled ones; of taught names that occur."""
     any_iou: Figure
+    any_boundary: Figure
 
 
 def found_figures(sums: Sums, taught: Sequence[str], resamples: int, seed: int) -> FoundFigures | None:
@@ -98,9 +111,11 @@ def found_figures(sums: Sums, taught: Sequence[str], resamples: int, seed: int) 
         results[name] = _name_result(labelled, instances, mask_ap, box_aps[name], taught=name in taught)
         if name in taught and instances:
             resampled[name] = _figures(results[name], counts, weights)
-    pixels = _any_pixels(sums.tallies)
+    pixels = _counts([tally.any_pixels for tally in sums.tallies], 3)
+    edges = _counts([tally.any_boundary for tally in sums.tallies], 4)
     any_iou = (_or_none(iou_from_counts(pixels.sum(0))), iou_from_counts(weights @ pixels))
-    return FoundFigures(results, resampled, any_iou)
+    any_boundary = (_or_none(boundary_f(edges.sum(0))), boundary_f(weights @ edges))
+    return FoundFigures(results, resampled, any_iou, any_boundary)
 
 
 def found_result(sums: Sums, taught: Sequence[str], resamples: int, seed: int, *, with_damage: bool) -> Found | None:
@@ -114,15 +129,16 @@ def found_result(sums: Sums, taught: Sequence[str], resamples: int, seed: int, *
     return Found(
         names=found.results,
         means={key: {group: told_mean(*mean_over(figures, members, key)) for group, members in groups.items()} for key in keys},
-        any_damage=_any_damage(sums.tallies, found.any_iou) if with_damage else None,
+        any_damage=_any_damage(sums.tallies, found) if with_damage else None,
+        confusion=confusion_of([tally.confused for tally in sums.tallies], list(found.results)) if found.results else None,
     )
 
 
 def _name_result(
     counts: list[NameCounts], instances: int, mask_ap: Precisions | None, box_ap: Precisions, *, taught: bool
 ) -> NameResult:
-    pixels = [count.pixels for count in counts if count.pixels is not None]
-    pooled = np.sum(pixels, axis=0) if pixels else np.zeros(3, np.int64)
+    pooled = _counts([count.pixels for count in counts], 3).sum(0)
+    edges = _counts([count.boundary for count in counts], 4).sum(0)
     right, wrong, missed = (
         sum(int(values[0]) for values in column)
         for column in zip(
@@ -140,7 +156,9 @@ def _name_result(
             iou=_or_none(iou_from_counts(pooled)),
             precision=_or_none(precision_from_counts(pooled)),
             recall=_or_none(recall_from_counts(pooled)),
-            photos=len(pixels),
+            photos=sum(count.pixels is not None for count in counts),
+            f1=_or_none(f1_from_counts(pooled)),
+            boundary_f=_or_none(boundary_f(edges)),
         ),
         told=ToldFigures(
             right=right,
@@ -166,9 +184,10 @@ def _figures(result: NameResult, counts: list[NameCounts | None], weights: IntAr
             figures[f"{kind}_AP"] = (value.AP, resampled.mean(1))
             figures[f"{kind}_AP50"] = (value.AP50, resampled[:, 0])
             figures[f"{kind}_AP75"] = (value.AP75, resampled[:, 5])
-    pixels = np.array([np.zeros(3, np.int64) if count is None or count.pixels is None else count.pixels for count in counts])
-    pooled = weights @ pixels
+    pooled = weights @ _counts([None if count is None else count.pixels for count in counts], 3)
     figures["pixel_iou"] = (result.pixels.iou, np.where(pooled[:, 2] > 0, iou_from_counts(pooled), np.nan))
+    edges = weights @ _counts([None if count is None else count.boundary for count in counts], 4)
+    figures["boundary_f"] = (result.pixels.boundary_f, np.where(edges[:, TRUE_EDGE] > 0, boundary_f(edges), np.nan))
     return figures
 
 
@@ -181,18 +200,20 @@ def mean_over(figures: Mapping[str, Mapping[str, Figure]], names: Sequence[str],
     return (float(np.mean([figures[name][key][0] for name in having])), resampled), having
 
 
-def _any_pixels(tallies: list[Tally]) -> IntArray:
-    """`(P, 3)` in both, told, annotated; zeros where an annotation is only a box."""
-    return np.array([np.zeros(3, np.int64) if tally.any_pixels is None else tally.any_pixels for tally in tallies])
+def _counts(of_photos: Sequence[IntArray | None], columns: int) -> IntArray:
+    """`(P, columns)` counts of each photo; zeros where an annotation is only a box, or the name is not labelled."""
+    return np.array([np.zeros(columns, np.int64) if counts is None else counts for counts in of_photos]).reshape(-1, columns)
 
 
-def _any_damage(tallies: list[Tally], iou: Figure) -> AnyDamage:
-    pooled = _any_pixels(tallies).sum(0)
+def _any_damage(tallies: list[Tally], found: FoundFigures) -> AnyDamage:
+    pooled = _counts([tally.any_pixels for tally in tallies], 3).sum(0)
     return AnyDamage(
-        iou=told_mean(iou, ("any",)),
+        iou=told_mean(found.any_iou, ("any",)),
         precision=_or_none(precision_from_counts(pooled)),
         recall=_or_none(recall_from_counts(pooled)),
         photos=sum(tally.any_pixels is not None for tally in tallies),
+        f1=_or_none(f1_from_counts(pooled)),
+        boundary_f=told_mean(found.any_boundary, ("any",)),
     )
 
 

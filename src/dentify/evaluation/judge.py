@@ -19,10 +19,11 @@ from typing import Protocol
 import numpy as np
 
 import dentify
+from dentify.arrays import IntArray
 from dentify.assessment import Assessment
 from dentify.assessor import Assessor
 from dentify.datasets.crops import crops_of
-from dentify.datasets.sample import UNTYPED, Sample, photo_kind, worst_severity
+from dentify.datasets.sample import UNTYPED, Kind, Sample, photo_kind, worst_severity
 from dentify.errors import DatasetError, printable
 from dentify.evaluation.alike import Alike, made_alike
 from dentify.evaluation.bootstrap import photo_weights
@@ -44,6 +45,7 @@ from dentify.evaluation.questions import (
     types_row,
 )
 from dentify.evaluation.results import (
+    Benchmark,
     BundleSize,
     Evaluation,
     EvaluationSettings,
@@ -51,13 +53,18 @@ from dentify.evaluation.results import (
     Pass,
     Photos,
 )
+from dentify.evaluation.saliency import Saliency, saliency, saliency_figures, saliency_result
 from dentify.evaluation.severity import Judged, judged_findings, severity_result
-from dentify.evaluation.tally import Tally, without_left_out
+from dentify.evaluation.tally import Tally, tally_photo, without_left_out
+from dentify.evaluation.triples import triples_results, triples_row
 from dentify.runtime.look import Look
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
 
 SCORING_THRESHOLD = 0.01
+
+SALIENCY_FIGURES = {"weighted_f": "weighted F", "s": "S-measure", "mae": "MAE"}
+"""Scores of the map of any damage that bundles are compared by."""
 
 ROLES = ("vehicle_gate", "damage_gate", "damage", "parts", "severity")
 """What an assessor without a bundle is asked."""
@@ -76,25 +83,40 @@ class AssessorLike(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Assessed:
-    """What an assessor said of one sample."""
+class Seen:
+    """The damages, or the parts, of one photo: told, found for AP, true, and what became of each."""
 
-    sample: Sample
-    """As it was shown, of the size of its picture."""
-    told: Assessment
-    scored: Assessment | None
-    gates: tuple[GateRow, ...]
-    types: TypesRow | None
-    look_ms: float
+    told: Things
+    scored: Things
+    truth: Truth
+    tally: Tally
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """The damages of one photo: told, true, and what became of each."""
+class Assessed:
+    """What an assessor said of one sample.
 
-    told: Things
-    truth: Truth
-    tally: Tally
+    Attributes:
+        sample: as it was shown, of the size of its picture.
+        told: what a user gets.
+        gates: of the photo, and after it of its close-ups.
+        types: of the photo as a whole.
+        look_ms: how long looking took.
+        labelled: whether its labels say something of damages, and of parts.
+        seen: what was compared with them, where the bundle tells it.
+        saliency: scores of the map of any damage.
+        triples: counts of what is said in words.
+    """
+
+    sample: Sample
+    told: Assessment
+    gates: tuple[GateRow, ...]
+    types: TypesRow | None
+    look_ms: float
+    labelled: tuple[Kind, ...] = ()
+    seen: Mapping[Kind, Seen] = field(default_factory=dict)
+    saliency: Saliency | None = None
+    triples: Mapping[str, IntArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,6 +175,8 @@ class Judge:
         self.severities: list[Judged] = []
         self.severity_confidences: list[float | None] = []
         self.count_errors: list[list[int]] = []
+        self.saliencies: list[Saliency] = []
+        self.triples: list[Mapping[str, IntArray]] = []
         self.looks_ms: list[float] = []
         self._naming: list[PartRow] = []
         self._finding_severities: list[Judged] = []
@@ -199,11 +223,32 @@ class Judge:
         types = None
         if self.types and self.bundle is not None:
             types = types_row(look, sample, self.bundle.manifest, self.types, how.told.score_threshold)
-        return Assessed(replace(shown, size_hw=size_hw), answer, scoring, tuple(rows), types, look_ms)
+        assessed = Assessed(replace(shown, size_hw=size_hw), answer, tuple(rows), types, look_ms)
+        return assessed if scoring is None else self._compared(assessed, scoring)
+
+    def _compared(self, assessed: Assessed, scored: Assessment) -> Assessed:
+        """What was told of one photo, with what its labels say beside it."""
+        sample, told = assessed.sample, assessed.told
+        size_hw = (told.photo.height, told.photo.width)
+        labelled: list[Kind] = []
+        seen: dict[Kind, Seen] = {}
+        for sums, role in ((self.damage, "damage"), (self.part, "parts")):
+            truth = truth_of(sample, sums.names, sums.kind)
+            if not truth:
+                continue
+            labelled.append(sums.kind)
+            if role in self.roles:
+                as_told, as_scored = (found_things(assessment, sums.names) for assessment in (told, scored))
+                seen[sums.kind] = Seen(as_told, as_scored, truth, tally_photo(as_told, as_scored, truth, size_hw))
+        assessed = replace(assessed, labelled=tuple(labelled), seen=seen)
+        if (damage := seen.get("damage")) is None:
+            return assessed
+        said = triples_row(told, sample, damage.truth.labelled, parts="parts" in self.roles, severity="severity" in self.roles)
+        return replace(assessed, saliency=saliency(damage.scored, damage.truth, size_hw), triples=said)
 
     def add(self, assessed: Assessed) -> Seen | None:
         """Counts one sample, in the order of the samples; answers what its damages were compared with, where any are labelled."""
-        sample, told, scored = assessed.sample, assessed.told, assessed.scored
+        sample, told = assessed.sample, assessed.told
         self._first = self._first or told
         self.looks_ms.append(assessed.look_ms)
         self.rows += assessed.gates
@@ -213,28 +258,27 @@ class Judge:
         if "severity" in self.roles and (worst := worst_severity(sample)) is not None:
             self.severities.append((worst, None if told.severity is None else told.severity.level))
             self.severity_confidences.append(None if told.severity is None else told.severity.confidence)
-        if scored is None:
-            return None
-        self._unknown |= {annotation.name for annotation in sample.annotations} - {*self.damage.names, *self.part.names, UNTYPED}
-        seen = None
+        if sample.labelled:
+            named = {annotation.name for annotation in sample.annotations}
+            self._unknown |= named - {*self.damage.names, *self.part.names, UNTYPED}
         for sums in (self.damage, self.part):
-            truth = truth_of(sample, sums.names, sums.kind)
-            if not truth:
-                continue
-            sums.photos += 1
-            if ("damage" if sums is self.damage else "parts") not in self.roles:
-                continue
-            things = [found_things(assessment, sums.names) for assessment in (told, scored)]
-            tally = sums.add(things[0], things[1], truth, (told.photo.height, told.photo.width))
-            if sums is self.damage:
-                seen = Seen(things[0], truth, tally)
-                if "severity" in self.roles:
-                    self._finding_severities += judged_findings(things[1], joined(truth.annotated, truth.untyped))
-                if truth.labelled:
-                    counted = without_left_out(things[0], tally)
-                    counts = (Counter(counted.names), component_counts(counted))
-                    annotated = annotated_counts(sample)
-                    self.count_errors.append([count_error(count, annotated, truth.labelled) for count in counts])
+            sums.photos += sums.kind in assessed.labelled
+            if (one := assessed.seen.get(sums.kind)) is not None:
+                sums.add(one.tally, one.scored, one.truth, (told.photo.height, told.photo.width))
+        seen = assessed.seen.get("damage")
+        if seen is None:
+            return None
+        truth = seen.truth
+        if "severity" in self.roles:
+            self._finding_severities += judged_findings(seen.scored, joined(truth.annotated, truth.untyped))
+        if truth.labelled:
+            counted = without_left_out(seen.told, seen.tally)
+            counts = (Counter(counted.names), component_counts(counted))
+            annotated = annotated_counts(sample)
+            self.count_errors.append([count_error(count, annotated, truth.labelled) for count in counts])
+        if assessed.saliency is not None:
+            self.saliencies.append(assessed.saliency)
+        self.triples.append(assessed.triples)
         return seen
 
     def questions(self) -> dict[str, Question]:
@@ -273,11 +317,12 @@ class Judge:
         """Of an `Assessor`'s bundle."""
         return None if self.bundle is None else BundleSize(bytes=self.bundle.size_bytes, parameters=self.bundle.num_parameters)
 
-    def evaluation(self, data: Sequence[str] = ()) -> Evaluation:
+    def evaluation(self, data: Sequence[str] = (), benchmark: Benchmark | None = None) -> Evaluation:
         """All figures. Ends the judging: nothing can be added after it.
 
         Args:
             data: what the samples came from, for the record.
+            benchmark: the published data set that they are of.
 
         Raises:
             DatasetError: there was no sample, or none that says anything of what is judged.
@@ -288,14 +333,15 @@ class Judge:
         if not (self.rows or self.damage.photos or self.part.photos or self.severities or self.types_rows):
             raise DatasetError("nothing is known of these photos: no outlines, and not whether they show a vehicle or damage")
         questions = self.questions()
-        if not (questions or self.damage.tallies or self.part.tallies or (self.rows and "damage" in self.roles)):
+        taught = self.taught
+        known = [name for name in self.damage.names if name not in first.not_judged] if taught is None else list(taught)
+        part_names = list(self.part.names) if self.taught_parts is None else list(self.taught_parts)
+        found = self.damage.tells_something(known) or self.part.tells_something(part_names)
+        if not (questions or found or (self.rows and "damage" in self.roles)):
             judges = ", ".join(self.roles).replace("_", " ")
             raise DatasetError(
                 f"nothing to judge {printable(first.bundle.name)} by: it tells {judges}, and no photo is labelled with that"
             )
-        taught = self.taught
-        known = [name for name in self.damage.names if name not in first.not_judged] if taught is None else list(taught)
-        part_names = list(self.part.names) if self.taught_parts is None else list(self.taught_parts)
         return Evaluation(
             dentify_version=dentify.__version__,
             bundle=first.bundle,
@@ -318,6 +364,9 @@ class Judge:
             },
             latency=self.latency,
             size=self.size,
+            saliency=saliency_result(self.saliencies, how.resamples, how.seed),
+            triples=triples_results(self.triples, how.resamples, how.seed),
+            benchmark=benchmark,
             notes=tuple(self.notes(questions)),
         )
 
@@ -354,6 +403,11 @@ class Judge:
                 yield what, label, "", mean_over(found.resampled, list(found.resampled), key)[0]
             if what == "findings":
                 yield what, "pixel IoU of any damage", "", found.any_iou
+                yield what, "boundary F of any damage", "", found.any_boundary
+                scores = saliency_figures(self.saliencies, how.resamples, how.seed)
+                for key, label in SALIENCY_FIGURES.items():
+                    if key in scores:
+                        yield what, f"{label} of any damage", "", scores[key]
                 for name, figures in found.resampled.items():
                     for key in ("mask_AP50", "pixel_iou"):
                         yield what, FOUND_FIGURES[key], name, figures.get(key, (None, np.zeros(0)))

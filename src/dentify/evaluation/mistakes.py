@@ -1,24 +1,15 @@
-"""The worst mistakes as small pictures: the surest wrong answers and findings, and the biggest damages that were missed.
-
-Of each kind a bounded number is kept, drawn as soon as it is among the worst, so that memory does not grow with the photos.
-"""
+"""The worst mistakes as small pictures: the surest wrong answers and findings, and the biggest damages that were missed."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import replace
 
-from dentify.assessment import Mask
-from dentify.datasets.drawing import draw_sample
-from dentify.datasets.sample import Annotation, Sample
-from dentify.errors import DatasetError, ImageError
+from dentify.datasets.sample import Annotation
+from dentify.evaluation.foremost import Foremost, Picture, drawn_thing
 from dentify.evaluation.judge import Assessed, Seen
-from dentify.evaluation.outlines import Things, area
+from dentify.evaluation.outlines import area
 from dentify.evaluation.questions import GATE_CLASSES
-from dentify.imaging.draw import encode_jpeg
 from dentify.settings import Settings
 
 MOST = 12
@@ -30,17 +21,6 @@ KINDS = {
     "findings": "The surest wrong findings (coloured: the finding; grey: what is annotated)",
     "missed": "The biggest damages that were not told",
 }
-_SIDE, _QUALITY = 320, 75
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One of them: how bad it is (a confidence, or a share of the photo), what was wrong, and the photo as a JPEG file."""
-
-    badness: float
-    photo: str
-    text: str
-    jpeg: bytes = field(repr=False)
 
 
 class Mistakes:
@@ -52,14 +32,11 @@ class Mistakes:
     """
 
     def __init__(self, *, most: int = MOST, settings: Settings | None = None) -> None:
-        self.most = most
-        self._settings = settings or Settings()
-        self._heaps: dict[str, list[tuple[float, int, Mistake]]] = {kind: [] for kind in KINDS}
-        self._turns = count(0, -1)  # of equally bad ones the first to come stay
+        self._kept = {kind: Foremost(most, settings or Settings()) for kind in KINDS}
 
-    def of(self, kind: str) -> list[Mistake]:
-        """Those of one of `KINDS`, the worst first."""
-        return [mistake for _, _, mistake in sorted(self._heaps[kind], key=lambda entry: entry[:2], reverse=True)]
+    def of(self, kind: str) -> list[Picture]:
+        """Those of one of `KINDS`, the worst first: ranked by a confidence, or by a share of the photo."""
+        return self._kept[kind].pictures
 
     def collect(self, assessed: Assessed, seen: Seen | None) -> None:
         """Takes those of one photo that are among the worst so far.
@@ -70,25 +47,14 @@ class Mistakes:
         """
         sample = assessed.sample
         for kind, badness, text in (*_wrong_gates(assessed), *_wrong_types(assessed)):
-            self._offer(kind, badness, text, sample)
+            self._kept[kind].offer((badness,), text, sample)
         if seen is None:
             return
         for badness, text, finding in _wrong_findings(seen):
             around = tuple(replace(one, unsure=True) for one in sample.annotations)
-            self._offer("findings", badness, text, replace(sample, annotations=(*around, finding)))
+            self._kept["findings"].offer((badness,), text, replace(sample, annotations=(*around, finding)))
         for badness, text, damage in _missed(seen):
-            self._offer("missed", badness, text, replace(sample, annotations=(damage,)))
-
-    def _offer(self, kind: str, badness: float, text: str, shown: Sample) -> None:
-        heap = self._heaps[kind]
-        turn = next(self._turns)
-        if len(heap) >= self.most and (badness, turn) <= heap[0][:2]:
-            return
-        with suppress(DatasetError, ImageError):  # it was read before; what has gone since has no picture
-            jpeg = encode_jpeg(draw_sample(shown, side=_SIDE, settings=self._settings), _QUALITY)
-            heapq.heappush(heap, (badness, turn, Mistake(badness, shown.name, text, jpeg)))
-        if len(heap) > self.most:
-            heapq.heappop(heap)
+            self._kept["missed"].offer((badness,), text, replace(sample, annotations=(damage,)))
 
 
 def _wrong_gates(assessed: Assessed) -> Iterator[tuple[str, float, str]]:
@@ -129,7 +95,7 @@ def _wrong_findings(seen: Seen) -> Iterator[tuple[float, str, Annotation]]:
         wrong = ~(counts.told.right[0] | counts.told.left_out[0])
         for place in wrong.nonzero()[0].tolist():
             score = float(of_name.scores[place])
-            yield score, f"told {name} ({score:.2f})", _annotation(of_name, place)
+            yield score, f"told {name} ({score:.2f})", drawn_thing(of_name, place)
 
 
 def _missed(seen: Seen) -> Iterator[tuple[float, str, Annotation]]:
@@ -139,15 +105,4 @@ def _missed(seen: Seen) -> Iterator[tuple[float, str, Annotation]]:
         for place in counts.told.unmatched[0].nonzero()[0].tolist():
             height, width = of_name.rles[place]["size"]
             share = area(of_name.rles[place]) / (height * width)
-            yield share, f"{name}, {100 * share:.1f} % of the photo", _annotation(of_name, place)
-
-
-def _annotation(things: Things, place: int) -> Annotation:
-    """One of them, to be drawn."""
-    x_min, y_min, x_max, y_max = things.boxes_xyxy[place].tolist()
-    rle, counts = None, things.rles[place]["counts"]
-    if things.outlined[place] and not isinstance(counts, list):
-        text = counts.decode() if isinstance(counts, bytes) else counts
-        height, width = things.rles[place]["size"]
-        rle = Mask(size=(height, width), counts=text)
-    return Annotation(things.names[place], (x_min, y_min, x_max, y_max), rle=rle)
+            yield share, f"{name}, {100 * share:.1f} % of the photo", drawn_thing(of_name, place)

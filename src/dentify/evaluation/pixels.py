@@ -71,6 +71,15 @@ def recall_from_counts(counts: Counts | DoubleArray) -> DoubleArray:
     return _share(counts[..., BOTH], counts[..., TRUE])
 
 
+def f1_from_counts(counts: Counts | DoubleArray) -> DoubleArray:
+    """The harmonic mean of both, which is Dice's coefficient; NaN where nothing is true and nothing predicted.
+
+    >>> f1_from_counts(np.array([[1, 2, 2], [0, 0, 0]])).tolist()
+    [0.5, nan]
+    """
+    return _share(2 * counts[..., BOTH], counts[..., PREDICTED] + counts[..., TRUE])
+
+
 def _share(part: IntArray | DoubleArray, whole: IntArray | DoubleArray) -> DoubleArray:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(whole > 0, part / whole, np.nan), np.float64)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dentify.errors import MissingExtraError, printable
-from dentify.evaluation.results import ClassificationResult, Evaluation, Found
+from dentify.evaluation.results import ClassificationResult, Evaluation, Found, FoundConfusion
 from dentify.evaluation.table import QUESTIONS
 from dentify.taxonomy import damage_colour, part_colour
 
@@ -61,17 +63,17 @@ def photo_reliability_plot(evaluation: Evaluation) -> Figure:
 
 def confusion_plot(key: str, result: ClassificationResult) -> Figure:
     """Photos by class and by what was told of them, each cell with its count and shaded by its share of the class."""
-    counts = np.array(result.confusion, np.float64)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure = Figure(figsize=(2.5 + 0.9 * counts.shape[1], 1.6 + 0.5 * counts.shape[0]), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in np.ndenumerate(shares):
-        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
-    axes.set_xticks(range(counts.shape[1]), [_label(name) for name in result.confusion_columns], rotation=30, ha="right")
-    axes.set_yticks(range(counts.shape[0]), [_label(name) for name in result.classes])
+    figure, axes = _matrix(result.confusion, result.classes, result.confusion_columns)
     axes.set(xlabel="told" if result.exclusive else "answer", ylabel="is" if result.exclusive else "type")
     axes.set_title(f"{QUESTIONS[key]}, {result.photos} photos")
+    return figure
+
+
+def found_confusion_plot(evaluation: Evaluation, confusion: FoundConfusion, *, parts: bool = False) -> Figure:
+    """What is taken for what, each cell with its count and shaded by its share of what is annotated so."""
+    figure, axes = _matrix(confusion.counts, confusion.rows, confusion.columns)
+    axes.set(xlabel="told", ylabel="annotated")
+    axes.set_title(f"{_thing(parts)} told at IoU 0.5, {_photos(evaluation, parts)} photos")
     return figure
 
 
@@ -129,7 +131,23 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
         if found is not None and found.names:
             made[f"{key}_precision_recall"] = precision_recall_plot(evaluation, found, parts=key == "parts")
             made[f"{key}_bars"] = bars_plot(evaluation, found, parts=key == "parts")
+        if found is not None and found.confusion is not None:
+            made[f"{key}_confusion"] = found_confusion_plot(evaluation, found.confusion, parts=key == "parts")
     return made
+
+
+def _matrix(numbers: Sequence[Sequence[int]], rows: Sequence[str], columns: Sequence[str]) -> tuple[Figure, Axes]:
+    """A matrix of counts, each shaded by its share of the row."""
+    counts = np.array(numbers, np.float64)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(2.5 + 0.9 * counts.shape[1], 1.6 + 0.5 * counts.shape[0]), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
+    axes.set_xticks(range(len(columns)), [_label(name) for name in columns], rotation=30, ha="right")
+    axes.set_yticks(range(len(rows)), [_label(name) for name in rows])
+    return figure, axes
 
 
 def _bars(axes: Axes, names: list[str], values: list[float | None], title: str, parts: bool) -> None:

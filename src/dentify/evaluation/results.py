@@ -3,8 +3,9 @@
 A figure that cannot be measured (no such annotation, a stage that did not run) is `null`, never a silent 0. Shares and means come
 with a 95 % interval.
 
-Fields never change their meaning within a major `schema_version`. Schema 1.1 added `classification`, `latency` and `size`;
-documents of 1.0 are read as well, and have none.
+Fields never change their meaning within a major `schema_version`. Schema 1.1 added `classification`, `latency` and `size`; 1.2
+added `saliency`, `triples` and `benchmark`, and `f1`, `boundary_f` and `confusion` of damages and parts. Documents of before are
+read as well, and have none.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import Field
 from dentify.assessment import BundleIdentity
 from dentify.strict import Strict
 
-SCHEMA_VERSION: Literal["1.1"] = "1.1"
+SCHEMA_VERSION: Literal["1.2"] = "1.2"
 
 Interval = tuple[float, float] | None
 
@@ -87,12 +88,14 @@ class AveragePrecisions(Strict):
 
 
 class PixelFigures(Strict):
-    """Pixels pooled over the photos that label the type."""
+    """Pixels, and boundaries, pooled over the photos that label the type."""
 
     iou: float | None
     precision: float | None
     recall: float | None
     photos: int
+    f1: float | None = None
+    boundary_f: float | None = None
 
 
 class ToldFigures(Strict):
@@ -121,24 +124,63 @@ class NameResult(Strict):
 
 
 class AnyDamage(Strict):
-    """Damage of whatever type against the rest, pixels pooled over photos."""
+    """Damage of whatever type against the rest, pixels and boundaries pooled over photos."""
 
     iou: Mean
     precision: float | None
     recall: float | None
     photos: int
+    f1: float | None = None
+    boundary_f: Mean | None = None
+
+
+class FoundConfusion(Strict):
+    """What is taken for what, told findings at IoU 0.5: rows are what is annotated, columns what is told.
+
+    The last row is what is told where nothing is annotated, the last column what is annotated and not told.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
 
 
 class Found(Strict):
     """Damages, or parts: figures of each name, and their means.
 
-    Keys of `means` are `mask_AP`, `mask_AP50`, `mask_AP75`, `box_AP`, `box_AP50`, `box_AP75`, `pixel_iou`; of each of them
-    `taught` is over all taught names that occur, `common` over dent, scratch and broken_part alone.
+    Keys of `means` are `mask_AP`, `mask_AP50`, `mask_AP75`, `box_AP`, `box_AP50`, `box_AP75`, `pixel_iou`, `boundary_f`; of each
+    of them `taught` is over all taught names that occur, `common` over dent, scratch and broken_part alone.
     """
 
     names: dict[str, NameResult]
     means: dict[str, dict[str, Mean]]
     any_damage: AnyDamage | None = None
+    confusion: FoundConfusion | None = None
+
+
+class SaliencyResult(Strict):
+    """Salient-object scores of the map of any damage, means over the photos that show some."""
+
+    photos: int
+    f_max: Mean
+    f_mean: Mean
+    weighted_f: Mean
+    s: Mean
+    e_max: Mean
+    e_mean: Mean
+    mae: Mean
+
+
+class TripleFigures(Strict):
+    """What is said of photos against what is annotated, word for word: precision and recall of all of it, and their F1."""
+
+    photos: int
+    matched: int
+    told: int
+    annotated: int
+    precision: Mean
+    recall: Mean
+    f1: Mean
 
 
 class SeverityFigures(Strict):
@@ -296,10 +338,17 @@ class BundleSize(Strict):
     parameters: int
 
 
+class Benchmark(Strict):
+    """A published data set, whose published figures stand beside those of this evaluation, and which split of it was judged."""
+
+    name: Literal["CarDD"]
+    split: str
+
+
 class Evaluation(Strict):
     """What a bundle reaches on labelled photos."""
 
-    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1", "1.2"] = SCHEMA_VERSION
     dentify_version: str
     bundle: BundleIdentity
     data: tuple[str, ...]
@@ -318,6 +367,12 @@ class Evaluation(Strict):
     """Questions of whole photos, those that the bundle judges and the photos know: `vehicle`, `damage`, `types`, `severity`."""
     latency: Latency | None = None
     size: BundleSize | None = None
+    saliency: SaliencyResult | None = None
+    """`null` where no photo shows damage that is outlined, or the bundle finds none."""
+    triples: dict[str, TripleFigures] = Field({})
+    """By what is matched: `type`, `type_part`, `type_severity`, `type_part_severity`, those that are told and annotated."""
+    benchmark: Benchmark | None = None
+    """The published data set that the photos are of, where they are."""
     notes: tuple[str, ...]
 
     def to_json(self, *, indent: int | None = 2) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from dentify.arrays import IntArray
-from dentify.evaluation.average_precision import pairwise_iou
+from dentify.evaluation.average_precision import best_pairs, pairwise_iou
 from dentify.evaluation.classification import confusion_matrix
 from dentify.evaluation.outlines import Things
 from dentify.evaluation.results import SeverityFigures, SeverityResult
@@ -28,17 +28,9 @@ def judged_findings(found: Things, annotated: Things) -> list[Judged]:
     The finding of the highest IoU is taken, whatever its type, if it reaches 0.5: severity is judged here, not the type. Each
     finding is used once, best pairs first; annotations without one come with `None`.
     """
-    iou = pairwise_iou(found, annotated, "segm")
-    told: dict[int, str | None] = {}
-    used: set[int] = set()
-    for flat in np.argsort(-iou, axis=None, kind="stable"):
-        d, g = divmod(int(flat), len(annotated))
-        if iou[d, g] < IOU_THRESHOLD:
-            break
-        if d not in used and g not in told and annotated.severities[g] is not None:
-            told[g] = found.severities[d]
-            used.add(d)
-    return [(level, told.get(g)) for g, level in enumerate(annotated.severities) if level is not None]
+    graded = annotated.select([place for place, level in enumerate(annotated.severities) if level is not None])
+    told = {g: found.severities[d] for d, g in best_pairs(pairwise_iou(found, graded, "segm"), IOU_THRESHOLD)}
+    return [(level, told.get(g)) for g, level in enumerate(graded.severities) if level is not None]
 
 
 def confusion(judged: Iterable[Judged], levels: Sequence[str] = SEVERITY_LEVELS) -> IntArray:

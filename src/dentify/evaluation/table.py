@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dentify.errors import printable
+from dentify.evaluation import cardd
 from dentify.evaluation.results import (
     BundleSize,
     ClassificationResult,
     Evaluation,
     Found,
+    FoundConfusion,
     GateResult,
     Latency,
     Mean,
+    NameResult,
+    SaliencyResult,
     SeverityFigures,
     Share,
+    TripleFigures,
 )
 from dentify.report.columns import Cells, aligned
 
@@ -51,6 +56,9 @@ def evaluation_sections(evaluation: Evaluation) -> Iterator[Section]:
     for title, found in (("Damage", evaluation.damage), ("Parts", evaluation.parts)):
         if found is not None:
             yield from _found(title, found)
+    yield from _saliency(evaluation.saliency)
+    yield from _triples(evaluation.triples)
+    yield from _cardd(evaluation)
     yield from _gates(evaluation)
     for key, result in evaluation.classification.items():
         yield _question(key, result)
@@ -105,6 +113,8 @@ def _found(title: str, found: Found) -> Iterator[Section]:
             "pixel IoU",
             "prec.",
             "recall",
+            "F1",
+            "bound. F",
             "found",
             "false",
             "missed",
@@ -113,7 +123,8 @@ def _found(title: str, found: Found) -> Iterator[Section]:
     for name, one in found.names.items():
         mask = one.mask
         masks = [None] * 6 if mask is None else [mask.AP, mask.AP50, mask.AP75, mask.AP_small, mask.AP_medium, mask.AP_large]
-        values = [*masks, one.box.AP, one.box.AP50, one.box.AP75, one.pixels.iou, one.pixels.precision, one.pixels.recall]
+        pixels = [one.pixels.iou, one.pixels.precision, one.pixels.recall, one.pixels.f1, one.pixels.boundary_f]
+        values = [*masks, one.box.AP, one.box.AP50, one.box.AP75, *pixels]
         told = [str(one.told.right), str(one.told.wrong), str(one.told.missed)]
         rows.append((name if one.taught else f"{name} (not taught)", str(one.instances), *map(figure, values), *told))
     if not found.names:
@@ -124,8 +135,9 @@ def _found(title: str, found: Found) -> Iterator[Section]:
         yield Section(rows=_means(found))
     if found.any_damage is not None:
         whole = found.any_damage
-        precision, recall = figure(whole.precision), figure(whole.recall)
-        yield Section(f"Pixel IoU of any damage {mean_text(whole.iou)}, precision {precision}, recall {recall}")
+        shares = f"precision {figure(whole.precision)}, recall {figure(whole.recall)}, F1 {figure(whole.f1)}"
+        boundary = "" if whole.boundary_f is None else f", boundary F {mean_text(whole.boundary_f)}"
+        yield Section(f"Pixel IoU of any damage {mean_text(whole.iou)}, {shares}{boundary}")
 
 
 def _means(found: Found) -> list[Cells]:
@@ -134,9 +146,91 @@ def _means(found: Found) -> list[Cells]:
     heads = [f"mean of {len(over)}" if group == "taught" else ", ".join(over) for group, over in groups.items()]
     rows: list[Cells] = [("", *heads)]
     for key, means in found.means.items():
-        label = key.replace("_", " ").replace("iou", "IoU")
+        label = {"pixel_iou": "pixel IoU", "boundary_f": "boundary F"}.get(key, key.replace("_", " "))
         rows.append((label, *(mean_text(means[group]) for group in groups)))
     return rows
+
+
+def _saliency(saliency: SaliencyResult | None) -> Iterator[Section]:
+    if saliency is not None:
+        heads = ("F max", "F mean", "weighted F", "S", "E max", "E mean", "MAE")
+        means = (saliency.f_max, saliency.f_mean, saliency.weighted_f, saliency.s, saliency.e_max, saliency.e_mean, saliency.mae)
+        label = f"Map of any damage ({saliency.photos} photos)"
+        yield Section(rows=[(label, *heads), ("salient-object scores", *map(mean_text, means))])
+
+
+def _triples(triples: Mapping[str, TripleFigures]) -> Iterator[Section]:
+    rows: list[Cells] = [("What is said of photos", "photos", "told", "annotated", "matched", "precision", "recall", "F1")]
+    for key, one in triples.items():
+        counts = map(str, (one.photos, one.told, one.annotated, one.matched))
+        rows.append((key.replace("_", ", "), *counts, *map(mean_text, (one.precision, one.recall, one.f1))))
+    if len(rows) > 1:
+        yield Section(rows=rows)
+
+
+def _cardd(evaluation: Evaluation) -> Iterator[Section]:
+    """What was published of CarDD, beside what this bundle reaches on it."""
+    benchmark = evaluation.benchmark
+    if benchmark is None:
+        return
+    ours = f"{evaluation.bundle.name} {evaluation.bundle.version}"
+    where = "" if benchmark.split == "test" else f", this bundle's of its {benchmark.split} split"
+    found = {} if evaluation.damage is None else evaluation.damage.names
+    names = {name: found[name] for name in cardd.TYPES if name in found}
+    if names:
+        after = ""
+        if untaught := [name for name, one in names.items() if not one.taught]:
+            after = f"in this bundle's means, though it was never taught them: {', '.join(untaught)}"
+        yield Section(f"CarDD: what was published of its test split{where}", _cardd_means(ours, names), after)
+        yield Section(rows=_cardd_types(ours, names))
+    if (scores := evaluation.saliency) is not None:
+        after = "whether published F and E are of the best threshold or of the mean of all was not to be had"
+        title = f"CarDD: salient-object scores published of its test split{where}"
+        yield Section(title, _cardd_scores(ours, scores), after)
+
+
+def _cardd_means(ours: str, names: Mapping[str, NameResult]) -> list[Cells]:
+    """A row a model: means over CarDD's types."""
+    keys = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
+    means = [_mean_of([None if one.mask is None else getattr(one.mask, key) for one in names.values()]) for key in keys]
+    means += [_mean_of([getattr(one.box, key) for one in names.values()]) for key in keys[:3]]
+    rows: list[Cells] = [("", "mask AP", "AP50", "AP75", "APs", "APm", "APl", "box AP", "AP50", "AP75")]
+    rows.append((ours, *map(figure, means)))
+    return rows + [(one.model, *map(figure, (*one.mask, *one.box))) for one in cardd.MODELS]
+
+
+def _cardd_types(ours: str, names: Mapping[str, NameResult]) -> list[Cells]:
+    """A row a type, of the models whose types were published."""
+    published = [one for one in cardd.MODELS if one.types]
+    models = (ours, *(each.model.partition(" (")[0] for each in published))
+    rows: list[Cells] = [("", *(f"{what}: {model}" for what in ("mask AP", "box AP") for model in models))]
+    for place, name in enumerate(cardd.TYPES):
+        one = names.get(name)
+        mask, box = None if one is None else one.mask, None if one is None else one.box
+        values = [None if mask is None else mask.AP, *(each.types[place][0] for each in published)]
+        values += [None if box is None else box.AP, *(each.types[place][1] for each in published)]
+        rows.append((name, *map(figure, values)))
+    return rows
+
+
+def _cardd_scores(ours: str, scores: SaliencyResult) -> list[Cells]:
+    """A row a model, two of them ours."""
+    rows: list[Cells] = [("", "F", "weighted F", "S", "E", "MAE")]
+    for label, f, e in (("best threshold", scores.f_max, scores.e_max), ("mean of thresholds", scores.f_mean, scores.e_mean)):
+        means = (f, scores.weighted_f, scores.s, e, scores.mae)
+        rows.append((f"{ours}, {label}", *(figure(mean.value) for mean in means)))
+    return rows + [(model, *map(figure, values)) for model, values in cardd.SALIENT.items()]
+
+
+def _mean_of(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def found_confusion_rows(confusion: FoundConfusion) -> list[Cells]:
+    """Types or parts that are annotated, by what is told on them."""
+    rows: list[Cells] = [("annotated, by told", *map(printable, confusion.columns))]
+    return rows + [(printable(name), *map(str, counts)) for name, counts in zip(confusion.rows, confusion.counts, strict=True)]
 
 
 def _gates(evaluation: Evaluation) -> Iterator[Section]:

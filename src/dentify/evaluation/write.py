@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dentify.evaluation.mistakes import Mistakes
-from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, Mean
+from dentify.evaluation.overlays import Overlays
+from dentify.evaluation.results import ClassificationResult, Comparison, Evaluation, FoundConfusion, Mean
 from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
 from dentify.writing import check_apart, check_vacant, write_whole
 
@@ -15,11 +16,16 @@ _SUFFIXES = (".json", ".csv", ".html", ".png")
 _COMPARISON = ("comparison.json", "comparison.html")
 _SIZES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 COLUMNS = ["kind", "name", "taught", "photos", "instances", *(f"mask_{key}" for key in _SIZES), *(f"box_{key}" for key in _SIZES)]
-COLUMNS += ["pixel_iou", "pixel_precision", "pixel_recall", "told_right", "told_wrong", "told_missed"]
+COLUMNS += ["pixel_iou", "pixel_precision", "pixel_recall", "pixel_f1", "boundary_f", "told_right", "told_wrong", "told_missed"]
 
 
 def write_evaluation(
-    evaluation: Evaluation, folder: Path | str, *, mistakes: Mistakes | None = None, overwrite: bool = False
+    evaluation: Evaluation,
+    folder: Path | str,
+    *,
+    mistakes: Mistakes | None = None,
+    overlays: Overlays | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Writes all files of an evaluation, none of them in part.
 
@@ -27,6 +33,7 @@ def write_evaluation(
         evaluation: what was measured.
         folder: to write into; made where it is not there.
         mistakes: the worst of them, for the page.
+        overlays: the best and the worst photos, likewise.
         overwrite: replace an evaluation that is there.
 
     Raises:
@@ -42,7 +49,10 @@ def write_evaluation(
     if evaluation.classification:
         texts["classes.csv"] = classes_csv(evaluation)
     texts |= {f"confusion_{key}.csv": confusion_csv(result) for key, result in evaluation.classification.items()}
-    texts["index.html"] = evaluation_page(evaluation, plots, mistakes)
+    for key, found in (("damage", evaluation.damage), ("parts", evaluation.parts)):
+        if found is not None and found.confusion is not None:
+            texts[f"{key}_confusion.csv"] = found_confusion_csv(found.confusion)
+    texts["index.html"] = evaluation_page(evaluation, plots, mistakes, overlays)
     files = {
         folder / name: csv_bytes([text]) if name.endswith(".csv") else text.encode(errors="backslashreplace")
         for name, text in texts.items()
@@ -98,7 +108,7 @@ def names_csv(evaluation: Evaluation) -> str:
     for kind, found in (("damage", evaluation.damage), ("part", evaluation.parts)):
         for name, one in found.names.items() if found is not None else ():
             mask = one.mask.model_dump().values() if one.mask is not None else [None] * 6
-            pixels = (one.pixels.iou, one.pixels.precision, one.pixels.recall)
+            pixels = (one.pixels.iou, one.pixels.precision, one.pixels.recall, one.pixels.f1, one.pixels.boundary_f)
             row = [
                 kind,
                 safe_cell(name),
@@ -130,6 +140,13 @@ def confusion_csv(result: ClassificationResult) -> str:
     """A confusion matrix: a row a class that photos are of, a column a class, or answer, that is told of them."""
     lines = [csv_line(["class", *map(safe_cell, result.confusion_columns)])]
     lines += [csv_line([safe_cell(name), *row]) for name, row in zip(result.classes, result.confusion, strict=True)]
+    return "".join(lines)
+
+
+def found_confusion_csv(confusion: FoundConfusion) -> str:
+    """What is taken for what: a row a type or part that is annotated, a column one that is told."""
+    lines = [csv_line(["annotated", *map(safe_cell, confusion.columns)])]
+    lines += [csv_line([safe_cell(name), *row]) for name, row in zip(confusion.rows, confusion.counts, strict=True)]
     return "".join(lines)
 
 
