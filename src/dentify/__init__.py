@@ -8,9 +8,9 @@ print(assessor.assess("photo.jpg").report)
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dentify.first_use import on_first_use as _on_first_use
 from dentify.version import __version__
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ __all__ = [
     "to_supervision",
 ]
 
-# Names are fetched from their modules when first used, so that importing Dentify costs nothing by itself.
 _HOMES = {
     "Assessment": "dentify.assessment",
     "Assessor": "dentify.assessor",
@@ -46,13 +45,7 @@ _HOMES = {
     "to_supervision": "dentify.interop",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'dentify' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = _on_first_use(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

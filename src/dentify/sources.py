@@ -36,8 +36,7 @@ from dentify.errors import ArchiveError, InputError, printable
 from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream
 from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
 from dentify.names import clean_name
-from dentify.results.findings import CROPS
-from dentify.results.page import PAGE_FILES
+from dentify.results.files import CROPS, PAGE_FILES
 from dentify.settings import Settings
 
 STANDARD_INPUT = "-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dentify.languages import GERMAN
+from dentify.languages.german import GERMAN
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import dentify
 from dentify import assessment as told
 from dentify.certainty import CERTAINTIES
 from dentify.imaging import colour, decode
-from dentify.languages import GERMAN, LANGUAGES, Language, Words, as_spelled, in_language
+from dentify.languages import LANGUAGES, Language, Words, as_spelled, in_language
+from dentify.languages.german import GERMAN
 from dentify.languages.meanings import Action, Clause, Place, RoughShare, Whole
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES, SEVERITY_LEVELS
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from answers import answer, finding
 from dentify.assessment import AnswerSettings, Assessment, PhotoType, Presence, Review, Severity
 from dentify.results import page as page_module
-from dentify.results.page import PageIndex, large_picture, results_page, small_picture
+from dentify.results.files import large_picture, small_picture
+from dentify.results.page import PageIndex, results_page
 from html_page import Page
 
 YES = Presence(present=True, confidence=0.95)

@@ -240,7 +240,9 @@ class _Walk:
             self.budget -= 1
             if self.budget < 0:
                 raise BundleError(f"{self.where}: not an ONNX file that Dentify opens (more than {_MAX_FIELDS:,} fields)")
-            tag, position = self.varint(message, position)
+            tag, position = message[position], position + 1
+            if tag >= 0x80:  # of more bytes than one
+                tag, position = self.varint(message, position - 1)
             number, wire = tag >> 3, tag & 7
             if number == 0 or number >= 2**29:  # a parser might cut such a number down to one that is looked for
                 raise self.malformed()
@@ -248,7 +250,10 @@ class _Walk:
                 value, position = self.varint(message, position)
                 yield number, value
             elif wire == 2:
-                size, position = self.varint(message, position)
+                if position < end and message[position] < 0x80:
+                    size, position = message[position], position + 1
+                else:
+                    size, position = self.varint(message, position)
                 if size > end - position:
                     raise self.malformed()
                 yield number, message[position : position + size]
@@ -262,6 +267,8 @@ class _Walk:
                 raise self.malformed()
 
     def varint(self, message: memoryview, position: int) -> tuple[int, int]:
+        if position < len(message) and (byte := message[position]) < 0x80:  # nearly all of them
+            return byte, position + 1
         value = 0
         for shift in range(0, 70, 7):
             if position >= len(message):

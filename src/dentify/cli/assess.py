@@ -93,8 +93,8 @@ def assess(
     chosen = _formats(formats, output, kind, save_crops=save_crops)
     _check_usage(paths, output, kind, chosen, resume=resume, overwrite=overwrite, open_page=open_page)
 
+    from dentify import sinks  # whose modules are loaded where they are used
     from dentify.batch import conditions
-    from dentify.sinks import FileSink, FolderSink, StreamSink, ZipSink
     from dentify.sources import count_known
 
     settings = settings_in(language)
@@ -106,12 +106,12 @@ def assess(
     sink: Sink
     if output is None:
         form: Literal["text", "json"] = "json" if chosen == ("json",) else "text"
-        sink = StreamSink(stream=sys.stdout, output_format=form, several=known != 1, verbose=verbose)
+        sink = sinks.StreamSink(stream=sys.stdout, output_format=form, several=known != 1, verbose=verbose)
     elif kind == "file":
-        sink = FileSink(output, output_format=chosen[0], overwrite=overwrite, verbose=verbose)
+        sink = sinks.FileSink(output, output_format=chosen[0], overwrite=overwrite, verbose=verbose)
     else:
         same = conditions(assessor, score_threshold=score_threshold, gates=not no_gates) if resume else None
-        sink = (ZipSink if kind == "zip" else FolderSink)(
+        sink = (sinks.ZipSink if kind == "zip" else sinks.FolderSink)(
             output,
             formats=chosen,
             damage_types=types,
@@ -235,8 +235,7 @@ def closing_line(tally: Tally, skipped: int = 0) -> str:
 
 def where_results_are(output: str, formats: tuple[Format, ...]) -> str:
     """The line that says where the files are that tell of all photos."""
-    from dentify.results.findings import COCO, FINDINGS
-    from dentify.results.page import PAGE
+    from dentify.results.files import COCO, FINDINGS, PAGE
     from dentify.summary import SUMMARY
 
     tables = [FINDINGS, SUMMARY, *([COCO] if "coco" in formats else [])]
@@ -248,7 +247,7 @@ def show(folder: Path) -> None:
     """Opens the page of a folder of results in a browser, or says where it is."""
     import webbrowser
 
-    from dentify.results.page import PAGE
+    from dentify.results.files import PAGE
 
     page = (folder / PAGE).resolve()
     try:

@@ -12,13 +12,12 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from dentify.languages.english import ENGLISH
-from dentify.languages.german import GERMAN
 from dentify.languages.words import Words, as_sentence, as_spelled
 
 Language = Literal["en", "de"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-__all__ = ["ENGLISH", "GERMAN", "LANGUAGES", "Language", "Words", "as_sentence", "as_spelled", "in_language"]
+__all__ = ["ENGLISH", "LANGUAGES", "Language", "Words", "as_sentence", "as_spelled", "in_language"]
 
 
 def in_language(language: Language) -> Words:
@@ -31,4 +30,6 @@ def in_language(language: Language) -> Words:
         case "en":
             return ENGLISH
         case "de":
+            from dentify.languages.german import GERMAN  # loaded by those who ask for it
+
             return GERMAN

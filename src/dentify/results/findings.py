@@ -11,10 +11,6 @@ from dentify.certainty import certainty_of
 from dentify.imaging.masks import rle_area
 from dentify.spreadsheets import safe_cell, safe_path_cell
 
-FINDINGS = "findings.csv"
-COCO = "results.coco.json"
-CROPS = "findings_crops"
-
 CocoObject = dict[str, Any]
 COCO_INFO: CocoObject = {"description": "Findings of Dentify"}
 

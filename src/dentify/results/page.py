@@ -23,30 +23,17 @@ from dentify.assessment import Assessment, Finding, PhotoType
 from dentify.certainty import CERTAINTIES, Certainty, certainty_of
 from dentify.languages import Language, Words, in_language
 from dentify.pages import stream_page
+from dentify.results.files import large_picture, small_picture
 from dentify.results.outlines import finding_path, size_in_units
 from dentify.results.standing import Standing, is_damaged, standing, worst_level
 from dentify.taxonomy import SEVERITY_LEVELS, damage_colour
 from dentify.version import __version__
-
-PAGE = "index.html"
-PAGE_FILES = "index_files"
-"""The folder of its photos. Explorer moves and copies a folder of this name together with the page."""
 
 MOST_HELD = 1000
 """Photos whose small picture is within the page, those that matter most; 13 kB each. The others' are files beside it."""
 
 Read = Callable[[str], bytes | None]
 """The contents of a file of the results, by its name relative to their folder; `None` where there is none."""
-
-
-def large_picture(stem: str) -> str:
-    """Where a photo lies in the size to look at closely; `stem` is what its outputs are called."""
-    return f"{PAGE_FILES}/large/{stem}.jpg"
-
-
-def small_picture(stem: str) -> str:
-    """Where it lies in the size of a card."""
-    return f"{PAGE_FILES}/small/{stem}.webp"
 
 
 @dataclass

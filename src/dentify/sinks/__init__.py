@@ -12,12 +12,19 @@ ever half-written: files are written beside their place as `.NAME.part` and rena
 some `.part` files, which the next run replaces.
 """
 
-from dentify.sinks.file import FileSink
-from dentify.sinks.folder import FolderSink
-from dentify.sinks.names import FORMATS, Format, output_stem
-from dentify.sinks.sink import Conditions, Result, Sink, concerns_one_photo
-from dentify.sinks.stream import StreamSink
-from dentify.sinks.zip import ZipSink
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dentify.first_use import on_first_use
+
+if TYPE_CHECKING:
+    from dentify.sinks.file import FileSink
+    from dentify.sinks.folder import FolderSink
+    from dentify.sinks.names import FORMATS, Format, output_stem
+    from dentify.sinks.sink import Conditions, Result, Sink, concerns_one_photo
+    from dentify.sinks.stream import StreamSink
+    from dentify.sinks.zip import ZipSink
 
 __all__ = [
     "FORMATS",
@@ -32,3 +39,19 @@ __all__ = [
     "concerns_one_photo",
     "output_stem",
 ]
+
+_HOMES = {
+    "Conditions": "dentify.sinks.sink",
+    "FORMATS": "dentify.sinks.names",
+    "FileSink": "dentify.sinks.file",
+    "FolderSink": "dentify.sinks.folder",
+    "Format": "dentify.sinks.names",
+    "Result": "dentify.sinks.sink",
+    "Sink": "dentify.sinks.sink",
+    "StreamSink": "dentify.sinks.stream",
+    "ZipSink": "dentify.sinks.zip",
+    "concerns_one_photo": "dentify.sinks.sink",
+    "output_stem": "dentify.sinks.names",
+}
+
+__getattr__ = on_first_use(__name__, _HOMES)

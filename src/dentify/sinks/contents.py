@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dentify.assessment import Assessment
 from dentify.report import as_text
-from dentify.results.page import large_picture, small_picture
+from dentify.results.files import large_picture, small_picture
 from dentify.sinks.names import Format, crop_name, files_of
 from dentify.sinks.sink import Result
 

@@ -11,8 +11,7 @@ from typing import Literal
 
 from dentify.errors import OutputError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.results.findings import COCO, CROPS, FINDINGS
-from dentify.results.page import PAGE, PAGE_FILES, large_picture, small_picture
+from dentify.results.files import COCO, CROPS, FINDINGS, PAGE, PAGE_FILES, large_picture, small_picture
 from dentify.summary import SUMMARY
 
 Format = Literal["text", "json", "photo", "page", "coco", "crops"]

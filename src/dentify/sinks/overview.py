@@ -9,8 +9,9 @@ from pathlib import Path
 
 from dentify.assessment import Assessment
 from dentify.languages import Language
-from dentify.results.findings import COCO, FINDING_COLUMNS, FINDINGS, coco_document, finding_rows
-from dentify.results.page import PAGE, PageIndex, results_page
+from dentify.results.files import COCO, FINDINGS, PAGE
+from dentify.results.findings import FINDING_COLUMNS, coco_document, finding_rows
+from dentify.results.page import PageIndex, results_page
 from dentify.sinks.growing import GrowingFile
 from dentify.sinks.names import ERRORS, Format, crop_name, files_of, output_stem
 from dentify.spreadsheets import csv_line, safe_path_cell
