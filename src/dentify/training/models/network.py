@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dentify.strict import Strict
+from dentify.training.heads import Output
 from dentify.training.origin import Origin
 
 RGB = tuple[float, float, float]
@@ -68,6 +69,27 @@ class Network(Protocol):
     def answer_layers(self) -> Mapping[str, tuple[str, int]]:
         """By head: the layer whose rows answer it, and the first of them; without heads that no such layer answers alone."""
         ...
+
+
+def begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:
+    """Lets answers that are mostly no begin there: the bias of a layer whose rows answer these outputs, one after the other."""
+    assert isinstance(layer.bias, Tensor)
+    first = 0
+    for output in outputs.values():
+        if output.prior is not None:
+            nn.init.constant_(layer.bias[first : first + output.channels], output.prior)
+        first += output.channels
+
+
+def all_but(module: nn.Module, apart: Collection[nn.Module]) -> list[nn.Module]:
+    """What a module is made of apart from some modules within it: whole where none of these is, and weights of its own beside."""
+    if module in apart:
+        return []
+    if not any(inner in apart for inner in module.modules()):
+        return [module]
+    own = list(module.parameters(recurse=False))
+    within = [one for child in module.children() for one in all_but(child, apart)]
+    return [nn.ParameterList(own), *within] if own else within
 
 
 def normalised(images: Tensor, mean: RGB, std: RGB) -> Tensor:
