@@ -23,7 +23,7 @@ from dentify.errors import ConfigError
 from dentify.strict import nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
-from dentify.training.models.network import RGB, NetworkRecipe, begin_low, names_of_files
+from dentify.training.models.network import RGB, NetworkRecipe, begin_low, names_of_files, refuse_instances
 from dentify.training.models.pretrained import read_recipe_weights
 
 FINE, COARSE = 2, 4
@@ -52,6 +52,7 @@ class PyramidRecipe(NetworkRecipe):
         Raises:
             ConfigError: an output has a stride that it does not answer at.
         """
+        refuse_instances(outputs)
         for name, output in outputs.items():
             if output.stride not in (None, FINE, COARSE):
                 raise ConfigError(f"heads.{name}: the network answers at stride {FINE} or {COARSE}, got {output.stride}")

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dentify.errors import ConfigError
 from dentify.strict import Strict
 from dentify.training.heads import Output
 from dentify.training.origin import Origin
@@ -59,7 +60,10 @@ class Network(Protocol):
     std: RGB
 
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
-        """(B, 3, S, S) normalised photos to logits by the names of heads; what is exported."""
+        """(B, 3, S, S) normalised photos to logits by the names of heads; what is exported.
+
+        A network with `brings_its_losses` also takes the truth of a batch beside them, and answers with a loss a head then.
+        """
         ...
 
     def parts(self) -> Mapping[str, list[nn.Module]]:
@@ -69,6 +73,17 @@ class Network(Protocol):
     def answer_layers(self) -> Mapping[str, tuple[str, int]]:
         """By head: the layer whose rows answer it, and the first of them; without heads that no such layer answers alone."""
         ...
+
+
+def refuse_instances(outputs: Mapping[str, Output]) -> None:
+    """Makes sure that no head asks a network of maps or labels for instances.
+
+    Raises:
+        ConfigError: one does.
+    """
+    for name, output in outputs.items():
+        if output.candidates is not None:
+            raise ConfigError(f"heads.{name}: this network answers no instances; take mask_rcnn, or ask for maps")
 
 
 def begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:

@@ -25,7 +25,7 @@ from dentify.strict import nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
 from dentify.training.models.efficientnet_fpn import Evidence
-from dentify.training.models.network import RGB, NetworkRecipe, all_but, begin_low, names_of_files
+from dentify.training.models.network import RGB, NetworkRecipe, all_but, begin_low, names_of_files, refuse_instances
 from dentify.training.models.pretrained import file_weights, hub_weights
 
 HUB = "hub"
@@ -133,7 +133,8 @@ def _mask2former_logits(model: Any, images: Tensor) -> Tensor:
     classes = told.class_queries_logits.float().softmax(-1)[..., :-1]  # (B, Q, C); the last is none of them
     masks = told.masks_queries_logits.float().sigmoid()  # (B, Q, h, w)
     expected = (classes.transpose(1, 2) @ masks.flatten(2)).float().unflatten(2, masks.shape[2:])
-    return expected + torch.log(1e-6 - torch.expm1(-expected))
+    logits: Tensor = expected + torch.log(1e-6 - torch.expm1(-expected))
+    return logits
 
 
 def _prepare_swin(backbone: Any) -> None:
@@ -390,6 +391,7 @@ def _check_outputs(outputs: Mapping[str, Output]) -> None:
     Raises:
         ConfigError: it cannot.
     """
+    refuse_instances(outputs)
     maps = {name: output.stride for name, output in outputs.items() if output.stride is not None}
     if not maps:
         raise ConfigError("heads: semantic answers by maps; ask a head of these, such as overlapping or exclusive")
