@@ -1,5 +1,6 @@
 # make assess PHOTO=path   what is damaged on a photo (without PHOTO: on one of examples/)
 # make test                every test; the first time this installs what tests need, some 7 GB, most of it PyTorch
+# make test-models         every network that a recipe can name: trained a few steps, exported, asked
 # make fuzz                files changed at random, for an hour (SECONDS=60: a minute)
 # make lint types contracts                the other checks of .ci/run
 # make clean               removes the virtual environment and everything that tools left behind
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: assess test fuzz lint types contracts clean
+.PHONY: assess test test-models fuzz lint types contracts clean
 .NOTPARALLEL:
 
 assess: $(VENV)/.serving
@@ -24,6 +25,9 @@ assess: $(VENV)/.serving
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest $(ARGS)
+
+test-models: $(VENV)/.development
+	$(BIN)/python -m pytest tests/training -m models -p no:randomly $(ARGS)
 
 fuzz: $(VENV)/.development
 	DENTIFY_FUZZ=$(SECONDS) $(BIN)/python -m pytest tests/fuzz -p no:randomly $(ARGS)

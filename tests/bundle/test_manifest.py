@@ -75,9 +75,14 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             put("roles.damage.0.kind", "pickle"), "roles.damage[0].kind: input should be 'maps'", id="kind outside the closed set"
         ),
         pytest.param(
-            put("roles.damage.0.kind", "instances"),
-            "roles.damage[0].kind is 'instances', this Dentify takes maps there: update Dentify",
+            put("roles.damage.0.kind", "embedding"),
+            "roles.damage[0].kind is 'embedding', this Dentify takes maps or instances there: update Dentify",
             id="kind without a decoder yet",
+        ),
+        pytest.param(
+            put("roles.parts", [{"file": "tiny.onnx", "output": "parts", "kind": kind} for kind in ("instances", "maps")]),
+            "roles.parts: a member of kind 'instances' answers alone, got 2 members",
+            id="instances in an ensemble",
         ),
         pytest.param(
             put("networks.0.preprocessing.resize", "crop"), "networks[0].preprocessing.resize: input should be", id="resize"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dentify.bundle import Manifest
+from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.runtime.decoders import damage_instances, part_instances
 from dentify.runtime.networks import Answers
 from dentify.testing import PARTS, TYPES, tiny_manifest
@@ -26,6 +29,22 @@ def test_maps_are_grouped_into_instances() -> None:
     assert parts is not None
     assert damage.boxes_xyxy.tolist() == parts.boxes_xyxy.tolist() == [[40, 40, 80, 80]]
     assert damage.scores[0] == pytest.approx(1 / (1 + np.exp(-4)))  # raw: its mean probability
+
+
+def test_candidates_of_a_table_are_instances() -> None:
+    document = tiny_manifest()
+    for role, output in (("damage", "types"), ("parts", "parts")):
+        document["roles"][role] = [{"file": "tiny.onnx", "output": output, "kind": "instances"}]
+    table = np.zeros((3, 4 + len(TYPES) + INSTANCE_MASK**2), np.float32)
+    table[0, :4], table[0, 5] = (0.25, 0.25, 0.5, 0.5), 0.8
+    table[0, 4 + len(TYPES) :] = 1
+    told = replace(answers(None, None), damage_table=table, part_table=table)
+    whole = Manifest.model_validate(document)
+    for found in (damage_instances(told, whole, (160, 160)), part_instances(told, whole, (160, 160))):
+        assert found is not None
+        assert found.boxes_xyxy.tolist() == [[40, 40, 80, 80]]
+        assert found.class_ids.tolist() == [1]
+        assert found.scores.tolist() == [np.float32(0.8)]  # as it was told
 
 
 def test_a_role_that_a_bundle_lacks_is_none_and_not_empty() -> None:

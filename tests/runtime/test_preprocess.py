@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.bundle.manifest import Preprocessing
-from dentify.runtime.preprocess import content_hw, crop_to_photo, network_input, resize
+from dentify.runtime.preprocess import boxes_on_photo, content_hw, crop_to_photo, network_input, resize
 
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -104,3 +104,11 @@ def test_odd_sizes_go_through(size: tuple[int, int]) -> None:
     for how in ("stretch", "letterbox"):
         preprocessing = Preprocessing.model_validate({"size_hw": (64, 64), "resize": how, **IMAGENET})
         assert np.isfinite(network_input(photo(*size), preprocessing)).all()
+
+
+def test_boxes_of_candidates_lie_on_the_photo_and_not_on_a_letterboxs_filling() -> None:
+    table = np.float32([[0.0, 0.0, 0.5, 0.75, 0.9]])
+    stretched = Preprocessing(size_hw=(320, 320), **IMAGENET)
+    assert boxes_on_photo(table, (300, 400), stretched).tolist() == table.tolist()
+    letterbox = Preprocessing(size_hw=(320, 320), resize="letterbox", **IMAGENET)  # the photo fills the upper three quarters
+    assert boxes_on_photo(table, (300, 400), letterbox).tolist() == [[0.0, 0.0, 0.5, 1.0, np.float32(0.9)]]

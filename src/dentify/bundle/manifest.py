@@ -49,11 +49,17 @@ DECODED_KINDS: dict[str, tuple[Kind, ...]] = {
     "vehicle_gate": ("labels",),
     "damage_gate": ("labels",),
     "types": ("labels",),
-    "damage": ("maps",),
-    "parts": ("maps",),
+    "damage": ("maps", "instances"),
+    "parts": ("maps", "instances"),
     "severity": ("maps", "labels"),
     "report": (),
 }
+INSTANCE_MASK = 28
+"""Cells along each side of a candidate's mask, which fills its box.
+
+An output of instances is `(1, N, 4 + C + INSTANCE_MASK²)`, a row a candidate: its box (left, top, right, bottom in shares of the
+input), how likely it is of each class (0 to 1), and the logits of its mask, row by row. A row of zeros is none.
+"""
 _MOST_VALUES = 2**25  # of one output: 27 maps of 1,024 × 1,024
 FILE_SUFFIXES = (".onnx", ".json", ".txt", ".md")
 
@@ -371,7 +377,13 @@ class Manifest(Strict):
         return next(network for network in self.networks if network.file == file)
 
     def output_shape(self, role: str, member: Member) -> tuple[int | None, ...]:
-        """What a member's main output must be: `(1, classes)` or `(1, channels, h, w)`; `None` where any size will do."""
+        """What a member's main output must be: `(1, classes)`, `(1, channels, h, w)` or `(1, candidates, columns)`.
+
+        `None` stands where any size will do.
+        """
+        if member.kind == "instances":  # no class of its own for none of them
+            names = self.classes.damage if role == "damage" else self.classes.parts
+            return (1, None, 4 + len(names) + INSTANCE_MASK**2)
         classes = {
             "types": len(self.classes.types),
             "damage": len(self.classes.damage),
@@ -411,7 +423,9 @@ class Manifest(Strict):
                     raise ValueError(
                         f"roles.{role}[{index}].kind is {member.kind!r}, this Dentify takes {takes} there: update Dentify"
                     )
-                known = AUXILIARY if role == "damage" else ()
+                if member.kind == "instances" and len(members) > 1:
+                    raise ValueError(f"roles.{role}: a member of kind 'instances' answers alone, got {len(members)} members")
+                known = AUXILIARY if role == "damage" and member.kind == "maps" else ()
                 _refuse_unknown(f"roles.{role}[{index}].auxiliary", member.auxiliary, known, "what this Dentify can use")
         self._check_classes()
         return self

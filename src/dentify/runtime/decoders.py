@@ -7,6 +7,7 @@ from dentify.runtime.damage_maps import find_damage
 from dentify.runtime.instances import Instances
 from dentify.runtime.networks import Answers
 from dentify.runtime.part_maps import find_parts
+from dentify.runtime.tables import find_in_table
 from dentify.runtime.vehicle_maps import find_vehicles
 
 
@@ -18,6 +19,9 @@ def damage_instances(answers: Answers, manifest: Manifest, photo_hw: tuple[int, 
         case "maps":
             assert answers.types is not None
             return find_damage(answers.types, answers.auxiliary, manifest.grouping, photo_hw)
+        case "instances":
+            assert answers.damage_table is not None
+            return find_in_table(answers.damage_table, photo_hw)
         case _:
             raise AssertionError(f"opening lets no damage of kind {kind!r} through")
 
@@ -30,6 +34,9 @@ def part_instances(answers: Answers, manifest: Manifest, photo_hw: tuple[int, in
         case "maps":
             assert answers.parts is not None
             return find_parts(answers.parts, manifest.classes.parts, manifest.grouping, photo_hw)
+        case "instances":
+            assert answers.part_table is not None
+            return find_in_table(answers.part_table, photo_hw)
         case _:
             raise AssertionError(f"opening lets no parts of kind {kind!r} through")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dentify.arrays import FloatArray
 from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, map_problem, shapes_agree
 from dentify.errors import BundleError
-from dentify.runtime.preprocess import crop_to_photo, network_input
+from dentify.runtime.preprocess import boxes_on_photo, crop_to_photo, network_input
 from dentify.runtime.probabilities import log_of_mean, logit_of_mean, logits_of_mean
 from dentify.runtime.session import Device, Session, cpu_instead, usable_processors
 from dentify.settings import Settings
@@ -34,6 +34,9 @@ class Answers:
         severity: `(L, h, w)` logits of the severity levels.
         photo_severity: `(L,)` logits of the whole photo's severity.
         photo_types: `(C,)` logits of the damage types that the photo shows as a whole.
+        damage_table: `(N, 4 + C + M²)` candidates where damage is told as instances, boxes in shares of the photo; see
+            `INSTANCE_MASK` of the manifest.
+        part_table: likewise of the parts.
     """
 
     vehicle: float | None
@@ -44,6 +47,8 @@ class Answers:
     severity: FloatArray | None
     photo_severity: FloatArray | None
     photo_types: FloatArray | None = None
+    damage_table: FloatArray | None = None
+    part_table: FloatArray | None = None
 
 
 class Networks:
@@ -127,6 +132,13 @@ class Networks:
                 found.append(values)
             return self._mean(found, members)
 
+        def table(members: Members) -> FloatArray | None:
+            """Candidates of the one member that tells instances."""
+            for member in of_kind("instances", members):
+                preprocessing = self._manifest.network_of(member.file).preprocessing
+                return boxes_on_photo(outputs[member.file][member.output][0], image.shape[:2], preprocessing)
+            return None
+
         def gate(members: Members) -> float | None:
             logits = [float(values[0]) for values in labels(members)]
             return logit_of_mean(logits, weights_of(members)) if members else None
@@ -150,6 +162,8 @@ class Networks:
             severity=maps(of_kind("maps", roles.severity)),
             photo_severity=log_of_mean(levels, weights_of(severity_labels)) if levels else None,
             photo_types=mean_of_types(types, weights_of(roles.types)) if types else None,
+            damage_table=table(roles.damage),
+            part_table=table(roles.parts),
         )
 
     def _check(self, outputs: Mapping[str, Mapping[str, FloatArray]]) -> None:

@@ -81,3 +81,16 @@ def crop_to_photo(maps: FloatArray, photo_hw: tuple[int, int], preprocessing: Pr
     rows = max(1, round(maps.shape[1] * height / preprocessing.size_hw[0]))
     columns = max(1, round(maps.shape[2] * width / preprocessing.size_hw[1]))
     return maps[:, :rows, :columns]
+
+
+def boxes_on_photo(table: FloatArray, photo_hw: tuple[int, int], preprocessing: Preprocessing) -> FloatArray:
+    """Candidates with boxes in shares of the photo, in place of those of the network's input.
+
+    Args:
+        table: `(N, D)`, the first four columns left, top, right and bottom.
+        photo_hw: height and width of the photo, at any scale.
+        preprocessing: how the photo became the input.
+    """
+    height, width = content_hw(photo_hw, preprocessing)
+    down, across = preprocessing.size_hw[0] / height, preprocessing.size_hw[1] / width
+    return np.concatenate([table[:, :4] * np.array([across, down, across, down], np.float32), table[:, 4:]], 1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dentify.arrays import FloatArray
+from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import BundleError
 from dentify.runtime.session import Session
 from dentify.training.taught import Kept
@@ -19,6 +20,8 @@ from dentify.training.taught import Kept
 NETWORK_FILE = "network.onnx"
 LARGEST_DIFFERENCE = 1e-3
 LEAST_IOU = 0.999
+_TOLD = 0.05
+"""Score from which a candidate is compared: below, thousands are nearly alike, and which of them stays is chance."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class Parity:
 
     photos: int
     largest_difference: float
+    """Of logits; of instances, of boxes as shares of the picture and of scores."""
     least_iou: float | None
-    """Of masks of damage; `None` without maps of damage, or where all are empty."""
+    """Of masks of damage; `None` without any, or where all are empty."""
 
 
 class Exported(nn.Module):
@@ -37,6 +41,7 @@ class Exported(nn.Module):
     def __init__(self, network: nn.Module, kept: Mapping[str, Kept]) -> None:
         super().__init__()
         self.network = network
+        self.tables = {name for name, one in kept.items() if one.head.kind == "instances"}
         self.channels = {
             name: None if len(one.channels) == one.head.output.channels else one.channels for name, one in kept.items()
         }
@@ -44,9 +49,11 @@ class Exported(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Normalised photos to the taught channels of each output."""
         outputs = self.network(images)
-        return {
-            name: outputs[name] if channels is None else outputs[name][:, channels] for name, channels in self.channels.items()
-        }
+        told = {}
+        for name, channels in self.channels.items():
+            at = -1 if name in self.tables else 1
+            told[name] = outputs[name] if channels is None else outputs[name].index_select(at, torch.tensor(channels))
+        return told
 
 
 def to_onnx(network: nn.Module, size: int) -> bytes:
@@ -67,7 +74,7 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
     """Runs both on the same photos.
 
     Raises:
-        BundleError: they differ by more than 1e-3 in any logit, or the IoU of a mask of damage falls under 0.999.
+        BundleError: they differ by more than 1e-3 in any logit, box or score, or the IoU of a mask of damage falls under 0.999.
     """
     photos, largest, ious = 0, 0.0, list[float]()
     for tensor in inputs:
@@ -76,6 +83,11 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
         with torch.inference_mode():
             theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
         for name, one in kept.items():
+            if one.head.kind == "instances":
+                apart, shared = _tables_apart(ours[name][0], theirs[name][0])
+                largest = float(np.maximum(largest, apart))
+                ious += shared
+                continue
             largest = float(np.maximum(largest, np.abs(ours[name] - theirs[name]).max()))  # NaN stays
             if one.head.kind == "maps" and one.head.role == "damage" and one.head.auxiliary in (None, "any"):
                 a, b = ours[name] > 0, theirs[name] > 0
@@ -86,3 +98,21 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
         masks = "" if least is None else f", masks' IoU down to {least:.4f}"
         raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}{masks}")
     return Parity(photos, largest, least)
+
+
+def _tables_apart(ours: FloatArray, theirs: FloatArray) -> tuple[float, list[float]]:
+    """Largest difference of boxes and scores, and IoUs of masks, of the candidates of two tables that are told at all.
+
+    Each is held against the nearest of the other: two of nearly the same score may have changed places.
+    """
+    cells = INSTANCE_MASK**2
+    largest, ious = 0.0, []
+    for ones, others in ((ours, theirs), (theirs, ours)):
+        for row in ones[(ones[:, 4:-cells] >= _TOLD).any(1)]:
+            apart = np.abs(others[:, :-cells] - row[:-cells]).max(1)
+            nearest = others[int(apart.argmin())]
+            largest = float(np.maximum(largest, apart.min()))
+            a, b = row[-cells:] > 0, nearest[-cells:] > 0
+            if (a | b).any():
+                ious.append(float((a & b).sum() / (a | b).sum()))
+    return largest, ious

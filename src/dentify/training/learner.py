@@ -149,7 +149,8 @@ class Learner:
 
     def _losses(self, batch: Batch) -> list[Tensor]:
         """Each head's, in float32."""
-        outputs = self._answers(self._wrapped, batch["image"])
+        brings = getattr(self._network, "brings_its_losses", False)  # they take what is true of its own proposals
+        outputs = self._answers(self._wrapped, batch["image"], batch if brings else None)
         losses = {name: head.loss(outputs[name], batch[name]) for name, head in self._heads.items()}
         if (distil := self._recipe.distil) is not None:
             for name in (name for name in self._heads if "teacher" in batch[name]):
@@ -159,12 +160,13 @@ class Learner:
                 )
         return list(losses.values())
 
-    def _answers(self, network: nn.Module, images: Tensor) -> dict[str, Tensor]:
-        """(B, S, S, 3) uint8 photos, or (B, C) features of such, to float32 logits."""
+    def _answers(self, network: nn.Module, images: Tensor, truth: Batch | None = None) -> dict[str, Tensor]:
+        """(B, S, S, 3) uint8 photos, or (B, C) features of such, to float32 logits; with truth, to the losses that it brings."""
         with torch.autocast(
             images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16" and has_bf16(images.device)
         ):
-            outputs = network(images if images.ndim == 2 else normalised(images, *self._normalisation))
+            seen = images if images.ndim == 2 else normalised(images, *self._normalisation)
+            outputs = network(seen) if truth is None else network(seen, truth)
         return {name: output.float() for name, output in outputs.items()}
 
     def _refuse_nan(self, step: int, losses: Mapping[str, float]) -> None:

@@ -254,7 +254,7 @@ def test_counts_are_of_the_likeliest_class_where_it_is_known() -> None:
 def test_a_part_teaches_its_mirror_image_too() -> None:
     """Half of all views are mirrored: left mirrors alone teach right ones."""
     head = ExclusiveRecipe(kind="exclusive", of="parts").build("parts", CLASSES)
-    assert set(head.shown(photo(annotation("left_mirror", (0, 0, 9, 9)), annotation("hood", (0, 0, 9, 9))))) == {
+    assert set(head.shown(photo(annotation("left_mirror", (0, 0, 9, 9)), annotation("hood", (0, 9, 9, 18))))) == {
         "left_mirror",
         "right_mirror",
         "hood",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
+from dentify.errors import DatasetError
 from dentify.imaging.views import is_mirrored
 from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
@@ -83,11 +84,30 @@ class Exclusive:
         return Output(len(self.names) + (self.recipe.of == "parts"), self.recipe.stride)
 
     def shown(self, sample: Sample) -> Iterable[str]:
-        """The parts that are outlined; the levels that damages are called."""
+        """The parts that are outlined; the levels that damages are called.
+
+        Raises:
+            DatasetError: one outline is called two things, of which a cell could show one alone.
+        """
+        self._refuse_two_in_one(sample)
         if self.recipe.of == "parts":
             names = {part.name for part in sample.parts}
             return (names | {mirrored_part(name) for name in names}) & set(self.names)  # half of all views are mirrored
         return {damage.severity for damage in sample.damages if damage.severity in self.names}
+
+    def _refuse_two_in_one(self, sample: Sample) -> None:
+        """Overlaps are drawn with the smaller on top; of two outlines that are the same one would be lost without a word."""
+        called: dict[tuple[object, ...], str] = {}
+        parts = self.recipe.of == "parts"
+        for one in (one for one in (sample.parts if parts else sample.damages) if not one.ignored):
+            name = one.name if parts else one.severity
+            if name in self.names and one.has_mask:
+                other = called.setdefault((one.box_xyxy, one.area), name)
+                if other != name:
+                    raise DatasetError(
+                        f"{sample.where or sample.name}: calls one outline {other} and {name}, and heads.{self.name} tells one "
+                        "class a place; correct its labels"
+                    )
 
     def channels(self, taught: tuple[str, ...]) -> list[int]:
         """One a class, and none of them; one level alone tells nothing."""

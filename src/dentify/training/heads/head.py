@@ -43,6 +43,7 @@ class Output:
         features: of an answer for the whole picture: whether features of all of it may count.
         pooled: likewise: names of maps whose strongest places count.
         within: the map that says where these places may lie.
+        candidates: of instances, how many are answered; each is a row of so many channels.
     """
 
     channels: int
@@ -51,6 +52,7 @@ class Output:
     features: bool = True
     pooled: tuple[str, ...] = ()
     within: str | None = None
+    candidates: int | None = None
 
 
 class Head(Protocol):

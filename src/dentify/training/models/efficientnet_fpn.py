@@ -23,7 +23,7 @@ from dentify.errors import ConfigError
 from dentify.strict import nearest
 from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
-from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
+from dentify.training.models.network import RGB, NetworkRecipe, begin_low, names_of_files, refuse_instances
 from dentify.training.models.pretrained import read_recipe_weights
 
 FINE, COARSE = 2, 4
@@ -52,6 +52,7 @@ class PyramidRecipe(NetworkRecipe):
         Raises:
             ConfigError: an output has a stride that it does not answer at.
         """
+        refuse_instances(outputs)
         for name, output in outputs.items():
             if output.stride not in (None, FINE, COARSE):
                 raise ConfigError(f"heads.{name}: the network answers at stride {FINE} or {COARSE}, got {output.stride}")
@@ -171,7 +172,7 @@ class EfficientNetFPN(nn.Module):
             self.photo = nn.Sequential(nn.Linear(c32 + 2 * width, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, photo))
         for stride, layer in ((FINE, self.fine and self.fine[-1]), (COARSE, self.coarse), (None, self.photo and self.photo[-1])):
             if layer is not None:
-                _begin_low(layer, self.outputs[stride])
+                begin_low(layer, self.outputs[stride])
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """`encoder.0` is the stem, each further one a stage; then the decoder, and what answers for the whole picture."""
@@ -243,16 +244,6 @@ def _encoder(recipe: PyramidRecipe) -> Any:
     if not is_alike or list(features.feature_info.reduction()) != [2, 4, 8, 16, 32]:
         raise ConfigError(f"model.encoder: `{name}` is not built as EfficientNets are; try tf_efficientnet_b0")
     return features
-
-
-def _begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:
-    """Answers that are mostly no begin there."""
-    assert isinstance(layer.bias, Tensor)
-    first = 0
-    for output in outputs.values():
-        if output.prior is not None:
-            nn.init.constant_(layer.bias[first : first + output.channels], output.prior)
-        first += output.channels
 
 
 def _double(features: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -10,7 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dentify.errors import ConfigError
 from dentify.strict import Strict
+from dentify.training.heads import Output
 from dentify.training.origin import Origin
 
 RGB = tuple[float, float, float]
@@ -58,7 +60,10 @@ class Network(Protocol):
     std: RGB
 
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
-        """(B, 3, S, S) normalised photos to logits by the names of heads; what is exported."""
+        """(B, 3, S, S) normalised photos to logits by the names of heads; what is exported.
+
+        A network with `brings_its_losses` also takes the truth of a batch beside them, and answers with a loss a head then.
+        """
         ...
 
     def parts(self) -> Mapping[str, list[nn.Module]]:
@@ -68,6 +73,38 @@ class Network(Protocol):
     def answer_layers(self) -> Mapping[str, tuple[str, int]]:
         """By head: the layer whose rows answer it, and the first of them; without heads that no such layer answers alone."""
         ...
+
+
+def refuse_instances(outputs: Mapping[str, Output]) -> None:
+    """Makes sure that no head asks a network of maps or labels for instances.
+
+    Raises:
+        ConfigError: one does.
+    """
+    for name, output in outputs.items():
+        if output.candidates is not None:
+            raise ConfigError(f"heads.{name}: this network answers no instances; take mask_rcnn, or ask for maps")
+
+
+def begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:
+    """Lets answers that are mostly no begin there: the bias of a layer whose rows answer these outputs, one after the other."""
+    assert isinstance(layer.bias, Tensor)
+    first = 0
+    for output in outputs.values():
+        if output.prior is not None:
+            nn.init.constant_(layer.bias[first : first + output.channels], output.prior)
+        first += output.channels
+
+
+def all_but(module: nn.Module, apart: Collection[nn.Module]) -> list[nn.Module]:
+    """What a module is made of apart from some modules within it: whole where none of these is, and weights of its own beside."""
+    if module in apart:
+        return []
+    if not any(inner in apart for inner in module.modules()):
+        return [module]
+    own = list(module.parameters(recurse=False))
+    within = [one for child in module.children() for one in all_but(child, apart)]
+    return [nn.ParameterList(own), *within] if own else within
 
 
 def normalised(images: Tensor, mean: RGB, std: RGB) -> Tensor:

@@ -1,7 +1,10 @@
-"""Networks of timm by their name, and weights out of files."""
+"""Networks of timm by their name, and weights out of files and from the Hugging Face Hub."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from dentify.errors import ConfigError
 from dentify.strict import nearest
@@ -42,6 +45,66 @@ def timm_model(name: str, *, key: str, weights: str, pretrained: bool, advice: s
         raise ConfigError(f"{weights}: the weights of {name} cannot be downloaded ({told}); {advice}") from error
 
 
+def hub_weights(repository: str, *, key: str, advice: str) -> dict[str, Tensor]:
+    """The weights that a repository of the Hugging Face Hub publishes, in single precision; downloaded once, and kept.
+
+    Args:
+        repository: such as `nvidia/segformer-b0-finetuned-ade-512-512`.
+        key: what names the weights in the recipe, for messages.
+        advice: what to do where they cannot be had.
+
+    Raises:
+        ConfigError: they cannot be downloaded, and are not kept from before.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        with _silent("huggingface_hub"):
+            try:
+                return _single(load_file(hf_hub_download(repository, "model.safetensors")))
+            except EntryNotFoundError as error:
+                if isinstance(error, OSError):  # nothing was reached
+                    raise
+                path = hf_hub_download(repository, "pytorch_model.bin")
+                return _single(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, EntryNotFoundError, SafetensorError) as error:
+        told = str(error.__cause__ or error).splitlines()
+        raise ConfigError(
+            f"{key}: the weights of {repository} cannot be downloaded ({told[0] if told else type(error).__name__}); {advice}"
+        ) from error
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keeps a library's warnings to itself: what it tries again is told when it is given up."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def file_weights(path: Path, *, advice: str) -> dict[str, Tensor]:
+    """The weights in a safetensors file, stored in single or half precision, in single.
+
+    Raises:
+        ConfigError: there is no such file, or it is none of safetensors.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such pretrained weights; {advice}")
+    try:
+        return _single(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"{path}: cannot be read as safetensors: {' '.join(str(error).split())}") from error
+
+
+def _single(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.float() if value.is_floating_point() else value for name, value in values.items()}
+
+
 def read_weights(module: nn.Module, path: Path, architecture: str, *, advice: str) -> None:
     """Gives the weights in a file to a module.
 
@@ -49,19 +112,14 @@ def read_weights(module: nn.Module, path: Path, architecture: str, *, advice: st
 
     Args:
         module: that they are of.
-        path: of a safetensors file, stored in single or half precision.
+        path: of a safetensors file.
         architecture: for messages.
         advice: what to do where there is no such file.
 
     Raises:
         ConfigError: there is no such file, it is none of safetensors, or another architecture's.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such pretrained weights; {advice}")
-    try:
-        values = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{path}: cannot be read as safetensors: {' '.join(str(error).split())}") from error
+    values = file_weights(path, advice=advice)
     left_out = _names_of_classifier(architecture) - module.state_dict().keys()
     try:
         module.load_state_dict({name: value for name, value in values.items() if name not in left_out})

@@ -21,7 +21,7 @@ from dentify.errors import ConfigError
 from dentify.training.adapters import AdapterRecipe, add_adapters, apart_from_bases
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.heads import Output
-from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
+from dentify.training.models.network import RGB, NetworkRecipe, names_of_files, refuse_instances
 from dentify.training.models.pretrained import read_recipe_weights, timm_model, what_differs
 
 HUB = "hub"
@@ -89,6 +89,7 @@ class TimmClassifierRecipe(NetworkRecipe):
         Raises:
             ConfigError: a head asks for a map, timm has no such architecture, or weights are missing or another one's.
         """
+        refuse_instances(outputs)
         for name, output in outputs.items():
             if output.stride is not None or output.pooled:
                 raise ConfigError(f"heads.{name}: timm_classifier answers for the picture as a whole, and has no maps")
