@@ -246,18 +246,16 @@ def broken_pair(which: str) -> None:
     """Bundles `a` and `b` that do not go together in one way."""
     tiny_bundle("a", **({"roles": member("damage", auxiliary={"centres": "types"})["roles"]} if which == "auxiliary" else {}))
     manifest = tiny_manifest()
-    network = manifest["networks"][0]
     turned = ["scratch", "dent", "broken_part"]
     match which:
-        case "classes":
+        case "order":
             tiny_bundle("b", name="b", classes=manifest["classes"] | {"damage": turned})
+        case "classes":
+            taxonomy = manifest["taxonomy"] | {"parts": ["hood", "front_bumper", "roof"]}
+            tiny_bundle("b", name="b", taxonomy=taxonomy, classes=manifest["classes"] | {"parts": taxonomy["parts"]})
         case "kinds":
             whole = {"file": "tiny.onnx", "output": "photo_types", "kind": "labels"}
             other_bundle("b", tiny_onnx(photo_types=True), name="b", roles=manifest["roles"] | {"severity": [whole]})
-        case "grid":
-            other_bundle("b", other_onnx(half="types"), name="b", **member("damage", output="types.half"))
-        case "letterbox":
-            tiny_bundle("b", name="b", networks=[network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}])
         case "damage types":
             tiny_bundle("b", name="b", taxonomy=manifest["taxonomy"] | {"damage_types": manifest["taxonomy"]["taught"]})
         case "same":
@@ -269,12 +267,15 @@ def broken_pair(which: str) -> None:
 @pytest.mark.parametrize(
     ("which", "role", "message"),
     [
-        ("classes", "damage", "classes are dent, scratch, broken_part and scratch, dent, broken_part; name one of them"),
+        (
+            "order",
+            "damage",
+            "classes differ: their order is dent, scratch, broken_part and scratch, dent, broken_part; name one of",
+        ),
+        ("classes", "parts", "classes differ: only a names front_left_door and only b names roof; name one of them"),
         ("kinds", "severity", "kinds are maps and labels; name one of them"),
-        ("grid", "damage", "their maps have grids of 64 × 64 and 32 × 32 cells; name one of them"),
-        ("letterbox", "parts", "their maps lie on the photo in two ways, stretch and letterbox, 64 × 64; name one"),
-        ("auxiliary", "damage", "auxiliary outputs are centres and none; name one of them"),
-        ("damage types", "damage", "damage types are broken_part, crack, dent, glass_shatter,"),
+        ("auxiliary", "damage", "auxiliary outputs differ: only a names centres; name one of them"),
+        ("damage types", "damage", "damage types differ: only a names crack, glass_shatter, lamp_broken, tire_flat; name one"),
         ("same", "damage_gate", "roles.damage_gate: b is a again; name it once, with a weight"),
     ],
 )
@@ -284,6 +285,48 @@ def test_what_does_not_go_together_is_one_line(build: Build, which: str, role: s
         build(**{role: ["a", "b"]})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def letterboxed(**changes: Any) -> list[dict[str, Any]]:
+    """`networks` of the tiny bundle, which keeps a photo's proportions."""
+    network = tiny_manifest()["networks"][0]
+    return [network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"} | changes}]
+
+
+@pytest.mark.parametrize("which", ["grid", "letterbox"])
+def test_maps_of_different_grids_meet_on_the_finest(build: Build, which: str) -> None:
+    """And the manifest says so, or a Dentify that cannot do it would fail at the first photo."""
+    tiny_bundle("a")
+    if which == "grid":
+        other_bundle("b", other_onnx(half="types"), name="b", **member("damage", output="types.half"))
+    else:
+        tiny_bundle("b", name="b", networks=letterboxed())
+    built = build(damage=["a", "b"])
+    assert built.manifest.combine == {"damage": "mean"}
+    assert '"schema_version": "1.2"' in (Path("built") / "bundle.json").read_text()
+    told, alone = (dentify.load(one).assess(DENT).findings for one in (built, "a"))
+    assert [one.type for one in told] == ["dent"]
+    np.testing.assert_allclose(told[0].box, alone[0].box, atol=2 * 768 / 64)
+    again = build(damage=["built"])  # an ensemble comes along whole
+    assert again.manifest.combine == {"damage": "mean"}
+
+
+def test_maps_of_one_grid_need_no_newer_dentify(build: Build) -> None:
+    tiny_bundle("a")
+    other_bundle("b", other_onnx(vehicle_shift=1.0), name="b")
+    assert build(damage=["a", "b"], parts=["a"]).manifest.combine == {}
+    assert '"schema_version": "1.0"' in (Path("built") / "bundle.json").read_text()
+
+
+def test_a_plan_may_let_maps_vote(build: Build) -> None:
+    for name in "abc":
+        other_bundle(name, other_onnx(words=name), name=name)
+    voted = build({"combine": {"damage": "vote"}}, damage=["a", "b"], parts=["a", "b"])
+    assert voted.manifest.combine == {"damage": "vote"}
+    with pytest.raises(BundleError, match=r"roles\.damage: built is an ensemble by vote itself; name what it is made of$"):
+        build(damage=["built", "c"])
+    with pytest.raises(ConfigError, match=r"combine\.damage says how several maps become one; roles\.damage has fewer than two"):
+        build({"combine": {"damage": "vote"}}, damage=["a"], vehicle_gate=["a", "b"])
 
 
 def test_types_that_exclude_each_other_go_with_their_like_alone(build: Build) -> None:

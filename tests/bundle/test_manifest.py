@@ -117,7 +117,7 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             put("schema_version", "2.0"), "written for schema 2.0, this Dentify reads 1.x: update Dentify", id="newer schema"
         ),
         pytest.param(
-            put("schema_version", 1), 'schema_version is missing or no text; this Dentify reads "1.1"', id="version no text"
+            put("schema_version", 1), 'schema_version is missing or no text; this Dentify reads "1.2"', id="version no text"
         ),
     ],
 )
@@ -283,6 +283,42 @@ def test_only_a_bundle_that_tells_types_of_the_photo_needs_the_newer_schema() ->
     assert typed["schema_version"] == "1.1"
     assert typed["classes"]["types"] == ["dent", "scratch", "broken_part"]
     assert json.loads(Manifest.model_validate(tiny_manifest() | {"schema_version": "1.7"}).to_json())["schema_version"] == "1.7"
+
+
+# How maps of several become one
+
+
+def two_of(role: str) -> dict[str, Any]:
+    """The tiny manifest with the only member of a role twice."""
+    roles = tiny_manifest()["roles"]
+    return {"roles": roles | {role: roles[role] * 2}}
+
+
+def test_only_a_bundle_that_says_how_maps_become_one_needs_the_newest_schema() -> None:
+    plain = json.loads(Manifest.model_validate(tiny_manifest() | two_of("parts")).to_json())
+    assert (plain["schema_version"], "combine" in plain) == ("1.0", False)
+    document = tiny_manifest() | two_of("parts") | {"combine": {"parts": "vote"}}
+    voted = Manifest.model_validate(document)
+    written = json.loads(voted.to_json())
+    assert (written["schema_version"], written["combine"]) == ("1.2", {"parts": "vote"})
+    assert "types" not in written["roles"]
+    assert parse_manifest(voted.to_json().encode(), where="again").combine == voted.combine
+    later = Manifest.model_validate(document | {"schema_version": "1.10"}).to_json()
+    assert json.loads(later)["schema_version"] == "1.10"
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        ({"damage": "vote"}, "combine.damage says how several maps become one, roles.damage has fewer than two"),
+        ({"parts": "median"}, "combine.parts: input should be 'mean' or 'vote'"),
+        ({"vehicle_gate": "vote"}, "combine"),
+    ],
+)
+def test_what_maps_cannot_become_is_refused(document: dict[str, Any], combine: dict[str, str], message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        parse(document | two_of("parts") | {"combine": combine})
+    assert message in str(caught.value)
 
 
 def test_a_figure_of_nothing_is_null_in_json() -> None:

@@ -95,6 +95,62 @@ def test_an_ensemble_is_a_weighted_mean_of_logits() -> None:
     np.testing.assert_allclose(types[0], 0.75 * alone[0] + 0.25 * alone[1], atol=1e-4)
 
 
+def finer(output: str) -> bytes:
+    """The tiny network with one of its maps on half the cells, as `<output>.half`, beside the whole one."""
+    model = onnx.load_model_from_string(tiny_onnx())
+    pool = onnx.helper.make_node("AveragePool", [output], [f"{output}.half"], kernel_shape=[2, 2], strides=[2, 2])
+    model.graph.node.append(pool)
+    model.graph.output.append(onnx.helper.make_tensor_value_info(f"{output}.half", onnx.TensorProto.FLOAT, None))
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def ensemble_of(role: str, *outputs: str, auxiliary: dict[str, str] | None = None, **changes: Any) -> Networks:
+    """The tiny network, several of its maps members of one role."""
+    members = [{"file": "tiny.onnx", "output": one, "kind": "maps", "auxiliary": auxiliary or {}} for one in outputs]
+    return networks(finer(role if role == "parts" else "types"), roles=roles(**{role: members}), **changes)
+
+
+@pytest.mark.parametrize("how", [{}, {"damage": "mean"}])
+def test_members_of_different_grids_meet_on_the_finest(how: dict[str, str]) -> None:
+    types = ensemble_of("damage", "types", "types.half", combine=how).ask(DENT).types
+    alone = networks().ask(DENT).types
+    assert types is not None
+    assert alone is not None
+    assert types.shape == alone.shape
+    np.testing.assert_allclose(types[:, 4:12, 4:12], alone[:, 4:12, 4:12], atol=0.1)  # nothing but bodywork there
+
+
+def test_maps_vote_where_the_manifest_says_so() -> None:
+    voted = (
+        ensemble_of("parts", "parts", "parts", combine={"parts": "vote"}).ask(paint_photo(parts={"hood": (0, 0, 0.5, 1)})).parts
+    )
+    assert voted is not None
+    assert set(voted.argmax(0).ravel().tolist()) == {0, len(PARTS)}
+    assert softmax(voted).max() == pytest.approx(0.985, abs=0.01)
+
+
+def test_maps_that_say_where_are_never_voted_on() -> None:
+    auxiliary = {"any": "vehicle_map", "centres": "severity"}
+    model = onnx.load_model_from_string(tiny_onnx())
+    model.graph.node.append(onnx.helper.make_node("ReduceMax", ["types"], ["vehicle_map"], axes=[1], keepdims=1))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("vehicle_map", onnx.TensorProto.FLOAT, None))
+    members = [{"file": "tiny.onnx", "output": "types", "kind": "maps", "auxiliary": auxiliary}] * 2
+    told = networks(model.SerializeToString(), roles=roles(damage=members), combine={"damage": "vote"}).ask(DENT).auxiliary
+    alone = networks().ask(DENT).severity
+    assert alone is not None
+    np.testing.assert_allclose(told["centres"], alone, atol=1e-4)
+    assert np.abs(told["any"]).max() < 5  # a vote's
+
+
+def test_grids_that_are_long_in_different_directions_meet_within_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dentify.runtime.networks.MOST_VALUES", 3 * 64 * 64 - 1)
+    with pytest.raises(
+        BundleError, match=r"^b: the maps of roles\.damage take 3 × 64 × 64 values on the finest of their grids, over"
+    ):
+        ensemble_of("damage", "types", "types.half").ask(DENT)
+
+
 def test_a_letterboxs_filling_is_no_part_of_the_answer() -> None:
     network = tiny_manifest()["networks"][0]
     letterbox = network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}

@@ -12,7 +12,7 @@
 
 A role that is not named is left out, and not judged. What belongs to a role (classes, thresholds, calibration, grouping) comes
 with its members. Several bundles in one role are an ensemble, and none of their thresholds was made for it: those of the bundle
-that weighs most are kept, and a note says to fit the new one.
+that weighs most are kept, and a note says to fit the new one. `combine: {damage: vote}` lets a role's maps vote.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
 from dentify.bundle.manifest import (
     Calibration,
     Classes,
+    Combine,
     FileName,
     Grouping,
     Manifest,
+    MapsRole,
     Member,
     Members,
     Metric,
@@ -90,6 +92,7 @@ class BuildPlan(Strict):
     licence: Name | None = Field(None, description="of the new bundle; those of the bundles it is made of are named beside it")
     description: str | None = None
     roles: RoleSources
+    combine: dict[MapsRole, Combine] = Field({}, description="how the maps of several bundles become one; mean where left out")
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,9 @@ def build_bundle(path: Path, *, settings: Settings | None = None) -> Built:
         raise type(error)(printable(str(error))) from error
 
 
-def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) -> Built:
+def combine(
+    plan: BuildPlan, folder: Path, *, where: str, settings: Settings, opened: Mapping[str, Bundle] | None = None
+) -> Built:
     """The bundle that a plan asks for.
 
     Args:
@@ -177,17 +182,18 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
         folder: what the paths in it are relative to.
         where: what error messages call the plan.
         settings: where the limit on a bundle's size stands.
+        opened: bundles that are open already, by the names that the plan has for them.
 
     Raises:
         BundleError: a bundle cannot be opened, has no such role, or does not go together with another of its role.
-        ConfigError: no role has a bundle.
+        ConfigError: no role has a bundle, or one that says how its maps become one has no more than one.
     """
-    opened: dict[str, Bundle] = {}
+    known = dict(opened or {})
 
     def open_once(name: str) -> Bundle:
-        if name not in opened:
-            opened[name] = Bundle.open(DEFAULT if name == DEFAULT else folder / name, settings=settings)
-        return opened[name]
+        if name not in known:
+            known[name] = Bundle.open(DEFAULT if name == DEFAULT else folder / name, settings=settings)
+        return known[name]
 
     by_role = {
         role: [_Given(role, open_once(source.bundle), source.weight) for source in sources]
@@ -199,7 +205,7 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
     for role, given in by_role.items():
         _check_together(role, given, where)
     bundles = list({one.bundle.sha256: one.bundle for given in by_role.values() for one in given}.values())
-    names = _names(bundles)
+    names = names_of(bundles)
     notes = tuple(_notes(by_role, bundles, names))
 
     files = _Files(bundles)
@@ -227,6 +233,7 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
             taxonomy=_taxonomy(by_role, bundles),
             networks=tuple(networks.values()),
             roles=Roles(**members),
+            combine=_combined(plan.combine, by_role, where),
             **_settings_of_roles(by_role, bundles),
             metrics=_metrics(bundles, names),
             data=tuple(dict.fromkeys(row for bundle in bundles for row in bundle.manifest.data)),
@@ -248,8 +255,6 @@ def _check_together(role: str, given: Sequence[_Given], where: str) -> None:
                 f"{where}: roles.{role}: {one.bundle.where} has no {role}, it answers {answers}; name another bundle"
             )
     first, *others = given
-    if not others:
-        return
     seen = {first.bundle.sha256: first}
     for other in others:
         if twin := seen.get(other.bundle.sha256):
@@ -257,50 +262,83 @@ def _check_together(role: str, given: Sequence[_Given], where: str) -> None:
                 f"{where}: roles.{role}: {other.bundle.where} is {twin.bundle.where} again; name it once, with a weight"
             )
         seen[other.bundle.sha256] = other
-        for what, ours, theirs in _must_agree(first, other):
-            if ours != theirs:
-                raise BundleError(
-                    f"{where}: roles.{role}: {first.bundle.where} and {other.bundle.where} cannot answer together: "
-                    f"{what} {_told(ours)} and {_told(theirs)}; name one of them"
-                )
-    _check_grids(role, given, where)
+        if told := disagreement(role, first.bundle, other.bundle):
+            raise BundleError(
+                f"{where}: roles.{role}: {first.bundle.where} and {other.bundle.where} cannot answer together: {told}; "
+                "name one of them"
+            )
 
 
-def _must_agree(one: _Given, other: _Given) -> Iterator[tuple[str, Any, Any]]:
-    """What must be the same of two bundles in a role, in words and as they have it."""
-    role, ours, theirs = one.role, one.bundle.manifest, other.bundle.manifest
-    yield "kinds are", sorted({member.kind for member in one.members}), sorted({member.kind for member in other.members})
-    if role in Classes.model_fields:
-        yield "classes are", list(getattr(ours.classes, role)), list(getattr(theirs.classes, role))
+def disagreement(role: str, one: Bundle, other: Bundle) -> str:
+    """Why two bundles cannot answer a role together, as what of them differs; empty where they can."""
+    ours, theirs = one.manifest, other.manifest
+    members: tuple[Members, Members] = getattr(ours.roles, role), getattr(theirs.roles, role)
+    kinds = [sorted({member.kind for member in of_one}) for of_one in members]
+    if kinds[0] != kinds[1]:
+        return f"kinds are {_told(kinds[0])} and {_told(kinds[1])}"
+    if role in Classes.model_fields and (told := _difference(one, other, *(getattr(of.classes, role) for of in (ours, theirs)))):
+        return f"classes differ: {told}"
     if role in ("damage", "types"):  # what one tells as not judged, the other does not know by name
-        yield "damage types are", sorted(ours.taxonomy.damage_types), sorted(theirs.taxonomy.damage_types)
-    if role == "types":
-        yield "types exclude each other:", ours.calibration.types.exclusive, theirs.calibration.types.exclusive
+        known = [sorted(of.taxonomy.damage_types) for of in (ours, theirs)]
+        if told := _difference(one, other, *known):
+            return f"damage types differ: {told}"
+    if role == "types" and ours.calibration.types.exclusive != theirs.calibration.types.exclusive:
+        first, second = (_told(of.calibration.types.exclusive) for of in (ours, theirs))
+        return f"types exclude each other: {first} and {second}"
     if role == "damage":
-        yield "auxiliary outputs are", sorted(one.members[0].auxiliary), sorted(other.members[0].auxiliary)
+        auxiliary = [sorted(of_one[0].auxiliary) for of_one in members]
+        if told := _difference(one, other, *auxiliary):
+            return f"auxiliary outputs differ: {told}"
+    return ""
 
 
-def _check_grids(role: str, given: Sequence[_Given], where: str) -> None:
-    """Makes sure that maps which are averaged lie on one grid over the photo, as far as files say their sizes."""
-    seen: dict[str, tuple[Bundle, Shape, Preprocessing]] = {}  # by auxiliary key, "" for the main maps
+def _difference(one: Bundle, other: Bundle, ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """Which names only one of two bundles has, or that their order is another; empty where names are the same."""
+    if list(ours) == list(theirs):
+        return ""
+    alone = ((one, [name for name in ours if name not in theirs]), (other, [name for name in theirs if name not in ours]))
+    told = [f"only {bundle.where} names {', '.join(names)}" for bundle, names in alone if names]
+    return " and ".join(told) or f"their order is {_told(ours)} and {_told(theirs)}"
+
+
+def _combined(wanted: Mapping[MapsRole, Combine], by_role: Mapping[str, Sequence[_Given]], where: str) -> dict[MapsRole, Combine]:
+    """How the maps of each role become one; named where that is not the mean of one grid, which all of Dentify knows."""
+    combined: dict[MapsRole, Combine] = {}
+    role: MapsRole
+    for role in get_args(MapsRole):
+        given = by_role.get(role, ())
+        maps = [(one, [member for member in one.members if member.kind == "maps"]) for one in given]
+        if role in wanted and sum(bool(members) for _, members in maps) < 2:
+            raise ConfigError(
+                f"{where}: combine.{role} says how several maps become one; roles.{role} has fewer than two bundles of maps"
+            )
+        for one, members in maps:
+            own = one.bundle.manifest.combine.get(role, "mean")
+            if len(given) == 1 and role in one.bundle.manifest.combine:
+                combined[role] = own
+            elif len(given) > 1 and len(members) > 1 and own != wanted.get(role, "mean"):
+                raise BundleError(
+                    f"{where}: roles.{role}: {one.bundle.where} is an ensemble by {own} itself; name what it is made of"
+                )
+        if len(given) > 1 and (role in wanted or _grids_differ(given)):
+            combined[role] = wanted.get(role, "mean")
+    return combined
+
+
+def _grids_differ(given: Sequence[_Given]) -> bool:
+    """Whether maps which become one lie on several grids over a photo, as far as files say their sizes."""
+    seen: dict[str, tuple[Shape, list[str]]] = {}  # by auxiliary key, "" for the main maps
     for one in given:
         for member in one.members:
             if member.kind != "maps":
                 continue
             outputs = inspect_onnx(one.bundle.files[member.file], where=f"{one.bundle.where}/{member.file}").outputs
-            preprocessing = one.bundle.manifest.network_of(member.file).preprocessing
+            lies = _lies(one.bundle.manifest.network_of(member.file).preprocessing)
             for key, output in {"": member.output, **member.auxiliary}.items():
-                grid = outputs[output][2:]
-                bundle, other, others = seen.setdefault(key, (one.bundle, grid, preprocessing))
-                both = (
-                    f"{where}: roles.{role}: {bundle.where} and {one.bundle.where} cannot answer together: their {key or 'maps'}"
-                )
-                if not shapes_agree(grid, other):
-                    raise BundleError(f"{both} have grids of {_size(other)} and {_size(grid)} cells; name one of them")
-                if _lies(preprocessing) != _lies(others):
-                    raise BundleError(
-                        f"{both} lie on the photo in two ways, {_told(_lies(others))} and {_told(_lies(preprocessing))}; name one"
-                    )
+                grid, others = seen.setdefault(key, (outputs[output][2:], lies))
+                if not shapes_agree(outputs[output][2:], grid) or lies != others:
+                    return True
+    return False
 
 
 def _lies(preprocessing: Preprocessing) -> list[str]:
@@ -467,7 +505,7 @@ def _notes(by_role: Mapping[str, Sequence[_Given]], bundles: Sequence[Bundle], n
         )
 
 
-def _names(bundles: Sequence[Bundle]) -> dict[str, str]:
+def names_of(bundles: Sequence[Bundle]) -> dict[str, str]:
     """What notes call each bundle, by its hash: name and version, and the beginning of the hash where these are the same."""
     plain = {bundle.sha256: f"{bundle.manifest.name} {bundle.manifest.version}" for bundle in bundles}
     counts = Counter(plain.values())

@@ -5,7 +5,8 @@ become that network's input, what its numbers mean (classes, calibration, thresh
 keys are refused, so that a bundle can never ask for something that this Dentify would silently leave out.
 
 Schema 1.1 added what a bundle says of the damage types of a photo as a whole: `types` in `roles`, `classes`, `thresholds` and
-`calibration`. A bundle without them is written as one of 1.0, so that a Dentify of before reads it, too.
+`calibration`. Schema 1.2 added how the maps of several members become one: `combine`. A bundle is written as one of the oldest
+schema that has all its keys, so that a Dentify of before reads it, too.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from dentify.assessment import SeverityLevel
 from dentify.errors import BundleError, printable
 from dentify.strict import Strict, explain
 
-SCHEMA_VERSION = "1.1"  # the newest that this Dentify knows
-_WITHOUT_TYPES = "1.0"
+SCHEMA_VERSION = "1.2"  # the newest that this Dentify knows
+_FIRST, _WITH_TYPES, _WITH_COMBINE = "1.0", "1.1", "1.2"
 MANIFEST_NAME = "bundle.json"
 
 Kind = Literal["maps", "instances", "labels", "embedding"]
@@ -54,7 +55,8 @@ DECODED_KINDS: dict[str, tuple[Kind, ...]] = {
     "severity": ("maps", "labels"),
     "report": (),
 }
-_MOST_VALUES = 2**25  # of one output: 27 maps of 1,024 × 1,024
+MOST_VALUES = 2**25
+"""Of one output, or of several on one grid: 27 maps of 1,024 × 1,024."""
 FILE_SUFFIXES = (".onnx", ".json", ".txt", ".md")
 
 
@@ -128,6 +130,10 @@ class Member(Strict):
 
 
 Members = tuple[Member, ...]
+
+MapsRole = Literal["damage", "parts", "severity"]
+Combine = Literal["mean", "vote"]
+"""How maps of several members become one: the mean of logits, or at each cell the share of members that say yes."""
 
 
 class Roles(Strict):
@@ -330,7 +336,7 @@ class WeightOrigin(Strict):
 class Manifest(Strict):
     """All of `bundle.json`."""
 
-    schema_version: str = Field(_WITHOUT_TYPES, pattern=r"^1\.\d+$")
+    schema_version: str = Field(_FIRST, pattern=r"^1\.\d+$")
     name: Name
     version: Name
     licence: Name
@@ -339,6 +345,9 @@ class Manifest(Strict):
     taxonomy: Taxonomy
     networks: tuple[Network, ...]
     roles: Roles
+    combine: dict[MapsRole, Combine] = Field(
+        {}, description="how a role's maps become one, on the finest of their grids; mean where left out"
+    )
     classes: Classes
     thresholds: Thresholds = Thresholds()
     grouping: Grouping = Grouping()
@@ -385,13 +394,15 @@ class Manifest(Strict):
         return (1, AUXILIARY[key](len(self.classes.damage)), None, None)
 
     def to_json(self) -> str:
-        """The manifest as it stands in `bundle.json`: of schema 1.1 at least where it has the keys of 1.1, else without them."""
+        """The manifest as it stands in `bundle.json`: of the schema that its keys need, without later ones that say nothing."""
         document = json.loads(self.model_dump_json())  # a figure of nothing, NaN, is null in JSON
+        needed = _WITH_COMBINE if self.combine else _WITH_TYPES if self.roles.types else _FIRST
+        document["schema_version"] = max(self.schema_version, needed, key=_minor)
+        if not self.combine:
+            del document["combine"]
         if not self.roles.types:
             for key in ("roles", "classes", "thresholds", "calibration"):
                 del document[key]["types"]
-        elif self.schema_version == _WITHOUT_TYPES:
-            document["schema_version"] = SCHEMA_VERSION
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     @model_validator(mode="after")
@@ -413,6 +424,9 @@ class Manifest(Strict):
                     )
                 known = AUXILIARY if role == "damage" else ()
                 _refuse_unknown(f"roles.{role}[{index}].auxiliary", member.auxiliary, known, "what this Dentify can use")
+        for role in self.combine:
+            if sum(member.kind == "maps" for member in getattr(self.roles, role)) < 2:
+                raise ValueError(f"combine.{role} says how several maps become one, roles.{role} has fewer than two")
         self._check_classes()
         return self
 
@@ -496,8 +510,17 @@ def parse_manifest(text: bytes, *, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
-        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {told}: update Dentify)"
+        newer = "" if version in (_FIRST, _WITH_TYPES, SCHEMA_VERSION) else f" (written for schema {told}: update Dentify)"
         raise BundleError(f"{where}: {explain(error, Manifest)}{newer}") from error
+
+
+def _minor(version: str) -> int:
+    """The second number of a schema's version.
+
+    >>> _minor("1.10")
+    10
+    """
+    return int(version.partition(".")[2])
 
 
 def shapes_agree(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
@@ -525,8 +548,8 @@ def map_problem(shape: tuple[int | None, ...], size_hw: tuple[int, int]) -> str:
         return "which is empty"
     if len(shape) == 4 and any(side is not None and side > 2 * of for side, of in zip(shape[2:], size_hw, strict=True)):
         return f"finer than twice the {size_hw[0]} × {size_hw[1]} of its input"
-    if math.prod(side or 1 for side in shape) > _MOST_VALUES:
-        return f"over the limit of {_MOST_VALUES:,} values"
+    if math.prod(side or 1 for side in shape) > MOST_VALUES:
+        return f"over the limit of {MOST_VALUES:,} values"
     return ""
 
 

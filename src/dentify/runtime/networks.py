@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,12 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentify.arrays import FloatArray
-from dentify.bundle.manifest import Kind, Manifest, Member, Members, Preprocessing, map_problem, shapes_agree
+from dentify.bundle.manifest import (
+    MOST_VALUES,
+    Combine,
+    Kind,
+    Manifest,
+    MapsRole,
+    Member,
+    Members,
+    Preprocessing,
+    map_problem,
+    shapes_agree,
+)
 from dentify.errors import BundleError
+from dentify.runtime.merging import finest_grid, merge_maps
 from dentify.runtime.preprocess import crop_to_photo, network_input
 from dentify.runtime.probabilities import log_of_mean, logit_of_mean, logits_of_mean
 from dentify.runtime.session import Device, Session, cpu_instead, usable_processors
 from dentify.settings import Settings
+
+NEVER_VOTED = ("centres", "offsets")
+"""Auxiliary maps whose values say where: of a peak or an arrow a vote leaves nothing."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +132,22 @@ class Networks:
         def labels(members: Members) -> list[FloatArray]:
             return [outputs[member.file][member.output].reshape(-1) for member in members]
 
-        def maps(members: Members, key: str | None = None) -> FloatArray | None:
-            """Mean of the members' main maps, or of the auxiliary ones that all of them name by `key`."""
+        def maps(role: MapsRole, members: Members, key: str | None = None) -> FloatArray | None:
+            """The members' main maps as one, or the auxiliary ones that all of them name by `key`."""
+            if not members:
+                return None
             found = []
             for member in members:
                 output = member.output if key is None else member.auxiliary[key]
                 preprocessing = self._manifest.network_of(member.file).preprocessing
                 values = crop_to_photo(outputs[member.file][output][0], image.shape[:2], preprocessing)
                 found.append(values)
-            return self._mean(found, members)
+            grid_hw = finest_grid(found)
+            if len(found[0]) * grid_hw[0] * grid_hw[1] > MOST_VALUES:  # one may be fine in height and the other in width
+                told = f"{len(found[0])} × {grid_hw[0]} × {grid_hw[1]} values on the finest of their grids"
+                raise BundleError(f"{self._where}: the maps of roles.{role} take {told}, over the limit of {MOST_VALUES:,}")
+            how: Combine = "mean" if key in NEVER_VOTED else self._manifest.combine.get(role, "mean")
+            return merge_maps(found, weights_of(members), how=how, exclusive=role != "damage")
 
         def gate(members: Members) -> float | None:
             logits = [float(values[0]) for values in labels(members)]
@@ -136,7 +158,7 @@ class Networks:
 
         roles = self._manifest.roles
         damage_maps = of_kind("maps", roles.damage)
-        auxiliary = {key: maps(damage_maps, key) for key in (damage_maps[0].auxiliary if damage_maps else ())}
+        auxiliary = {key: maps("damage", damage_maps, key) for key in (damage_maps[0].auxiliary if damage_maps else ())}
         severity_labels = of_kind("labels", roles.severity)
         levels = labels(severity_labels)
         types = labels(roles.types)
@@ -144,10 +166,10 @@ class Networks:
         return Answers(
             vehicle=gate(roles.vehicle_gate),
             damaged=gate(roles.damage_gate),
-            types=maps(damage_maps),
+            types=maps("damage", damage_maps),
             auxiliary={key: value for key, value in auxiliary.items() if value is not None},
-            parts=maps(of_kind("maps", roles.parts)),
-            severity=maps(of_kind("maps", roles.severity)),
+            parts=maps("parts", of_kind("maps", roles.parts)),
+            severity=maps("severity", of_kind("maps", roles.severity)),
             photo_severity=log_of_mean(levels, weights_of(severity_labels)) if levels else None,
             photo_types=mean_of_types(types, weights_of(roles.types)) if types else None,
         )
@@ -168,12 +190,3 @@ class Networks:
                     shape, expected = outputs[member.file][output].shape, self._manifest.auxiliary_shape(key)
                     if not shapes_agree(shape, expected):
                         raise BundleError(f"{self._where}/{member.file}: output {output!r} is {shape}, {key} must be {expected}")
-
-    def _mean(self, values: Sequence[FloatArray], members: Members) -> FloatArray | None:
-        """Weighted mean over an ensemble's members; nothing for none."""
-        if len(values) < 2:
-            return values[0] if values else None
-        if len({value.shape for value in values}) > 1:
-            shapes = ", ".join(str(value.shape) for value in values)
-            raise BundleError(f"{self._where}: the members of an ensemble must share one grid, theirs are {shapes}")
-        return np.average(np.stack(values), axis=0, weights=[member.weight for member in members]).astype(np.float32)
