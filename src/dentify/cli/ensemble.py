@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from dentify.fitting.ensemble import Cost, Tuned
 
 
+UNTUNED = (
+    "all count the same, and confidences and thresholds were made for one of them alone; give labelled photos with --tune, or "
+    "run `dentify bundle fit` on the new bundle"
+)
+
+
 class Combine(StrEnum):
     """How the maps of several bundles become one."""
 
@@ -80,8 +86,7 @@ def ensemble(
     if not inputs:
         built = make_ensemble(members, name=name, version=version, how=combine.value, settings=settings)
         written = write_bundle(output, built.manifest, built.files, overwrite=overwrite)
-        for note in built.notes:
-            print(f"note: {printable(note)}", file=sys.stderr)
+        print(f"note: {UNTUNED}", file=sys.stderr)
         _tell_costs([*members, Bundle.open(written, settings=settings)], [])
         return
     own = own_names(one.manifest for one in members)

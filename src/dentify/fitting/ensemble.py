@@ -307,12 +307,12 @@ def _weights_of(role: str, answered: Sequence[tuple[Judged, bool | None]], notes
     if role.endswith("_gate"):
         truth = np.array([answer for _, answer in answered], np.bool_)
         if min(truth.sum(), (~truth).sum()) < LEAST_ANSWERS:
-            told = f"{truth.sum()} photos say yes and {(~truth).sum()} no, it takes {LEAST_ANSWERS} of either"
-            notes.append(f"members count the same in {role}: {told}")
+            told = f"{truth.sum()} of yes and {(~truth).sum()} of no, it takes {LEAST_ANSWERS} of either"
+            notes.append(f"members count the same in {role}: too few photos ({told})")
             return None
         judged = [replace(one, weight=weight) for one, weight in zip(judged, balanced(truth, None).tolist(), strict=True)]
     elif photos < LEAST_PHOTOS:
-        notes.append(f"members count the same in {role}: {photos} photos tell of it, it takes {LEAST_PHOTOS}")
+        notes.append(f"members count the same in {role}: too few photos tell of it ({photos}, it takes {LEAST_PHOTOS})")
         return None
     weights, better = weigh(judged)
     if not better:
