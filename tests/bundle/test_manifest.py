@@ -321,6 +321,37 @@ def test_what_maps_cannot_become_is_refused(document: dict[str, Any], combine: d
     assert message in str(caught.value)
 
 
+# How else networks see a photo
+
+
+def test_a_bundle_that_says_how_else_a_photo_is_seen_needs_the_newest_schema(document: dict[str, Any]) -> None:
+    manifest = parse(document | {"views": {"damage": {"tiles": "auto", "mirrored": True}, "vehicle_gate": {"mirrored": True}}})
+    written = json.loads(manifest.to_json())
+    assert written["schema_version"] == "1.2"
+    assert written["views"]["damage"] == {"tiles": "auto", "mirrored": True}
+    assert parse_manifest(manifest.to_json().encode(), where="again").views == manifest.views
+    assert "views" not in json.loads(parse(document).to_json())
+
+
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        ({"damage": {"tiles": 1}}, "views.damage.tiles: must be auto, or 2 to 8 along the photo's shorter side, got 1"),
+        ({"damage": {"tiles": 9}}, "views.damage.tiles: must be auto, or 2 to 8 along the photo's shorter side, got 9"),
+        ({"damage": {"tiles": "many"}}, "views.damage.tiles: must be auto, or 2 to 8 along the photo's shorter side, got many"),
+        ({"damage": {}}, "views.damage: must name tiles or mirrored; leave the role out"),
+        ({"types": {"mirrored": True}}, "views.types says how networks see a photo, roles.types has none"),
+        ({"vehicle_gate": {"tiles": 2}}, "views.vehicle_gate.tiles is for maps, roles.vehicle_gate has none"),
+        ({"parts": {"mirrored": True}}, "views.parts.mirrored names 'front_right_door', which is not in classes.parts"),
+        ({"report": {"mirrored": True}}, "views"),
+    ],
+)
+def test_views_that_cannot_be_are_refused(document: dict[str, Any], views: dict[str, Any], message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        parse(document | {"views": views})
+    assert message in str(caught.value)
+
+
 def test_a_figure_of_nothing_is_null_in_json() -> None:
     """`NaN` is no JSON, and ends whoever reads it."""
     figures = {"val": {"iou": float("nan"), "dent": 0.1}}

@@ -41,9 +41,11 @@ from dentify.bundle.manifest import (
     Network,
     Preprocessing,
     ReviewRules,
+    RoleName,
     Roles,
     Taxonomy,
     Thresholds,
+    Views,
     shapes_agree,
 )
 from dentify.bundle.onnx_bytes import Shape, inspect_onnx
@@ -93,6 +95,7 @@ class BuildPlan(Strict):
     description: str | None = None
     roles: RoleSources
     combine: dict[MapsRole, Combine] = Field({}, description="how the maps of several bundles become one; mean where left out")
+    views: dict[RoleName, Views] = Field({}, description="how else networks see a photo; as the bundle that weighs most says")
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,7 @@ def combine(
             networks=tuple(networks.values()),
             roles=Roles(**members),
             combine=_combined(plan.combine, by_role, where),
+            views=_views(by_role) | plan.views,
             **_settings_of_roles(by_role, bundles),
             metrics=_metrics(bundles, names),
             data=tuple(dict.fromkeys(row for bundle in bundles for row in bundle.manifest.data)),
@@ -323,6 +327,14 @@ def _combined(wanted: Mapping[MapsRole, Combine], by_role: Mapping[str, Sequence
         if len(given) > 1 and (role in wanted or _grids_differ(given)):
             combined[role] = wanted.get(role, "mean")
     return combined
+
+
+def _views(by_role: Mapping[str, Sequence[_Given]]) -> dict[RoleName, Views]:
+    """How else the networks of each role see a photo: as the bundle says that decides there."""
+    whose: dict[RoleName, Mapping[RoleName, Views]] = {
+        role: _decisive(by_role[role]).manifest.views for role in get_args(RoleName) if role in by_role
+    }
+    return {role: views[role] for role, views in whose.items() if role in views}
 
 
 def _grids_differ(given: Sequence[_Given]) -> bool:

@@ -5,8 +5,9 @@ become that network's input, what its numbers mean (classes, calibration, thresh
 keys are refused, so that a bundle can never ask for something that this Dentify would silently leave out.
 
 Schema 1.1 added what a bundle says of the damage types of a photo as a whole: `types` in `roles`, `classes`, `thresholds` and
-`calibration`. Schema 1.2 added how the maps of several members become one: `combine`. A bundle is written as one of the oldest
-schema that has all its keys, so that a Dentify of before reads it, too.
+`calibration`. Schema 1.2 added how the maps of several members become one, `combine`, and how else
+networks see a photo than as a whole, `views`. A bundle is written as one of the oldest schema that has all its keys, so that a
+Dentify of before reads it, too.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from typing_extensions import TypeAliasType
 
 from dentify.assessment import SeverityLevel
 from dentify.errors import BundleError, printable
+from dentify.settings import MOST_TILES
 from dentify.strict import Strict, explain
+from dentify.taxonomy import mirrored_part
 
 SCHEMA_VERSION = "1.2"  # the newest that this Dentify knows
-_FIRST, _WITH_TYPES, _WITH_COMBINE = "1.0", "1.1", "1.2"
+_FIRST, _WITH_TYPES, _WITH_VIEWS = "1.0", "1.1", "1.2"
 MANIFEST_NAME = "bundle.json"
 
 Kind = Literal["maps", "instances", "labels", "embedding"]
@@ -132,8 +135,35 @@ class Member(Strict):
 Members = tuple[Member, ...]
 
 MapsRole = Literal["damage", "parts", "severity"]
+RoleName = Literal["vehicle_gate", "damage_gate", "types", "damage", "parts", "severity"]
 Combine = Literal["mean", "vote"]
 """How maps of several members become one: the mean of logits, or at each cell the share of members that say yes."""
+
+
+def _known_tiles(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 2 <= value <= MOST_TILES):
+        return value
+    raise ValueError(f"must be auto, or 2 to {MOST_TILES} along the photo's shorter side, got {value}")
+
+
+Tiles = Annotated[Literal["auto"] | int, BeforeValidator(_known_tiles)]
+
+
+class Views(Strict):
+    """How else a role's networks see a photo, beside the whole of it; see `dentify.runtime.tiles`.
+
+    `tiles`, for maps: also in so many overlapping tiles along its shorter side; `auto` takes as many as a photo of many pixels
+    needs, and none of others. `mirrored`: also with left and right exchanged.
+    """
+
+    tiles: Tiles | None = None
+    mirrored: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.tiles is None and not self.mirrored:
+            raise ValueError("must name tiles or mirrored; leave the role out where its networks see the whole photo alone")
+        return self
 
 
 class Roles(Strict):
@@ -348,6 +378,7 @@ class Manifest(Strict):
     combine: dict[MapsRole, Combine] = Field(
         {}, description="how a role's maps become one, on the finest of their grids; mean where left out"
     )
+    views: dict[RoleName, Views] = Field({}, description="how else a role's networks see a photo than as a whole")
     classes: Classes
     thresholds: Thresholds = Thresholds()
     grouping: Grouping = Grouping()
@@ -396,10 +427,11 @@ class Manifest(Strict):
     def to_json(self) -> str:
         """The manifest as it stands in `bundle.json`: of the schema that its keys need, without later ones that say nothing."""
         document = json.loads(self.model_dump_json())  # a figure of nothing, NaN, is null in JSON
-        needed = _WITH_COMBINE if self.combine else _WITH_TYPES if self.roles.types else _FIRST
+        needed = _WITH_VIEWS if self.combine or self.views else _WITH_TYPES if self.roles.types else _FIRST
         document["schema_version"] = max(self.schema_version, needed, key=_minor)
-        if not self.combine:
-            del document["combine"]
+        for key in ("combine", "views"):
+            if not getattr(self, key):
+                del document[key]
         if not self.roles.types:
             for key in ("roles", "classes", "thresholds", "calibration"):
                 del document[key]["types"]
@@ -427,8 +459,21 @@ class Manifest(Strict):
         for role in self.combine:
             if sum(member.kind == "maps" for member in getattr(self.roles, role)) < 2:
                 raise ValueError(f"combine.{role} says how several maps become one, roles.{role} has fewer than two")
+        self._check_views()
         self._check_classes()
         return self
+
+    def _check_views(self) -> None:
+        for role, views in self.views.items():
+            members: Members = getattr(self.roles, role)
+            if not members:
+                raise ValueError(f"views.{role} says how networks see a photo, roles.{role} has none")
+            if views.tiles is not None and not any(member.kind == "maps" for member in members):
+                raise ValueError(f"views.{role}.tiles is for maps, roles.{role} has none")
+            if views.mirrored and role == "parts":
+                _refuse_unknown(
+                    "views.parts.mirrored", map(mirrored_part, self.classes.parts), self.classes.parts, "classes.parts"
+                )
 
     def _check_classes(self) -> None:
         taught, whole = self.taxonomy.taught, self.classes.types

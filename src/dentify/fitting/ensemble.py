@@ -270,13 +270,13 @@ def weigh_members(
     if not samples:
         raise DatasetError("no photo to fit weights to")
     settings = settings or Settings()
-    networks = [Networks(one.manifest, one.files, threads=threads, where=one.where) for one in bundles]
+    networks = [Networks(one.manifest, one.files, threads=threads, where=one.where, settings=settings) for one in bundles]
     enough_side = max(one.enough_side for one in networks)
 
     def ask(numbered: tuple[int, Sample]) -> dict[str, tuple[Judged, bool | None]]:
         number, sample = numbered
         photo = decode_picture(sample, settings, enough_side=enough_side)
-        said = [one.ask(photo.image) for one in networks]
+        said = [one.ask(photo.image, photo_hw=photo.photo_hw) for one in networks]
         rng = np.random.default_rng((seed, number))
         return {
             role: judge(role, [said[place] for place in places], bundles[places[0]].manifest, sample, photo.photo_hw, how, rng)
@@ -351,7 +351,7 @@ def costs_of(
     Raises:
         DatasetError: a photo cannot be read.
     """
-    several = [Networks(one.manifest, one.files, threads=threads, where=one.where) for one in bundles]
+    several = [Networks(one.manifest, one.files, threads=threads, where=one.where, settings=settings) for one in bundles]
     enough_side = max(one.enough_side for one in several)
     images = [decode_picture(sample, settings, enough_side=enough_side).image for sample in spread(samples, PHOTOS)]
     taken = latencies_ms(several, images)
