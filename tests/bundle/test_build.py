@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 
 import dentify
 from dentify.bundle import Bundle, Manifest, build_bundle, write_bundle
+from dentify.bundle.manifest import Views
 from dentify.errors import BundleError, ConfigError, MissingExtraError
 from dentify.settings import Settings
 from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest, tiny_onnx
@@ -327,6 +328,21 @@ def test_a_plan_may_let_maps_vote(build: Build) -> None:
         build(damage=["built", "c"])
     with pytest.raises(ConfigError, match=r"combine\.damage says how several maps become one; roles\.damage has fewer than two"):
         build({"combine": {"damage": "vote"}}, damage=["a"], vehicle_gate=["a", "b"])
+
+
+def test_views_come_with_the_bundle_that_weighs_most_and_a_plan_may_name_its_own(build: Build) -> None:
+    tiny_bundle("a", views={"damage": {"tiles": 2}, "vehicle_gate": {"mirrored": True}})
+    tiny_bundle("b", name="b", views={"damage": {"tiles": 3}})
+    heavier = {"bundle": "b", "weight": 2}
+    assert build(damage=["a", "b"], parts=["a"]).manifest.views == {"damage": Views(tiles=2)}
+    assert build(damage=["a", heavier], vehicle_gate=["a", "b"]).manifest.views == {
+        "damage": Views(tiles=3),
+        "vehicle_gate": Views(mirrored=True),
+    }
+    named = {"views": {"damage": {"tiles": "auto", "mirrored": True}}}
+    assert build(named, damage=["a"]).manifest.views == {"damage": Views(tiles="auto", mirrored=True)}
+    with pytest.raises(BundleError, match=r"views\.parts says how networks see a photo, roles\.parts has none"):
+        build({"views": {"parts": {"tiles": 2}}}, damage=["a"])
 
 
 def test_types_that_exclude_each_other_go_with_their_like_alone(build: Build) -> None:
