@@ -37,6 +37,7 @@ DATASET = ("inspect", "convert", "split", "normalize", "captions", "prelabel", "
         ["evaluate"],
         ["bundle", "info"],
         ["bundle", "verify"],
+        ["ensemble"],
         ["train"],
         ["tune"],
         ["export"],

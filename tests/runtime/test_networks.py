@@ -403,3 +403,10 @@ def test_tiles_share_the_seconds_that_a_network_may_take(monkeypatch: pytest.Mon
     with_settings({"damage": {"tiles": 2}}).ask(paint_photo(size_hw=(256, 256)))
     assert spent[0] == 0
     assert all(later - earlier >= 0.02 for earlier, later in pairwise(spent))
+
+
+def test_tiles_hold_no_more_than_one_output_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dentify.runtime.networks.MOST_VALUES", 4 * 3 * 64 * 64 - 1)
+    message = r"^b/tiny\.onnx: 4 tiles of a photo give 49,152 values, over the limit of 49,151; set DENTIFY_MAX_TILES lower$"
+    with pytest.raises(BundleError, match=message):
+        with_settings({"damage": {"tiles": 2}}).ask(paint_photo(size_hw=(256, 256)))

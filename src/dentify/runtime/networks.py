@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -234,6 +234,28 @@ class Networks:
         self._check(file, outputs)
         return outputs
 
+    def tiled_outputs(self, file: str) -> set[str]:
+        """The maps of one network that tiles are looked at for."""
+        return {
+            output
+            for role, members in self._manifest.roles
+            for member in members
+            if member.file == file and member.kind == "maps" and role in self._views and self._views[role].tiles is not None
+            for key, output in {"": member.output, **member.auxiliary}.items()
+            if key not in NEVER_TILED
+        }
+
+    def check_tiles(self, file: str, outputs: Sequence[Outputs]) -> None:
+        """Makes sure that what is kept of all tiles is no more than one output may be.
+
+        Raises:
+            BundleError: it is.
+        """
+        values = sum(maps.size for one in outputs for maps in one.values())
+        if values > MOST_VALUES:
+            told = f"{len(outputs)} tiles of a photo give {values:,} values, over the limit of {MOST_VALUES:,}"
+            raise BundleError(f"{self._where}/{file}: {told}; set DENTIFY_MAX_TILES lower")
+
     def _check(self, file: str, outputs: Outputs) -> None:
         """Opening checked what the file says of its outputs; it may leave its shapes open."""
         size_hw = self._manifest.network_of(file).preprocessing.size_hw
@@ -282,12 +304,16 @@ class _Seen:
         if grid == (1, 1):
             return [], []
         windows = in_pixels(spans(grid[0]), spans(grid[1]), self.image.shape[:2])
-        return windows, [self._run(file, (grid, place), self.image[window]) for place, window in enumerate(windows)]
+        kept = self._networks.tiled_outputs(file)
+        outputs = [self._run(file, (grid, place), self.image[window], kept) for place, window in enumerate(windows)]
+        self._networks.check_tiles(file, outputs)
+        return windows, outputs
 
-    def _run(self, file: str, which: Any, picture: NDArray[np.uint8]) -> Outputs:
+    def _run(self, file: str, which: Any, picture: NDArray[np.uint8], kept: Collection[str] | None = None) -> Outputs:
         if (file, which) not in self._outputs:
             start, spent = time.perf_counter(), self._seconds.get(file, 0.0)
-            self._outputs[file, which] = self._networks.run(picture, file, self._inputs.setdefault(which, {}), spent=spent)
+            outputs = self._networks.run(picture, file, self._inputs.setdefault(which, {}), spent=spent)
+            self._outputs[file, which] = outputs if kept is None else {name: outputs[name] for name in kept}
             self._seconds[file] = spent + time.perf_counter() - start
         return self._outputs[file, which]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dentify.arrays import DoubleArray, FloatArray
 from dentify.bundle.manifest import Tiles
@@ -116,7 +117,7 @@ def merge_tiles(
             _onto(window[axis], one.shape[axis + 1], image_hw[axis], grid_hw[axis]) for axis in (0, 1)
         )
         weight = np.outer(fade_down, fade_across)
-        total[:, rows, columns] += weight * (down @ one.astype(np.float64) @ across.T)
+        total[:, rows, columns] += weight * _means(_means(one, down, axis=1), across, axis=2)
         weights[rows, columns] += weight
     return np.asarray(total / weights, np.float32)
 
@@ -125,21 +126,28 @@ def _onto(window: slice, cells: int, side: int, wanted: int) -> tuple[slice, Dou
     """One axis of a tile on the photo's map.
 
     Returns:
-        Which of the map's cells it reaches, `(n, cells)` shares of the tile's cells in each, and `(n,)` how much the tile counts
+        Which n of the map's cells it reaches, `(n + 1,)` their edges in cells of the tile, and `(n,)` how much the tile counts
         there: 1 in its middle, less and less where another takes over.
     """
     start, stop = window.start / side * wanted, window.stop / side * wanted  # in cells of the photo's map
     first, last = int(np.floor(start + 1e-9)), int(np.ceil(stop - 1e-9))
-    edges = np.arange(first, last + 1, dtype=np.float64)
-    own = np.linspace(start, stop, cells + 1)
-    shared = np.minimum(edges[1:, None], own[None, 1:]) - np.maximum(edges[:-1, None], own[None, :-1])
-    shared = np.maximum(shared, 0)
-    covered = shared.sum(1)
-    middles = np.clip((edges[:-1] + edges[1:]) / 2, start, stop)
-    fading = max(OVERLAP * (stop - start), 1e-9)
+    edges = np.clip(np.arange(first, last + 1, dtype=np.float64), start, stop)
+    middles = (edges[:-1] + edges[1:]) / 2
+    fading = OVERLAP * (stop - start)
     fade = np.ones(len(middles))
     if window.start > 0:
         fade = np.minimum(fade, (middles - start) / fading)
     if window.stop < side:
         fade = np.minimum(fade, (stop - middles) / fading)
-    return slice(first, last), shared / covered[:, None], np.maximum(fade, 1e-6) * covered
+    return slice(first, last), (edges - start) / (stop - start) * cells, np.maximum(fade, 1e-6) * np.diff(edges)
+
+
+def _means(maps: NDArray[np.floating], edges: DoubleArray, axis: int) -> DoubleArray:
+    """Means of maps between so many edges along an axis, in cells."""
+    cells = maps.shape[axis]
+    sums = np.insert(np.cumsum(maps, axis=axis, dtype=np.float64), 0, 0.0, axis=axis)
+    below = np.minimum(edges.astype(np.int64), cells - 1)
+    along = tuple(-1 if each == axis else 1 for each in range(maps.ndim))
+    share = (edges - below).reshape(along)
+    until = sums.take(below, axis=axis) * (1 - share) + sums.take(below + 1, axis=axis) * share
+    return np.asarray(np.diff(until, axis=axis) / np.diff(edges).reshape(along), np.float64)
