@@ -324,6 +324,23 @@ def test_what_maps_cannot_become_is_refused(document: dict[str, Any], combine: d
 # How else networks see a photo
 
 
+def test_instances_are_not_looked_for_in_a_mirror(document: dict[str, Any]) -> None:
+    told = [document["roles"]["damage"][0] | {"kind": "instances", "auxiliary": {}}]
+    document["roles"] |= {"damage": told}
+    with pytest.raises(BundleError, match=r"views\.damage\.mirrored is for maps and labels, roles\.damage has none"):
+        parse(document | {"views": {"damage": {"mirrored": True}}})
+
+
+def test_maps_in_an_ensemble_name_the_same_auxiliary_outputs_and_instances_none(document: dict[str, Any]) -> None:
+    maps = document["roles"]["damage"][0] | {"auxiliary": {"centres": "types"}}
+    bare = maps | {"auxiliary": {}}
+    document["roles"] |= {"damage": [bare | {"kind": "instances"}, maps]}
+    assert len(parse(document).roles.damage) == 2
+    document["roles"] |= {"damage": [bare, maps]}
+    with pytest.raises(BundleError, match="must name the same auxiliary outputs"):
+        parse(document)
+
+
 def test_a_bundle_that_says_how_else_a_photo_is_seen_needs_the_newest_schema(document: dict[str, Any]) -> None:
     manifest = parse(document | {"views": {"damage": {"tiles": "auto", "mirrored": True}, "vehicle_gate": {"mirrored": True}}})
     written = json.loads(manifest.to_json())

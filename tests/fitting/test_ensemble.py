@@ -21,7 +21,7 @@ from dentify.datasets import Sample
 from dentify.errors import BundleError, DatasetError
 from dentify.fitting.ensemble import Weights, costs_of, make_ensemble, shared_roles, tune_ensemble, weigh_members
 from dentify.fitting.unwritten import unwritten
-from dentify.runtime.networks import Networks
+from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
 from dentify.testing import Damage, paint_photo, tiny_classifier, tiny_manifest
 
@@ -104,6 +104,29 @@ def test_weights_decide_and_who_counts_for_nothing_is_left_out(member: Member) -
     assert [one.weight for one in made.roles.vehicle_gate] == [0.25, 0.75]
     assert [one.weight for one in made.roles.parts] == [1.0, 1.0]  # of which nothing was said
     assert "damage" not in made.combine
+
+
+def test_instances_are_not_fitted_which_is_told_before_any_photo_is_read(member: Member) -> None:
+    several = [as_instances(member(name), "damage") for name in "ab"]
+    assert len(make_ensemble(several, name="ab", version="1").manifest.roles.damage) == 2
+    with pytest.raises(BundleError, match="tells damage as instances; only bundles that tell it as maps can be fitted"):
+        tune_ensemble(several, [Sample(b"no picture", "a.png")], name="ab", version="1")
+
+
+def test_members_that_tell_parts_as_instances_count_the_same(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [as_instances(member(name), "parts") for name in "ab"]
+    nothing = Answers(0.0, 0.0, None, {}, None, None, None)
+    monkeypatch.setattr(Networks, "ask", lambda *_, **__: nothing)
+    weights = weigh_members(several, [painted("dark.png", vehicle=False)])
+    assert weights.of["parts"] == (0.5, 0.5)
+    assert "members count the same in parts: weights of instances are not fitted yet" in weights.notes
+
+
+def as_instances(bundle: Bundle, role: str) -> Bundle:
+    """As if its network told a role as instances; it cannot be asked."""
+    members = tuple(one.model_copy(update={"kind": "instances", "auxiliary": {}}) for one in getattr(bundle.manifest.roles, role))
+    told = bundle.manifest.roles.model_copy(update={role: members})
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"roles": told}))
 
 
 WHOLE = tiny_manifest()

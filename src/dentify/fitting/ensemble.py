@@ -182,6 +182,11 @@ def _has_maps(manifest: Manifest, role: str) -> bool:
     return any(member.kind == "maps" for member in getattr(manifest.roles, role))
 
 
+def _tells_instances(manifest: Manifest, role: str) -> bool:
+    """Whether no map tells what the role is asked, and weights cannot be fitted cell by cell."""
+    return all(member.kind == "instances" for member in getattr(manifest.roles, role))
+
+
 def tune_ensemble(
     bundles: Sequence[Bundle],
     samples: Sequence[Sample],
@@ -210,7 +215,7 @@ def tune_ensemble(
         on_photo: called twice a photo: when members were asked about it, and when the ensemble was.
 
     Raises:
-        BundleError: the bundles do not go together; see `shared_roles`.
+        BundleError: the bundles do not go together (see `shared_roles`), or tell damage as instances, which is not fitted yet.
         DatasetError: a photo cannot be read, none is given, or nothing can be fitted.
     """
     for one in bundles:
@@ -274,6 +279,7 @@ def weigh_members(
         DatasetError: a photo cannot be read, or none is given.
     """
     shared = shared_roles(bundles)
+    weighed = {role: places for role, places in shared.items() if not _tells_instances(bundles[places[0]].manifest, role)}
     if not samples:
         raise DatasetError("no photo to fit weights to")
     settings = settings or Settings()
@@ -287,10 +293,10 @@ def weigh_members(
         rng = np.random.default_rng((seed, number))
         return {
             role: judge(role, [said[place] for place in places], bundles[places[0]].manifest, sample, photo.photo_hw, how, rng)
-            for role, places in shared.items()
+            for role, places in weighed.items()
         }
 
-    judged: dict[str, list[tuple[Judged, bool | None]]] = {role: [] for role in shared}
+    judged: dict[str, list[tuple[Judged, bool | None]]] = {role: [] for role in weighed}
     numbers: dict[tuple[str | None, str], int] = {}
     for (_, sample), answers in map_in_order(ask, enumerate(samples), workers=workers):
         number = numbers.setdefault((sample.source, sample.group or sample.name), len(numbers))
@@ -298,9 +304,11 @@ def weigh_members(
             if len(one.against) or len(one.right):
                 judged[role].append((replace(one, photo=number), answer))
         on_photo()
-    notes: list[str] = []
+    notes = [
+        f"members count the same in {role}: weights of instances are not fitted yet" for role in shared if role not in weighed
+    ]
     weights = equal_weights(shared, len(bundles))
-    for role, places in shared.items():
+    for role, places in weighed.items():
         found = _weights_of(role, judged[role], notes)
         if found is not None:
             weights[role] = tuple(found[places.index(place)] if place in places else 0.0 for place in range(len(bundles)))
