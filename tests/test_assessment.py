@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from dentify.assessment import Assessment, BundleIdentity, Photo, PhotoType, Quality, Review
+from dentify.assessment import AnswerSettings, Assessment, BundleIdentity, Photo, PhotoType, Quality, Review
 
 
 @pytest.fixture
@@ -50,7 +50,15 @@ def test_a_document_without_lines_or_language_is_read(assessment: Assessment) ->
     assert (earlier.report, earlier.report_lines, earlier.settings.language) == ("The photo clearly shows damage.", (), "en")
 
 
+def test_tiles_stand_in_an_answer_only_where_somebody_named_them(assessment: Assessment) -> None:
+    assert "tiles" not in json.loads(assessment.to_json())["settings"]
+    named = assessment.model_copy(update={"schema_version": "1.2", "settings": AnswerSettings(tiles=3)})
+    document = json.loads(named.to_json())
+    assert document["settings"] == {"score_threshold": None, "gates": True, "language": "en", "tiles": 3}
+    assert Assessment.model_validate_json(named.to_json()) == named
+
+
 def test_a_newer_document_is_refused(assessment: Assessment) -> None:
     document = json.loads(assessment.to_json())
     with pytest.raises(ValidationError, match="schema_version"):
-        Assessment.model_validate(document | {"schema_version": "1.2"})
+        Assessment.model_validate(document | {"schema_version": "1.3"})

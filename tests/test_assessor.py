@@ -836,6 +836,25 @@ def test_an_answer_is_told_in_the_language_of_the_settings(folder: Path) -> None
     assert german.model_dump(exclude=spoken) == english.model_dump(exclude=spoken)
 
 
+@pytest.mark.parametrize(("tiles", "schema", "named"), [("bundle", "1.1", None), ("off", "1.2", "off"), (2, "1.2", 2)])
+def test_an_answer_says_which_tiles_were_asked_for(folder: Path, tiles: Any, schema: str, named: Any) -> None:
+    answer = dentify.load(folder, settings=Settings(tiles=tiles)).assess(ON_HOOD)
+    assert (answer.schema_version, answer.settings.tiles) == (schema, named)
+    plain = dentify.load(folder).assess(ON_HOOD)
+    assert [one.type for one in answer.findings] == [one.type for one in plain.findings]
+    if tiles != 2:
+        assert answer.findings == plain.findings
+
+
+def test_a_large_photo_is_decoded_as_finely_as_its_tiles_need(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dentify.assessor.MEASURED_SIDE", 1)  # of which the quality check needs more than so small a network
+    file = io.BytesIO()
+    Image.fromarray(paint_photo(size_hw=(1024, 1024))).save(file, "JPEG")
+    whole, tiled = (dentify.load(folder, settings=Settings(tiles=tiles)).decode(file.getvalue()) for tiles in ("off", "auto"))
+    assert (whole.image.shape[:2], tiled.image.shape[:2]) == ((128, 128), (256, 256))
+    assert whole.photo_hw == tiled.photo_hw == (1024, 1024)
+
+
 def test_reasons_for_review_are_told_in_that_language(assessor: Assessor) -> None:
     hardly = replace(assessor.look(ON_HOOD), quality=Quality(usable=False, issues=("too_dark",)))
     (reason,) = tell(hardly, assessor.bundle, language="de").review.reasons

@@ -4,7 +4,8 @@ Fields never change their meaning within a major `schema_version`. `findings` an
 `types`, `severity` and `mask` may be `null`, and `null` means *not judged*. The same photo, bundle, settings and Dentify version
 give the same bytes, so no clock time stands in here. `python -m dentify.assessment` prints the JSON Schema.
 
-Schema 1.1 added `types`, `report_lines` and `settings.language`. Documents of 1.0 are read as well, and have none of them.
+Schema 1.1 added `types`, `report_lines` and `settings.language`. Documents of 1.0 are read as well, and have none of them. Schema
+1.2 added `settings.tiles`; a document without it is one of 1.1.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from dentify.imaging.given import PhotoLike
 
 SCHEMA_VERSION: Literal["1.1"] = "1.1"
+WITH_TILES: Literal["1.2"] = "1.2"
+"""Of answers whose settings name tiles."""
 
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -187,6 +190,9 @@ class AnswerSettings(Strict):
     score_threshold: float | None = Field(None, description="null: the bundle's own thresholds, one a type")
     gates: bool = True
     language: Language = Field("en", description="of the report and of the reasons for review")
+    tiles: Literal["auto", "off"] | int | None = Field(
+        None, description="tiles in which damage was looked for, where not as the bundle says; left out elsewhere (1.2)"
+    )
 
 
 class _KnownPhoto:
@@ -211,7 +217,7 @@ class _KnownPhoto:
 class Assessment(Strict):
     """What Dentify says about one photo."""
 
-    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1", "1.2"] = SCHEMA_VERSION
     photo: Photo
     bundle: BundleIdentity
     quality: Quality
@@ -291,7 +297,8 @@ class Assessment(Strict):
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The document as JSON: UTF-8 text, keys in the schema's order, no trailing newline."""
-        return self.model_dump_json(indent=indent)
+        left_out = {"settings": {"tiles"}} if self.settings.tiles is None else None
+        return self.model_dump_json(indent=indent, exclude=left_out)
 
 
 def json_schema() -> dict[str, object]:

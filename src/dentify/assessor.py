@@ -38,7 +38,7 @@ from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
 from dentify.runtime.probabilities import calibrated, gate_probability, softmax, type_probabilities
 from dentify.runtime.session import Device
-from dentify.settings import Settings
+from dentify.settings import Settings, TilesSetting
 from dentify.version import __version__
 
 MOST_UNPLACED = 0.49  # confidence of damage that could not be placed: at most possible
@@ -109,7 +109,7 @@ class Assessor:
             InputError: `score_threshold` is not within 0 and 1, or `photo` is nothing that can be assessed.
             ImageError: the photo cannot be read, or is over a limit.
         """
-        _answer_settings(score_threshold, gates=gates)  # a wrong one is told before the work
+        answer_settings(score_threshold, gates=gates)  # a wrong one is told before the work
         told_of = self.tell(self.look(photo, name=name), score_threshold=score_threshold, gates=gates)
         return told_of.with_photo(photo)
 
@@ -125,7 +125,7 @@ class Assessor:
             ImageError: the photo cannot be read, or is over a limit.
         """
         decoded = self.decode(photo, name=name)
-        answers = self.networks.ask(decoded.image)
+        answers = self.networks.ask(decoded.image, photo_hw=decoded.photo_hw)
         return Look(
             photo=told.Photo(
                 name=_name_of(photo, name),
@@ -148,7 +148,8 @@ class Assessor:
 
     def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> told.Assessment:
         """What is said of a look; see `assess`."""
-        return tell(look, self.bundle, score_threshold=score_threshold, gates=gates, language=self.settings.language)
+        language, tiles = self.settings.language, self.settings.tiles
+        return tell(look, self.bundle, score_threshold=score_threshold, gates=gates, language=language, tiles=tiles)
 
     def assess_many(
         self, photos: Iterable[AnyPhoto], *, workers: int = 2, score_threshold: float | None = None, gates: bool = True
@@ -189,7 +190,13 @@ class Assessor:
 
 
 def tell(
-    look: Look, bundle: Bundle, *, score_threshold: float | None = None, gates: bool = True, language: Language = "en"
+    look: Look,
+    bundle: Bundle,
+    *,
+    score_threshold: float | None = None,
+    gates: bool = True,
+    language: Language = "en",
+    tiles: TilesSetting = "bundle",
 ) -> told.Assessment:
     """All stages after the networks: what was seen, calibrated and held against thresholds, as an assessment.
 
@@ -199,11 +206,13 @@ def tell(
         score_threshold: as in `Assessor.assess`.
         gates: as in `Assessor.assess`.
         language: of the report and of reasons for review.
+        tiles: that the photo was looked at in.
 
     Raises:
         InputError: `score_threshold` is not within 0 and 1.
     """
-    settings, words = _answer_settings(score_threshold, gates=gates, language=language), in_language(language)
+    settings = answer_settings(score_threshold, gates=gates, language=language, tiles=tiles)
+    words = in_language(language)
     photo, quality, manifest = look.photo, look.quality, bundle.manifest
     thresholds, calibration = manifest.thresholds, manifest.calibration
     judges_types = look.photo_types is not None
@@ -291,6 +300,7 @@ def tell(
         language=language,
     )
     return told.Assessment(
+        schema_version=told.SCHEMA_VERSION if settings.tiles is None else told.WITH_TILES,
         photo=photo,
         bundle=bundle.identity,
         quality=quality,
@@ -310,10 +320,18 @@ def tell(
     )
 
 
-def _answer_settings(score_threshold: float | None, *, gates: bool, language: Language = "en") -> told.AnswerSettings:
+def answer_settings(
+    score_threshold: float | None, *, gates: bool, language: Language = "en", tiles: TilesSetting = "bundle"
+) -> told.AnswerSettings:
+    """What an answer says of the settings that it depends on; tiles as the bundle says are none of them.
+
+    Raises:
+        InputError: `score_threshold` is not within 0 and 1.
+    """
     if score_threshold is not None and not 0 <= score_threshold <= 1:
         raise InputError(f"score_threshold must be between 0 and 1, got {score_threshold}")
-    return told.AnswerSettings(score_threshold=score_threshold, gates=gates, language=language)
+    named = None if tiles == "bundle" else tiles
+    return told.AnswerSettings(score_threshold=score_threshold, gates=gates, language=language, tiles=named)
 
 
 def _gate(logit: float | None, calibration: GateCalibration) -> float | None:

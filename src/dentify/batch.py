@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from dentify.arrays import Photo
-from dentify.assessment import AnswerSettings, Assessment
-from dentify.assessor import Assessor
+from dentify.assessment import Assessment
+from dentify.assessor import Assessor, answer_settings
 from dentify.errors import DentifyError, OutputError
 from dentify.imaging.decode import DecodedPhoto, decode_photo
 from dentify.in_order import map_in_order
@@ -52,7 +52,8 @@ class Outcome:
 
 def conditions(assessor: Assessor, *, score_threshold: float | None = None, gates: bool = True) -> Conditions:
     """What answers depend on beside the photos: a `FolderSink` that resumes keeps those given under the same conditions."""
-    settings = AnswerSettings(score_threshold=score_threshold, gates=gates, language=assessor.settings.language)
+    language, tiles = assessor.settings.language, assessor.settings.tiles
+    settings = answer_settings(score_threshold, gates=gates, language=language, tiles=tiles)
     return Conditions(assessor.bundle.sha256, settings, __version__)
 
 

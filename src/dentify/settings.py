@@ -8,15 +8,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from dentify.errors import ConfigError, printable
 from dentify.languages import Language
 from dentify.strict import Strict, explain, nearest
 
 ENVIRONMENT_PREFIX = "DENTIFY_"
+
+MOST_TILES = 8
+"""Along a photo's shorter side."""
+
+
+def _known_tiles(value: Any) -> Any:
+    if value in ("bundle", "auto", "off"):
+        return value
+    if str(value).isdecimal() and 2 <= int(value) <= MOST_TILES:
+        return int(value)
+    raise ValueError(f"must be bundle, auto, off, or 2 to {MOST_TILES} along the photo's shorter side, got {value}")
+
+
+TilesSetting = Annotated[Literal["bundle", "auto", "off"] | int, BeforeValidator(_known_tiles)]
+"""In how many tiles a photo is looked at beside the whole: as the bundle says, as it needs, in none, or so many along its shorter
+side."""
 
 
 class Settings(Strict):
@@ -35,6 +51,11 @@ class Settings(Strict):
     max_bundle_bytes: int = Field(2 * 2**30, gt=0, description="largest bundle that is opened, all files together")
     max_run_seconds: float = Field(8.0, gt=0, description="longest that one network may take for one photo, in seconds")
     max_run_bytes: int = Field(2**30, gt=0, description="most memory that one network may take at a time, weights included")
+
+    tiles: TilesSetting = Field(
+        "bundle", description="tiles in which damage is looked for beside the whole photo: bundle, auto, off, or 2 to 8 along it"
+    )
+    max_tiles: int = Field(12, gt=0, description="most tiles that a photo is shown to a network in, beside the whole")
 
     photo_long_side: int = Field(2000, gt=0, description="longest side of an annotated photo that is written")
     photo_jpeg_quality: int = Field(90, ge=1, le=100, description="JPEG quality of an annotated photo")

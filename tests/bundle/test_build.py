@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 import dentify
-from built_bundles import Build, other_bundle, other_onnx
+from built_bundles import Build, member, other_bundle, other_onnx
 from dentify.bundle import Bundle, build_bundle, write_bundle
+from dentify.bundle.manifest import Views
 from dentify.errors import BundleError, ConfigError
 from dentify.settings import Settings
 from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest
@@ -186,6 +189,63 @@ def test_types_of_the_photo_beside_findings_are_taught_too(build: Build) -> None
     told = dentify.load(built).assess(DENT).types
     assert told is not None
     assert [one.type for one in told] == ["dent"]
+
+
+def letterboxed(**changes: Any) -> list[dict[str, Any]]:
+    """`networks` of the tiny bundle, which keeps a photo's proportions."""
+    network = tiny_manifest()["networks"][0]
+    return [network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"} | changes}]
+
+
+@pytest.mark.parametrize("which", ["grid", "letterbox"])
+def test_maps_of_different_grids_meet_on_the_finest(build: Build, which: str) -> None:
+    """And the manifest says so, or a Dentify that cannot do it would fail at the first photo."""
+    tiny_bundle("a")
+    if which == "grid":
+        other_bundle("b", other_onnx(half="types"), name="b", **member("damage", output="types.half"))
+    else:
+        tiny_bundle("b", name="b", networks=letterboxed())
+    built = build(damage=["a", "b"])
+    assert built.manifest.combine == {"damage": "mean"}
+    assert '"schema_version": "1.2"' in (Path("built") / "bundle.json").read_text()
+    told, alone = (dentify.load(one).assess(DENT).findings for one in (built, "a"))
+    assert [one.type for one in told] == ["dent"]
+    np.testing.assert_allclose(told[0].box, alone[0].box, atol=2 * 768 / 64)
+    again = build(damage=["built"])  # an ensemble comes along whole
+    assert again.manifest.combine == {"damage": "mean"}
+
+
+def test_maps_of_one_grid_need_no_newer_dentify(build: Build) -> None:
+    tiny_bundle("a")
+    other_bundle("b", other_onnx(vehicle_shift=1.0), name="b")
+    assert build(damage=["a", "b"], parts=["a"]).manifest.combine == {}
+    assert '"schema_version": "1.0"' in (Path("built") / "bundle.json").read_text()
+
+
+def test_a_plan_may_let_maps_vote(build: Build) -> None:
+    for name in "abc":
+        other_bundle(name, other_onnx(words=name), name=name)
+    voted = build({"combine": {"damage": "vote"}}, damage=["a", "b"], parts=["a", "b"])
+    assert voted.manifest.combine == {"damage": "vote"}
+    with pytest.raises(BundleError, match=r"roles\.damage: built is an ensemble by vote itself; name what it is made of$"):
+        build(damage=["built", "c"])
+    with pytest.raises(ConfigError, match=r"combine\.damage says how several maps become one; roles\.damage has fewer than two"):
+        build({"combine": {"damage": "vote"}}, damage=["a"], vehicle_gate=["a", "b"])
+
+
+def test_views_come_with_the_bundle_that_weighs_most_and_a_plan_may_name_its_own(build: Build) -> None:
+    tiny_bundle("a", views={"damage": {"tiles": 2}, "vehicle_gate": {"mirrored": True}})
+    tiny_bundle("b", name="b", views={"damage": {"tiles": 3}})
+    heavier = {"bundle": "b", "weight": 2}
+    assert build(damage=["a", "b"], parts=["a"]).manifest.views == {"damage": Views(tiles=2)}
+    assert build(damage=["a", heavier], vehicle_gate=["a", "b"]).manifest.views == {
+        "damage": Views(tiles=3),
+        "vehicle_gate": Views(mirrored=True),
+    }
+    named = {"views": {"damage": {"tiles": "auto", "mirrored": True}}}
+    assert build(named, damage=["a"]).manifest.views == {"damage": Views(tiles="auto", mirrored=True)}
+    with pytest.raises(BundleError, match=r"views\.parts says how networks see a photo, roles\.parts has none"):
+        build({"views": {"parts": {"tiles": 2}}}, damage=["a"])
 
 
 def test_bundles_lie_beside_the_plan_and_one_that_is_missing_is_named(build: Build) -> None:

@@ -80,11 +80,6 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             id="kind without a decoder yet",
         ),
         pytest.param(
-            put("roles.parts", [{"file": "tiny.onnx", "output": "parts", "kind": kind} for kind in ("instances", "maps")]),
-            "roles.parts: a member of kind 'instances' answers alone, got 2 members",
-            id="instances in an ensemble",
-        ),
-        pytest.param(
             put("networks.0.preprocessing.resize", "crop"), "networks[0].preprocessing.resize: input should be", id="resize"
         ),
         pytest.param(
@@ -122,7 +117,7 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             put("schema_version", "2.0"), "written for schema 2.0, this Dentify reads 1.x: update Dentify", id="newer schema"
         ),
         pytest.param(
-            put("schema_version", 1), 'schema_version is missing or no text; this Dentify reads "1.1"', id="version no text"
+            put("schema_version", 1), 'schema_version is missing or no text; this Dentify reads "1.2"', id="version no text"
         ),
     ],
 )
@@ -288,6 +283,90 @@ def test_only_a_bundle_that_tells_types_of_the_photo_needs_the_newer_schema() ->
     assert typed["schema_version"] == "1.1"
     assert typed["classes"]["types"] == ["dent", "scratch", "broken_part"]
     assert json.loads(Manifest.model_validate(tiny_manifest() | {"schema_version": "1.7"}).to_json())["schema_version"] == "1.7"
+
+
+# How maps of several become one
+
+
+def two_of(role: str) -> dict[str, Any]:
+    """The tiny manifest with the only member of a role twice."""
+    roles = tiny_manifest()["roles"]
+    return {"roles": roles | {role: roles[role] * 2}}
+
+
+def test_only_a_bundle_that_says_how_maps_become_one_needs_the_newest_schema() -> None:
+    plain = json.loads(Manifest.model_validate(tiny_manifest() | two_of("parts")).to_json())
+    assert (plain["schema_version"], "combine" in plain) == ("1.0", False)
+    document = tiny_manifest() | two_of("parts") | {"combine": {"parts": "vote"}}
+    voted = Manifest.model_validate(document)
+    written = json.loads(voted.to_json())
+    assert (written["schema_version"], written["combine"]) == ("1.2", {"parts": "vote"})
+    assert "types" not in written["roles"]
+    assert parse_manifest(voted.to_json().encode(), where="again").combine == voted.combine
+    later = Manifest.model_validate(document | {"schema_version": "1.10"}).to_json()
+    assert json.loads(later)["schema_version"] == "1.10"
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        ({"damage": "vote"}, "combine.damage says how several maps become one, roles.damage has fewer than two"),
+        ({"parts": "median"}, "combine.parts: input should be 'mean' or 'vote'"),
+        ({"vehicle_gate": "vote"}, "combine"),
+    ],
+)
+def test_what_maps_cannot_become_is_refused(document: dict[str, Any], combine: dict[str, str], message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        parse(document | two_of("parts") | {"combine": combine})
+    assert message in str(caught.value)
+
+
+# How else networks see a photo
+
+
+def test_instances_are_not_looked_for_in_a_mirror(document: dict[str, Any]) -> None:
+    told = [document["roles"]["damage"][0] | {"kind": "instances", "auxiliary": {}}]
+    document["roles"] |= {"damage": told}
+    with pytest.raises(BundleError, match=r"views\.damage\.mirrored is for maps and labels, roles\.damage has none"):
+        parse(document | {"views": {"damage": {"mirrored": True}}})
+
+
+def test_maps_in_an_ensemble_name_the_same_auxiliary_outputs_and_instances_none(document: dict[str, Any]) -> None:
+    maps = document["roles"]["damage"][0] | {"auxiliary": {"centres": "types"}}
+    bare = maps | {"auxiliary": {}}
+    document["roles"] |= {"damage": [bare | {"kind": "instances"}, maps]}
+    assert len(parse(document).roles.damage) == 2
+    document["roles"] |= {"damage": [bare, maps]}
+    with pytest.raises(BundleError, match="must name the same auxiliary outputs"):
+        parse(document)
+
+
+def test_a_bundle_that_says_how_else_a_photo_is_seen_needs_the_newest_schema(document: dict[str, Any]) -> None:
+    manifest = parse(document | {"views": {"damage": {"tiles": "auto", "mirrored": True}, "vehicle_gate": {"mirrored": True}}})
+    written = json.loads(manifest.to_json())
+    assert written["schema_version"] == "1.2"
+    assert written["views"]["damage"] == {"tiles": "auto", "mirrored": True}
+    assert parse_manifest(manifest.to_json().encode(), where="again").views == manifest.views
+    assert "views" not in json.loads(parse(document).to_json())
+
+
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        ({"damage": {"tiles": 1}}, "views.damage.tiles: must be auto, or 2 to 8 along the photo's shorter side, got 1"),
+        ({"damage": {"tiles": 9}}, "views.damage.tiles: must be auto, or 2 to 8 along the photo's shorter side, got 9"),
+        ({"damage": {"tiles": "many"}}, "views.damage.tiles: must be auto, or 2 to 8 along the photo's shorter side, got many"),
+        ({"damage": {}}, "views.damage: must name tiles or mirrored; leave the role out"),
+        ({"types": {"mirrored": True}}, "views.types says how networks see a photo, roles.types has none"),
+        ({"vehicle_gate": {"tiles": 2}}, "views.vehicle_gate.tiles is for maps, roles.vehicle_gate has none"),
+        ({"parts": {"mirrored": True}}, "views.parts.mirrored names 'front_right_door', which is not in classes.parts"),
+        ({"report": {"mirrored": True}}, "views"),
+    ],
+)
+def test_views_that_cannot_be_are_refused(document: dict[str, Any], views: dict[str, Any], message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        parse(document | {"views": views})
+    assert message in str(caught.value)
 
 
 def test_a_figure_of_nothing_is_null_in_json() -> None:

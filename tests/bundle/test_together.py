@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from built_bundles import Build, member, other_bundle, other_onnx
+from built_bundles import Build, member, other_bundle
 from dentify.errors import BundleError
 from dentify.testing import tiny_bundle, tiny_classifier, tiny_manifest, tiny_onnx
 
@@ -13,18 +13,16 @@ def broken_pair(which: str) -> None:
     """Bundles `a` and `b` that do not go together in one way."""
     tiny_bundle("a", **({"roles": member("damage", auxiliary={"centres": "types"})["roles"]} if which == "auxiliary" else {}))
     manifest = tiny_manifest()
-    network = manifest["networks"][0]
     turned = ["scratch", "dent", "broken_part"]
     match which:
-        case "classes":
+        case "order":
             tiny_bundle("b", name="b", classes=manifest["classes"] | {"damage": turned})
+        case "classes":
+            taxonomy = manifest["taxonomy"] | {"parts": ["hood", "front_bumper", "roof"]}
+            tiny_bundle("b", name="b", taxonomy=taxonomy, classes=manifest["classes"] | {"parts": taxonomy["parts"]})
         case "kinds":
             whole = {"file": "tiny.onnx", "output": "photo_types", "kind": "labels"}
             other_bundle("b", tiny_onnx(photo_types=True), name="b", roles=manifest["roles"] | {"severity": [whole]})
-        case "grid":
-            other_bundle("b", other_onnx(half="types"), name="b", **member("damage", output="types.half"))
-        case "letterbox":
-            tiny_bundle("b", name="b", networks=[network | {"preprocessing": network["preprocessing"] | {"resize": "letterbox"}}])
         case "damage types":
             tiny_bundle("b", name="b", taxonomy=manifest["taxonomy"] | {"damage_types": manifest["taxonomy"]["taught"]})
         case "same":
@@ -36,12 +34,15 @@ def broken_pair(which: str) -> None:
 @pytest.mark.parametrize(
     ("which", "role", "message"),
     [
-        ("classes", "damage", "classes are dent, scratch, broken_part and scratch, dent, broken_part; name one of them"),
+        (
+            "order",
+            "damage",
+            "classes differ: their order is dent, scratch, broken_part and scratch, dent, broken_part; name one of",
+        ),
+        ("classes", "parts", "classes differ: only a names front_left_door and only b names roof; name one of them"),
         ("kinds", "severity", "kinds are maps and labels; name one of them"),
-        ("grid", "damage", "their maps have grids of 64 × 64 and 32 × 32 cells; name one of them"),
-        ("letterbox", "parts", "their maps lie on the photo in two ways, stretch and letterbox, 64 × 64; name one"),
-        ("auxiliary", "damage", "auxiliary outputs are centres and none; name one of them"),
-        ("damage types", "damage", "damage types are broken_part, crack, dent, glass_shatter,"),
+        ("auxiliary", "damage", "auxiliary outputs differ: only a names centres; name one of them"),
+        ("damage types", "damage", "damage types differ: only a names crack, glass_shatter, lamp_broken, tire_flat; name one"),
         ("same", "damage_gate", "roles.damage_gate: b is a again; name it once, with a weight"),
     ],
 )

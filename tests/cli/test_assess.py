@@ -93,6 +93,23 @@ def test_a_photo_on_standard_input(dentify: Dentify, bundle: Path, paint: Paint)
     assert json.loads(result.stdout)["photo"]["name"] == "stdin"
 
 
+def test_tiles_are_told_in_the_answer_and_others_make_it_anew(dentify: Dentify, bundle: Path, paint: Paint) -> None:
+    paint("photos/a.png", "dent")
+    asked = dentify("assess", "photos/a.png", "--tiles", "2", "--format", "json", "--bundle", bundle)
+    assert json.loads(asked.stdout)["settings"]["tiles"] == 2
+    arguments = ("assess", "photos", "-o", "out", "--format", "json", "--bundle", bundle)
+    assert dentify(*arguments, "--tiles", "auto").exit_code == 0
+    assert "1 done before" in dentify(*arguments, "--tiles", "auto", "--resume").stderr
+    assert "done before" not in dentify(*arguments, "--resume").stderr
+    assert json.loads(Path("out/a.json").read_text())["schema_version"] == "1.1"
+
+
+@pytest.mark.parametrize("tiles", ["1", "9", "many", "-2"])
+def test_tiles_that_cannot_be_are_wrong_usage(dentify: Dentify, bundle: Path, paint: Paint, tiles: str) -> None:
+    error = usage_error(dentify("assess", paint("a.png"), f"--tiles={tiles}", "--bundle", bundle))
+    assert f"--tiles '{tiles}' is none of auto, off, and 2 to 8" in error
+
+
 def test_quiet_leaves_errors_alone(dentify: Dentify, bundle: Path, paint: Paint) -> None:
     paint("a.png")
     result = dentify("assess", "a.png", "gone.png", "--quiet", "--bundle", bundle)

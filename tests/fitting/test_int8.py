@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -25,8 +24,7 @@ from dentify.errors import BundleError, DatasetError
 from dentify.evaluation import evaluate
 from dentify.evaluation.results import Share
 from dentify.fitting import int8
-from dentify.fitting.int8 import Figure, Quantized, compare_figures, compare_latency, main_figures, quantize_bundle
-from dentify.runtime.networks import Networks
+from dentify.fitting.int8 import Figure, Quantized, compare_figures, main_figures, quantize_bundle
 from dentify.runtime.preprocess import network_input
 from dentify.settings import Settings
 from dentify.testing import TYPES, Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest
@@ -123,24 +121,6 @@ def test_it_pays_where_it_is_faster_and_costs_less_than_a_point(
     one = Quantized(tiny.manifest, {}, Figure(*latency_ms), {"AP50": Figure(0.75, int8_figure), "IoU": Figure(0.5, 0.6)}, 1)
     assert one.reasons_against == against
     assert one.pays == (not against)
-
-
-def test_the_two_are_timed_in_turns_and_the_median_counts() -> None:
-    asked: list[str] = []
-
-    class Asked:
-        def __init__(self, name: str, seconds: list[float]) -> None:
-            self.name, self.seconds = name, iter(seconds)
-
-        def ask(self, image: Any) -> None:
-            asked.append(self.name)
-            time.sleep(next(self.seconds))
-
-    before, after = Asked("floats", [0.2, 0.01, 0.01, 0.1]), Asked("int8", [0.2, 0.03, 0.1, 0.03])
-    image = np.zeros((8, 8, 3), np.uint8)
-    took = compare_latency(cast("Networks", before), cast("Networks", after), [image], rounds=3)
-    assert asked == [*("floats", "int8"), *("floats", "int8", "int8", "floats", "floats", "int8")]  # the first runs do not count
-    assert 10 <= took.floats < 30 <= took.int8 < 100
 
 
 def test_types_of_the_photo_are_judged_by_agreement(tmp_path: Path) -> None:

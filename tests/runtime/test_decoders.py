@@ -38,13 +38,40 @@ def test_candidates_of_a_table_are_instances() -> None:
     table = np.zeros((3, 4 + len(TYPES) + INSTANCE_MASK**2), np.float32)
     table[0, :4], table[0, 5] = (0.25, 0.25, 0.5, 0.5), 0.8
     table[0, 4 + len(TYPES) :] = 1
-    told = replace(answers(None, None), damage_table=table, part_table=table)
+    told = replace(answers(None, None), damage_tables=((1.0, table),), part_tables=((1.0, table),))
     whole = Manifest.model_validate(document)
     for found in (damage_instances(told, whole, (160, 160)), part_instances(told, whole, (160, 160))):
         assert found is not None
         assert found.boxes_xyxy.tolist() == [[40, 40, 80, 80]]
         assert found.class_ids.tolist() == [1]
         assert found.scores.tolist() == [np.float32(0.8)]  # as it was told
+
+
+def test_members_that_tell_instances_are_fused_by_their_weights_also_beside_maps() -> None:
+    document = tiny_manifest()
+    maps = document["roles"]["damage"][0] | {"weight": 2.0}
+    told_whole = {"file": "tiny.onnx", "output": "types", "kind": "instances"}
+    block = blank()
+    block[4:8, 4:8] = True
+    there = np.zeros((1, 4 + len(TYPES) + INSTANCE_MASK**2), np.float32)
+    there[0, :4], there[0, 4], there[0, 4 + len(TYPES) :] = (0.25, 0.25, 0.5, 0.5), 0.8, 1
+    nothing = np.zeros_like(there)
+    tables = ((1.0, there), (3.0, nothing))
+    for members, types, score in (
+        ([told_whole, told_whole | {"weight": 3.0}], None, 0.8 / 4),
+        (
+            [maps, told_whole, told_whole | {"weight": 3.0}],
+            logits_of(block, *[blank()] * (len(TYPES) - 1)),
+            (2 / (1 + np.exp(-4)) + 0.8) / 6,
+        ),
+    ):
+        document["roles"]["damage"] = members
+        found = damage_instances(
+            replace(answers(types, None), damage_tables=tables), Manifest.model_validate(document), (160, 160)
+        )
+        assert found is not None
+        assert found.boxes_xyxy.tolist() == [[40, 40, 80, 80]]
+        assert found.scores.tolist() == pytest.approx([score])
 
 
 def test_a_role_that_a_bundle_lacks_is_none_and_not_empty() -> None:

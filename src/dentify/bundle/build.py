@@ -15,28 +15,32 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from dentify.bundle.manifest import (
     Calibration,
     Classes,
+    Combine,
     FileName,
     Grouping,
     Manifest,
+    MapsRole,
     Member,
     Members,
     Metric,
     Network,
     ReviewRules,
+    RoleName,
     Roles,
     Taxonomy,
     Thresholds,
+    Views,
 )
 from dentify.bundle.open import DEFAULT, Bundle, check_total
 from dentify.bundle.plan import BuildPlan, read_plan
-from dentify.bundle.together import Given, check_together
+from dentify.bundle.together import Given, check_together, grids_differ
 from dentify.errors import BundleError, ConfigError, printable
 from dentify.settings import Settings
 from dentify.strict import explain
@@ -79,7 +83,9 @@ def build_bundle(path: Path, *, settings: Settings | None = None) -> Built:
         raise type(error)(printable(str(error))) from error
 
 
-def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) -> Built:
+def combine(
+    plan: BuildPlan, folder: Path, *, where: str, settings: Settings, opened: Mapping[str, Bundle] | None = None
+) -> Built:
     """The bundle that a plan asks for.
 
     Args:
@@ -87,17 +93,18 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
         folder: what the paths in it are relative to.
         where: what error messages call the plan.
         settings: where the limit on a bundle's size stands.
+        opened: bundles that are open already, by the names that the plan has for them.
 
     Raises:
         BundleError: a bundle cannot be opened, has no such role, or does not go together with another of its role.
-        ConfigError: no role has a bundle.
+        ConfigError: no role has a bundle, or one that says how its maps become one has no more than one.
     """
-    opened: dict[str, Bundle] = {}
+    known = dict(opened or {})
 
     def open_once(name: str) -> Bundle:
-        if name not in opened:
-            opened[name] = Bundle.open(DEFAULT if name == DEFAULT else folder / name, settings=settings)
-        return opened[name]
+        if name not in known:
+            known[name] = Bundle.open(DEFAULT if name == DEFAULT else folder / name, settings=settings)
+        return known[name]
 
     by_role = {
         role: [Given(role, open_once(source.bundle), source.weight) for source in sources]
@@ -109,7 +116,7 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
     for role, given in by_role.items():
         check_together(role, given, where)
     bundles = list({one.bundle.sha256: one.bundle for given in by_role.values() for one in given}.values())
-    names = _names(bundles)
+    names = names_of(bundles)
     notes = tuple(_notes(by_role, bundles, names))
 
     files = _Files(bundles)
@@ -137,6 +144,8 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
             taxonomy=_taxonomy(by_role, bundles),
             networks=tuple(networks.values()),
             roles=Roles(**members),
+            combine=_combined(plan.combine, by_role, where),
+            views=_views(by_role) | plan.views,
             **_settings_of_roles(by_role, bundles),
             metrics=_metrics(bundles, names),
             data=tuple(dict.fromkeys(row for bundle in bundles for row in bundle.manifest.data)),
@@ -149,11 +158,44 @@ def combine(plan: BuildPlan, folder: Path, *, where: str, settings: Settings) ->
     return Built(manifest, files.contents, notes)
 
 
+def _combined(wanted: Mapping[MapsRole, Combine], by_role: Mapping[str, Sequence[Given]], where: str) -> dict[MapsRole, Combine]:
+    """How the maps of each role become one; named where that is not the mean of one grid, which all of Dentify knows."""
+    combined: dict[MapsRole, Combine] = {}
+    role: MapsRole
+    for role in get_args(MapsRole):
+        given = by_role.get(role, ())
+        maps = [(one, [member for member in one.members if member.kind == "maps"]) for one in given]
+        if role in wanted and sum(bool(members) for _, members in maps) < 2:
+            raise ConfigError(
+                f"{where}: combine.{role} says how several maps become one; roles.{role} has fewer than two bundles of maps"
+            )
+        for one, members in maps:
+            own = one.bundle.manifest.combine.get(role, "mean")
+            if len(given) == 1 and role in one.bundle.manifest.combine:
+                combined[role] = own
+            elif len(given) > 1 and len(members) > 1 and own != wanted.get(role, "mean"):
+                raise BundleError(
+                    f"{where}: roles.{role}: {one.bundle.where} is an ensemble by {own} itself; name what it is made of"
+                )
+        if len(given) > 1 and (role in wanted or grids_differ(given)):
+            combined[role] = wanted.get(role, "mean")
+    return combined
+
+
+def _views(by_role: Mapping[str, Sequence[Given]]) -> dict[RoleName, Views]:
+    """How else the networks of each role see a photo: as the bundle says that decides there."""
+    whose: dict[RoleName, Mapping[RoleName, Views]] = {
+        role: _decisive(by_role[role]).manifest.views for role in get_args(RoleName) if role in by_role
+    }
+    return {role: views[role] for role, views in whose.items() if role in views}
+
+
 def _weight(member: Member, given: Given, *, alone: bool) -> float:
     """What a member weighs beside those of other bundles: all of a bundle together weigh what the plan says."""
     if alone:
         return member.weight
-    return given.weight * member.weight / sum(one.weight for one in given.members if one.kind == member.kind)
+    together = [one for one in given.members if given.role != "severity" or one.kind == member.kind]
+    return given.weight * member.weight / sum(one.weight for one in together)
 
 
 class _Files:
@@ -308,7 +350,7 @@ def _notes(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle], na
         )
 
 
-def _names(bundles: Sequence[Bundle]) -> dict[str, str]:
+def names_of(bundles: Sequence[Bundle]) -> dict[str, str]:
     """What notes call each bundle, by its hash: name and version, and the beginning of the hash where these are the same."""
     plain = {bundle.sha256: f"{bundle.manifest.name} {bundle.manifest.version}" for bundle in bundles}
     counts = Counter(plain.values())

@@ -5,7 +5,9 @@ become that network's input, what its numbers mean (classes, calibration, thresh
 keys are refused, so that a bundle can never ask for something that this Dentify would silently leave out.
 
 Schema 1.1 added what a bundle says of the damage types of a photo as a whole: `types` in `roles`, `classes`, `thresholds` and
-`calibration`. A bundle without them is written as one of 1.0, so that a Dentify of before reads it, too.
+`calibration`. Schema 1.2 added how the maps of several members become one, `combine`, and how else
+networks see a photo than as a whole, `views`. A bundle is written as one of the oldest schema that has all its keys, so that a
+Dentify of before reads it, too.
 """
 
 from __future__ import annotations
@@ -15,15 +17,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from typing_extensions import TypeAliasType
 
 from dentify.assessment import SeverityLevel
 from dentify.errors import BundleError, printable
+from dentify.settings import MOST_TILES
 from dentify.strict import Strict, explain
+from dentify.taxonomy import mirrored_part
 
-SCHEMA_VERSION = "1.1"  # the newest that this Dentify knows
-_WITHOUT_TYPES = "1.0"
+SCHEMA_VERSION = "1.2"  # the newest that this Dentify knows
+_FIRST, _WITH_TYPES, _WITH_VIEWS = "1.0", "1.1", "1.2"
 MANIFEST_NAME = "bundle.json"
 
 Kind = Literal["maps", "instances", "labels", "embedding"]
@@ -60,7 +64,8 @@ INSTANCE_MASK = 28
 An output of instances is `(1, N, 4 + C + INSTANCE_MASK²)`, a row a candidate: its box (left, top, right, bottom in shares of the
 input), how likely it is of each class (0 to 1), and the logits of its mask, row by row. A row of zeros is none.
 """
-_MOST_VALUES = 2**25  # of one output: 27 maps of 1,024 × 1,024
+MOST_VALUES = 2**25
+"""Of one output, or of several on one grid: 27 maps of 1,024 × 1,024."""
 FILE_SUFFIXES = (".onnx", ".json", ".txt", ".md")
 
 
@@ -134,6 +139,37 @@ class Member(Strict):
 
 
 Members = tuple[Member, ...]
+
+MapsRole = Literal["damage", "parts", "severity"]
+RoleName = Literal["vehicle_gate", "damage_gate", "types", "damage", "parts", "severity"]
+Combine = Literal["mean", "vote"]
+"""How maps of several members become one: the mean of logits, or at each cell the share of members that say yes."""
+
+
+def _known_tiles(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 2 <= value <= MOST_TILES):
+        return value
+    raise ValueError(f"must be auto, or 2 to {MOST_TILES} along the photo's shorter side, got {value}")
+
+
+Tiles = Annotated[Literal["auto"] | int, BeforeValidator(_known_tiles)]
+
+
+class Views(Strict):
+    """How else a role's networks see a photo, beside the whole of it; see `dentify.runtime.tiles`.
+
+    `tiles`, for maps: also in so many overlapping tiles along its shorter side; `auto` takes as many as a photo of many pixels
+    needs, and none of others. `mirrored`: also with left and right exchanged.
+    """
+
+    tiles: Tiles | None = None
+    mirrored: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.tiles is None and not self.mirrored:
+            raise ValueError("must name tiles or mirrored; leave the role out where its networks see the whole photo alone")
+        return self
 
 
 class Roles(Strict):
@@ -336,7 +372,7 @@ class WeightOrigin(Strict):
 class Manifest(Strict):
     """All of `bundle.json`."""
 
-    schema_version: str = Field(_WITHOUT_TYPES, pattern=r"^1\.\d+$")
+    schema_version: str = Field(_FIRST, pattern=r"^1\.\d+$")
     name: Name
     version: Name
     licence: Name
@@ -345,6 +381,10 @@ class Manifest(Strict):
     taxonomy: Taxonomy
     networks: tuple[Network, ...]
     roles: Roles
+    combine: dict[MapsRole, Combine] = Field(
+        {}, description="how a role's maps become one, on the finest of their grids; mean where left out"
+    )
+    views: dict[RoleName, Views] = Field({}, description="how else a role's networks see a photo than as a whole")
     classes: Classes
     thresholds: Thresholds = Thresholds()
     grouping: Grouping = Grouping()
@@ -397,13 +437,16 @@ class Manifest(Strict):
         return (1, AUXILIARY[key](len(self.classes.damage)), None, None)
 
     def to_json(self) -> str:
-        """The manifest as it stands in `bundle.json`: of schema 1.1 at least where it has the keys of 1.1, else without them."""
+        """The manifest as it stands in `bundle.json`: of the schema that its keys need, without later ones that say nothing."""
         document = json.loads(self.model_dump_json())  # a figure of nothing, NaN, is null in JSON
+        needed = _WITH_VIEWS if self.combine or self.views else _WITH_TYPES if self.roles.types else _FIRST
+        document["schema_version"] = max(self.schema_version, needed, key=_minor)
+        for key in ("combine", "views"):
+            if not getattr(self, key):
+                del document[key]
         if not self.roles.types:
             for key in ("roles", "classes", "thresholds", "calibration"):
                 del document[key]["types"]
-        elif self.schema_version == _WITHOUT_TYPES:
-            document["schema_version"] = SCHEMA_VERSION
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     @model_validator(mode="after")
@@ -423,12 +466,28 @@ class Manifest(Strict):
                     raise ValueError(
                         f"roles.{role}[{index}].kind is {member.kind!r}, this Dentify takes {takes} there: update Dentify"
                     )
-                if member.kind == "instances" and len(members) > 1:
-                    raise ValueError(f"roles.{role}: a member of kind 'instances' answers alone, got {len(members)} members")
                 known = AUXILIARY if role == "damage" and member.kind == "maps" else ()
                 _refuse_unknown(f"roles.{role}[{index}].auxiliary", member.auxiliary, known, "what this Dentify can use")
+        for role in self.combine:
+            if sum(member.kind == "maps" for member in getattr(self.roles, role)) < 2:
+                raise ValueError(f"combine.{role} says how several maps become one, roles.{role} has fewer than two")
+        self._check_views()
         self._check_classes()
         return self
+
+    def _check_views(self) -> None:
+        for role, views in self.views.items():
+            members: Members = getattr(self.roles, role)
+            if not members:
+                raise ValueError(f"views.{role} says how networks see a photo, roles.{role} has none")
+            if views.tiles is not None and not any(member.kind == "maps" for member in members):
+                raise ValueError(f"views.{role}.tiles is for maps, roles.{role} has none")
+            if views.mirrored and all(member.kind == "instances" for member in members):
+                raise ValueError(f"views.{role}.mirrored is for maps and labels, roles.{role} has none")
+            if views.mirrored and role == "parts":
+                _refuse_unknown(
+                    "views.parts.mirrored", map(mirrored_part, self.classes.parts), self.classes.parts, "classes.parts"
+                )
 
     def _check_classes(self) -> None:
         taught, whole = self.taxonomy.taught, self.classes.types
@@ -448,7 +507,7 @@ class Manifest(Strict):
                 )
         if self.classes.severity != tuple(level for level in get_args(SeverityLevel) if level in self.classes.severity):
             raise ValueError(f"classes.severity must go from mild to bad, got {list(self.classes.severity)}")
-        if any(set(member.auxiliary) != set(self.roles.damage[0].auxiliary) for member in self.roles.damage):
+        if len({frozenset(member.auxiliary) for member in self.roles.damage if member.kind == "maps"}) > 1:
             raise ValueError("roles.damage: the members of an ensemble must name the same auxiliary outputs")
         scorer = self.grouping.scorer
         if scorer is not None and len(scorer.mean) != len(scorer.features) + len(self.classes.damage):
@@ -510,8 +569,17 @@ def parse_manifest(text: bytes, *, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
-        newer = "" if version in (_WITHOUT_TYPES, SCHEMA_VERSION) else f" (written for schema {told}: update Dentify)"
+        newer = "" if version in (_FIRST, _WITH_TYPES, SCHEMA_VERSION) else f" (written for schema {told}: update Dentify)"
         raise BundleError(f"{where}: {explain(error, Manifest)}{newer}") from error
+
+
+def _minor(version: str) -> int:
+    """The second number of a schema's version.
+
+    >>> _minor("1.10")
+    10
+    """
+    return int(version.partition(".")[2])
 
 
 def shapes_agree(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
@@ -539,8 +607,8 @@ def map_problem(shape: tuple[int | None, ...], size_hw: tuple[int, int]) -> str:
         return "which is empty"
     if len(shape) == 4 and any(side is not None and side > 2 * of for side, of in zip(shape[2:], size_hw, strict=True)):
         return f"finer than twice the {size_hw[0]} × {size_hw[1]} of its input"
-    if math.prod(side or 1 for side in shape) > _MOST_VALUES:
-        return f"over the limit of {_MOST_VALUES:,} values"
+    if math.prod(side or 1 for side in shape) > MOST_VALUES:
+        return f"over the limit of {MOST_VALUES:,} values"
     return ""
 
 

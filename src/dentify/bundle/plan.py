@@ -1,11 +1,13 @@
 """Which bundle answers which role of a new one: a YAML file.
 
-name: my-bundle
-version: 1.0.0
-roles:
-vehicle_gate: [vgg16-gate]                          # folders or zips, relative to the file; default is the shipped one
-damage_gate: [default, {bundle: resnet50, weight: 2}]
-damage: [default]
+    name: my-bundle
+    version: 1.0.0
+    roles:
+      vehicle_gate: [vgg16-gate]                          # folders or zips, relative to the file; default is the shipped one
+      damage_gate: [default, {bundle: resnet50, weight: 2}]
+      damage: [default]
+
+`combine: {damage: vote}` lets a role's maps vote; `views: {damage: {tiles: auto}}` says how else its networks see a photo.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from dentify.bundle.manifest import Name
+from dentify.bundle.manifest import Combine, MapsRole, Name, RoleName, Views
 from dentify.errors import ConfigError, MissingExtraError, printable
 from dentify.plain_yaml import load_yaml
 from dentify.strict import Strict, explain
@@ -57,6 +59,8 @@ class BuildPlan(Strict):
     licence: Name | None = Field(None, description="of the new bundle; those of the bundles it is made of are named beside it")
     description: str | None = None
     roles: RoleSources
+    combine: dict[MapsRole, Combine] = Field({}, description="how the maps of several bundles become one; mean where left out")
+    views: dict[RoleName, Views] = Field({}, description="how else networks see a photo; as the bundle that weighs most says")
 
 
 def read_plan(path: Path) -> BuildPlan:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from dentify.bundle.manifest import Classes, Members, Preprocessing, shapes_agree
 from dentify.bundle.onnx_bytes import Shape, inspect_onnx
@@ -39,8 +39,6 @@ def check_together(role: str, given: Sequence[Given], where: str) -> None:
                 f"{where}: roles.{role}: {one.bundle.where} has no {role}, it answers {answers}; name another bundle"
             )
     first, *others = given
-    if not others:
-        return
     seen = {first.bundle.sha256: first}
     for other in others:
         if twin := seen.get(other.bundle.sha256):
@@ -48,50 +46,59 @@ def check_together(role: str, given: Sequence[Given], where: str) -> None:
                 f"{where}: roles.{role}: {other.bundle.where} is {twin.bundle.where} again; name it once, with a weight"
             )
         seen[other.bundle.sha256] = other
-        for what, ours, theirs in _must_agree(first, other):
-            if ours != theirs:
-                raise BundleError(
-                    f"{where}: roles.{role}: {first.bundle.where} and {other.bundle.where} cannot answer together: "
-                    f"{what} {_told(ours)} and {_told(theirs)}; name one of them"
-                )
-    _check_grids(role, given, where)
+        if told := disagreement(role, first.bundle, other.bundle):
+            raise BundleError(
+                f"{where}: roles.{role}: {first.bundle.where} and {other.bundle.where} cannot answer together: {told}; "
+                "name one of them"
+            )
 
 
-def _must_agree(one: Given, other: Given) -> Iterator[tuple[str, Any, Any]]:
-    """What must be the same of two bundles in a role, in words and as they have it."""
-    role, ours, theirs = one.role, one.bundle.manifest, other.bundle.manifest
-    yield "kinds are", sorted({member.kind for member in one.members}), sorted({member.kind for member in other.members})
-    if role in Classes.model_fields:
-        yield "classes are", list(getattr(ours.classes, role)), list(getattr(theirs.classes, role))
+def disagreement(role: str, one: Bundle, other: Bundle) -> str:
+    """Why two bundles cannot answer a role together, as what of them differs; empty where they can."""
+    ours, theirs = one.manifest, other.manifest
+    members: tuple[Members, Members] = getattr(ours.roles, role), getattr(theirs.roles, role)
+    kinds = [sorted({member.kind for member in of_one}) for of_one in members]
+    if kinds[0] != kinds[1]:
+        return f"kinds are {_told(kinds[0])} and {_told(kinds[1])}"
+    if role in Classes.model_fields and (told := _difference(one, other, *(getattr(of.classes, role) for of in (ours, theirs)))):
+        return f"classes differ: {told}"
     if role in ("damage", "types"):  # what one tells as not judged, the other does not know by name
-        yield "damage types are", sorted(ours.taxonomy.damage_types), sorted(theirs.taxonomy.damage_types)
-    if role == "types":
-        yield "types exclude each other:", ours.calibration.types.exclusive, theirs.calibration.types.exclusive
+        known = [sorted(of.taxonomy.damage_types) for of in (ours, theirs)]
+        if told := _difference(one, other, *known):
+            return f"damage types differ: {told}"
+    if role == "types" and ours.calibration.types.exclusive != theirs.calibration.types.exclusive:
+        first, second = (_told(of.calibration.types.exclusive) for of in (ours, theirs))
+        return f"types exclude each other: {first} and {second}"
     if role == "damage":
-        yield "auxiliary outputs are", sorted(one.members[0].auxiliary), sorted(other.members[0].auxiliary)
+        auxiliary = [sorted({key for member in of_one for key in member.auxiliary}) for of_one in members]
+        if told := _difference(one, other, *auxiliary):
+            return f"auxiliary outputs differ: {told}"
+    return ""
 
 
-def _check_grids(role: str, given: Sequence[Given], where: str) -> None:
-    """Makes sure that maps which are averaged lie on one grid over the photo, as far as files say their sizes."""
-    seen: dict[str, tuple[Bundle, Shape, Preprocessing]] = {}  # by auxiliary key, "" for the main maps
+def _difference(one: Bundle, other: Bundle, ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """Which names only one of two bundles has, or that their order is another; empty where names are the same."""
+    if list(ours) == list(theirs):
+        return ""
+    alone = ((one, [name for name in ours if name not in theirs]), (other, [name for name in theirs if name not in ours]))
+    told = [f"only {bundle.where} names {', '.join(names)}" for bundle, names in alone if names]
+    return " and ".join(told) or f"their order is {_told(ours)} and {_told(theirs)}"
+
+
+def grids_differ(given: Sequence[Given]) -> bool:
+    """Whether maps which become one lie on several grids over a photo, as far as files say their sizes."""
+    seen: dict[str, tuple[Shape, list[str]]] = {}  # by auxiliary key, "" for the main maps
     for one in given:
         for member in one.members:
             if member.kind != "maps":
                 continue
             outputs = inspect_onnx(one.bundle.files[member.file], where=f"{one.bundle.where}/{member.file}").outputs
-            preprocessing = one.bundle.manifest.network_of(member.file).preprocessing
+            lies = _lies(one.bundle.manifest.network_of(member.file).preprocessing)
             for key, output in {"": member.output, **member.auxiliary}.items():
-                grid = outputs[output][2:]
-                bundle, other, others = seen.setdefault(key, (one.bundle, grid, preprocessing))
-                both = (
-                    f"{where}: roles.{role}: {bundle.where} and {one.bundle.where} cannot answer together: their {key or 'maps'}"
-                )
-                if not shapes_agree(grid, other):
-                    raise BundleError(f"{both} have grids of {_size(other)} and {_size(grid)} cells; name one of them")
-                if _lies(preprocessing) != _lies(others):
-                    raise BundleError(
-                        f"{both} lie on the photo in two ways, {_told(_lies(others))} and {_told(_lies(preprocessing))}; name one"
-                    )
+                grid, others = seen.setdefault(key, (outputs[output][2:], lies))
+                if not shapes_agree(outputs[output][2:], grid) or lies != others:
+                    return True
+    return False
 
 
 def _lies(preprocessing: Preprocessing) -> list[str]:
@@ -103,7 +110,7 @@ def _size(hw: Sequence[int | None]) -> str:
     return " × ".join("any" if side is None else str(side) for side in hw)
 
 
-def _told(value: Any) -> str:
+def _told(value: bool | Sequence[str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(value) or "none"

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evaluate": ("dentify.cli.evaluate", "evaluate", "evaluate"),
     "compare": ("dentify.cli.compare", "compare", "evaluate"),
     "bundle": ("dentify.cli.bundle", "app", ""),
+    "ensemble": ("dentify.cli.ensemble", "ensemble", "fit"),
     "train": ("dentify.cli.train", "train", "train"),
     "recipe": ("dentify.cli.recipe", "app", ""),
     "tune": ("dentify.cli.tune", "tune", "tune"),

@@ -55,6 +55,14 @@ def assess(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Photos in work at a time.")] = 2,
+    tiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|off|N",
+            help="Look for damage in tiles, too: on photos of many pixels, never, or 2 to 8 along the shorter side. [default: as "
+            "the bundle says]",
+        ),
+    ] = None,
     device: OnDevice = Device.AUTO,
     language: Annotated[
         str | None, typer.Option(metavar="en|de", help="Language of reports and drawings. [default: en, or DENTIFY_LANGUAGE]")
@@ -97,7 +105,7 @@ def assess(
     from dentify.batch import conditions
     from dentify.sources import count_known
 
-    settings = settings_in(language)
+    settings = with_tiles(settings_in(language), tiles)
     known = count_known(paths)
     if kind == "file" and known != 1:
         raise typer.BadParameter(f"-o {printable(str(output))} takes one photo; name a folder or a .zip for several")
@@ -268,6 +276,18 @@ def settings_in(language: str | None) -> Settings:
     if language not in LANGUAGES:
         raise typer.BadParameter(f"--language {none_of(language, LANGUAGES)}")
     return settings.model_copy(update={"language": language})
+
+
+def with_tiles(settings: Settings, tiles: str | None) -> Settings:
+    """The settings with the tiles that were asked for."""
+    from dentify.settings import MOST_TILES
+
+    if tiles is None:
+        return settings
+    choices = {"auto": "auto", "off": "off"} | {str(count): count for count in range(2, MOST_TILES + 1)}
+    if tiles not in choices:
+        raise typer.BadParameter(f"--tiles {printable(tiles)!r} is none of auto, off, and 2 to {MOST_TILES}")
+    return settings.model_copy(update={"tiles": choices[tiles]})
 
 
 def _kind(output: str | None) -> Literal["stream", "folder", "zip", "file"]:

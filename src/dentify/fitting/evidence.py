@@ -102,7 +102,7 @@ def gather(
     instances, class_ids = np.concatenate(masks), np.array(types, np.int64)
     candidates = [candidate for candidate in find_candidates(probs, auxiliary, grouping) if known[candidate.class_id]]
     ious = ious_of(candidates, instances, class_ids, probs, grouping.upscale)
-    if (regions := _left_out(sample, names, view, grid_hw)) is not None:
+    if (regions := left_out(sample, names, view, grid_hw)) is not None:
         right = np.any(ious >= RIGHT_IOU, axis=1).tolist()
         shares = [_share_in(candidate, regions, probs, grouping.upscale) for candidate in candidates]
         kept = [place for place, share in enumerate(shares) if right[place] or share < LEFT_OUT_SHARE]
@@ -119,7 +119,7 @@ def gather(
     )
 
 
-def _left_out(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
+def left_out(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
     """`(H, W)` where no finding is wrong: what is to be ignored, and damage of a type that nobody told; `None` without any."""
     untyped = [one for one in sample.damages if one.name == UNTYPED and UNTYPED not in names]
     regions = [

@@ -81,8 +81,9 @@ def fit_bundle(
         DatasetError: a photo cannot be read, none is given, no label is one of the bundle's types, or nothing can be fitted.
     """
     check_fittable(bundle)
-    networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where)
-    look = partial(look_at, networks, bundle.manifest, seed=seed, close_ups=close_ups, settings=settings or Settings())
+    settings = settings or Settings()
+    networks = Networks(bundle.manifest, bundle.files, threads=threads, where=bundle.where, settings=settings)
+    look = partial(look_at, networks, bundle.manifest, seed=seed, close_ups=close_ups, settings=settings)
     everything = Seen()
     names: set[str] = set()
     numbers: dict[tuple[str | None, str], int] = {}

@@ -10,8 +10,6 @@ all of them. Speed is that of this machine: the same bundle may be slower on ano
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +26,8 @@ from dentify.datasets.sample import Sample, spread
 from dentify.errors import BundleError, DatasetError
 from dentify.evaluation import Evaluation, evaluate
 from dentify.evaluation.results import Found, Share
+from dentify.fitting.latency import PHOTOS, ROUNDS, latencies_ms
+from dentify.fitting.unwritten import unwritten
 from dentify.runtime.int8 import Calibration, Layers, to_int8
 from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
@@ -35,7 +35,6 @@ from dentify.runtime.preprocess import network_input
 from dentify.settings import Settings
 
 CALIBRATION_PHOTOS = 100
-TIMED_PHOTOS, ROUNDS = 10, 5
 MOST_LOST = 0.01
 """From what loss of any figure on 8 bits do not pay."""
 
@@ -135,9 +134,8 @@ def quantize_bundle(
             f"{bundle.where}: no network has layers that 8 bits are meant for (between its first and its last, {layers}); "
             "leave it as it is" + ("" if layers == "all" else ", or take all layers")
         )
-    sha256 = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()  # a name until its manifest is written
-    after = Assessor(Bundle(bundle.manifest, sha256, files, bundle.where), settings=settings, threads=threads, device="cpu")
-    shown = [before.decode(sample.read(settings), name=sample.name).image for sample in spread(samples, TIMED_PHOTOS)]
+    after = Assessor(unwritten(bundle.manifest, files, where=bundle.where), settings=settings, threads=threads, device="cpu")
+    shown = [before.decode(sample.read(settings), name=sample.name).image for sample in spread(samples, PHOTOS)]
     latency_ms = compare_latency(before.networks, after.networks, shown)
     figures = compare_figures(before, after, samples, settings=settings, workers=workers, on_photo=on_photo)
     measured: dict[str, Metric] = {
@@ -162,26 +160,8 @@ def _input(assessor: Assessor, sample: Sample, preprocessing: Preprocessing, on_
 
 
 def compare_latency(before: Networks, after: Networks, images: Sequence[NDArray[np.uint8]], *, rounds: int = ROUNDS) -> Figure:
-    """Median time of a photo in all networks of a bundle, in milliseconds; the two in turns, so that both meet the same load.
-
-    Args:
-        before: one bundle's networks.
-        after: the other's.
-        images: `(h, w, 3)` uint8 RGB each.
-        rounds: how often each photo is shown to each.
-    """
-    both = (before, after)
-    taken: tuple[list[float], list[float]] = ([], [])
-    for networks in both:
-        networks.ask(images[0])  # the first run of a session is slower
-    for turn in range(rounds):
-        for image in images:
-            for which in (0, 1) if turn % 2 == 0 else (1, 0):
-                start = time.perf_counter()
-                both[which].ask(image)
-                taken[which].append(time.perf_counter() - start)
-    floats, int8 = (1000 * float(np.median(times)) for times in taken)
-    return Figure(floats, int8)
+    """What a photo takes in both; see `latencies_ms`."""
+    return Figure(*latencies_ms((before, after), images, rounds=rounds))
 
 
 class _Listening:

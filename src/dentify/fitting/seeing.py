@@ -52,7 +52,8 @@ def look_at(networks: Networks, manifest: Manifest, sample: Sample, *, seed: int
     judged = bool(manifest.roles.damage) and outlined and any(sample.knows(name) for name in names)
     worst = worst_severity(sample)
     for mirrored in (False, True):
-        answers = networks.ask(np.ascontiguousarray(photo.image[:, ::-1]) if mirrored else photo.image)
+        image = np.ascontiguousarray(photo.image[:, ::-1]) if mirrored else photo.image
+        answers = networks.ask(image, photo_hw=photo.photo_hw)
         seen.asked.extend(_asked(answers, has_vehicle(sample), is_damaged(sample), 1.0, sample.source))
         if worst in levels and answers.photo_severity is not None:
             seen.levels.append((answers.photo_severity, levels.index(worst)))
@@ -72,8 +73,9 @@ def look_at(networks: Networks, manifest: Manifest, sample: Sample, *, seed: int
             )
     if close_ups and (manifest.roles.vehicle_gate or manifest.roles.damage_gate) and sample.vehicle and sample.damage is False:
         for crop in crops_of(sample, close_ups, seed=seed, settings=settings):
-            picture = decode_picture(crop, settings, enough_side=networks.enough_side).image
-            seen.asked.extend(_asked(networks.ask(picture), True, False, CLOSE_UP_WEIGHT, sample.source))
+            picture = decode_picture(crop, settings, enough_side=networks.enough_side)
+            answers = networks.ask(picture.image, photo_hw=picture.photo_hw)
+            seen.asked.extend(_asked(answers, True, False, CLOSE_UP_WEIGHT, sample.source))
     return seen
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from dentify.arrays import FloatArray, IntArray
 from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.runtime.candidates import Candidate
-from dentify.runtime.grids import cropped
+from dentify.runtime.grids import cropped, shared_cells
 from dentify.runtime.probabilities import sigmoid
 
 
@@ -122,11 +122,4 @@ def _distance(candidate: Candidate, hw: tuple[int, ...]) -> FloatArray:
 
 def _shared(one: Candidate, other: Candidate) -> float:
     """Cells that two candidates share, as a share of the smaller one."""
-    left, top = max(one.x, other.x), max(one.y, other.y)
-    right = min(one.x + one.mask.shape[1], other.x + other.mask.shape[1])
-    bottom = min(one.y + one.mask.shape[0], other.y + other.mask.shape[0])
-    if left >= right or top >= bottom:
-        return 0.0
-    a = one.mask[top - one.y : bottom - one.y, left - one.x : right - one.x]
-    b = other.mask[top - other.y : bottom - other.y, left - other.x : right - other.x]
-    return float(np.count_nonzero(a & b) / min(one.cells, other.cells))
+    return shared_cells(one.mask, (one.x, one.y), other.mask, (other.x, other.y)) / min(one.cells, other.cells)

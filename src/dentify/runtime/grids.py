@@ -14,6 +14,22 @@ def cropped(mask: BoolArray) -> tuple[int, int, BoolArray]:
     return x, y, mask[y : y + h, x : x + w]
 
 
+def shared_cells(one: BoolArray, one_xy: tuple[int, int], other: BoolArray, other_xy: tuple[int, int]) -> int:
+    """How many cells two crops share, each with its top left cell on one grid.
+
+    >>> shared_cells(np.ones((2, 3), bool), (0, 0), np.ones((5, 5), bool), (1, 1))
+    2
+    """
+    left, top = max(one_xy[0], other_xy[0]), max(one_xy[1], other_xy[1])
+    right = min(one_xy[0] + one.shape[1], other_xy[0] + other.shape[1])
+    bottom = min(one_xy[1] + one.shape[0], other_xy[1] + other.shape[0])
+    if left >= right or top >= bottom:
+        return 0
+    a = one[top - one_xy[1] : bottom - one_xy[1], left - one_xy[0] : right - one_xy[0]]
+    b = other[top - other_xy[1] : bottom - other_xy[1], left - other_xy[0] : right - other_xy[0]]
+    return int(np.count_nonzero(a & b))
+
+
 def resized(values: FloatArray, height: int, width: int) -> FloatArray:
     """A map `(h, w)` interpolated to another number of cells."""
     if values.shape == (height, width):

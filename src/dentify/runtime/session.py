@@ -92,11 +92,12 @@ class Session:
         # On a GPU the first run also chooses algorithms and compiles; how long that takes says nothing of the network.
         self._seconds = None if self.on_cuda else settings.max_run_seconds
 
-    def run(self, tensor: FloatArray) -> Mapping[str, FloatArray]:
+    def run(self, tensor: FloatArray, *, spent: float = 0.0) -> Mapping[str, FloatArray]:
         """The wanted outputs by name, float32.
 
         Args:
             tensor: `(1, 3, H, W)` float32, as `network_input` makes it.
+            spent: seconds that other runs for the same photo took of those that it may take.
 
         Raises:
             BundleError: the network fails on it, takes too long or too much memory, or answers what is no number.
@@ -109,7 +110,7 @@ class Session:
             late.set()
             options.terminate = True
 
-        alarm = None if self._seconds is None else threading.Timer(self._seconds, stop)
+        alarm = None if self._seconds is None else threading.Timer(max(0.0, self._seconds - spent), stop)
         try:
             if alarm is not None:
                 alarm.daemon = True
