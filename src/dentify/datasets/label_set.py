@@ -93,10 +93,10 @@ class LabelSet:
         if self.files:  # one a picture, anywhere below the root
             return Pictures([self.root], self.root, self.adjust)
         folders = picture_folders(self.path) if self.document is not None or self.path.is_file() else [self.path]
-        return Pictures([folder for folder in folders if folder.is_relative_to(self._bounds[0])], self.root, self.adjust)
+        return Pictures([folder for folder in folders if folder.is_relative_to(self.bounds[0])], self.root, self.adjust)
 
     @property
-    def _bounds(self) -> tuple[Path, ...]:
+    def bounds(self) -> tuple[Path, ...]:
         """The folders outside of which nothing is opened."""
         beside = self.alone or self.root.name.lower() in _LABEL_FOLDERS
         return (self.root.parent if beside else self.root, *((self.images,) if self.images is not None else ()))
@@ -105,7 +105,7 @@ class LabelSet:
         """Whether a file lies outside what was opened, by a symbolic link, and links are not to be followed."""
         if self.settings.follow_links:
             return False
-        bounds = self._bounds
+        bounds = self.bounds
         if not any(path.is_relative_to(folder) for folder in bounds):  # where the format puts them, beside what was opened
             bounds = (path.parent,)
         return leads_out(path, bounds)

@@ -93,7 +93,7 @@ def test_points_and_cuboids_are_left_out_and_holes_filled_with_a_word(project: W
         "size": (set_in("size", "height", value="ten"), "size must be whole numbers above 0"),
         "title": (set_in("objects", 0, "classTitle", value=None), r"objects\[0\]: needs a classTitle"),
         "kind": (set_in("objects", 0, "geometryType", value="blob"), "'blob' is none of polygon"),
-        "points": (set_in("objects", 0, "points", value=[]), "needs exterior points"),
+        "points": (set_in("objects", 0, "points", value=[]), "points must be numbers"),
         "bitmap": (set_in("objects", 2, "bitmap", "data", value="!"), "bitmap is no packed PNG in base64"),
         "bitmap outside": (set_in("objects", 2, "bitmap", "origin", value=[19, 3]), "does not lie on the photo"),
     }.values(),

@@ -17,7 +17,8 @@ from dentify.assessment import Mask
 from dentify.datasets.attributes import plain_name, said_beside
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_side, to_float
+from dentify.datasets.numbers import photo_size, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line
 from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample, join_pieces
@@ -106,7 +107,13 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
     if not name:
         raise DatasetError(f"{where}: needs a name")
     where = f"{where} ({printable(name)})"
-    size_hw = _size_hw(image, where)
+    subset = image.get("subset")
+    subset = None if subset and subset.casefold() == "default" else subset  # CVAT's word for none
+    picture = pictures.find(f"{subset}/{name}" if subset else name, where)
+    picture = picture if is_file(picture) or not subset else pictures.find(name, where)
+    size_hw = photo_size(image.get("height"), image.get("width"), where) or label_set.size_of(picture)
+    if size_hw is None:
+        raise DatasetError(f"{where}: needs width and height; neither the file nor a picture tells them")
     annotations: list[Annotation] = []
     groups: list[str | None] = []
     tags: list[str] = []
@@ -134,11 +141,8 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
             continue
         group = shape.get("group_id")
         groups.append(group if group not in (None, "", "0") else None)
-    subset = image.get("subset")
-    subset = None if subset and subset.casefold() == "default" else subset  # CVAT's word for none
-    picture = pictures.find(f"{subset}/{name}" if subset else name, where)
     return Sample(
-        image=picture if is_file(picture) or not subset else pictures.find(name, where),
+        image=picture,
         name=name,
         size_hw=size_hw,
         annotations=join_pieces(annotations, groups),
@@ -147,14 +151,6 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
         labels=tuple(tags),
         where=where,
     )
-
-
-def _size_hw(image: Element, where: str) -> tuple[int, int]:
-    height, width = (image.get(key) or "" for key in ("height", "width"))
-    sides = [int(side) if side.isdecimal() and len(side) < 20 else None for side in (height, width)]
-    if not (is_side(sides[0]) and is_side(sides[1])):
-        raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    return sides[0], sides[1]
 
 
 def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:

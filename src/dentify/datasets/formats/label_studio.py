@@ -24,7 +24,8 @@ from dentify.datasets.documents import check_cost, json_cost, read_csv
 from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
+from dentify.datasets.numbers import is_int, is_number, photo_size, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, points_of
 from dentify.datasets.output import IN_BROWSERS, Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
@@ -385,13 +386,9 @@ def _labels_of(results: Iterable[Result]) -> Iterator[str]:
 def _size_hw(results: Iterable[Result], where: str) -> tuple[int, int] | None:
     for result in results:
         height, width = result.get("original_height"), result.get("original_width")
-        if height is None and width is None:
-            continue
-        if not (is_side(height) and is_side(width)):
-            raise DatasetError(
-                f"{where}: original_width and original_height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
-            )
-        return height, width
+        size_hw = photo_size(height, width, where, "original_width and original_height")
+        if size_hw is not None:
+            return size_hw
     return None
 
 
@@ -414,10 +411,10 @@ def _outlined(
         points = value.get("points")
         corners = value.get("vertices")
         if kind == "vector" and isinstance(corners, list):  # whose curves are told by their corners
-            points = [[one.get("x"), one.get("y")] if isinstance(one, dict) else one for one in corners]
-        if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or len(points) < 3:
+            points = corners
+        polygon = points_of(points, where) * scale
+        if len(polygon) < 3:
             raise DatasetError(f"{where}: needs three points or more as [x, y], got {points!r:.60}")
-        polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale
         return _polygon_annotation(polygon, size_hw, where, label_set)
     turn = math.radians(to_float(value.get("rotation") or 0.0, f"{where}: rotation"))
     if not math.isfinite(turn):

@@ -20,13 +20,14 @@ from dentify.assessment import Mask
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_number, is_side
+from dentify.datasets.numbers import photo_size
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, points_of
 from dentify.datasets.pictures import Pictures, is_file, picture_parts, same_name
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.masks import crop_to_rle, rle_to_box
-from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+from dentify.imaging.polygons import ellipse_to_polygon, polygons_to_box
 
 _DRAWN = ("polygon", "linestrip", "quadrilateral")
 _TURNED = ("oriented_rectangle", "rotation", "rotated_rectangle", "rotatedrect")  # as X-AnyLabeling and others spell it
@@ -68,7 +69,8 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
             picture = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:
             raise DatasetError(f"{path}: imageData is no base64") from error
-    size_hw = _size_hw(document, path) or label_set.size_of(picture)
+    told = photo_size(document.get("imageHeight"), document.get("imageWidth"), str(path), "imageWidth and imageHeight")
+    size_hw = told or label_set.size_of(picture)
     annotations: list[Annotation] = []
     groups: list[object] = []
     for index, shape in enumerate(document["shapes"]):
@@ -77,7 +79,7 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
             if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"]:
                 raise DatasetError(f"{where}: needs a label and points, got {shape!r:.60}")
             kind = shape.get("shape_type") or "polygon"
-            line = kind == "linestrip" and is_line(_points(shape.get("points"), where))
+            line = kind == "linestrip" and is_line(points_of(shape.get("points"), where))
             if line or kind in ("point", "points", "line"):
                 label_set.adjust(f"shapes of kind {kind} are left out: they enclose nothing", where)
                 continue
@@ -123,21 +125,10 @@ def _picture(path: Path, name: str, pictures: Pictures, label_set: LabelSet) -> 
     return picture
 
 
-def _size_hw(document: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
-    height, width = document.get("imageHeight"), document.get("imageWidth")
-    if height is None and width is None:
-        return None
-    if not (is_side(height) and is_side(width)):
-        raise DatasetError(
-            f"{path}: imageWidth and imageHeight must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
-        )
-    return height, width
-
-
 def _annotation(
     shape: Mapping[str, Any], kind: str, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet
 ) -> Annotation:
-    points = _points(shape.get("points"), where)
+    points = points_of(shape.get("points"), where)
     flags = shape.get("flags")
     ticked = [str(flag) for flag, on in flags.items() if on] if isinstance(flags, dict) else []
     severity = next((level for flag in ticked if (level := severity_word(flag)) is not None), None)
@@ -178,14 +169,6 @@ def _annotation(
         raise DatasetError(f"{where}: needs three points or more, got {len(points)}")
     polygon = check_points(points, size_hw, where, label_set.adjust, reach=None if kind in _DRAWN else math.inf)
     return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity, attributes=attributes)
-
-
-def _points(points: object, where: str) -> Polygon:
-    if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or not points:
-        raise DatasetError(f"{where}: points must be a list of [x, y], got {points!r:.60}")
-    if not all(is_number(x) and is_number(y) for x, y in points):
-        raise DatasetError(f"{where}: points must be numbers, got {points!r:.60}")
-    return np.array(points, np.float64)
 
 
 def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Mask:

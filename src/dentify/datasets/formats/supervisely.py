@@ -18,14 +18,15 @@ from dentify.arrays import BoolArray
 from dentify.assessment import Mask
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_line, is_number, is_side
+from dentify.datasets.numbers import photo_size, whole_of
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, points_of
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.formats import is_picture_name
 from dentify.imaging.masks import crop_to_rle, rle_to_box
-from dentify.imaging.polygons import Polygon, polygons_to_box
+from dentify.imaging.polygons import polygons_to_box
 
 Raw = Mapping[str, Any]
 _EXPECTED = "Supervisely: expected an object with size and objects"
@@ -54,14 +55,14 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
 
 
 def _sample(path: Path, document: Raw, labelled: frozenset[str], pictures: Pictures, label_set: LabelSet) -> Sample:
-    height, width = document["size"].get("height"), document["size"].get("width")
-    if not (is_side(height) and is_side(width)):
-        raise DatasetError(f"{path}: size must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    size_hw = height, width
     name = path.name[: -len(".json")]
     picture = path.parent.parent / "img" / name
     if label_set.images is not None or not is_file(picture):
         picture = pictures.find(name, str(path), has_suffix=is_picture_name(name))
+    size = document["size"]
+    size_hw = photo_size(size.get("height"), size.get("width"), str(path), "size") or label_set.size_of(picture)
+    if size_hw is None:
+        raise DatasetError(f"{path}: needs a size; neither the file nor a picture tells it")
     annotations: list[Annotation] = []
     for index, one in enumerate(document["objects"]):
         where = f"{path}: objects[{index}]"
@@ -108,7 +109,7 @@ def _annotation(one: Any, size_hw: tuple[int, int], where: str, label_set: Label
             raise DatasetError(f"{place}: is degenerate, it holds no pixel", kind="degenerate outline")
         return Annotation(name, box, rle=rle, attributes=said)
     points = one.get("points")
-    exterior = _points(points.get("exterior") if isinstance(points, dict) else None, place)
+    exterior = points_of(points.get("exterior") if isinstance(points, dict) else None, place)
     if kind == "rectangle":
         (x_min, y_min), (x_max, y_max) = exterior.min(axis=0).tolist(), exterior.max(axis=0).tolist()
         return Annotation(
@@ -127,19 +128,12 @@ def _annotation(one: Any, size_hw: tuple[int, int], where: str, label_set: Label
     return Annotation(name, polygons_to_box([polygon]), (polygon,), attributes=said)
 
 
-def _points(points: object, where: str) -> Polygon:
-    if not isinstance(points, list) or not points or not all(isinstance(one, list) and len(one) == 2 for one in points):
-        raise DatasetError(f"{where}: needs exterior points as [x, y], got {points!r:.60}")
-    if not all(is_number(value) for one in points for value in one):
-        raise DatasetError(f"{where}: points must be numbers, got {points!r:.60}")
-    return np.array(points, np.float64)
-
-
 def _mask(bitmap: object, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Mask:
     """A mask from its origin on: a PNG, packed by zlib, in base64."""
     data = bitmap.get("data") if isinstance(bitmap, dict) else None
     origin = bitmap.get("origin") if isinstance(bitmap, dict) else None
-    if not isinstance(data, str) or not isinstance(origin, list) or len(origin) != 2 or not all(map(is_int, origin)):
+    x, y = (whole_of(value) for value in origin) if isinstance(origin, list) and len(origin) == 2 else (None, None)
+    if not isinstance(data, str) or x is None or y is None:
         raise DatasetError(f"{where}: needs a bitmap with data and origin, got {bitmap!r:.60}")
     check_mask_size(size_hw, where, label_set.settings)
     try:
@@ -155,7 +149,6 @@ def _mask(bitmap: object, size_hw: tuple[int, int], where: str, label_set: Label
         raise DatasetError(str(error)) from error
     pixels = alpha if alpha is not None else crop
     shown: BoolArray = np.asarray(pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2))
-    x, y = origin
     if min(x, y) < 0 or x + shown.shape[1] > size_hw[1] or y + shown.shape[0] > size_hw[0]:
         raise DatasetError(f"{where}: a bitmap of shape {shown.shape} at ({x}, {y}) does not lie on the photo of {size_hw}")
     return crop_to_rle(shown, (x, y), size_hw, size_hw)

@@ -37,7 +37,8 @@ from dentify.datasets.documents import check_cost, json_cost, read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import photo_word, severity_word
-from dentify.datasets.outlines import check_box, check_points, is_line, to_float
+from dentify.datasets.numbers import to_float
+from dentify.datasets.outlines import check_box, check_points, is_line
 from dentify.datasets.output import IN_BROWSERS, Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
