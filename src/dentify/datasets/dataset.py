@@ -22,7 +22,7 @@ from dentify.datasets.attributes import TypesBeside, by_attributes, told_missing
 from dentify.datasets.documents import csv_columns, csv_head, read_csv, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
-from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_unread, unread_product
+from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_others, told_unread, unread_product
 from dentify.datasets.label_set import MOST_ANNOTATIONS, TURNED, LabelSet, OnInvalid, OnNote
 from dentify.datasets.labels import (
     VEHICLE,
@@ -296,7 +296,7 @@ class Dataset:
             try:
                 if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
                     label_set = replace(label_set, document=read_json(label_set.path, self._settings))
-                for sample in read(label_set):
+                for sample in read(replace(label_set, unpacked={})):
                     if len(sample.labelled) > _MOST_NAMES:
                         told = f"{len(sample.labelled):,} names of types and parts, over the limit of {_MOST_NAMES:,}"
                         raise DatasetError(f"{sample.where}: {told}")
@@ -774,7 +774,7 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     for path in files:
         if path.name != SPLITS and (told := _without_names(path)):
             return f"{path.name} {told}"
-    return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
+    return f"{held} of a format that is known{told_others(files)}; --input-format takes {', '.join(FORMATS)}"
 
 
 def _without_names(path: Path) -> str:

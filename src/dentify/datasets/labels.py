@@ -265,6 +265,15 @@ def severity_word(word: str) -> str | None:
     return first if first in SEVERITY_LEVELS else None
 
 
+def is_photo_word(word: str) -> bool:
+    """Whether it is known what a word says of a photo as a whole.
+
+    >>> is_photo_word("Damaged"), is_photo_word("dent"), is_photo_word("blue")
+    (True, True, False)
+    """
+    return canonical_name(word) in DAMAGE_NAMES or photo_word(word) is not None or severity_word(word) is not None
+
+
 def _plain(word: str) -> str:
     """A word without case, separators and a number that sorts it."""
     return word.strip().casefold().replace(" ", "_").replace("-", "_").lstrip("0123456789_.")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentify.arrays import DoubleArray
+from dentify.arrays import BoolArray, DoubleArray
 from dentify.assessment import Box, Mask
 from dentify.datasets.adjustments import OnAdjust
 from dentify.datasets.numbers import FAR_AWAY, Size, coordinates_of, four_numbers, number_of, whole_of
 from dentify.errors import DatasetError, ShapeError
-from dentify.imaging.masks import rle_area, rle_to_runs, runs_to_rle
+from dentify.imaging.masks import crop_to_rle, rle_area, rle_to_runs, runs_to_rle
 from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box, turned_rectangle
 from dentify.settings import Settings
 
@@ -37,6 +37,7 @@ _LEAST_SIDE = 100  # pixels of a photo on which nothing is labelled that is smal
 _NOISE_PX = 0.01  # which numbers as text leave behind
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
+_ROWS = 256  # of a mask that are looked at at a time
 _MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
 
 
@@ -220,6 +221,44 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
     if rle_area(rle) == 0:
         raise DatasetError(f"{where}: RLE is degenerate, it holds no pixel", kind="degenerate outline")
     return rle
+
+
+def mask_of(
+    crop: BoolArray,
+    corner_xy: tuple[int, int],
+    size_hw: Size,
+    where: str,
+) -> Mask:
+    """A mask that is told within its box.
+
+    Args:
+        crop: `(h, w)` boolean.
+        corner_xy: column and row of its upper left pixel on the photo.
+        size_hw: the photo's.
+        where: what to begin the message with.
+
+    Raises:
+        DatasetError: it does not lie on the photo, holds no pixel, or more stretches than any damage.
+    """
+    (x, y), (h, w) = corner_xy, crop.shape
+    if min(x, y) < 0 or x + w > size_hw[1] or y + h > size_hw[0]:
+        raise DatasetError(
+            f"{where}: a mask of {w} × {h} at ({x}, {y}) does not lie on the photo of {size_hw[1]} × {size_hw[0]}",
+            kind="outside the photo",
+        )
+    stretches = (
+        int(np.count_nonzero(crop[:1]))
+        + sum(  # down the columns, as COCO counts them
+            int(np.count_nonzero(crop[at + 1 : at + _ROWS + 1] > crop[at : at + _ROWS][: len(crop) - at - 1]))
+            for at in range(0, h - 1, _ROWS)
+        )
+    )
+    if stretches == 0:
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel", kind="degenerate outline")
+    if stretches > _MOST_RUNS:
+        told = f"a mask of {stretches:,} stretches, over the limit of {_MOST_RUNS:,}"
+        raise DatasetError(f"{where}: {told}; no damage has such an outline", kind="endless outline")
+    return crop_to_rle(crop, (x, y), size_hw, size_hw)
 
 
 def check_mask_size(size_hw: Size, where: str, settings: Settings) -> None:

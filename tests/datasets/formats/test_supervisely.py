@@ -94,7 +94,7 @@ def test_points_and_cuboids_are_left_out_and_holes_filled_with_a_word(project: W
         "title": (set_in("objects", 0, "classTitle", value=None), r"objects\[0\]: needs a classTitle"),
         "kind": (set_in("objects", 0, "geometryType", value="blob"), "'blob' is none of polygon"),
         "points": (set_in("objects", 0, "points", value=[]), "points must be numbers"),
-        "bitmap": (set_in("objects", 2, "bitmap", "data", value="!"), "bitmap is no packed PNG in base64"),
+        "bitmap": (set_in("objects", 2, "bitmap", "data", value="!"), "bitmap is no base64"),
         "bitmap outside": (set_in("objects", 2, "bitmap", "origin", value=[19, 3]), "does not lie on the photo"),
     }.values(),
     ids=("size", "title", "kind", "points", "bitmap", "bitmap outside"),

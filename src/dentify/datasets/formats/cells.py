@@ -164,7 +164,7 @@ def outlines_in(cell: str) -> list[list[float]] | None:
     return whole if whole and len(whole) == len(rings) else None
 
 
-def has_holes(cell: str) -> bool:
+def leaves_holes(cell: str) -> bool:
     """Whether an outline in WKT has holes, which `outlines_in` leaves out."""
     return bool(_WKT.match(cell)) and len(_RING.findall(cell)) > len(_OUTER_RING.findall(cell))
 

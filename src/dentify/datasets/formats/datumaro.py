@@ -14,7 +14,7 @@ import numpy as np
 
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.numbers import Size, four_numbers, is_int, photo_size, whole_of
+from dentify.datasets.numbers import Size, coordinates_of, four_numbers, is_int, photo_size, whole_of
 from dentify.datasets.outlines import (
     SORTED,
     check_box,
@@ -29,9 +29,9 @@ from dentify.datasets.pictures import Pictures
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, printable
 from dentify.imaging.masks import rle_to_box
-from dentify.imaging.polygons import ellipse_to_polygon, polygons_to_box
+from dentify.imaging.polygons import ellipse_to_polygon, polygons_to_box, turned_rectangle
 
-_LEFT_OUT = ("points", "caption", "cuboid_2d", "cuboid_3d", "rotated_bbox", "feature_vector", "hash_key")
+_LEFT_OUT = ("points", "caption", "cuboid_2d", "cuboid_3d", "skeleton", "feature_vector", "hash_key")
 
 Raw = Mapping[str, Any]
 
@@ -146,6 +146,12 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
             if turned is not None:
                 return Annotation(label, turned[1], (turned[0],), **said)
             return Annotation(label, check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", label_set.adjust), **said)
+        case "rotated_bbox":  # its centre, its sides, and an angle in degrees
+            told = coordinates_of(row.get("points") or row.get("bbox")) or []
+            if len(told) != 5 or not np.isfinite(told).all():
+                raise DatasetError(f"{where}: needs a turned box of five numbers, got {row.get('points')!r:.60}")
+            turned_by = turned_rectangle((told[0], told[1]), (told[2], told[3]), math.radians(told[4]))
+            polygon = check_points(turned_by, size_hw, where, label_set.adjust, reach=math.inf)
         case "mask":
             rle = row.get("rle")
             size = _size_hw(rle.get("size"), f"{where}: rle") if isinstance(rle, dict) else None
@@ -173,5 +179,6 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
             ellipse = ellipse_to_polygon((x, y), (radius_x, radius_y))
             polygon = check_points(ellipse, size_hw, where, label_set.adjust, reach=math.inf)
         case _:
-            raise DatasetError(f"{where}: type {kind!r:.40} is none of bbox, ellipse, label, mask, polygon, polyline")
+            known = "bbox, ellipse, label, mask, polygon, polyline, rotated_bbox"
+            raise DatasetError(f"{where}: type {kind!r:.40} is none of {known}")
     return Annotation(label, polygons_to_box([polygon]), (polygon,), **said)

@@ -6,12 +6,11 @@ Semantic masks, videos and texts are left out with a note.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from dentify.datasets.documents import check_json_cost, read_text
+from dentify.datasets.documents import check_json_cost, parse_json, read_text
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.numbers import four_numbers, number_of, photo_size, whole_of
 from dentify.datasets.outlines import check_box
@@ -52,7 +51,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
 
 def _parsed(line: str) -> Any:
     try:
-        return json.loads(line)
+        return parse_json(line)
     except (ValueError, RecursionError):
         return None
 

@@ -24,7 +24,7 @@ from dentify.datasets.formats.cells import (
     NOTHING,
     Spelling,
     box_in,
-    has_holes,
+    leaves_holes,
     number_in,
     outlines_in,
     runs_in,
@@ -159,6 +159,8 @@ def is_table(rows: Sequence[Sequence[str]]) -> bool:
 
 def needs_names(columns: Sequence[str]) -> str:
     """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
+    if columns and columns[0].startswith("# Exported using VGG Image Annotator"):
+        return "this is a CSV of VIA 3, which is not read; save its project, as JSON"
     told = ", ".join(column or "(no name)" for column in columns) or "none"
     return f"needs a column of file names, as `file`; has {printable(told)}"
 
@@ -643,7 +645,7 @@ def _outline(word: str, row: Row, table: _Columns, size_hw: Size | None, where: 
     pieces = outlines_in(cell)
     if pieces is None:
         raise DatasetError(f"{where}: needs an outline as x, y, x, y …, got {printable(cell)!r:.60}")
-    if has_holes(cell):
+    if leaves_holes(cell):
         label_set.adjust("holes of polygons are filled", where)
     polygons = check_pieces(pieces, size_hw, where, label_set)
     return Annotation(word, polygons_to_box(polygons), polygons)
