@@ -166,10 +166,10 @@ class Dataset:
             yield sample if row is None else replace(sample, split=row[0] or sample.split, group=row[1] or sample.group)
 
     def refuse(self, error: DatasetError) -> None:
-        """Raises what does not hold, or reports it where the user wants to go on."""
+        """Raises what does not hold, or reports it where the user wants to go on, without the frames that it came through."""
         if self._on_invalid is None:
             raise error
-        self._on_invalid(error)
+        self._on_invalid(DatasetError(str(error), kind=error.kind))
 
     @property
     def on_turned(self) -> OnAdjust | None:
@@ -527,6 +527,7 @@ def _named(
         if not words and raw.damage is None and all(one.kind == "part" or is_vehicle_word(one.name) for one in annotations):
             words = ("undamaged",)
     levels = {level for word in words if (level := severity_word(word)) is not None}
+    levels |= {level for word in given if (level := labels.severity_of(word)) is not None}
     severity = raw.severity or (levels.pop() if len(levels) == 1 else None)
     facts = [(raw.vehicle, raw.damage)]
     if severity is not None or raw.damage:
@@ -575,7 +576,8 @@ def _meant(raw: Sample, labels: LabelMap, adjust: OnAdjust, unknown: Counter[str
         elif name is None:
             adjust("annotations are left out, as the label map says", raw.where)
         else:
-            meant.append(replace(_renamed(one, name), other=is_vehicle_word(name)))
+            level = one.severity or labels.severity_of(one.name)
+            meant.append(replace(_renamed(one, name), other=is_vehicle_word(name), severity=level))
             vehicle |= is_vehicle_word(name)
     return meant, vehicle
 

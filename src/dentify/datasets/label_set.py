@@ -64,10 +64,13 @@ class LabelSet:
     unpacked: dict[Path, float] = field(default_factory=dict)
 
     def refuse(self, error: DatasetError) -> None:
-        """Raises what does not hold, or reports it where the user wants to go on."""
+        """Raises what does not hold, or reports it where the user wants to go on.
+
+        What is reported is a copy: a raised one holds the frames that it came through, and whatever large is in them.
+        """
         if self.on_invalid is None:
             raise error
-        self.on_invalid(error)
+        self.on_invalid(DatasetError(str(error), kind=error.kind))
 
     def documents(self, is_ours: Callable[[object], bool], expected: str) -> Iterator[tuple[Path, Any]]:
         """The JSON files of a format that has one a picture, each parsed; other JSON may lie in between, and is passed over.
@@ -94,7 +97,7 @@ class LabelSet:
         """Counts the pixels of a mask before they are made: a hundred bytes may stand for as many million of them.
 
         Args:
-            pixels: of the mask, within its box; a quarter of those of a PNG, which are made as quickly.
+            pixels: of the mask, within its box; of a picture half of all as well.
             where: what to begin the message with.
 
         Raises:
@@ -181,7 +184,7 @@ class LabelSet:
 MOST_ANNOTATIONS = 20_000
 """Of one photo: all of them are held in memory at a time, a kilobyte each, and compared with each other."""
 
-_PIXELS_FREE, _PIXELS_PER_BYTE = 250_000_000, 400  # of a label file's masks: a second, and two a MiB; a door has 150 a byte
+_PIXELS_FREE, _PIXELS_PER_BYTE = 150_000_000, 300  # of a label file's masks: some 4 ns each; those of a door have 150 a byte
 _LABEL_FOLDERS = ("annotation", "annotations", "label", "labels", "mask", "masks")  # whose pictures lie beside them
 
 

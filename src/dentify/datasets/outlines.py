@@ -37,7 +37,6 @@ _LEAST_SIDE = 100  # pixels of a photo on which nothing is labelled that is smal
 _NOISE_PX = 0.01  # which numbers as text leave behind
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
-_ROWS = 256  # of a mask that are looked at at a time
 _MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
 
 
@@ -211,24 +210,20 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
         )
     try:
         if isinstance(counts, str):
-            rle = runs_to_rle(rle_to_runs(Mask(size=size_hw, counts=counts)), size_hw)
+            counted = rle_to_runs(Mask(size=size_hw, counts=counts))
+            rle, area = runs_to_rle(counted, size_hw), int(counted[1::2].sum())
         elif isinstance(counts, list) and None not in (runs := [whole_of(count) for count in counts]):
-            rle = runs_to_rle(runs, size_hw)  # type: ignore[arg-type]  # no `None` is in it
+            rle, area = runs_to_rle(runs, size_hw), sum(runs[1::2])  # type: ignore[arg-type]  # no `None` is in it
         else:
             raise DatasetError(f"{where}: RLE counts must be a string or a list of whole numbers, got {counts!r:.40}")
     except (ShapeError, OverflowError, UnicodeError) as error:
         raise DatasetError(f"{where}: {error}") from error
-    if rle_area(rle) == 0:
+    if area == 0:
         raise DatasetError(f"{where}: RLE is degenerate, it holds no pixel", kind="degenerate outline")
     return rle
 
 
-def mask_of(
-    crop: BoolArray,
-    corner_xy: tuple[int, int],
-    size_hw: Size,
-    where: str,
-) -> Mask:
+def mask_of(crop: BoolArray, corner_xy: tuple[int, int], size_hw: Size, where: str) -> Mask:
     """A mask that is told within its box.
 
     Args:
@@ -246,19 +241,13 @@ def mask_of(
             f"{where}: a mask of {w} × {h} at ({x}, {y}) does not lie on the photo of {size_hw[1]} × {size_hw[0]}",
             kind="outside the photo",
         )
-    stretches = (
-        int(np.count_nonzero(crop[:1]))
-        + sum(  # down the columns, as COCO counts them
-            int(np.count_nonzero(crop[at + 1 : at + _ROWS + 1] > crop[at : at + _ROWS][: len(crop) - at - 1]))
-            for at in range(0, h - 1, _ROWS)
-        )
-    )
-    if stretches == 0:
+    try:
+        rle = crop_to_rle(crop, (x, y), size_hw, size_hw, most_runs=_MOST_RUNS)
+    except ShapeError as error:
+        raise DatasetError(f"{where}: {error}; no damage has such an outline", kind="endless outline") from error
+    if rle_area(rle) == 0:
         raise DatasetError(f"{where}: is degenerate, it holds no pixel", kind="degenerate outline")
-    if stretches > _MOST_RUNS:
-        told = f"a mask of {stretches:,} stretches, over the limit of {_MOST_RUNS:,}"
-        raise DatasetError(f"{where}: {told}; no damage has such an outline", kind="endless outline")
-    return crop_to_rle(crop, (x, y), size_hw, size_hw)
+    return rle
 
 
 def check_mask_size(size_hw: Size, where: str, settings: Settings) -> None:

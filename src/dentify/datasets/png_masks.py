@@ -11,6 +11,7 @@ from dentify.arrays import BoolArray
 from dentify.datasets.label_set import LabelSet
 from dentify.errors import DatasetError, ImageError
 from dentify.imaging.decode import decode_label_map, read_photo_frame
+from dentify.imaging.masks import mask_to_box
 
 
 def picture_in(data: object, where: str, what: str = "mask") -> bytes:
@@ -32,20 +33,27 @@ def picture_in(data: object, where: str, what: str = "mask") -> bytes:
         raise DatasetError(f"{where}: {what} is no base64") from error
 
 
-def mask_in(picture: bytes, where: str, label_set: LabelSet) -> BoolArray:
-    """The mask `(h, w)` in a picture's file.
+def mask_in(picture: bytes, where: str, label_set: LabelSet) -> tuple[BoolArray, tuple[int, int], tuple[int, int]]:
+    """The mask in a picture's file: `(h, w)` within its box, the box's column and row, and the picture's height and width.
 
     Raises:
         DatasetError: it is no picture, over a limit, or damaged.
     """
     try:
         (height, width), _ = read_photo_frame(picture, where=where, settings=label_set.settings)
-        label_set.check_unpacked(height * width / 4, where)
+        label_set.check_unpacked(height * width / 2, where)
         pixels, palette = decode_label_map(picture, where=where, settings=label_set.settings)
     except ImageError as error:
         raise DatasetError(str(error)) from error
     if palette is not None and palette.any():
         shown = np.zeros(256, np.bool_)
         shown[: len(palette)] = palette.any(axis=1)
-        return shown[pixels]
-    return np.asarray(pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2))
+        mask = shown[pixels]
+    else:
+        mask = np.asarray(pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2))
+    box = mask_to_box(mask)
+    if box is None:
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel", kind="degenerate outline")
+    left, top, right, bottom = map(int, box)
+    label_set.check_unpacked((right - left) * (bottom - top), where)
+    return mask[top:bottom, left:right], (left, top), (height, width)

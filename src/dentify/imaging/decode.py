@@ -116,7 +116,7 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
 
 
 def _is_same(other: bytes, data: bytes, image: Photo, enough_side: int | None) -> bool:
-    """Whether another JPEG makes the same picture; a large one is told by a sixteenth of its pixels, as both at once are large."""
+    """Whether another JPEG makes the same picture; two large ones are told apart by a sixteenth of their pixels, for memory."""
     height, width = image.shape[:2]
     if height * width <= _LARGE_PIXELS:
         return np.array_equal(_jpeg_array(other, enough_side), image)

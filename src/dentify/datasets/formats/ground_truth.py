@@ -17,6 +17,7 @@ from dentify.datasets.outlines import check_box
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
+from dentify.plain_yaml import RepeatedKeyError
 
 Raw = Mapping[str, Any]
 _SOURCE = "source-ref"
@@ -44,14 +45,23 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             continue
         where = f"{label_set.path}: line {number}"
         try:
-            yield _sample(_parsed(line), where, frozenset(labelled), split, pictures, label_set)
+            yield _sample(_parsed(line, where), where, frozenset(labelled), split, pictures, label_set)
         except DatasetError as error:
             label_set.refuse(error)
 
 
-def _parsed(line: str) -> Any:
+def _parsed(line: str, where: str | None = None) -> Any:
+    """What a line says; `None` where it is no JSON, and at a first look where it contradicts itself.
+
+    Raises:
+        DatasetError: it says two things of one key, and `where` is told.
+    """
     try:
         return parse_json(line)
+    except RepeatedKeyError as error:
+        if where is not None:
+            raise DatasetError(f"{where}: {error}") from error
+        return None
     except (ValueError, RecursionError):
         return None
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from dentify.assessment import Mask
 from dentify.datasets.attributes import values_of
-from dentify.datasets.documents import RepeatedKeyError, check_cost, json_cost, parse_json, read_csv
+from dentify.datasets.documents import check_cost, json_cost, parse_json, read_csv
 from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import is_photo_word, severity_word
@@ -34,6 +34,7 @@ from dentify.errors import DatasetError, ShapeError, printable
 from dentify.imaging.formats import is_picture_name
 from dentify.imaging.masks import rle_decode, rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
+from dentify.plain_yaml import RepeatedKeyError
 from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
@@ -485,11 +486,11 @@ def _outlined(
         check_mask_size(size_hw, where, label_set.settings)
         return _brush(value, size_hw, where, label_set)
     if kind == "bitmask":
-        crop = mask_in(picture_in(value.get("imageDataURL"), where, "imageDataURL"), where, label_set)
-        if crop.shape != size_hw:
-            told = f"{crop.shape[1]} × {crop.shape[0]}, its photo {size_hw[1]} × {size_hw[0]}"
+        crop, corner_xy, picture_hw = mask_in(picture_in(value.get("imageDataURL"), where, "imageDataURL"), where, label_set)
+        if picture_hw != size_hw:
+            told = f"{picture_hw[1]} × {picture_hw[0]}, its photo {size_hw[1]} × {size_hw[0]}"
             raise DatasetError(f"{where}: its mask is {told}", kind="wrong size")
-        return _masked(mask_of(crop, (0, 0), size_hw, where))
+        return _masked(mask_of(crop, corner_xy, size_hw, where))
     if kind in ("polygon", "vector"):
         points = value.get("points")
         corners = value.get("vertices")

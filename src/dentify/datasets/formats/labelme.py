@@ -173,9 +173,10 @@ def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | 
     if not isinstance(data, str) or size_hw is None or not all(math.isfinite(value) for value in corner):
         raise DatasetError(f"{where}: a mask needs its PNG and the photo's size")
     check_mask_size(size_hw, where, label_set.settings)
-    crop = mask_in(picture_in(data, where), where, label_set)
+    crop, (left, top), picture_hw = mask_in(picture_in(data, where), where, label_set)
     x, y = round(corner[0]), round(corner[1])
-    if crop.shape == size_hw:  # of the whole photo, and not within its box
+    if picture_hw == size_hw:  # of the whole photo, and not within its box
         x = y = 0
+    x, y = x + left, y + top
     crop, x, y = crop[max(0, -y) :, max(0, -x) :], max(0, x), max(0, y)  # a box that begins before the photo, by a pixel
     return mask_of(crop, (x, y), size_hw, where)

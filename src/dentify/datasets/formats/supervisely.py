@@ -154,4 +154,5 @@ def _mask(bitmap: object, size_hw: tuple[int, int], where: str, label_set: Label
             raise DatasetError(f"{where}: its bitmap is over the limit of max_file_bytes")
     except zlib.error as error:
         raise DatasetError(f"{where}: bitmap is no PNG packed by zlib") from error
-    return mask_of(mask_in(png, where, label_set), (x, y), size_hw, where)
+    crop, (left, top), _ = mask_in(png, where, label_set)
+    return mask_of(crop, (x + left, y + top), size_hw, where)

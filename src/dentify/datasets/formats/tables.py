@@ -16,10 +16,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 
 from dentify.assessment import Box, Mask
 from dentify.datasets.attributes import told_missing
-from dentify.datasets.documents import check_cost, csv_delimiter, csv_head, read_rows, wrong_width
+from dentify.datasets.documents import check_cost, csv_delimiter, read_rows, wrong_width
 from dentify.datasets.formats.cells import (
     NOTHING,
     Spelling,
@@ -145,6 +147,8 @@ _ANSWERS |= dict.fromkeys(("nein", "falsch", "non", "faux", "falso", "hayır"), 
 _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
+_FIRST_ROWS = 20  # by which it is told what columns are
+_MOST_UNNAMED = 1_000  # columns of a table that does not name them
 _MOST_WORDS = 1000  # of cells that are kept once, as those of labels are
 _ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
 _SHARE = 1.02  # up to which numbers may be shares
@@ -160,7 +164,7 @@ def is_table(rows: Sequence[Sequence[str]]) -> bool:
 def needs_names(columns: Sequence[str]) -> str:
     """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
     if columns and columns[0].startswith("# Exported using VGG Image Annotator"):
-        return "this is a CSV of VIA 3, which is not read; save its project, as JSON"
+        return "is a CSV of VIA 3, which is not read; save its project, as JSON"
     told = ", ".join(column or "(no name)" for column in columns) or "none"
     return f"needs a column of file names, as `file`; has {printable(told)}"
 
@@ -274,6 +278,8 @@ def _filled(rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _unnamed_columns(first: Sequence[str]) -> _Columns:
     """The columns of a table whose first line is a row: a picture, perhaps a set, labels, perhaps four numbers of a box."""
+    if len(first) > _MOST_UNNAMED:
+        return _Columns([], named=False)
     names = [f"column {number}" for number in range(1, len(first) + 1)]
     table = _Columns(names, named=False)
     numbers: list[str] = []
@@ -312,13 +318,13 @@ def _is_picture(cell: str) -> bool:
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels: row by row, or, where rows are boxes, photo by photo."""
-    table = _columns(csv_head(label_set.path))
+    unsaid = partial(read_rows, label_set.path, label_set.settings, lambda rule, where: None)
+    table = _columns([row for _, row in islice(unsaid(), _FIRST_ROWS)])
     if table.file is None:
         raise DatasetError(f"{label_set.path}: {needs_names(table.names)}")
     if not table.named:
         label_set.on_note(f"{label_set.path}: the first line names no columns; what they are is told by their content")
-        lines = read_rows(label_set.path, label_set.settings, lambda rule, where: None)
-        table = _unnamed_columns(_filled(row for _, row in lines))
+        table = _unnamed_columns(_filled(row for _, row in unsaid()))
     rows = _rows(table, label_set)
     table.spelling = _spelling(table, rows, label_set)
     yield from (_boxes if table.boxed else _whole_photos)(table, rows, label_set)
@@ -508,7 +514,7 @@ def _labels(
             if word.isdecimal() and word not in RIPIK:
                 raise DatasetError(f"{where}: label {word} is none of Ripik's 1 to 6")
         words = [RIPIK.get(word, word) for word in words]
-    return tuple(words)
+    return tuple(dict.fromkeys(words))
 
 
 def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) -> Iterator[Sample]:

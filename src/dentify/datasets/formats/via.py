@@ -33,7 +33,7 @@ from dentify.datasets.attributes import (
     told_missing,
     values_of,
 )
-from dentify.datasets.documents import RepeatedKeyError, check_cost, json_cost, parse_json, read_csv
+from dentify.datasets.documents import check_cost, json_cost, parse_json, read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import is_photo_word, severity_word
@@ -43,6 +43,7 @@ from dentify.datasets.output import IN_BROWSERS, Output, outline_polygons
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+from dentify.plain_yaml import RepeatedKeyError
 from dentify.taxonomy import SEVERITY_LEVELS
 
 _GENERAL_ATTRIBUTES = tuple(name for name in TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
