@@ -2,22 +2,28 @@
 
 An alias is another node once more: ten lines of ten aliases each are ten thousand million nodes for whoever walks or prints them,
 and `<<` copies them while the document is read. So nodes are counted as they would be written out, before anything is made of it.
+Nor does a key stand twice, of which PyYAML would keep the last without a word.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from dentify.errors import ConfigError
+from dentify.errors import ConfigError, printable
 
 _MOST_CHARACTERS = 2**18  # PyYAML takes some seconds for as many; a thousand classes are 30 kB
 _MOST_NODES = 200_000  # with aliases written out
+
+
+class RepeatedKeyError(ValueError):
+    """A key that stands twice in one mapping, with two values of which parsers keep the last."""
 
 
 def load_yaml(text: str) -> Any:
     """What a YAML document holds: numbers, texts, lists and mappings, nothing that runs code.
 
     Raises:
+        RepeatedKeyError: it says two things of one key.
         ValueError: it is too long, refers to itself, aliases make too much of it, or it holds a value that is none.
         yaml.YAMLError: it is no YAML.
         ModuleNotFoundError: pyyaml is not installed.
@@ -82,6 +88,7 @@ def _count(node: Any, known: dict[int, int]) -> int:
         known[key] = 0  # while it is being counted
         total = 1
         children = node.value if isinstance(node.value, list) else ()
+        _check_keys(children)
         for child in children:
             for one in child if isinstance(child, tuple) else (child,):  # of a mapping: key and value
                 if known.get(id(one)) == 0:
@@ -91,3 +98,16 @@ def _count(node: Any, known: dict[int, int]) -> int:
                     raise ValueError(f"aliases make more than {_MOST_NODES:,} nodes of it")
         known[key] = total
     return known[key]
+
+
+def _check_keys(children: Any) -> None:
+    """Refuses a mapping that says two things of one key; `<<`, which copies others, may stand there as often as it likes."""
+    seen: dict[tuple[str, str], Any] = {}
+    for pair in children:
+        key, value = pair if isinstance(pair, tuple) else (None, None)
+        if key is None or not isinstance(key.value, str) or key.value == "<<":
+            continue
+        before = seen.setdefault((key.tag, key.value), pair)
+        if before is not pair and (before[1].tag, before[1].value) != (value.tag, value.value):
+            lines = f"lines {before[0].start_mark.line + 1} and {key.start_mark.line + 1}"
+            raise RepeatedKeyError(f"the key {printable(key.value)[:60]!r} stands twice, in {lines}; which one is meant?")

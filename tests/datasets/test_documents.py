@@ -146,7 +146,7 @@ WRONG_YAML = {
     "broken": ("a: [1, 2", "broken YAML: "),
     "a list": ("- a\n- b\n", "expected keys and values, got a list"),
     "a word": ("dent", "expected keys and values, got a str"),
-    "empty": ("", "expected keys and values, got a NoneType"),
+    "empty": ("", "expected keys and values, got nothing"),
     "nested deep": ("[" * 600, "YAML nested too deep"),
     "a Python object": ("a: !!python/object/apply:os.getcwd []", "broken YAML: could not determine a constructor"),
     "a list bomb": (

@@ -24,11 +24,7 @@ from dentify.datasets.outlines import (
     check_points,
     check_polygon,
     check_runs,
-    is_int,
     is_line,
-    is_number,
-    is_side,
-    to_float,
 )
 from dentify.errors import DatasetError
 from dentify.imaging.masks import polygons_to_rle, rle_decode
@@ -127,8 +123,6 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "halves of runs": (lambda: check_runs([99.5, 100.5], HW, "here"), "must be a string or a list of whole numbers"),
     "a run beyond any number": (lambda: check_runs([10**30, 1], HW, "here"), "here: "),
     "a negative run": (lambda: check_runs([201, -1], HW, "here"), "here: "),
-    "no number": (lambda: to_float("wide", "width"), "width: must be a number, got 'wide'"),
-    "nothing": (lambda: to_float(None, "width"), "width: must be a number, got None"),
     "a mask of 100,000 × 100,000": (
         lambda: check_mask_size((100_000, 100_000), "here", Settings()),
         "here: 100000 × 100000 pixels are over the limit of 100 megapixels",
@@ -212,21 +206,6 @@ def test_any_runs_are_a_mask_or_refused(counts: object) -> None:
 )
 def test_a_line_encloses_nothing(points: list[list[float]], line: bool) -> None:
     assert is_line(np.array(points, np.float64)) is line
-
-
-def test_truth_values_and_numbers_beyond_a_float_are_no_numbers() -> None:
-    assert is_int(3)
-    assert is_number(2.5)
-    assert not is_int(True)
-    assert not is_number(True)
-    assert not is_number(10**400)
-    assert to_float(" 18.5 ", "xmin") == 18.5
-
-
-@pytest.mark.parametrize("side", [0, -1, 2.0, True, "20", None, 10**12])
-def test_a_side_is_a_whole_number_of_pixels(side: object) -> None:
-    assert not is_side(side)
-    assert is_side(4000)
 
 
 def zigzag(points: int, side: int) -> np.ndarray:

@@ -29,6 +29,7 @@ NO_SPLIT = "all"
 """What photos without a split are counted under."""
 MARKS = ("unsure", "other_car", "loose")
 """What an annotation may be marked as."""
+_WANTED = ("label map", "ignore")  # in rules by which something is left out that somebody wanted so
 EXAMPLES = 6
 """Photos a type that an inspection keeps for the page."""
 
@@ -243,6 +244,11 @@ def inspect_dataset(
         for sample, (found, problem) in looked:
             count(sample, found, problem)
 
+    read = any(kind != "unknown" for kind in facts["kinds"]) or facts["labels"] or tallies
+    left_out = [rule for rule in dataset.adjustments.counts if "left out" in rule and not any(map(rule.__contains__, _WANTED))]
+    if left_out and not read:
+        reasons = "; ".join(left_out)
+        dataset.refuse(DatasetError(f"{dataset.path}: nothing was read of what it labels: {reasons}"))
     pairs = find_duplicates(prints)
     duplicates = tuple(
         SamePhotos(first=keys[a][0], second=keys[b][0], exact=exact, splits=(keys[a][1], keys[b][1])) for a, b, exact in pairs

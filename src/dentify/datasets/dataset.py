@@ -118,10 +118,10 @@ class Dataset:
             yield sample if row is None else replace(sample, split=row[0] or sample.split, group=row[1] or sample.group)
 
     def refuse(self, error: DatasetError) -> None:
-        """Raises what does not hold, or reports it where the user wants to go on."""
+        """Raises what does not hold, or reports it where the user wants to go on, without the frames that it came through."""
         if self._on_invalid is None:
             raise error
-        self._on_invalid(error)
+        self._on_invalid(DatasetError(str(error), kind=error.kind))
 
     @property
     def on_turned(self) -> OnAdjust | None:
@@ -248,7 +248,7 @@ class Dataset:
             try:
                 if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
                     label_set = replace(label_set, document=read_json(label_set.path, self._settings))
-                for sample in read(label_set):
+                for sample in read(replace(label_set, unpacked={})):
                     if len(sample.labelled) > _MOST_NAMES:
                         told = f"{len(sample.labelled):,} names of types and parts, over the limit of {_MOST_NAMES:,}"
                         raise DatasetError(f"{sample.where}: {told}")

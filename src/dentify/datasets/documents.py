@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from dentify.datasets.adjustments import OnAdjust
 from dentify.errors import DatasetError, MissingExtraError, printable
 from dentify.imaging.files import told_bytes
-from dentify.plain_yaml import load_yaml
+from dentify.plain_yaml import RepeatedKeyError, load_yaml
 from dentify.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _told(path: Path) -> str:
 
 
 def read_text(path: Path, settings: Settings, adjust: OnAdjust | None = None) -> str:
-    """The text of an annotation file, its lines ended as on Unix: UTF-8, or UTF-16 with its byte order mark.
+    """The text of an annotation file, its lines ended as on Unix: UTF-8, or UTF-16 or 32 with its byte order mark.
 
     Args:
         path: the file.
@@ -74,7 +74,7 @@ def _as_it_is(path: Path, settings: Settings, adjust: OnAdjust | None = None) ->
     try:
         return _decoded(data)
     except UnicodeDecodeError as error:
-        text = _of_windows(data) if adjust is not None and "utf-16" not in error.encoding else None
+        text = _of_windows(data) if adjust is not None and error.encoding.startswith("utf-8") else None
         if adjust is None or text is None:
             raise DatasetError(f"{_told(path)}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
         adjust(OTHER_ENCODING, str(path))
@@ -82,7 +82,9 @@ def _as_it_is(path: Path, settings: Settings, adjust: OnAdjust | None = None) ->
 
 
 def _decoded(data: bytes) -> str:
-    """UTF-16 where a byte order mark, or every second byte of the beginning, says so; else UTF-8."""
+    """UTF-16 or 32 where a byte order mark says so, UTF-16 where every second byte of the beginning does; else UTF-8."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) and len(data) % 4 == 0:
+        return data.decode("utf-32")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
@@ -171,16 +173,41 @@ def _counted(events: Iterator[tuple[str, Element]], stream: BinaryIO, path: Path
         yield event, element
 
 
+def parse_json(text: str) -> Any:
+    """What JSON says, of which no key is said twice to be two things.
+
+    >>> parse_json('{"a": 1, "a": 1}')
+    {'a': 1}
+
+    Raises:
+        RepeatedKeyError: one is.
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deep.
+    """
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        for key, value in pairs:
+            if row[key] != value:
+                raise RepeatedKeyError(f"the key {printable(key)[:60]!r} stands twice in one object; which one is meant?")
+    return row
+
+
 def read_json(path: Path, settings: Settings) -> Any:
     """What a JSON file holds.
 
     Raises:
-        DatasetError: it cannot be read, is over a limit, or is not whole.
+        DatasetError: it cannot be read, is over a limit, is not whole, or says two things of one key.
     """
     text = read_text(path, settings)
     check_json_cost(path, text)
     try:
-        return json.loads(text)
+        return parse_json(text)
+    except RepeatedKeyError as error:
+        raise DatasetError(f"{_told(path)}: {error}") from error
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and text[: error.pos].count("\n") <= 1 and text[error.pos : error.pos + 1] in ("{", "["):
             raise DatasetError(f"{_told(path)}: holds a JSON document a line; call it .jsonl, or .manifest") from error
@@ -240,7 +267,7 @@ def read_rows(path: Path, settings: Settings, adjust: OnAdjust | None = None) ->
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         for row in reader:
-            if row:
+            if any(map(str.strip, row)):  # Excel ends tables with rows of nothing
                 yield skipped + reader.line_num, row
     except csv.Error as error:
         line = skipped + reader.line_num
@@ -259,33 +286,41 @@ def _separated(text: str) -> tuple[int, str, str]:
     return 0, text, max(",;\t|", key=unquoted.count)
 
 
+def csv_delimiter(path: Path) -> str:
+    """What separates the fields of a CSV; `,` where it is no text."""
+    return _separated(_head(path))[2]
+
+
 def csv_head(path: Path, most: int = 20) -> list[list[str]]:
     """The first rows of a CSV, names among them, as far as 64 KiB hold them whole; none where it is no text."""
+    _, text, delimiter = _separated(_head(path))
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if any(map(str.strip, row)):
+                rows.append(row)
+            if len(rows) == most:
+                break
+    return rows
+
+
+def _head(path: Path) -> str:
+    """The first 64 KiB of a text, up to the end of a line; empty where it is none."""
     try:
         if not path.is_file():  # a pipe or a device
-            return []
+            return ""
         with path.open("rb") as stream:
             data = stream.read(2**16)
     except OSError:
-        return []
+        return ""
     whole = len(data) < 2**16
     try:
         text = _decoded(data)
     except UnicodeDecodeError as error:
         cut = not whole and error.start > len(data) - 4  # a letter in two
         text = _decoded(data[: error.start]) if cut else _of_windows(data) or ""
-    _, text, delimiter = _separated(text)
     ends = [] if whole else list(_END_OF_LINE.finditer(text))
-    if len(ends) > 1:
-        text = text[: ends[-1].start()]
-    rows: list[list[str]] = []
-    with suppress(csv.Error):
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            if row:
-                rows.append(row)
-            if len(rows) == most:
-                break
-    return rows
+    return text[: ends[-1].start()] if len(ends) > 1 else text
 
 
 def csv_columns(path: Path) -> list[str]:
@@ -315,7 +350,8 @@ def iterate_xml(path: Path, settings: Settings) -> Iterator[tuple[str, Element]]
         at = f"line {line}, column {column + 1}"
         raise DatasetError(f"{_told(path)}: broken XML at {at}: {error}; is the file cut off?") from error
     except (DefusedXmlException, ValueError, LookupError) as error:  # the last two: an encoding that Python does not take
-        raise DatasetError(f"{_told(path)}: XML that declares entities or an odd encoding is not read ({error})") from error
+        told = "XML that declares entities or an odd encoding is not read; save it as UTF-8, without entities"
+        raise DatasetError(f"{_told(path)}: {told} ({error})") from error
 
 
 def xml_root(path: Path, settings: Settings) -> str:
@@ -344,9 +380,12 @@ def read_yaml(path: Path, settings: Settings) -> dict[str, Any]:
         document = load_yaml(read_text(path, settings))
     except yaml.YAMLError as error:
         raise DatasetError(f"{_told(path)}: broken YAML: {' '.join(str(error).split())[:200]}") from error
+    except RepeatedKeyError as error:
+        raise DatasetError(f"{_told(path)}: {error}") from error
     except (RecursionError, ValueError) as error:
         told = f" ({printable(str(error))[:100]})" if isinstance(error, ValueError) else ""
         raise DatasetError(f"{_told(path)}: YAML nested too deep or with a value too odd{told}") from error
     if not isinstance(document, dict):
-        raise DatasetError(f"{_told(path)}: expected keys and values, got a {type(document).__name__}")
+        got = "nothing" if document is None else f"a {type(document).__name__}"
+        raise DatasetError(f"{_told(path)}: expected keys and values, got {got}")
     return document

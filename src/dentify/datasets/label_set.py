@@ -35,6 +35,7 @@ class LabelSet:
         alone: whether the label file itself was opened, and not a folder: its pictures may then lie beside its folder, too.
         document: what a JSON file holds, parsed.
         files: the label files, where there is one a picture.
+        file: the one of them that is being read.
         images: the folder of the pictures, where the user named one.
         attribute: the attribute that names the type, in formats that let annotators make their own.
         split: what the user calls all of it.
@@ -43,6 +44,7 @@ class LabelSet:
         on_note: is given what a user should know of how it was read.
         adjust: is given each time that something is normalised, ignored or left out: the rule, and the place.
         settings: the limits.
+        unpacked: pixels of masks that were unpacked so far, by label file.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class LabelSet:
     alone: bool = False
     document: Any = None
     files: tuple[Path, ...] = ()
+    file: Path | None = None
     images: Path | None = None
     attribute: str | None = None
     split: str | None = None
@@ -58,12 +61,16 @@ class LabelSet:
     on_note: OnNote = field(default=lambda note: None)
     adjust: OnAdjust = field(default=lambda rule, where: None)
     settings: Settings = field(default_factory=Settings)
+    unpacked: dict[Path, float] = field(default_factory=dict)
 
     def refuse(self, error: DatasetError) -> None:
-        """Raises what does not hold, or reports it where the user wants to go on."""
+        """Raises what does not hold, or reports it where the user wants to go on.
+
+        What is reported is a copy: a raised one holds the frames that it came through, and whatever large is in them.
+        """
         if self.on_invalid is None:
             raise error
-        self.on_invalid(error)
+        self.on_invalid(DatasetError(str(error), kind=error.kind))
 
     def documents(self, is_ours: Callable[[object], bool], expected: str) -> Iterator[tuple[Path, Any]]:
         """The JSON files of a format that has one a picture, each parsed; other JSON may lie in between, and is passed over.
@@ -84,7 +91,23 @@ class LabelSet:
 
     def silent(self) -> LabelSet:
         """The same labels, of which nothing is refused; for a first look, as what does not hold is told when its turn comes."""
-        return replace(self, on_invalid=lambda error: None, adjust=lambda rule, where: None)
+        return replace(self, on_invalid=lambda error: None, adjust=lambda rule, where: None, unpacked={})
+
+    def check_unpacked(self, pixels: float, where: str) -> None:
+        """Counts the pixels of a mask before they are made: a hundred bytes may stand for as many million of them.
+
+        Args:
+            pixels: of the mask, within its box; of a picture half of all as well.
+            where: what to begin the message with.
+
+        Raises:
+            DatasetError: the file's masks are out of all proportion to its bytes.
+        """
+        path = self.file or self.path
+        spent = self.unpacked[path] = self.unpacked.get(path, 0.0) + pixels
+        if spent > _PIXELS_FREE and spent > _PIXELS_FREE + _PIXELS_PER_BYTE * path.stat().st_size:
+            told = f"masks of {spent / 1e6:,.0f} megapixels in all, out of proportion to the bytes of their file"
+            raise DatasetError(f"{where}: {told}; no damage has such outlines", kind="endless outline")
 
     def pictures(self) -> Pictures:
         """Where its pictures lie."""
@@ -93,10 +116,10 @@ class LabelSet:
         if self.files:  # one a picture, anywhere below the root
             return Pictures([self.root], self.root, self.adjust)
         folders = picture_folders(self.path) if self.document is not None or self.path.is_file() else [self.path]
-        return Pictures([folder for folder in folders if folder.is_relative_to(self._bounds[0])], self.root, self.adjust)
+        return Pictures([folder for folder in folders if folder.is_relative_to(self.bounds[0])], self.root, self.adjust)
 
     @property
-    def _bounds(self) -> tuple[Path, ...]:
+    def bounds(self) -> tuple[Path, ...]:
         """The folders outside of which nothing is opened."""
         beside = self.alone or self.root.name.lower() in _LABEL_FOLDERS
         return (self.root.parent if beside else self.root, *((self.images,) if self.images is not None else ()))
@@ -105,7 +128,7 @@ class LabelSet:
         """Whether a file lies outside what was opened, by a symbolic link, and links are not to be followed."""
         if self.settings.follow_links:
             return False
-        bounds = self._bounds
+        bounds = self.bounds
         if not any(path.is_relative_to(folder) for folder in bounds):  # where the format puts them, beside what was opened
             bounds = (path.parent,)
         return leads_out(path, bounds)
@@ -161,6 +184,7 @@ class LabelSet:
 MOST_ANNOTATIONS = 20_000
 """Of one photo: all of them are held in memory at a time, a kilobyte each, and compared with each other."""
 
+_PIXELS_FREE, _PIXELS_PER_BYTE = 150_000_000, 300  # of a label file's masks: some 4 ns each; those of a door have 150 a byte
 _LABEL_FOLDERS = ("annotation", "annotations", "label", "labels", "mask", "masks")  # whose pictures lie beside them
 
 

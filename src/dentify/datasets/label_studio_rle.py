@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from dentify.arrays import BoolArray
+from dentify.arrays import BoolArray, IntArray
 from dentify.errors import ShapeError
 
 _LENGTH_BITS = (3, 4, 8, 16)
 
 
-def unpack_rle(packed: bytes, mask_hw: tuple[int, int]) -> BoolArray:
-    """The `(h, w)` mask of Label Studio's bytes.
+def unpack_rle(packed: bytes, mask_hw: tuple[int, int]) -> tuple[IntArray, IntArray]:
+    """Where each stretch of the mask begins and ends in Label Studio's bytes, counted in pixels along the rows; in order.
 
     Raises:
         ShapeError: the bytes end early, or are of a picture of another size.
@@ -44,28 +44,38 @@ def unpack_rle(packed: bytes, mask_hw: tuple[int, int]) -> BoolArray:
         raise ShapeError(f"Label Studio's RLE is of {values} values, {width} × {height} pixels have {4 * height * width}")
     word = take(5) + 1
     lengths = [take(4) + 1 for _ in range(4)]
-    flat = np.zeros(values, np.bool_)
+    pieces: list[IntArray] = []  # of pixels: where something begins, and where it ends
     done = 0
     while done < values:
         repeated, kind = take(1), take(2)
         count = min(take(lengths[kind]) + 1, values - done)
         if repeated:
-            flat[done : done + count] = take(word) > 0
+            if take(word) > 0:
+                pieces.append(np.array([[_pixel(done), _pixel(done + count)]], np.int64))
         else:
             if at + word * count > len(bits):
                 raise ShapeError(f"Label Studio's RLE ends early, after {len(packed)} bytes")
             listed = np.frombuffer(bits[at : at + word * count].encode(), np.uint8) == ord("1")
-            flat[done : done + count] = listed.reshape(count, word).any(axis=1)
+            shown = done + np.flatnonzero(listed.reshape(count, word).any(axis=1))
+            pixels = shown[shown % 4 == 3] // 4
+            pieces.append(np.stack([pixels, pixels + 1], axis=1))
             at += word * count
         done += count
-    return flat.reshape(height, width, 4)[:, :, 3]
+    starts, ends = np.concatenate([np.zeros((0, 2), np.int64), *pieces]).T
+    filled = ends > starts
+    return starts[filled], ends[filled]
+
+
+def _pixel(value: int) -> int:
+    """The first pixel whose fourth value, which is its opacity, is this one or comes behind it."""
+    return value // 4
 
 
 def pack_rle(mask: BoolArray) -> list[int]:
     """A `(h, w)` mask as Label Studio's bytes.
 
     >>> unpack_rle(bytes(pack_rle(np.array([[False, True]]))), (1, 2))
-    array([[False,  True]])
+    (array([1]), array([2]))
     """
     flat = mask.ravel()
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1

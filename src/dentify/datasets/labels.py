@@ -12,8 +12,10 @@ attribute: type    # of annotation tools with attributes of one's own (VIA, CVAT
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +45,7 @@ _VEHICLE: tuple[str, ...] = (
     "auto",
     "motorcycle",
 )
+_VEHICLE += ("pick_up", "pkw", "lkw", "taxi", "minibus", "jeep", "coupe", "wagon", "ambulance", "kamyon", "otomobil")
 _VEHICLE += (
     "motorbike",
     "lorry",
@@ -97,9 +100,24 @@ class LabelMap:
         >>> LabelMap({"hagel": "hail_mark"}).understands("hail_mark"), LabelMap().understands("reflection")
         (True, False)
         """
-        if word in self.labels or word in self.own or word.startswith(PART_PREFIX):
+        if self._row(word) is not None or word in self.own or word.startswith(PART_PREFIX):
             return True
-        return _known(word) is not None or word in self.labels.values()
+        return _known(word) is not None or graded_word(word) is not None or word in self.labels.values()
+
+    def _row(self, word: str) -> tuple[str, str | None] | None:
+        """What the map says of a word: of this very one, else of the only one that differs in case and Unicode form alone."""
+        if word in self.labels:
+            return word, self.labels[word]
+        alike = self._alike.get(_folded(word), ()) if self.labels else ()
+        return (alike[0], self.labels[alike[0]]) if len(alike) == 1 else None
+
+    @cached_property
+    def _alike(self) -> Mapping[str, list[str]]:
+        """Its words by what is left of them without case and Unicode form."""
+        alike: dict[str, list[str]] = {}
+        for word in self.labels:
+            alike.setdefault(_folded(word), []).append(word)
+        return alike
 
     def rename(self, word: str) -> str | None:
         """What becomes of an annotation's word: a name, or `None` where it is left out.
@@ -108,15 +126,24 @@ class LabelMap:
         """
         untyped = UNTYPED if self.others == "refused" and photo_word(word) == "damaged" else None
         name = self._renamed(word, canonical_name(word) or untyped)
+        if name is not None and self.others != "kept" and name not in self.own and (graded := graded_word(name)) is not None:
+            return graded[0]
         return _of_an_annotation(name) if word != name else name
+
+    def severity_of(self, word: str) -> str | None:
+        """How bad a word says that the damage is, where its type is what is left of the word without that."""
+        row = self._row(word)
+        graded = graded_word(word if row is None else row[1] or "")
+        return graded[1] if graded is not None and self.others != "kept" and word not in self.own else None
 
     def rename_photo(self, word: str) -> str | None:
         """What becomes of a word for a whole photo: a name, one of `PHOTO_WORDS`, or `None` where it is left out."""
-        return self._renamed(word, _known(word))
+        graded = graded_word(word)
+        return self._renamed(word, graded[0] if graded is not None and graded[0] in DAMAGE_NAMES else _known(word))
 
     def _renamed(self, word: str, known: str | None) -> str | None:
-        if word in self.labels:
-            return self.labels[word]
+        if (row := self._row(word)) is not None:
+            return row[1]
         if self.others == "kept" or word in self.own:
             return word
         if known is not None:
@@ -255,6 +282,22 @@ def photo_word(word: str) -> str | None:
     return _PHOTO.get(_plain(word))
 
 
+@lru_cache(maxsize=1024)
+def graded_word(word: str) -> tuple[str, str] | None:
+    """The type and the severity of damage that an annotation's word tells in one; `None` where it does not.
+
+    >>> graded_word("severe scratch"), graded_word("Dent-Minor"), graded_word("02-moderate"), graded_word("dent")
+    (('scratch', 'severe'), ('dent', 'minor'), ('damage', 'moderate'), None)
+    """
+    parts = [part for part in _plain(word).split("_") if part]
+    for level, rest in ((parts[:1], parts[1:]), (parts[-1:], parts[:-1])):
+        if level and level[0] in SEVERITY_LEVELS:
+            known = canonical_name("_".join(rest)) if rest else UNTYPED
+            if known in DAMAGE_NAMES or known == UNTYPED or photo_word("_".join(rest)) == "damaged":
+                return known or UNTYPED, level[0]
+    return None
+
+
 def severity_word(word: str) -> str | None:
     """The severity level that a label tells.
 
@@ -263,6 +306,20 @@ def severity_word(word: str) -> str | None:
     """
     first = _plain(word).partition("_")[0]
     return first if first in SEVERITY_LEVELS else None
+
+
+def is_photo_word(word: str) -> bool:
+    """Whether it is known what a word says of a photo as a whole.
+
+    >>> is_photo_word("Damaged"), is_photo_word("dent"), is_photo_word("blue")
+    (True, True, False)
+    """
+    return canonical_name(word) in DAMAGE_NAMES or photo_word(word) is not None or severity_word(word) is not None
+
+
+def _folded(word: str) -> str:
+    """A word without case, Unicode form and space around it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).strip().casefold())
 
 
 def _plain(word: str) -> str:

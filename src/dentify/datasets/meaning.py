@@ -36,6 +36,7 @@ def named(
         if not words and raw.damage is None and all(one.kind == "part" or is_vehicle_word(one.name) for one in annotations):
             words = ("undamaged",)
     levels = {level for word in words if (level := severity_word(word)) is not None}
+    levels |= {level for word in given if (level := labels.severity_of(word)) is not None}
     severity = raw.severity or (levels.pop() if len(levels) == 1 else None)
     facts = [(raw.vehicle, raw.damage)]
     if severity is not None or raw.damage:
@@ -84,7 +85,8 @@ def _meant(raw: Sample, labels: LabelMap, adjust: OnAdjust, unknown: Counter[str
         elif name is None:
             adjust("annotations are left out, as the label map says", raw.where)
         else:
-            meant.append(replace(_renamed(one, name), other=is_vehicle_word(name)))
+            level = one.severity or labels.severity_of(one.name)
+            meant.append(replace(_renamed(one, name), other=is_vehicle_word(name), severity=level))
             vehicle |= is_vehicle_word(name)
     return meant, vehicle
 

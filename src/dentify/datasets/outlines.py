@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentify.arrays import DoubleArray
+from dentify.arrays import BoolArray, DoubleArray
 from dentify.assessment import Box, Mask
 from dentify.datasets.adjustments import OnAdjust
+from dentify.datasets.numbers import FAR_AWAY, Size, coordinates_of, four_numbers, number_of, whole_of
 from dentify.errors import DatasetError, ShapeError
-from dentify.imaging.masks import rle_area, rle_to_runs, runs_to_rle
+from dentify.imaging.masks import crop_to_rle, rle_area, rle_to_runs, runs_to_rle
 from dentify.imaging.polygons import Polygon, polygon_area, polygons_to_box, turned_rectangle
 from dentify.settings import Settings
 
@@ -37,26 +38,37 @@ _NOISE_PX = 0.01  # which numbers as text leave behind
 
 _LONGEST = 500_000  # pixels: 12 times around the largest photo; an outline takes 300 bytes and a microsecond for each
 _MOST_RUNS = 1_000_000  # of a mask, or characters of its text; each run takes 120 bytes for a moment
-_FAR_AWAY = 1e9  # pixels: further out than any photo reaches, and near enough to reckon with
-
-Size = tuple[int, int]
 
 
 def _unsaid(rule: str, where: str) -> None:
     """Where nobody asks what was done to an outline."""
 
 
-def check_polygon(points: Sequence[object], size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid) -> Polygon:
-    """A polygon of numbers `x, y, x, y …`.
+def check_polygon(points: object, size_hw: Size | None, where: str, adjust: OnAdjust = _unsaid) -> Polygon:
+    """A polygon of numbers `x, y, x, y …`, or of points; see `coordinates_of`.
 
     Raises:
         DatasetError: not numbers, fewer than three points, NaN or infinite, outside the photo, or without area.
     """
-    if not all(is_number(value) for value in points):
-        raise DatasetError(f"{where}: must be a list of numbers, got {list(points)!r:.60}")
-    if len(points) < 6 or len(points) % 2:
-        raise DatasetError(f"{where}: needs three points or more as x, y, x, y …, got {len(points)} numbers")
-    return check_points(np.array(points, np.float64).reshape(-1, 2), size_hw, where, adjust)
+    numbers = coordinates_of(points)
+    if numbers is None:
+        raise DatasetError(f"{where}: must be a list of numbers, got {points!r:.60}")
+    if len(numbers) < 6 or len(numbers) % 2:
+        told = f"needs three points or more as x, y, x, y …, got {len(numbers)} numbers"
+        raise DatasetError(f"{where}: {told}", kind="invalid label" if len(numbers) % 2 else "degenerate outline")
+    return check_points(np.array(numbers, np.float64).reshape(-1, 2), size_hw, where, adjust)
+
+
+def points_of(points: object, where: str) -> Polygon:
+    """Points `(n, 2)` of a label file, unchecked; see `coordinates_of`.
+
+    Raises:
+        DatasetError: they are none.
+    """
+    numbers = coordinates_of(points)
+    if not numbers or len(numbers) % 2:
+        raise DatasetError(f"{where}: points must be numbers as [x, y], got {points!r:.60}")
+    return np.array(numbers, np.float64).reshape(-1, 2)
 
 
 def check_pieces(pieces: Sequence[object], size_hw: Size | None, where: str, label_set: LabelSet) -> tuple[Polygon, ...]:
@@ -66,7 +78,7 @@ def check_pieces(pieces: Sequence[object], size_hw: Size | None, where: str, lab
     are refused, and the others stay. The first polygon that holds makes the thing.
 
     Args:
-        pieces: each a list of numbers `x, y, x, y …`.
+        pieces: each a list of numbers `x, y, x, y …`, or of points.
         size_hw: the photo's, where it is known.
         where: what to begin messages with.
         label_set: is told.
@@ -80,12 +92,9 @@ def check_pieces(pieces: Sequence[object], size_hw: Size | None, where: str, lab
     for index, points in enumerate(pieces):
         place = f"{where}: polygon {index}"
         try:
-            if not isinstance(points, list):
-                raise DatasetError(f"{place}: must be a list of numbers, got {points!r:.60}")
             good.append(check_polygon(points, size_hw, place, label_set.adjust))
         except DatasetError as error:
-            short = isinstance(points, list) and len(points) < 6 and len(points) % 2 == 0 and all(map(is_number, points))
-            if short or error.kind == "degenerate outline":
+            if error.kind == "degenerate outline":
                 scraps.append((place, error))
             else:
                 wrong.append(error)
@@ -115,7 +124,7 @@ def check_points(
     """
     if not np.isfinite(polygon).all():
         raise DatasetError(f"{where}: holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
-    limit = np.array([size_hw[1], size_hw[0]] if size_hw else [_FAR_AWAY, _FAR_AWAY])
+    limit = np.array([size_hw[1], size_hw[0]] if size_hw else [FAR_AWAY, FAR_AWAY])
     hair = _hair(size_hw) if reach is None else np.full(2, reach)
     if (polygon < -hair).any() or (polygon > limit + hair).any():
         x, y = polygon[np.argmax(np.maximum(-polygon, polygon - limit).max(axis=1))]
@@ -150,7 +159,7 @@ def check_box(box_xyxy: Box, size_hw: Size | None, where: str, adjust: OnAdjust 
     """
     if not all(math.isfinite(value) for value in box_xyxy):
         raise DatasetError(f"{where} holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
-    height, width = size_hw or (_FAR_AWAY, _FAR_AWAY)
+    height, width = size_hw or (FAR_AWAY, FAR_AWAY)
     (x_min, x_max), (y_min, y_max) = sorted(box_xyxy[::2]), sorted(box_xyxy[1::2])
     across, down = _hair(size_hw).tolist() if reach is None else (reach, reach)
     if x_min < -across or y_min < -down or x_max > width + across or y_max > height + down:
@@ -180,12 +189,11 @@ def turned_box(
     Raises:
         DatasetError: it lies outside the photo, or is without area.
     """
-    if not is_number(rotation) or not rotation % 360 or not isinstance(bbox, list) or len(bbox) != 4:
+    turn, box = number_of(rotation), four_numbers(bbox)
+    if box is None or turn is None or not math.isfinite(turn) or not turn % 360:
         return None
-    if not all(is_number(value) for value in bbox) or not math.isfinite(rotation):
-        return None
-    x, y, w, h = (float(value) for value in bbox)
-    polygon = turned_rectangle((x + w / 2, y + h / 2), (w, h), math.radians(rotation))
+    x, y, w, h = box
+    polygon = turned_rectangle((x + w / 2, y + h / 2), (w, h), math.radians(turn))
     polygon = check_points(polygon, size_hw, f"{where}: turned bbox", adjust, reach=math.inf)
     return polygon, polygons_to_box([polygon])
 
@@ -202,15 +210,43 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
         )
     try:
         if isinstance(counts, str):
-            rle = runs_to_rle(rle_to_runs(Mask(size=size_hw, counts=counts)), size_hw)
-        elif isinstance(counts, list) and all(is_int(count) for count in counts):
-            rle = runs_to_rle(counts, size_hw)
+            counted = rle_to_runs(Mask(size=size_hw, counts=counts))
+            rle, area = runs_to_rle(counted, size_hw), int(counted[1::2].sum())
+        elif isinstance(counts, list) and None not in (runs := [whole_of(count) for count in counts]):
+            rle, area = runs_to_rle(runs, size_hw), sum(runs[1::2])  # type: ignore[arg-type]  # no `None` is in it
         else:
             raise DatasetError(f"{where}: RLE counts must be a string or a list of whole numbers, got {counts!r:.40}")
     except (ShapeError, OverflowError, UnicodeError) as error:
         raise DatasetError(f"{where}: {error}") from error
-    if rle_area(rle) == 0:
+    if area == 0:
         raise DatasetError(f"{where}: RLE is degenerate, it holds no pixel", kind="degenerate outline")
+    return rle
+
+
+def mask_of(crop: BoolArray, corner_xy: tuple[int, int], size_hw: Size, where: str) -> Mask:
+    """A mask that is told within its box.
+
+    Args:
+        crop: `(h, w)` boolean.
+        corner_xy: column and row of its upper left pixel on the photo.
+        size_hw: the photo's.
+        where: what to begin the message with.
+
+    Raises:
+        DatasetError: it does not lie on the photo, holds no pixel, or more stretches than any damage.
+    """
+    (x, y), (h, w) = corner_xy, crop.shape
+    if min(x, y) < 0 or x + w > size_hw[1] or y + h > size_hw[0]:
+        raise DatasetError(
+            f"{where}: a mask of {w} × {h} at ({x}, {y}) does not lie on the photo of {size_hw[1]} × {size_hw[0]}",
+            kind="outside the photo",
+        )
+    try:
+        rle = crop_to_rle(crop, (x, y), size_hw, size_hw, most_runs=_MOST_RUNS)
+    except ShapeError as error:
+        raise DatasetError(f"{where}: {error}; no damage has such an outline", kind="endless outline") from error
+    if rle_area(rle) == 0:
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel", kind="degenerate outline")
     return rle
 
 
@@ -227,40 +263,7 @@ def check_mask_size(size_hw: Size, where: str, settings: Settings) -> None:
 
 def is_line(points: Polygon) -> bool:
     """Whether points enclose nothing: fewer than three, or all in a row."""
-    return len(points) < 3 or (bool((np.abs(points) < _FAR_AWAY).all()) and polygon_area(points) == 0.0)
-
-
-def to_float(value: object, where: str) -> float:
-    """A number, or the text of one.
-
-    Raises:
-        DatasetError: it is neither. NaN and infinity pass; the outline they are of is checked as a whole.
-    """
-    if is_number(value):
-        return float(value)
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    raise DatasetError(f"{where}: must be a number, got {value!r:.40}")
-
-
-def is_int(value: object) -> TypeGuard[int]:
-    """Whether it is a whole number, and no truth value."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_side(value: object) -> TypeGuard[int]:
-    """Whether it can be a photo's height or width in pixels."""
-    return is_int(value) and 0 < value < _FAR_AWAY
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a number that fits a float, and no truth value."""
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
+    return len(points) < 3 or (bool((np.abs(points) < FAR_AWAY).all()) and polygon_area(points) == 0.0)
 
 
 def _are_shares(numbers: Sequence[float], size_hw: Size | None) -> bool:

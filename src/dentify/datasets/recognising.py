@@ -9,7 +9,7 @@ from pathlib import Path
 from dentify.datasets.documents import csv_columns, csv_head, read_json, xml_root
 from dentify.datasets.formats import FORMATS
 from dentify.datasets.formats.tables import needs_names
-from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_unread, unread_product
+from dentify.datasets.formats.unread import LINES, first_line, speaks_of_pictures, told_others, told_unread, unread_product
 from dentify.datasets.label_set import LabelSet, OnInvalid, OnNote
 from dentify.datasets.pictures import leads_out, walk
 from dentify.datasets.splits import SPLITS
@@ -185,7 +185,7 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     for path in files:
         if path.name != SPLITS and (told := _without_names(path)):
             return f"{path.name} {told}"
-    return f"{held} of a format that is known; --input-format takes {', '.join(FORMATS)}"
+    return f"{held} of a format that is known{told_others(files)}; --input-format takes {', '.join(FORMATS)}"
 
 
 def _without_names(path: Path) -> str:

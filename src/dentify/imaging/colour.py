@@ -37,7 +37,7 @@ def to_plain_mode(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         picture = picture.convert("RGBA")
     elif picture.mode not in _PLAIN:
         picture = picture.convert("L" if picture.mode == "1" else "RGB")
-    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
+    if picture.mode == "RGBA" and picture.getextrema()[-1] == (255, 255):
         picture = picture.convert("RGB")
     return picture, []
 
@@ -51,8 +51,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, l
     """
     notes = ["grey photo"] if picture.mode == "L" else []
     if picture.mode == "RGBA":
-        ground = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(ground, picture).convert("RGB")
+        picture = _on_white(picture)
         notes.append("transparent areas shown white")
     if picture.mode == "LAB":  # Pillow's Lab is D50 Lab, whatever profile came with it
         return picture.convert("RGB"), notes
@@ -62,6 +61,17 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, l
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notes.append(PROFILE_IGNORED)
     return picture if picture.mode == "RGB" else picture.convert("RGB"), notes
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Strip by strip, as `_stretched`."""
+    width, height = picture.size
+    rows = max(1, _STRIP_PIXELS // width)
+    ground = Image.new("RGB", picture.size)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        ground.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+    return ground
 
 
 def _stretched(picture: Image.Image) -> Image.Image:

@@ -35,6 +35,7 @@ from dentify.imaging.exif import ExifFacts, is_camera_raw, read_exif
 from dentify.imaging.files import check_file_bytes, read_photo_file
 from dentify.imaging.formats import READABLE, START_BYTES, Kind, describe_start, picture_kind
 from dentify.imaging.holes import has_holes
+from dentify.imaging.label_maps import LabelMap, read_label_map
 from dentify.imaging.pieces import check_pieces, check_segments
 from dentify.imaging.segments import START_OF_SCAN, Segment, list_segments
 from dentify.settings import Settings
@@ -44,6 +45,7 @@ _MOST_SEGMENTS = 10_000  # of a JPEG, those between its scans, too
 _FEWEST_SCANS, _MOST_SCANNED = 16, 1_600_000_000  # of a large one: pixels in all scans; 100 million take 0.1 s
 _MOST_FRAMES = 10_000  # counted for a note, no further
 DAMAGED_FILE = "parts of the file are missing or damaged, and grey or wrong in the photo"
+_LARGE_PIXELS = 50_000_000
 _STRIP_PIXELS = 2**18  # copied at a time from Pillow to an array; 2**20 takes four times as long, by page faults
 
 _quiet = threading.Lock()
@@ -100,9 +102,8 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     with _decoding(kind, where), ThreadPoolExecutor(1) as beside:  # a decoder keeps one processor busy
         digest = beside.submit(hashlib.sha256, data)
         width, height = header.size
-        picture, more_notes = _pixels(kind, header, enough_side)
-        image = _to_array(picture)
-        damaged = kind == "JPEG" and has_holes(data, segments, image, lambda other: _jpeg_array(other, enough_side))
+        image, more_notes = _decoded(kind, header, enough_side)
+        damaged = kind == "JPEG" and has_holes(data, segments, image, lambda other: _is_same(other, data, image, enough_side))
     exif = _exif(kind, header, data)  # a PNG's may stand behind its pixels
     return DecodedPhoto(
         image=_upright(image, exif.orientation),
@@ -114,8 +115,25 @@ def decode_photo(data: bytes, *, where: str, settings: Settings, enough_side: in
     )
 
 
+def _is_same(other: bytes, data: bytes, image: Photo, enough_side: int | None) -> bool:
+    """Whether another JPEG makes the same picture; two large ones are told apart by a sixteenth of their pixels, for memory."""
+    height, width = image.shape[:2]
+    if height * width <= _LARGE_PIXELS:
+        return np.array_equal(_jpeg_array(other, enough_side), image)
+    side = min(height, width) // 4
+    return np.array_equal(_jpeg_array(other, side), _jpeg_array(data, side))
+
+
 def _jpeg_array(data: bytes, enough_side: int | None) -> Photo:
-    return _to_array(_pixels("JPEG", _open("JPEG", io.BytesIO(data)), enough_side)[0])
+    return _decoded("JPEG", _open("JPEG", io.BytesIO(data)), enough_side)[0]
+
+
+def _decoded(kind: Kind, header: ImageFile.ImageFile, enough_side: int | None) -> tuple[Photo, list[str]]:
+    """The pixels of a file, and notes; the decoder's own are let go, and what it read of the header stays."""
+    picture, notes = _pixels(kind, header, enough_side)
+    image = _to_array(picture)
+    header.close()
+    return image, notes
 
 
 def read_photo_size(photo: str | os.PathLike[str] | bytes, *, where: str, settings: Settings) -> tuple[int, int]:
@@ -161,15 +179,16 @@ def read_photo_frame(photo: str | os.PathLike[str] | bytes, *, where: str, setti
     return header.size if orientation >= 5 else header.size[::-1], orientation
 
 
-def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Photo, Photo | None]:
-    """The pixels of a mask's file as they stand: no colour is converted and nothing is turned.
+def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[LabelMap, Photo | None]:
+    """The pixels of a mask's file as they stand: no colour is converted and nothing is turned. What is transparent is 0.
 
     Returns:
-        `(h, w)` uint8, a class index or grey value a pixel, or `(h, w, 3)` uint8 RGB where it is coloured; and the palette
-        `(n, 3)` uint8 RGB that the indices stand for, where there is one.
+        `(h, w)` uint8, or as many bits as the file has, a class index or grey value a pixel, or `(h, w, 3)` uint8 RGB where it is
+        coloured; and the palette `(n, 3)` uint8 RGB that the indices stand for, where there is one. Of a picture that is of one
+        colour, and black, the opacity is the mask.
 
     Raises:
-        ImageError: not a picture, over a limit, cut off or damaged.
+        ImageError: not a picture, over a limit, cut off or damaged; several pictures in one; or one whose values are blurred.
     """
     check_file_bytes(len(data), where=where, settings=settings)
     kind = _kind_of(data, where)
@@ -177,13 +196,11 @@ def decode_label_map(data: bytes, *, where: str, settings: Settings) -> tuple[Ph
     with _decoding(kind, where):
         picture = _open(kind, io.BytesIO(data))
         _check_pixels(picture.size, where, settings)
+        several = _frames(kind, picture, data)
+        if several:
+            raise ImageError(f"{where}: holds several pictures ({several[0]}), a mask is one; save each as a file of its own")
         picture.load()
-        if picture.mode == "P":
-            palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-            return np.array(picture), palette
-        if picture.mode.startswith("I"):  # 16 bits
-            return np.clip(np.asarray(picture), 0, 255).astype(np.uint8), None
-        return np.array(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB")), None
+        return read_label_map(picture, where, lossy=kind == "JPEG" or data[12:16] == b"VP8 ")
 
 
 def photo_from_pil(picture: Image.Image, *, where: str = "picture", settings: Settings) -> DecodedPhoto:
@@ -416,6 +433,8 @@ def _pixels(kind: Kind, header: ImageFile.ImageFile, enough_side: int | None) ->
     with _without_warnings() if kind == "TIFF" else contextlib.nullcontext():  # it warns of many pixels when it loads them
         header.load()
     plain, notes = to_plain_mode(header)
+    if plain is not header:
+        header.close()  # whose pixels take as much memory again
     if shrink > 1:
         small = (_rounded(width, shrink), _rounded(height, shrink))
         if kind != "JPEG":
@@ -423,6 +442,8 @@ def _pixels(kind: Kind, header: ImageFile.ImageFile, enough_side: int | None) ->
         elif plain.size != small:  # a last row or column that lies mostly outside the photo would move all coordinates
             plain = plain.crop((0, 0, *small))
     rgb, more_notes = to_srgb(plain, header.info.get("icc_profile"))
+    if rgb is not header:
+        header.close()
     return rgb, [*notes, *more_notes]
 
 

@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from dentify.arrays import Photo
 from dentify.imaging.segments import START_OF_SCAN, Segment
 
@@ -39,20 +37,20 @@ class _Jpeg(NamedTuple):
     end: int  # where the marker of the end stands
 
 
-def has_holes(data: bytes, segments: Sequence[Segment], image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+def has_holes(data: bytes, segments: Sequence[Segment], image: Photo, is_same: Callable[[bytes], bool]) -> bool:
     """Whether parts of a JPEG are missing or were overwritten with zeros.
 
     Args:
         data: the file, whole.
         segments: as `list_segments` has them.
-        image: `(h, w, 3)` uint8, its pixels, as `decode` makes them.
-        decode: decodes bytes; called again only where the picture ends in a single colour, is progressive (which so takes twice
-            as long), or holds long runs of zeros that may be right.
+        image: `(h, w, 3)` uint8, its pixels.
+        is_same: whether other bytes make the same picture; called only where it ends in a single colour, is progressive (which so
+            takes twice as long), or holds long runs of zeros that may be right.
     """
     jpeg = _read(data, segments)
     if jpeg is None or not jpeg.scans:
         return False
-    return _lacks_scans(jpeg) or _has_zeros(data, jpeg, image, decode) or _ends_early(data, jpeg, image, decode)
+    return _lacks_scans(jpeg) or _has_zeros(data, jpeg, is_same) or _ends_early(data, jpeg, image, is_same)
 
 
 def _lacks_scans(jpeg: _Jpeg) -> bool:
@@ -71,7 +69,7 @@ def _lacks_scans(jpeg: _Jpeg) -> bool:
     return not all(whole)
 
 
-def _has_zeros(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+def _has_zeros(data: bytes, jpeg: _Jpeg, is_same: Callable[[bytes], bool]) -> bool:
     """Whether a scan holds zeros that no encoder writes.
 
     Where codes of zeros alone stand for flat blocks, a plain ground is made of zeros, too. Those in place of other data make so
@@ -85,7 +83,7 @@ def _has_zeros(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes],
         return False
     end = jpeg.scans[-1].begin + len(jpeg.scans[-1].data)
     changed = len(jpeg.scans[-1].data) // 16
-    return np.array_equal(decode(data[: end - changed] + b"\x5a" * changed + data[end:]), image)
+    return is_same(data[: end - changed] + b"\x5a" * changed + data[end:])
 
 
 def _longest_zeros(data: bytes) -> int:
@@ -95,11 +93,11 @@ def _longest_zeros(data: bytes) -> int:
     return max(len(zeros[0]) for zeros in _ZEROS.finditer(data))
 
 
-def _ends_early(data: bytes, jpeg: _Jpeg, image: Photo, decode: Callable[[bytes], Photo]) -> bool:
+def _ends_early(data: bytes, jpeg: _Jpeg, image: Photo, is_same: Callable[[bytes], bool]) -> bool:
     """Whether the last scan's data end before the picture: then other data in their place make another picture."""
     if jpeg.frame not in _PROGRESSIVE and not (image[-1] == image[-1, :1]).all():
         return False  # what a decoder fills up with is of one colour; where scans refine each other, it may be anything
-    return not np.array_equal(decode(data[: jpeg.end] + _PADDING + data[jpeg.end :]), image)
+    return not is_same(data[: jpeg.end] + _PADDING + data[jpeg.end :])
 
 
 def _read(data: bytes, segments: Sequence[Segment]) -> _Jpeg | None:

@@ -19,6 +19,7 @@ from dentify.errors import ShapeError
 
 _CHARACTERS = 7  # of one run at most: 7 × 5 bits hold any run of a mask below 2³⁴ pixels
 _POLYGON_SCALE = 5  # maskApi.c rasterises polygons on a grid five times as fine
+_CELLS_AT_ONCE = 2**22  # of a crop; a large one takes less memory so, and no more time
 _FAR_AWAY = 100_000  # pixels from the origin; no photo's outline lies there, and rasterising it would take the memory
 
 
@@ -62,10 +63,14 @@ def rle_to_runs(rle: Mask) -> IntArray:
     array([2, 2])
     """
     runs = _string_to_runs(rle.counts)
-    height, width = rle.size
-    if min(height, width, int(runs.min())) < 0 or int(runs.sum()) != height * width:
-        raise ShapeError(f"an RLE of size {rle.size} needs runs that sum to {height * width}, got {int(runs.sum())}")
+    _check_runs(runs, rle.size)
     return runs
+
+
+def _check_runs(runs: IntArray, mask_hw: tuple[int, int]) -> None:
+    height, width = mask_hw
+    if min(height, width, int(runs.min(initial=0))) < 0 or int(runs.sum()) != height * width:
+        raise ShapeError(f"an RLE of size {mask_hw} needs runs that sum to {height * width}, got {int(runs.sum())}")
 
 
 def runs_to_rle(runs: ArrayLike, mask_hw: tuple[int, int]) -> Mask:
@@ -77,9 +82,9 @@ def runs_to_rle(runs: ArrayLike, mask_hw: tuple[int, int]) -> Mask:
     >>> runs_to_rle([2, 2], (2, 2)).counts
     '22'
     """
-    rle = Mask(size=mask_hw, counts=_runs_to_string(np.asarray(runs, np.int64)))
-    rle_to_runs(rle)
-    return rle
+    counts = np.asarray(runs, np.int64)
+    _check_runs(counts, mask_hw)
+    return Mask(size=mask_hw, counts=_runs_to_string(counts))
 
 
 def rle_area(rle: Mask) -> int:
@@ -121,7 +126,14 @@ def mask_to_box(mask: BoolArray) -> Box | None:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple[int, int], photo_hw: tuple[int, int]) -> Mask:
+def crop_to_rle(
+    mask_crop: BoolArray,
+    corner_xy: tuple[int, int],
+    grid_hw: tuple[int, int],
+    photo_hw: tuple[int, int],
+    *,
+    most_runs: int | None = None,
+) -> Mask:
     """RLE at the photo's size of a mask that is kept within its box on a coarser (or finer) grid.
 
     Every pixel takes the cell in which its centre lies. The result equals encoding the scaled bitmap, at the cost of the runs
@@ -132,9 +144,10 @@ def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple
         corner_xy: column and row of the crop's top left cell on the grid.
         grid_hw: cells of the grid, which covers the photo evenly.
         photo_hw: pixels of the upright photo.
+        most_runs: so many stretches of cells down its columns it may have; each takes some hundred bytes for a moment.
 
     Raises:
-        ShapeError: the crop does not lie on the grid.
+        ShapeError: the crop does not lie on the grid, or has more stretches.
     """
     (x, y), (h, w) = corner_xy, mask_crop.shape
     if x < 0 or y < 0 or y + h > grid_hw[0] or x + w > grid_hw[1]:
@@ -144,11 +157,7 @@ def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple
     pixel_columns = _cell_edges(grid_hw[1], photo_hw[1])[x : x + w + 1]
 
     # vertical stretches of cells, column by column
-    padded = np.zeros((w, h + 2), np.bool_)
-    padded[:, 1:-1] = mask_crop.T
-    changes = np.flatnonzero(padded.ravel()[1:] != padded.ravel()[:-1])  # each stretch begins and ends within its column
-    column, first = np.divmod(changes[::2], h + 2)
-    last = changes[1::2] % (h + 2)
+    column, first, last = _column_stretches(mask_crop, most_runs)
     tops, bottoms = pixel_rows[first], pixel_rows[last]
 
     # each stretch, once for each column of pixels that its cells cover
@@ -161,6 +170,23 @@ def crop_to_rle(mask_crop: BoolArray, corner_xy: tuple[int, int], grid_hw: tuple
     offset = np.repeat((pixel_columns[0] + np.arange(len(cell_of_pixel))) * height, repeats)
     starts, ends = offset + tops[index], offset + bottoms[index]
     return _edges_to_rle(_joined(starts, ends), photo_hw)
+
+
+def _column_stretches(mask_crop: BoolArray, most: int | None) -> tuple[IntArray, IntArray, IntArray]:
+    """Of each stretch of ones down a column: that column, its first row and the row behind its last; in order."""
+    h, w = mask_crop.shape
+    at_once = max(1, _CELLS_AT_ONCE // max(1, h))
+    found = np.zeros((3, 0), np.int64)
+    for left in range(0, w, at_once):
+        some = mask_crop[:, left : left + at_once]
+        padded = np.zeros((some.shape[1], h + 2), np.bool_)
+        padded[:, 1:-1] = some.T
+        changes = np.flatnonzero(padded.ravel()[1:] != padded.ravel()[:-1])  # each stretch begins and ends within its column
+        if most is not None and found.shape[1] + len(changes) // 2 > most:
+            raise ShapeError(f"a mask of more than {most:,} stretches")
+        column, first = np.divmod(changes[::2], h + 2)
+        found = np.concatenate([found, [left + column, first, changes[1::2] % (h + 2)]], axis=1)
+    return found[0], found[1], found[2]
 
 
 def rle_to_crop(rle: Mask, box_xyxy: Box, crop_hw: tuple[int, int]) -> BoolArray:

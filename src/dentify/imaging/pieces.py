@@ -10,6 +10,7 @@ Each function walks as Pillow does, so that both see the same pieces.
 from __future__ import annotations
 
 import io
+import re
 import struct
 from typing import BinaryIO
 
@@ -21,11 +22,16 @@ from dentify.settings import Settings
 _MOST_SEGMENTS = 4_096  # of a JPEG before its pixels; a profile may take 255, a camera's own notes some dozens
 _MOST_EXIF = 64  # of those; one is enough, and 64 KiB
 _MOST_FILLING = 4_096  # bytes of a JPEG between its segments, which may be filled up with FF; each costs as much as a segment
+_MOST_LATER = 2**17  # segments, markers and bytes of filling behind its first scan's start; each costs a decoder a microsecond
 _MOST_CHUNKS = 100_000  # of a PNG; libpng writes 8 KiB of pixels each
 _MOST_OTHER_CHUNKS = 10_000  # those that hold no pixels
 _MOST_BLOCKS = 4_096  # of a GIF before its first frame: 1 MiB at 255 bytes each
 _MOST_VALUES = 2**17  # of one TIFF tag, as many strips: one row each of a photo 65,535 high, twice
 _MOST_RLE_BYTES, _MOST_RLE_PIXELS = 2**22, 2**24  # of a BMP in run lengths, which Pillow decodes in Python
+
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")  # but for stuffed bytes and RSTn, which are part of a scan's data
+_WEBP_SHARE = 2  # of the limit of pixels; its decoder takes four times the memory of others
 
 
 def check_pieces(kind: Kind, data: bytes, *, where: str, settings: Settings) -> None:
@@ -42,7 +48,9 @@ def check_pieces(kind: Kind, data: bytes, *, where: str, settings: Settings) -> 
     """
     match kind:
         case "JPEG":
-            check_segments(io.BytesIO(data), where=where)
+            stream = io.BytesIO(data)
+            check_segments(stream, where=where)
+            _check_later(data, stream.tell(), where)
         case "PNG":
             _check_chunks(data, where)
         case "GIF":
@@ -107,6 +115,31 @@ def check_segments(stream: BinaryIO, *, where: str) -> None:
             last, filling = following[0], filling + 2
         else:
             return  # no marker, as its decoder will say
+
+
+def _check_later(data: bytes, at: int, where: str) -> None:
+    """What stands between and behind the scans of a JPEG, up to its end. Source: ITU-T T.81, B.1.1.
+
+    Args:
+        data: the file, whole.
+        at: where the length of its first scan's header stands.
+        where: what to name in the message.
+    """
+    pieces = 0
+    at += int.from_bytes(data[at : at + 2], "big")
+    while match := _MARKER.search(data, at):
+        marker = data[match.end() - 1]
+        pieces += 1
+        if pieces > _MOST_LATER:
+            raise _busy(where, "JPEG", f"more than {_MOST_LATER:,} pieces between its scans")
+        if marker == 0xD9:
+            return
+        if marker == 0xFF:  # filling; the next byte may be its marker
+            at = match.end() - 1
+        elif marker in (0x01, 0xD8):  # which no length follows
+            at = match.end()
+        else:
+            at = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
 
 
 def _check_chunks(data: bytes, where: str) -> None:
@@ -188,10 +221,11 @@ def _check_canvas(data: bytes, where: str, settings: Settings) -> None:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     elif chunk == b"VP8 " and len(body) == 10:
         width, height = (int.from_bytes(body[at : at + 2], "little") & 0x3FFF for at in (6, 8))
-    if width * height > settings.max_pixels:
+    most = settings.max_pixels // _WEBP_SHARE
+    if width * height > most:
         raise ImageError(
-            f"{where}: {width} × {height} pixels are over the limit of {settings.max_pixels / 1e6:g} megapixels; "
-            "make the photo smaller, or raise DENTIFY_MAX_PIXELS"
+            f"{where}: {width} × {height} pixels are over the limit of {most / 1e6:g} megapixels of a WebP; "
+            "save it as JPEG, make it smaller, or raise DENTIFY_MAX_PIXELS"
         )
 
 

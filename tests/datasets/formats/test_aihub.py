@@ -85,7 +85,7 @@ WRONG = {
     "NaN": (set_in(*FIRST, "segmentation", value=[[[2, float("nan")], [8, 2], [8, 8]]]), r"polygon 0: .*\(NaN or infinite\)"),
     "no area": (set_in(*FIRST, "segmentation", value=[[[2, 2], [4, 4], [6, 6]]]), "polygon 0: is degenerate"),
     "two points": (set_in(*FIRST, "segmentation", value=[[[2, 2], [4, 4]]]), "needs three points or more"),
-    "text as a coordinate": (set_in(*FIRST, "segmentation", value=[[["2", 2]]]), "polygon 0: must be a list of numbers"),
+    "text as a coordinate": (set_in(*FIRST, "segmentation", value=[[["two", 2]]]), "polygon 0: must be a list of numbers"),
     "text as points": (
         set_in(*FIRST, "segmentation", value="here"),
         r"segmentation must be nested lists of \[x, y\], got 'here'",

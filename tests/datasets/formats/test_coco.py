@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as reference
 
-from broken_labels import check_samples_or_one_line, json_values, set_in
+from broken_labels import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, Sample, open_dataset
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode
@@ -105,6 +105,13 @@ def rle(size: object, counts: object) -> dict[str, object]:
     return {"size": size, "counts": counts}
 
 
+def without_box(segmentation: object) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        document["annotations"][0] |= {"segmentation": segmentation, "bbox": []}
+
+    return change
+
+
 ANNOTATION = ("annotations", 0)
 WRONG = {
     "category out of range": (
@@ -115,10 +122,10 @@ WRONG = {
     "NaN": (set_in(*ANNOTATION, "segmentation", value=[[2, 2, float("nan"), 2, 8, 8]]), r"polygon 0: .*\(NaN or infinite\)"),
     "negative": (set_in(*ANNOTATION, "segmentation", value=[[-5, 2, 8, 2, 8, 8]]), r"polygon 0: point \(-5, 2\) lies outside"),
     "beyond the photo": (set_in(*ANNOTATION, "segmentation", value=[[2, 2, 90, 2, 8, 8]]), r"\(90, 2\) .* photo of 20 × 10"),
-    "no area": (set_in(*ANNOTATION, "segmentation", value=[[2, 2, 4, 4, 6, 6]]), r"polygon 0: is degenerate, its area is 0"),
-    "two points": (set_in(*ANNOTATION, "segmentation", value=[[2, 2, 8, 2]]), r"needs three points or more"),
+    "no area": (without_box([[2, 2, 4, 4, 6, 6]]), r"polygon 0: is degenerate, its area is 0"),
+    "two points": (without_box([[2, 2, 8, 2]]), r"needs three points or more"),
     "half a point": (set_in(*ANNOTATION, "segmentation", value=[[2, 2, 8, 2, 8, 8, 1]]), r"needs three points or more"),
-    "text as points": (set_in(*ANNOTATION, "segmentation", value=[["2", "2"]]), r"must be a list of numbers"),
+    "text as points": (set_in(*ANNOTATION, "segmentation", value=[["2", "two"]]), r"must be a list of numbers"),
     "text as outline": (set_in(*ANNOTATION, "segmentation", value="here"), r"segmentation must be polygons or RLE"),
     "RLE of another size": (set_in(*ANNOTATION, "segmentation", value=rle([20, 10], [200])), r"RLE is of size \[20, 10\]"),
     "RLE too short": (set_in(*ANNOTATION, "segmentation", value=rle([10, 20], [3, 4])), r"sum to 200, got 7"),
@@ -158,7 +165,7 @@ WRONG = {
     ),
     "no name": (set_in("images", 1, "file_name", value=""), r"needs a file_name"),
     "size 0": (set_in("images", 1, "width", value=0), r"images\[1\] \(id 2\): width and height must be whole numbers above 0"),
-    "size as text": (set_in("images", 1, "width", value="20"), r"got '20' × 10"),
+    "size as text": (set_in("images", 1, "width", value="wide"), r"got 'wide' × 10"),
     "an id twice": (set_in("images", 1, "id", value=1), r"images\[1\]: id 1 was given before"),
     "a category twice": (set_in("categories", 1, "id", value=4), r"categories\[1\]: id 4 was given before, to 'scratch'"),
     "category without a name": (set_in("categories", 1, "name", value=None), r"categories\[1\]: needs an integer id and a name"),

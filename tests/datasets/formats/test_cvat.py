@@ -203,7 +203,7 @@ def test_a_shape_that_does_not_hold_is_one_line_with_file_and_place(cvat: Write,
 WRONG_IMAGES = {
     "another size": (image(POLYGON, more='width="40" height="10"'), r"image '0' \(a.jpg\): a.jpg is 20 × 10 pixels"),
     "size 0": (image(more='width="0" height="10"'), "width and height must be whole numbers above 0, got '0' × '10'"),
-    "no size": (image(more=""), "width and height must be whole numbers above 0, got '' × ''"),
+    "half a size": (image(more='width="20"'), "width and height must be whole numbers above 0, got '20' × None"),
     "size of 5,000 digits": (image(more=f'width="{"9" * 5000}" height="10"'), "width and height must be whole numbers above 0"),
     "mask on 10¹⁶ pixels": (
         image(

@@ -113,7 +113,7 @@ WRONG = {
     "negative": (set_in(*FIRST, "points", 0, value=-9), r"point \(-9, 2\) lies outside the photo of 20 × 10"),
     "NaN": (set_in(*FIRST, "points", 0, value=float("nan")), r"\(NaN or infinite\)"),
     "no area": (set_in(*FIRST, "points", value=[1, 1, 2, 2, 3, 3]), "is degenerate, its area is 0"),
-    "an odd number": (set_in(*FIRST, "points", value=[1, 1, 2]), "points must be numbers x, y, x, y"),
+    "an odd number": (set_in(*FIRST, "points", value=[1, 1, 2]), "points must be numbers as"),
     "two points": (set_in(*FIRST, "points", value=[1, 1, 2, 2]), "needs three points or more, got 2"),
     "a box of three": (only(type="bbox", bbox=[1, 2, 3]), "needs a bbox of four numbers"),
     "an ellipse without height": (only(type="ellipse", points=[1, 9, 9, 9]), "an ellipse needs the corners"),

@@ -277,8 +277,11 @@ WRONG = {
     "beyond 100 percent": (set_in(*RESULT, "value", "points", 0, value=[20, 160]), r"point \(4, 16\) lies outside"),
     "no area": (set_in(*RESULT, "value", "points", value=[[1, 1], [2, 2], [3, 3]]), "is degenerate, its area is 0"),
     "two points": (set_in(*RESULT, "value", "points", value=[[1, 1], [2, 2]]), r"needs three points or more as \[x, y\]"),
-    "text as points": (set_in(*RESULT, "value", "points", value="here"), "needs three points or more"),
-    "text as a coordinate": (set_in(*RESULT, "value", "points", 0, value=["left", 1]), "points: must be a number, got 'left'"),
+    "text as points": (set_in(*RESULT, "value", "points", value="here"), r"points must be numbers as \[x, y\], got 'here'"),
+    "text as a coordinate": (
+        set_in(*RESULT, "value", "points", 0, value=["left", 1]),
+        r"points must be numbers as \[x, y\], got \[\['left', 1\]",
+    ),
     "no value": (set_in(*RESULT, "value", value=None), r"result\[0\] \(id 'r1'\): needs a value, got None"),
     "flat rectangle": (
         set_in("annotations", 0, "result", 1, "value", "height", value=0),

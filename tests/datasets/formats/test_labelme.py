@@ -167,10 +167,10 @@ WRONG = {
     "beyond the photo": (set_in(*FIRST, "points", value=[[2, 2], [88, 2], [8, 8]]), r"point \(88, 2\) lies outside"),
     "no area": (set_in(*FIRST, "points", value=[[2, 2], [4, 4], [6, 6]]), r"shapes\[0\] \(dent\): is degenerate, its area is 0"),
     "two points": (set_in(*FIRST, "points", value=[[2, 2], [4, 4]]), "needs three points or more, got 2"),
-    "no points": (set_in(*FIRST, "points", value=[]), r"points must be a list of \[x, y\], got \[\]"),
-    "text as points": (set_in(*FIRST, "points", value=[["2", 2]]), "points must be numbers"),
+    "no points": (set_in(*FIRST, "points", value=[]), r"points must be numbers as \[x, y\], got \[\]"),
+    "text as points": (set_in(*FIRST, "points", value=[["two", 2]]), "points must be numbers"),
     "no label": (set_in(*FIRST, "label", value=""), r"shapes\[0\]: needs a label and points"),
-    "a label of another kind": (set_in(*FIRST, "label", value=3), r"shapes\[0\]: needs a label and points"),
+    "a label of another kind": (set_in(*FIRST, "label", value=["dent"]), r"shapes\[0\]: needs a label and points"),
     "a shape that is none": (set_in("shapes", 0, value=[1]), r"shapes\[0\]: needs a label and points, got \[1\]"),
     "a shape of another kind": (
         set_in(*FIRST, "shape_type", value="star"),

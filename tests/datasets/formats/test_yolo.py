@@ -366,7 +366,7 @@ WRONG = {
     "NaN in a polygon": ("0 0.1 0.2 nan 0.2 0.4 0.8", r"line 1: polygon: .*\(NaN or infinite\)"),
     "negative": ("0 -0.5 0.5 0.4 0.6", r"line 1: box \(-14, 2\) to \(-6, 8\) lies outside the photo of 20 × 10"),
     "beyond the photo": ("0 0.1 0.2 1.4 0.2 0.4 0.8", r"line 1: polygon: point \(28, 2\) lies outside"),
-    "pixels, not shares": ("0 10 5 8 6", "line 1: box .* lies outside the photo"),
+    "pixels, not shares": ("0 10 5 8 6", "line 1: must be shares of the photo, from 0 to 1, got 10; are they pixels"),
     "no area": ("0 0.5 0.5 0 0.6", "line 1: box is degenerate: 0 wide, 6 high"),
     "flat polygon": ("0 0.1 0.1 0.2 0.2 0.3 0.3", "line 1: polygon: is degenerate, its area is 0"),
     "text": ("0 a b c d", "line 1: must be a class id and numbers"),

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, check_pieces, is_number, is_side
+from dentify.datasets.numbers import Size, four_numbers, photo_size
+from dentify.datasets.outlines import check_box, check_pieces
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import PART_PREFIX, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
@@ -56,22 +57,21 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     name = image.get("file_name")
     if not isinstance(name, str) or not picture_parts(name):
         raise DatasetError(f"{path}: images: needs a file_name, got {name!r:.80}")
-    height, width = image.get("height"), image.get("width")
-    if not (is_side(height) and is_side(width)):
-        raise DatasetError(f"{path}: images: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
+    picture = pictures.find(name, str(path))
+    size_hw = photo_size(image.get("height"), image.get("width"), f"{path}: images") or label_set.size_of(picture)
     annotations: list[Annotation] = []
     for index, row in enumerate(document["annotations"]):
         where = f"{path}: annotations[{index}]"
         try:
             if not isinstance(row, dict) or not _word(row):
                 raise DatasetError(f"{where}: needs a damage or a part, got {row!r:.60}")
-            annotations.append(_annotation(row, (height, width), where, label_set))
+            annotations.append(_annotation(row, size_hw, where, label_set))
         except DatasetError as error:
             label_set.refuse(error)
     return Sample(
-        image=pictures.find(name, str(path)),
+        image=picture,
         name=picture_parts(name)[-1],
-        size_hw=(height, width),
+        size_hw=size_hw,
         annotations=tuple(annotations),
         labelled=labelled,
         split=label_set.split_of(path),
@@ -79,17 +79,17 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     )
 
 
-def _annotation(row: Mapping[str, Any], size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
+def _annotation(row: Mapping[str, Any], size_hw: Size | None, where: str, label_set: LabelSet) -> Annotation:
     rings = [[value for point in ring for value in point] for ring in _rings(row.get("segmentation"), where)]
     polygons = check_pieces(rings, size_hw, f"{where} ({printable(_word(row))})", label_set)
     row_id = row.get("id")
     number = row_id if isinstance(row_id, int | str) else None
     if polygons:
         return Annotation(_word(row), polygons_to_box(polygons), polygons, id=number)
-    bbox = row.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
-        raise DatasetError(f"{where}: needs a segmentation or a bbox of four numbers, got {bbox!r:.60}")
-    x, y, w, h = (float(value) for value in bbox)
+    bbox = four_numbers(row.get("bbox"))
+    if bbox is None:
+        raise DatasetError(f"{where}: needs a segmentation or a bbox of four numbers, got {row.get('bbox')!r:.60}")
+    x, y, w, h = bbox
     return Annotation(_word(row), check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", label_set.adjust), id=number)
 
 

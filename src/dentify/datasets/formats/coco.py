@@ -8,9 +8,10 @@ memory.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from typing import Any
 from dentify.assessment import Box, Mask
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, check_pieces, check_runs, is_int, is_number, is_side, turned_box
+from dentify.datasets.numbers import Size, coordinates_of, four_numbers, is_int, is_number, number_of, photo_size
+from dentify.datasets.outlines import check_box, check_pieces, check_runs, turned_box
 from dentify.datasets.output import JsonList, Output
 from dentify.datasets.pictures import Pictures, is_inside, picture_parts
 from dentify.datasets.sample import Annotation, Sample, canonical_name, kind_of
@@ -58,7 +60,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         where = f"{path}: images[{index}] (id {image['id']!r:.40})"
         try:
             name, picture = _picture(image, pictures, where)
-            size_hw = _size_hw(image, where) or label_set.size_of(picture)
+            size_hw = photo_size(image.get("height"), image.get("width"), where) or label_set.size_of(picture)
             if size_hw is None:
                 raise DatasetError(f"{where}: needs width and height; neither the file nor a picture tells them")
             labelled = _labelled(image, categories, every, where)
@@ -106,6 +108,10 @@ def _checked(document: Any, path: Path) -> dict[str, list[Any]]:
         for index, row in enumerate(rows):
             if not isinstance(row, dict):
                 raise DatasetError(f"{path}: {key}[{index}]: expected an object, got {row!r:.40}")
+    if any("segments_info" in row for row in document["annotations"][:1]):
+        raise DatasetError(f"{path}: this is COCO panoptic, with pictures as masks, which is not read; export COCO instances")
+    if any(row.get("annotations") for row in document["images"]):
+        raise DatasetError(f"{path}: images hold annotations of their own, which is not COCO; put them into its `annotations`")
     return document
 
 
@@ -116,7 +122,7 @@ def _categories(rows: list[Raw], path: Path) -> dict[int, str]:
         category_id, name = _id(row.get("id")), _text(row.get("name"))
         if not is_int(category_id) or not name:
             raise DatasetError(f"{path}: categories[{index}]: needs an integer id and a name, got {row!r:.80}")
-        if category_id in categories:
+        if categories.get(category_id, name) != name:
             raise DatasetError(f"{path}: categories[{index}]: id {category_id} was given before, to {categories[category_id]!r}")
         categories[category_id] = name
     return categories
@@ -167,15 +173,6 @@ def _picture(image: Raw, pictures: Pictures, where: str) -> tuple[str, Path]:
     return name, pictures.find(name, where)
 
 
-def _size_hw(image: Raw, where: str) -> tuple[int, int] | None:
-    height, width = image.get("height"), image.get("width")
-    if height == width and height in (None, 0, -1):  # which VIA exports
-        return None
-    if not (is_side(height) and is_side(width)):
-        raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    return height, width
-
-
 @lru_cache(maxsize=4)
 def _canonical(names: frozenset[str]) -> frozenset[str]:
     return frozenset(canonical_name(one) or one for one in names)
@@ -206,9 +203,10 @@ def _flag(image: Raw, key: str, where: str) -> bool | None:
 
 def _severity(row: Raw, where: str) -> str | None:
     severity = row.get("severity")
-    if severity is not None and severity not in SEVERITY_LEVELS:
+    level = severity.strip().casefold() if isinstance(severity, str) else severity
+    if level is not None and level not in SEVERITY_LEVELS:
         raise DatasetError(f"{where}: severity {severity!r:.40} is none of {', '.join(SEVERITY_LEVELS)}")
-    return severity
+    return level
 
 
 def _annotation(
@@ -225,12 +223,14 @@ def _annotation(
     name = categories[category_id]
     if name not in labelled and canonical_name(name) not in _canonical(labelled):
         raise DatasetError(f"{where}: is {name!r}, which its image's labelled leaves out")
-    score = row.get("score")
-    if score is not None and not (is_number(score) and 0 <= score <= 1):
-        raise DatasetError(f"{where}: score {score!r:.40} is no number from 0 to 1")
-    polygons, rle = _outline(row.get("segmentation"), size_hw, where, label_set)
+    score = number_of(row.get("score"))
+    if row.get("score") is not None and not (score is not None and 0 <= score <= 1):
+        raise DatasetError(f"{where}: score {row['score']!r:.40} is no number from 0 to 1")
+    polygons, rle = _outline(row, size_hw, where, label_set)
+    if row.get("keypoints"):
+        label_set.adjust("key points are left out: they have no outline", where)
     original = row.get("original")
-    said = row["attributes"] if isinstance(row.get("attributes"), dict) else {}
+    said = _attributes(row.get("attributes"))
     turned = turned_box(row.get("bbox"), said.get("rotation"), size_hw, where) if not polygons and rle is None else None
     if turned is not None:
         polygons = (turned[0],)
@@ -253,22 +253,56 @@ def _annotation(
     )
 
 
-def _outline(
-    segmentation: object, size_hw: tuple[int, int], where: str, label_set: LabelSet
-) -> tuple[tuple[Polygon, ...], Mask | None]:
-    """Polygons or RLE of an annotation; neither where only a box is given."""
-    if segmentation is None or segmentation in ([], [[]]):
+def _attributes(said: object) -> Mapping[Any, object]:
+    """What is said beside a label: by name, or as a list of names and values."""
+    if isinstance(said, list):
+        return {str(one["name"]): one.get("value", True) for one in said if isinstance(one, dict) and "name" in one}
+    return said if isinstance(said, dict) else {}
+
+
+def _outline(row: Raw, size_hw: Size, where: str, label_set: LabelSet) -> tuple[tuple[Polygon, ...], Mask | None]:
+    """Polygons or RLE of an annotation; neither where only a box is given, or beside one encloses nothing."""
+    segmentation = _as_json(row.get("segmentation"))
+    if isinstance(segmentation, list):
+        segmentation = [piece for piece in segmentation if piece not in (None, [], {})]
+        if len(segmentation) == 1 and isinstance(segmentation[0], dict) and "counts" in segmentation[0]:
+            segmentation = segmentation[0]
+    if not segmentation and segmentation in (None, [], {}, ""):
         return (), None
     if isinstance(segmentation, list):
-        if is_number(segmentation[0]):  # VIA's, one polygon without the list around it
+        if _is_one_polygon(segmentation):  # without the list around it, as VIA's
             segmentation = [segmentation]
-        return check_pieces(segmentation, size_hw, where, label_set), None
+        try:
+            return check_pieces(segmentation, size_hw, where, label_set), None
+        except DatasetError as error:
+            if error.kind != "degenerate outline" or four_numbers(_as_json(row.get("bbox"))) is None:
+                raise
+            label_set.adjust("outlines that enclose nothing, beside a box, are left out: the box is taken", where)
+            return (), None
     if isinstance(segmentation, dict):
-        size = segmentation.get("size")
-        if not isinstance(size, list) or tuple(size) != size_hw:
-            raise DatasetError(f"{where}: RLE is of size {size!r:.40}, its photo of {list(size_hw)} (height, width)")
+        given = segmentation.get("size")
+        height, width = given if isinstance(given, list) and len(given) == 2 else (None, None)
+        size = photo_size(height, width, f"{where}: RLE", "size")
+        if size != size_hw:
+            raise DatasetError(f"{where}: RLE is of size {given!r:.40}, its photo of {list(size_hw)} (height, width)")
         return (), check_runs(segmentation.get("counts"), size_hw, where)
     raise DatasetError(f"{where}: segmentation must be polygons or RLE, got {segmentation!r:.40}")
+
+
+def _is_one_polygon(pieces: list[Any]) -> bool:
+    """Whether what should be a list of polygons is one: of numbers, or of three points or more."""
+    if not isinstance(pieces[0], list | dict):
+        return True
+    numbers = coordinates_of(pieces)
+    return numbers is not None and len(numbers) >= 6
+
+
+def _as_json(value: object) -> object:
+    """A list or an object, where it stands there as the text of one."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
 
 
 def _box(
@@ -288,11 +322,12 @@ def _box(
     if outlined is not None and bbox in (None, [None] * 4):
         return outlined
     try:
-        if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
+        given = four_numbers(_as_json(bbox))
+        if given is None:
             raise DatasetError(f"{where}: needs polygons, RLE or a bbox of four numbers, got bbox {bbox!r:.60}")
-        x, y, w, h = (float(value) for value in bbox)
+        x, y, w, h = given
         corners = (x, y, x + w, y + h)
-        if _are_corners(bbox, outlined, area):
+        if _are_corners(given, outlined, area):
             label_set.adjust("boxes that tell two corners and no size, as their outline or area shows, are read so", where)
             corners = (x, y, w, h)
         return check_box(corners, size_hw, f"{where}: bbox", label_set.adjust, reach=None if outlined is None else math.inf)
@@ -303,7 +338,7 @@ def _box(
         return outlined
 
 
-def _are_corners(bbox: list[float], outlined: Box | None, area: object) -> bool:
+def _are_corners(bbox: Box, outlined: Box | None, area: object) -> bool:
     """Whether a box is told by two corners, which COCO's never are: only so it fits its outline, or else its area."""
     x, y, w, h = bbox
     if w <= x or h <= y:

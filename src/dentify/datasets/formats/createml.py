@@ -1,6 +1,7 @@
 """Create ML's JSON: a list of pictures, each with labelled boxes, whose `x` and `y` are their centre.
 
-Apple spells the keys `imagefilename` and `annotation`, Roboflow, labelImg and supervision `image` and `annotations`.
+Apple spells the keys `imagefilename` and `annotation`, Roboflow, labelImg and supervision `image` and `annotations`; any mixture
+of the two is read.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, to_float
+from dentify.datasets.numbers import to_float
+from dentify.datasets.outlines import check_box
 from dentify.datasets.pictures import Pictures
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
 
-_SPELLINGS = (("image", "annotations"), ("imagefilename", "annotation"))
+_PICTURES, _BOXES = ("image", "imagefilename"), ("annotations", "annotation")
 
 
 def is_createml(document: object) -> bool:
     """Whether a JSON document is Create ML's."""
     first = document[0] if isinstance(document, list) and document else None
-    return isinstance(first, dict) and any(
-        isinstance(first.get(image), str) and isinstance(first.get(boxes), list) for image, boxes in _SPELLINGS
+    return (
+        isinstance(first, dict)
+        and any(isinstance(first.get(key), str) for key in _PICTURES)
+        and any(isinstance(first.get(key), list) for key in _BOXES)
     )
 
 
@@ -43,10 +47,8 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
 
 def _given(row: Mapping[str, Any]) -> tuple[object, list[Any]]:
     """A picture's name and its boxes, in either spelling."""
-    for image, boxes in _SPELLINGS:
-        if image in row:
-            return row[image], row[boxes] if isinstance(row.get(boxes), list) else []
-    return None, []
+    name = next((row[key] for key in _PICTURES if key in row), None)
+    return name, next((row[key] for key in _BOXES if isinstance(row.get(key), list)), [])
 
 
 def _sample(

@@ -13,17 +13,19 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from dentify.assessment import Mask
+from dentify.assessment import Box, Mask
 from dentify.datasets.attributes import plain_name, said_beside
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_side, to_float
+from dentify.datasets.numbers import photo_size, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, mask_of
 from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
+from dentify.datasets.row_runs import box_of, cut_out, stretches_of
 from dentify.datasets.sample import Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import Kind
-from dentify.imaging.masks import crop_to_rle, rle_to_box, rle_to_crop
+from dentify.imaging.masks import rle_to_box, rle_to_crop
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     named: list[str] = []
     used: set[str] = set()
     root: Element | None = None
-    track = False
+    track = tracks = images = False
     if not _has_label_list(label_set):
         used = _used_labels(label_set)
     for event, element in iterate_xml(label_set.path, label_set.settings):
@@ -62,14 +64,18 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
                     named += [(element.findtext("name") or "").strip(), *_values(element, label_set.attribute)]
             case "track":
                 label_set.adjust("tracks are left out: they belong to a video's frames", str(label_set.path))
-                track = False
+                track, tracks = False, True
                 element.clear()
             case "image" if not track:
+                images = True
                 try:
                     yield _sample(element, frozenset(named or used), pictures, label_set)
                 except DatasetError as error:
                     label_set.refuse(error)
                 root.clear()  # what is read is not held
+    if tracks and not images:
+        told = "holds tracks of a video alone, which are not read; export the task as `CVAT for images 1.1`"
+        label_set.refuse(DatasetError(f"{label_set.path}: {told}"))
 
 
 def _values(label: Element, attribute: str | None) -> Iterator[str]:
@@ -106,7 +112,13 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
     if not name:
         raise DatasetError(f"{where}: needs a name")
     where = f"{where} ({printable(name)})"
-    size_hw = _size_hw(image, where)
+    subset = image.get("subset")
+    subset = None if subset and subset.casefold() == "default" else subset  # CVAT's word for none
+    picture = pictures.find(f"{subset}/{name}" if subset else name, where)
+    picture = picture if is_file(picture) or not subset else pictures.find(name, where)
+    size_hw = photo_size(image.get("height"), image.get("width"), where) or label_set.size_of(picture)
+    if size_hw is None:
+        raise DatasetError(f"{where}: needs width and height; neither the file nor a picture tells them")
     annotations: list[Annotation] = []
     groups: list[str | None] = []
     tags: list[str] = []
@@ -134,11 +146,8 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
             continue
         group = shape.get("group_id")
         groups.append(group if group not in (None, "", "0") else None)
-    subset = image.get("subset")
-    subset = None if subset and subset.casefold() == "default" else subset  # CVAT's word for none
-    picture = pictures.find(f"{subset}/{name}" if subset else name, where)
     return Sample(
-        image=picture if is_file(picture) or not subset else pictures.find(name, where),
+        image=picture,
         name=name,
         size_hw=size_hw,
         annotations=join_pieces(annotations, groups),
@@ -147,14 +156,6 @@ def _sample(image: Element, labelled: frozenset[str], pictures: Pictures, label_
         labels=tuple(tags),
         where=where,
     )
-
-
-def _size_hw(image: Element, where: str) -> tuple[int, int]:
-    height, width = (image.get(key) or "" for key in ("height", "width"))
-    sides = [int(side) if side.isdecimal() and len(side) < 20 else None for side in (height, width)]
-    if not (is_side(sides[0]) and is_side(sides[1])):
-        raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    return sides[0], sides[1]
 
 
 def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
@@ -186,8 +187,8 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
                 raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
         case "mask":
             check_mask_size(size_hw, where, label_set.settings)
-            rle = _mask(shape, size_hw, where)
-            box = _box_of(rle, where)
+            rle = _mask(shape, size_hw, where, label_set)
+            box = _box_of(rle)
         case _:
             raise DatasetError(f"{where}: is none of polygon, box, mask, ellipse, polyline, tag")
     if polygon is not None:
@@ -214,7 +215,7 @@ def _points(text: str, where: str) -> Polygon:
     return np.array([[to_float(value, where) for value in pair] for pair in pairs])
 
 
-def _mask(shape: Element, size_hw: tuple[int, int], where: str) -> Mask:
+def _mask(shape: Element, size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Mask:
     """CVAT's own run lengths: row by row within a box, beginning with zeros."""
     keys = ("left", "top", "width", "height")
     values = [to_float(shape.get(key), f"{where}: {key}") for key in keys]
@@ -230,14 +231,17 @@ def _mask(shape: Element, size_hw: tuple[int, int], where: str) -> Mask:
         )
     if int(sum(runs)) != width * height:
         raise DatasetError(f"{where}: rle sums to {int(sum(runs))}, the mask has {width * height} pixels")
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, np.array(runs, np.int64))
-    return crop_to_rle(flat.reshape(height, width), (left, top), size_hw, size_hw)
-
-
-def _box_of(rle: Mask, where: str) -> tuple[float, float, float, float]:
-    box = rle_to_box(rle)
+    starts, ends = stretches_of([int(run) for run in runs])
+    box = box_of(starts, ends, width)
     if box is None:
-        raise DatasetError(f"{where}: is degenerate, it holds no pixel")
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel", kind="degenerate outline")
+    label_set.check_unpacked((box[2] - box[0]) * (box[3] - box[1]), where)
+    return mask_of(cut_out(starts, ends, width, box), (left + box[0], top + box[1]), size_hw, where)
+
+
+def _box_of(rle: Mask) -> Box:
+    box = rle_to_box(rle)
+    assert box is not None
     return box
 
 
@@ -304,7 +308,7 @@ def _shapes(annotation: Annotation, number: int) -> Iterator[str]:
         x_min, y_min, x_max, y_max = annotation.box_xyxy
         yield f'<box {common} xtl="{x_min:.8g}" ytl="{y_min:.8g}" xbr="{x_max:.8g}" ybr="{y_max:.8g}" z_order="0">{inside}</box>'
         return
-    box = _box_of(annotation.rle, annotation.name)
+    box = _box_of(annotation.rle)
     left, top, right, bottom = (int(value) for value in box)
     crop = rle_to_crop(annotation.rle, box, (bottom - top, right - left)).ravel()
     edges = np.flatnonzero(crop[1:] != crop[:-1]) + 1

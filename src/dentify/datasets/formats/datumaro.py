@@ -14,25 +14,24 @@ import numpy as np
 
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
+from dentify.datasets.numbers import Size, coordinates_of, four_numbers, is_int, photo_size, whole_of
 from dentify.datasets.outlines import (
     SORTED,
     check_box,
     check_mask_size,
     check_points,
     check_runs,
-    is_int,
     is_line,
-    is_number,
-    is_side,
+    points_of,
     turned_box,
 )
 from dentify.datasets.pictures import Pictures
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, join_pieces
 from dentify.errors import DatasetError, printable
 from dentify.imaging.masks import rle_to_box
-from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+from dentify.imaging.polygons import ellipse_to_polygon, polygons_to_box, turned_rectangle
 
-_LEFT_OUT = ("points", "caption", "cuboid_2d", "cuboid_3d", "rotated_bbox", "feature_vector", "hash_key")
+_LEFT_OUT = ("points", "caption", "cuboid_2d", "cuboid_3d", "skeleton", "feature_vector", "hash_key")
 
 Raw = Mapping[str, Any]
 
@@ -86,7 +85,7 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
             if kind == "label":
                 labels.append(label)
                 continue
-            if kind in _LEFT_OUT or (kind == "polyline" and is_line(_points(row, place))):
+            if kind in _LEFT_OUT or (kind == "polyline" and is_line(points_of(row.get("points"), place))):
                 label_set.adjust(f"annotations of type {kind} are left out", place)
                 continue
             annotations.append(_annotation(row, kind, label, size_hw, place, label_set))
@@ -114,22 +113,22 @@ def _things(annotations: list[Annotation], groups: list[object]) -> tuple[Annota
     return join_pieces([one for one, _ in told], [group for _, group in told])
 
 
-def _size_hw(size: object, where: str) -> tuple[int, int] | None:
+def _size_hw(size: object, where: str) -> Size | None:
     if size is None:
         return None
-    if not isinstance(size, list) or len(size) != 2 or not (is_side(size[0]) and is_side(size[1])):
-        raise DatasetError(f"{where}: size must be height and width, whole numbers above 0, got {size!r:.40}")
-    return size[0], size[1]
+    if not isinstance(size, list) or len(size) != 2:
+        raise DatasetError(f"{where}: size must be height and width, got {size!r:.40}")
+    return photo_size(size[0], size[1], where, "size")
 
 
 def _kind_and_label(row: object, names: list[str], where: str) -> tuple[str, str]:
     if not isinstance(row, dict) or not isinstance(row.get("type"), str):
         raise DatasetError(f"{where}: needs a type, got {row!r:.60}")
-    number = row.get("label_id")
-    if number is None:
+    if row.get("label_id") is None:
         return row["type"], UNNAMED
-    if not is_int(number) or not 0 <= number < len(names):
-        raise DatasetError(f"{where}: label_id {number!r:.40} is none of the file's {len(names)} labels")
+    number = whole_of(row["label_id"])
+    if number is None or not 0 <= number < len(names):
+        raise DatasetError(f"{where}: label_id {row['label_id']!r:.40} is none of the file's {len(names)} labels")
     return row["type"], names[number]
 
 
@@ -139,14 +138,20 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
     said["attributes"] = said_beside(attributes)
     match kind:
         case "bbox":
-            bbox = row.get("bbox")
-            if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
-                raise DatasetError(f"{where}: needs a bbox of four numbers, got {bbox!r:.60}")
-            x, y, w, h = (float(value) for value in bbox)
+            bbox = four_numbers(row.get("bbox"))
+            if bbox is None:
+                raise DatasetError(f"{where}: needs a bbox of four numbers, got {row.get('bbox')!r:.60}")
+            x, y, w, h = bbox
             turned = turned_box(bbox, attributes.get("rotation"), size_hw, where)
             if turned is not None:
                 return Annotation(label, turned[1], (turned[0],), **said)
             return Annotation(label, check_box((x, y, x + w, y + h), size_hw, f"{where}: bbox", label_set.adjust), **said)
+        case "rotated_bbox":  # its centre, its sides, and an angle in degrees
+            told = coordinates_of(row.get("points") or row.get("bbox")) or []
+            if len(told) != 5 or not np.isfinite(told).all():
+                raise DatasetError(f"{where}: needs a turned box of five numbers, got {row.get('points')!r:.60}")
+            turned_by = turned_rectangle((told[0], told[1]), (told[2], told[3]), math.radians(told[4]))
+            polygon = check_points(turned_by, size_hw, where, label_set.adjust, reach=math.inf)
         case "mask":
             rle = row.get("rle")
             size = _size_hw(rle.get("size"), f"{where}: rle") if isinstance(rle, dict) else None
@@ -158,12 +163,12 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
             assert box is not None
             return Annotation(label, box, rle=mask, **said)
         case "polygon" | "polyline":
-            polygon = _points(row, where)
+            polygon = points_of(row.get("points"), where)
             if len(polygon) < 3:
                 raise DatasetError(f"{where}: needs three points or more, got {len(polygon)}")
             polygon = check_points(polygon, size_hw, where, label_set.adjust)
         case "ellipse":
-            corners = _points(row, where)  # of the box around it
+            corners = points_of(row.get("points"), where)  # of the box around it
             radii = np.diff(corners, axis=0) / 2
             if (radii < 0).any():
                 label_set.adjust(SORTED, where)
@@ -174,12 +179,6 @@ def _annotation(row: Raw, kind: str, label: str, size_hw: tuple[int, int] | None
             ellipse = ellipse_to_polygon((x, y), (radius_x, radius_y))
             polygon = check_points(ellipse, size_hw, where, label_set.adjust, reach=math.inf)
         case _:
-            raise DatasetError(f"{where}: type {kind!r:.40} is none of bbox, ellipse, label, mask, polygon, polyline")
+            known = "bbox, ellipse, label, mask, polygon, polyline, rotated_bbox"
+            raise DatasetError(f"{where}: type {kind!r:.40} is none of {known}")
     return Annotation(label, polygons_to_box([polygon]), (polygon,), **said)
-
-
-def _points(row: Raw, where: str) -> Polygon:
-    points = row.get("points")
-    if not isinstance(points, list) or not all(is_number(value) for value in points) or len(points) % 2:
-        raise DatasetError(f"{where}: points must be numbers x, y, x, y …, got {points!r:.60}")
-    return np.array(points, np.float64).reshape(-1, 2)

@@ -6,17 +6,18 @@ Semantic masks, videos and texts are left out with a note.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from dentify.datasets.documents import check_json_cost, read_text
+from dentify.datasets.documents import check_json_cost, parse_json, read_text
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, is_int, is_number, is_side
+from dentify.datasets.numbers import four_numbers, number_of, photo_size, whole_of
+from dentify.datasets.outlines import check_box
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
+from dentify.plain_yaml import RepeatedKeyError
 
 Raw = Mapping[str, Any]
 _SOURCE = "source-ref"
@@ -44,14 +45,23 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             continue
         where = f"{label_set.path}: line {number}"
         try:
-            yield _sample(_parsed(line), where, frozenset(labelled), split, pictures, label_set)
+            yield _sample(_parsed(line, where), where, frozenset(labelled), split, pictures, label_set)
         except DatasetError as error:
             label_set.refuse(error)
 
 
-def _parsed(line: str) -> Any:
+def _parsed(line: str, where: str | None = None) -> Any:
+    """What a line says; `None` where it is no JSON, and at a first look where it contradicts itself.
+
+    Raises:
+        DatasetError: it says two things of one key, and `where` is told.
+    """
     try:
-        return json.loads(line)
+        return parse_json(line)
+    except RepeatedKeyError as error:
+        if where is not None:
+            raise DatasetError(f"{where}: {error}") from error
+        return None
     except (ValueError, RecursionError):
         return None
 
@@ -116,10 +126,7 @@ def _size_hw(sizes: object, where: str) -> tuple[int, int] | None:
     first = sizes[0] if isinstance(sizes, list) and sizes else None
     if not isinstance(first, dict):
         return None
-    height, width = first.get("height"), first.get("width")
-    if not (is_side(height) and is_side(width)):
-        raise DatasetError(f"{where}: image_size must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-    return height, width
+    return photo_size(first.get("height"), first.get("width"), where, "image_size")
 
 
 def _annotation(
@@ -131,19 +138,18 @@ def _annotation(
     where: str,
     label_set: LabelSet,
 ) -> Annotation:
-    given = [one.get(key) for key in ("left", "top", "width", "height")] if isinstance(one, dict) else []
-    values = [float(value) for value in given if is_number(value)]
-    if len(values) != 4:
+    values = four_numbers([one.get(key) for key in ("left", "top", "width", "height")] if isinstance(one, dict) else None)
+    if values is None:
         raise DatasetError(f"{where}: needs numbers left, top, width and height, got {one!r:.60}")
-    number = one.get("class_id")
-    if not is_int(number) or str(number) not in classes:
+    number = whole_of(one.get("class_id"))
+    if number is None or str(number) not in classes:
         told = ", ".join(list(classes)[:_MOST_TOLD]) or "empty"
-        raise DatasetError(f"{where}: class_id {number!r:.20} is none of class-map ({told})")
+        raise DatasetError(f"{where}: class_id {one.get('class_id')!r:.20} is none of class-map ({told})")
     x, y, w, h = values
     drafted = metadata.get("human-annotated") == "no"
-    score = said.get("confidence") if isinstance(said, dict) and drafted else None
+    score = number_of(said.get("confidence")) if isinstance(said, dict) and drafted else None
     return Annotation(
         classes[str(number)],
         check_box((x, y, x + w, y + h), size_hw, f"{where}: box", label_set.adjust),
-        score=float(score) if is_number(score) and 0 <= score <= 1 else None,
+        score=score if score is not None and 0 <= score <= 1 else None,
     )

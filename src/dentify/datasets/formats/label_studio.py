@@ -7,7 +7,6 @@ cancelled; a photo without annotations keeps its prediction, with its scores. Ke
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,41 +17,70 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from dentify.arrays import BoolArray
+from dentify.assessment import Mask
 from dentify.datasets.attributes import values_of
-from dentify.datasets.documents import check_cost, json_cost, read_csv
+from dentify.datasets.documents import check_cost, json_cost, parse_json, read_csv
 from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
-from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_int, is_number, is_side, to_float
+from dentify.datasets.labels import is_photo_word, severity_word
+from dentify.datasets.numbers import is_int, is_number, photo_size, to_float
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, mask_of, points_of
 from dentify.datasets.output import IN_BROWSERS, Fact, JsonList, Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file, picture_parts
+from dentify.datasets.png_masks import mask_in, picture_in
+from dentify.datasets.row_runs import box_of, cut_out
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, kind_of
 from dentify.errors import DatasetError, ShapeError, printable
 from dentify.imaging.formats import is_picture_name
-from dentify.imaging.masks import rle_decode, rle_encode, rle_to_box
+from dentify.imaging.masks import rle_decode, rle_to_box
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box, turned_rectangle
+from dentify.plain_yaml import RepeatedKeyError
 from dentify.taxonomy import SEVERITY_LEVELS, damage_colour, part_colour
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # put before a file's name when it is uploaded
 _USUAL = ("image", "img", "ocr", "photo", "url")
 _COUNTED = re.compile(r".*?(\d+)")
-_OUTLINES = ("polygon", "rectangle", "ellipse", "brush", "vector")
+_SHAPES = {"rle": "brush", "points": "polygon", "radiusX": "ellipse", "width": "rectangle"}  # what a region's value tells of it
+_OUTLINES = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector")
 _BESIDE = ("choices", "textarea", "number", "rating", "taxonomy", "datetime")
 _MOST_SAID = 100  # answers about one region
+_FIRST_TASKS = 100  # of a file that are looked at; those before the first that is labelled may lack all keys
+_SHORT_FACTS = (
+    "id",
+    "annotator",
+    "annotation_id",
+    "created_at",
+    "updated_at",
+    "lead_time",
+    "agreement",
+    "source",
+    "group",
+    "split",
+)
+_TURNED = (
+    "outlines that were drawn while Label Studio showed the photo turned (image_rotation) are taken for it as it is; check them"
+)
 _CHECK = "check"  # our writer's choice for what to look at first
 
 Result = Mapping[str, Any]
 
 
 def is_label_studio(document: object) -> bool:
-    """Whether a JSON document is a list of Label Studio's tasks, or such a list in its short form."""
-    first = next((row for row in document if isinstance(row, dict)), None) if isinstance(document, list) else None
-    if first is None:
-        return False
-    if isinstance(first.get("data"), dict):
-        return any(key in first for key in ("annotations", "completions", "predictions"))
-    return "annotation_id" in first or "annotator" in first
+    """Whether a JSON document is a list of Label Studio's tasks, be it in short, one of them, or an annotation of a storage."""
+    rows = document[:_FIRST_TASKS] if isinstance(document, list) else [document]
+    return any(_is_task(row) for row in rows if isinstance(row, dict)) or _is_stored(document)
+
+
+def _is_task(row: Mapping[str, Any]) -> bool:
+    if isinstance(row.get("data"), dict):
+        return any(key in row for key in ("annotations", "completions", "predictions"))
+    return "annotation_id" in row or "annotator" in row
+
+
+def _is_stored(document: object) -> bool:
+    """Whether a JSON document is one annotation, as Label Studio puts them into a storage, with its task within."""
+    task = document.get("task") if isinstance(document, dict) else None
+    return isinstance(document, dict) and isinstance(document.get("result"), list) and isinstance(task, dict) and "data" in task
 
 
 def is_label_studio_csv(rows: Sequence[Sequence[str]]) -> bool:
@@ -165,9 +193,14 @@ def _by_photo(
 
 
 def _json_tasks(label_set: LabelSet) -> list[tuple[str, Any]]:
-    if not isinstance(label_set.document, list):
+    document = label_set.document
+    if isinstance(document, dict) and _is_stored(document):
+        document = {**document["task"], "annotations": [document]}
+    if isinstance(document, dict) and _is_task(document):
+        return [(str(label_set.path), document)]
+    if not isinstance(document, list):
         raise DatasetError(f"{label_set.path}: not Label Studio: expected a list of tasks")
-    return [(f"{label_set.path}: [{index}]", task) for index, task in enumerate(label_set.document)]
+    return [(f"{label_set.path}: [{index}]", task) for index, task in enumerate(document)]
 
 
 def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -177,7 +210,9 @@ def _csv_tasks(label_set: LabelSet) -> Iterator[tuple[str, dict[str, Any]]]:
         cost += sum(map(json_cost, row.values()))
         check_cost(label_set.path, size, cost)
         try:
-            yield where, {key: json.loads(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}
+            yield where, {key: parse_json(cell) if cell.startswith(("[", "{")) else cell for key, cell in row.items()}
+        except RepeatedKeyError as error:
+            label_set.refuse(DatasetError(f"{where}: {error}"))
         except (ValueError, RecursionError):
             label_set.refuse(DatasetError(f"{where}: a cell is no JSON: {next(c for c in row.values() if c[:1] in '[{')!r:.60}"))
 
@@ -211,8 +246,8 @@ def _sample(
     for number, result in enumerate(results):
         place = f"{where}: result[{number}] (id {result.get('id')!r:.20})"
         value, kind = result.get("value"), _kind(result)
-        if kind == "choices" and _id(result) not in outlined_ids:  # else they are of that region alone
-            choices += _choices(result)
+        if kind in _BESIDE and _id(result) not in outlined_ids:  # else they are of that region alone
+            choices += _photo_words(result, kind, place, label_set)
         if kind not in _OUTLINES:
             if kind not in ("", "choices", *_BESIDE):
                 label_set.adjust(f"regions of kind {printable(kind)[:40]} are left out: they are no outline that is read", place)
@@ -225,6 +260,8 @@ def _sample(
                 raise DatasetError(f"{place}: needs a value, got {value!r:.40}")
             labels = _labels(result) or named.get(_id(result)) or [UNNAMED]
             outlined = _outlined(kind, value, size_hw, place, label_set)
+            if is_number(result.get("image_rotation")) and result["image_rotation"] % 360:
+                label_set.adjust(_TURNED, place)
         except DatasetError as error:
             label_set.refuse(error)
             continue
@@ -302,7 +339,8 @@ def _file_name(text: str) -> str:
 def _results(task: Mapping[str, Any], label_set: LabelSet | None) -> list[Result]:
     """The regions of a task: of the annotation that counts, else of the last prediction."""
     if not isinstance(task.get("data"), dict):  # the short form: regions without `value` and `type`
-        return [_from_short(one) for value in task.values() if isinstance(value, list) for one in value if isinstance(one, dict)]
+        regions = [one for value in task.values() if isinstance(value, list) for one in value if isinstance(one, dict)]
+        return [*map(_from_short, regions), *_short_choices(task, label_set)]
     annotations = _given(task, "annotations") or _given(task, "completions")
     whole = [one for one in annotations if not one.get("was_cancelled")]
     truth = [one for one in whole if one.get("ground_truth")]
@@ -311,11 +349,27 @@ def _results(task: Mapping[str, Any], label_set: LabelSet | None) -> list[Result
         label_set.adjust(rule, str(label_set.path))
     chosen = (truth or whole)[-1:]
     if chosen:
-        return [*_given(chosen[0], "result")]
+        return _with_shapes(_given(chosen[0], "result"))
+    if label_set is not None and any(_given(draft, "result") for draft in _given(task, "drafts")):
+        label_set.adjust("drafts that nobody submitted are left out", str(label_set.path))
     for prediction in reversed(_given(task, "predictions")):
         score = prediction.get("score")
-        return [{"score": score, **one, "_predicted": True} for one in _given(prediction, "result")]
+        return _with_shapes([{"score": score, **one, "_predicted": True} for one in _given(prediction, "result")])
     return []
+
+
+def _with_shapes(results: list[dict[str, Any]]) -> list[Result]:
+    """Regions, of which those that are labels and hold an outline themselves are of that outline's kind."""
+    outlined = {_id(one) for one in results if _kind(one) in _OUTLINES} - {None}
+    shaped: list[Result] = []
+    for one in results:
+        value = one.get("value")
+        if _kind(one) == "" and isinstance(value, dict) and _id(one) not in outlined:
+            kind = next((kind for key, kind in _SHAPES.items() if key in value), "")
+            if kind:
+                one = {**one, "type": f"{kind}labels", "value": {**value, f"{kind}labels": _labels(one)}}
+        shaped.append(one)
+    return shaped
 
 
 def _is_labelled(task: Mapping[str, Any]) -> bool:
@@ -329,6 +383,31 @@ def _is_labelled(task: Mapping[str, Any]) -> bool:
 def _given(task: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     rows = task.get(key)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _short_choices(task: Mapping[str, Any], label_set: LabelSet | None) -> Iterator[Result]:
+    """What the short form says of a photo as a whole, in a column for each question; columns of a task's data look alike."""
+    for key, value in task.items():
+        told = value.get("choices") if isinstance(value, dict) else value
+        words = [one for one in (told if isinstance(told, list) else [told]) if isinstance(one, str) and one.strip()]
+        if not words or key in _SHORT_FACTS or any(is_picture_name(_file_name(word)) for word in words):
+            continue
+        asked = isinstance(value, dict) or any(name in key.casefold() for name in ("choice", "label", "class"))
+        if asked or all(map(is_photo_word, words)):
+            yield {"type": "choices", "from_name": key, "value": {"choices": words}}
+        elif label_set is not None:
+            label_set.adjust(f"columns of the short form are left out: {printable(key)[:40]}", str(label_set.path))
+
+
+def _photo_words(result: Result, kind: str, where: str, label_set: LabelSet) -> list[str]:
+    """What is said of a photo as a whole: choices, and the last steps of ways through a tree; other answers are told."""
+    value = result.get("value")
+    if kind == "choices":
+        return _choices(result)
+    if kind == "taxonomy" and isinstance(value, dict) and isinstance(value.get(kind), list):
+        return [str(way[-1]) for way in value[kind] if isinstance(way, list) and way]
+    label_set.adjust(f"answers about whole photos are left out: {kind}", where)
+    return []
 
 
 def _from_short(region: Mapping[str, Any]) -> Result:
@@ -385,13 +464,9 @@ def _labels_of(results: Iterable[Result]) -> Iterator[str]:
 def _size_hw(results: Iterable[Result], where: str) -> tuple[int, int] | None:
     for result in results:
         height, width = result.get("original_height"), result.get("original_width")
-        if height is None and width is None:
-            continue
-        if not (is_side(height) and is_side(width)):
-            raise DatasetError(
-                f"{where}: original_width and original_height must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
-            )
-        return height, width
+        size_hw = photo_size(height, width, where, "original_width and original_height")
+        if size_hw is not None:
+            return size_hw
     return None
 
 
@@ -409,15 +484,21 @@ def _outlined(
 
     if kind == "brush":
         check_mask_size(size_hw, where, label_set.settings)
-        return _brush(value, size_hw, where)
+        return _brush(value, size_hw, where, label_set)
+    if kind == "bitmask":
+        crop, corner_xy, picture_hw = mask_in(picture_in(value.get("imageDataURL"), where, "imageDataURL"), where, label_set)
+        if picture_hw != size_hw:
+            told = f"{picture_hw[1]} × {picture_hw[0]}, its photo {size_hw[1]} × {size_hw[0]}"
+            raise DatasetError(f"{where}: its mask is {told}", kind="wrong size")
+        return _masked(mask_of(crop, corner_xy, size_hw, where))
     if kind in ("polygon", "vector"):
         points = value.get("points")
         corners = value.get("vertices")
         if kind == "vector" and isinstance(corners, list):  # whose curves are told by their corners
-            points = [[one.get("x"), one.get("y")] if isinstance(one, dict) else one for one in corners]
-        if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or len(points) < 3:
+            points = corners
+        polygon = points_of(points, where) * scale
+        if len(polygon) < 3:
             raise DatasetError(f"{where}: needs three points or more as [x, y], got {points!r:.60}")
-        polygon = np.array([[to_float(one, f"{where}: points") for one in point] for point in points]) * scale
         return _polygon_annotation(polygon, size_hw, where, label_set)
     turn = math.radians(to_float(value.get("rotation") or 0.0, f"{where}: rotation"))
     if not math.isfinite(turn):
@@ -442,18 +523,24 @@ def _polygon_annotation(
     return Annotation("", polygons_to_box([polygon]), (polygon,))
 
 
-def _brush(value: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> Annotation:
+def _brush(value: Mapping[str, Any], size_hw: tuple[int, int], where: str, label_set: LabelSet) -> Annotation:
     packed = value.get("rle")
     if not isinstance(packed, list) or not all(is_int(byte) and 0 <= byte <= 255 for byte in packed):
         raise DatasetError(f"{where}: needs rle, a list of bytes, got {packed!r:.40}")
     try:
-        mask: BoolArray = unpack_rle(bytes(packed), size_hw)
+        starts, ends = unpack_rle(bytes(packed), size_hw)
     except ShapeError as error:
         raise DatasetError(f"{where}: {error}") from error
-    rle = rle_encode(mask)
-    box = rle_to_box(rle)
+    box = box_of(starts, ends, size_hw[1])
     if box is None:
-        raise DatasetError(f"{where}: is degenerate, it holds no pixel")
+        raise DatasetError(f"{where}: is degenerate, it holds no pixel", kind="degenerate outline")
+    label_set.check_unpacked((box[2] - box[0]) * (box[3] - box[1]), where)
+    return _masked(mask_of(cut_out(starts, ends, size_hw[1], box), box[:2], size_hw, where))
+
+
+def _masked(rle: Mask) -> Annotation:
+    box = rle_to_box(rle)
+    assert box is not None
     return Annotation("", box, rle=rle)
 
 

@@ -7,10 +7,9 @@ a note.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ from dentify.assessment import Mask
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.labels import severity_word
-from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, is_number, is_side
+from dentify.datasets.numbers import is_int, photo_size
+from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, mask_of, points_of
 from dentify.datasets.pictures import Pictures, is_file, picture_parts, same_name
+from dentify.datasets.png_masks import mask_in, picture_in
 from dentify.datasets.sample import Annotation, Sample, join_pieces
-from dentify.errors import DatasetError, ImageError, printable
-from dentify.imaging.decode import decode_label_map
-from dentify.imaging.masks import crop_to_rle, rle_to_box
-from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
+from dentify.errors import DatasetError, printable
+from dentify.imaging.masks import rle_to_box
+from dentify.imaging.polygons import ellipse_to_polygon, polygons_to_box
 
 _DRAWN = ("polygon", "linestrip", "quadrilateral")
 _TURNED = ("oriented_rectangle", "rotation", "rotated_rectangle", "rotatedrect")  # as X-AnyLabeling and others spell it
@@ -46,7 +46,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     pictures = label_set.pictures()
     for path, document in label_set.documents(is_labelme, _EXPECTED):
         try:
-            yield _sample(path, document, labelled, pictures, label_set)
+            yield _sample(path, document, labelled, pictures, replace(label_set, file=path))
         except DatasetError as error:
             label_set.refuse(error)
 
@@ -64,20 +64,20 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
     picture: Path | bytes = _picture(path, name, pictures, label_set)
     data = document.get("imageData")
     if isinstance(picture, Path) and not is_file(picture) and isinstance(data, str) and data:
-        try:
-            picture = base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise DatasetError(f"{path}: imageData is no base64") from error
-    size_hw = _size_hw(document, path) or label_set.size_of(picture)
+        picture = picture_in(data, str(path), "imageData")
+    told = photo_size(document.get("imageHeight"), document.get("imageWidth"), str(path), "imageWidth and imageHeight")
+    size_hw = told or label_set.size_of(picture)
     annotations: list[Annotation] = []
     groups: list[object] = []
     for index, shape in enumerate(document["shapes"]):
         where = f"{path}: shapes[{index}]"
         try:
+            if isinstance(shape, dict) and is_int(shape.get("label")):
+                shape["label"] = str(shape["label"])
             if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"]:
                 raise DatasetError(f"{where}: needs a label and points, got {shape!r:.60}")
             kind = shape.get("shape_type") or "polygon"
-            line = kind == "linestrip" and is_line(_points(shape.get("points"), where))
+            line = kind == "linestrip" and is_line(points_of(shape.get("points"), where))
             if line or kind in ("point", "points", "line"):
                 label_set.adjust(f"shapes of kind {kind} are left out: they enclose nothing", where)
                 continue
@@ -123,21 +123,10 @@ def _picture(path: Path, name: str, pictures: Pictures, label_set: LabelSet) -> 
     return picture
 
 
-def _size_hw(document: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
-    height, width = document.get("imageHeight"), document.get("imageWidth")
-    if height is None and width is None:
-        return None
-    if not (is_side(height) and is_side(width)):
-        raise DatasetError(
-            f"{path}: imageWidth and imageHeight must be whole numbers above 0, got {width!r:.20} × {height!r:.20}"
-        )
-    return height, width
-
-
 def _annotation(
     shape: Mapping[str, Any], kind: str, size_hw: tuple[int, int] | None, where: str, label_set: LabelSet
 ) -> Annotation:
-    points = _points(shape.get("points"), where)
+    points = points_of(shape.get("points"), where)
     flags = shape.get("flags")
     ticked = [str(flag) for flag, on in flags.items() if on] if isinstance(flags, dict) else []
     severity = next((level for flag in ticked if (level := severity_word(flag)) is not None), None)
@@ -162,8 +151,7 @@ def _annotation(
             return Annotation(name, box, severity=severity, attributes=attributes)
         rle = _mask(shape.get("mask"), (x_min, y_min), size_hw, where, label_set)
         held = rle_to_box(rle)
-        if held is None:
-            raise DatasetError(f"{where}: is degenerate, it holds no pixel")
+        assert held is not None
         return Annotation(name, held, rle=rle, severity=severity, attributes=attributes)
     if kind == "circle":
         if len(points) != 2 or not np.isfinite(points).all():
@@ -180,28 +168,15 @@ def _annotation(
     return Annotation(name, polygons_to_box([polygon]), (polygon,), severity=severity, attributes=attributes)
 
 
-def _points(points: object, where: str) -> Polygon:
-    if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points) or not points:
-        raise DatasetError(f"{where}: points must be a list of [x, y], got {points!r:.60}")
-    if not all(is_number(x) and is_number(y) for x, y in points):
-        raise DatasetError(f"{where}: points must be numbers, got {points!r:.60}")
-    return np.array(points, np.float64)
-
-
 def _mask(data: object, corner: tuple[float, float], size_hw: tuple[int, int] | None, where: str, label_set: LabelSet) -> Mask:
     """A mask within its box, as a PNG in base64."""
     if not isinstance(data, str) or size_hw is None or not all(math.isfinite(value) for value in corner):
         raise DatasetError(f"{where}: a mask needs its PNG and the photo's size")
     check_mask_size(size_hw, where, label_set.settings)
-    try:
-        crop, _ = decode_label_map(base64.b64decode(data, validate=True), where=where, settings=label_set.settings)
-    except (binascii.Error, ValueError) as error:
-        raise DatasetError(f"{where}: mask is no base64") from error
-    except ImageError as error:
-        raise DatasetError(str(error)) from error
+    crop, (left, top), picture_hw = mask_in(picture_in(data, where), where, label_set)
     x, y = round(corner[0]), round(corner[1])
-    if crop.ndim == 2:  # a box that begins before the photo, by a pixel
-        crop, x, y = crop[max(0, -y) :, max(0, -x) :], max(0, x), max(0, y)
-    if crop.ndim != 2 or x + crop.shape[1] > size_hw[1] or y + crop.shape[0] > size_hw[0]:
-        raise DatasetError(f"{where}: a mask of shape {crop.shape} at ({x}, {y}) does not lie on the photo of {size_hw}")
-    return crop_to_rle(crop > 0, (x, y), size_hw, size_hw)
+    if picture_hw == size_hw:  # of the whole photo, and not within its box
+        x = y = 0
+    x, y = x + left, y + top
+    crop, x, y = crop[max(0, -y) :, max(0, -x) :], max(0, x), max(0, y)  # a box that begins before the photo, by a pixel
+    return mask_of(crop, (x, y), size_hw, where)

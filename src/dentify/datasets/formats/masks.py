@@ -3,8 +3,9 @@
 Masks lie in folders of their own (`masks`, `SegmentationClass`, `trainannot` …), named as their photos are. What indices or
 colours stand for is told by `labelmap.txt` (CVAT, Datumaro), `label_colors.txt` (CamVid), `class_names.txt` (LabelMe) or
 `classes.txt`; a mask of one value in a folder of its class is of that class; else the value itself is the word, and a label map
-can rename it. 0 and black are background, 255 among indices is "ignore". Every connected piece is a thing of its own: masks do
-not tell more.
+can rename it. 0, black and what is transparent are background, 255 among indices is "ignore". Every connected piece is a thing
+of its own: masks do not tell more. Masks may also lie beside their photos, called as those with `_mask` or the like behind, and
+in `annotations` or `labels` where their photos lie elsewhere.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dentify.arrays import BoolArray
-from dentify.assessment import Mask
+from dentify.assessment import Box, Mask
 from dentify.datasets.documents import read_text
-from dentify.datasets.label_set import LabelSet, split_in
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, split_in
+from dentify.datasets.outlines import mask_of
 from dentify.datasets.output import Output
 from dentify.datasets.pictures import walk
 from dentify.datasets.sample import Annotation, Sample
@@ -33,7 +35,8 @@ from dentify.errors import DatasetError, ImageError, printable
 from dentify.imaging.decode import decode_label_map
 from dentify.imaging.files import read_photo_file
 from dentify.imaging.formats import is_picture_name
-from dentify.imaging.masks import crop_to_rle, polygons_to_rle, rle_area, rle_to_box, rle_to_crop
+from dentify.imaging.label_maps import LabelMap
+from dentify.imaging.masks import mask_to_box, polygons_to_rle, rle_area, rle_to_box, rle_to_crop
 from dentify.imaging.polygons import box_to_polygon
 
 _MASK_FOLDER = re.compile(
@@ -42,15 +45,20 @@ _MASK_FOLDER = re.compile(
 _INSTANCE_FOLDER = re.compile(r".*(segmentationobject|instance).*|.*[-_ ]edges?", re.IGNORECASE)
 _PICTURE_FOLDER = re.compile(r"im(age|g)s?|photo|picture|jpeg", re.IGNORECASE)
 _NAME_LISTS = ("labelmap.txt", "label_colors.txt", "class_names.txt", "classes.txt", "labels.txt")
-_SUFFIX = re.compile(r"[-_](masks?|seg|labels?|gt|annot)$", re.IGNORECASE)
+_LABEL_FOLDER = re.compile(r"ann(otation)?s?([-_ ]?(dir|img|png))?|labels?", re.IGNORECASE)  # where masks, too, may lie
+_LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
+_SUFFIX = re.compile(r"[-_. ](masks?|seg(mentation)?|labels?|gt|ground_?truth|annot)([-_ ]?\d+)?$", re.IGNORECASE)
+_BESIDE_SUFFIX = re.compile(r"[-_. ](masks?|seg(mentation)?|ground_?truth)([-_ ]?\d+)?$", re.IGNORECASE)
+_OPENED = re.compile(r"(.*[-_ ])?masks?|segmentationclass(png|raw)?|(train|val|test)annot", re.IGNORECASE)  # as such themselves
 _BACKGROUND = ("background", "_background_", "__background__", "bg", "void", "unlabeled", "unlabelled", "__ignore__", "ignore")
 _MOST_COLOURS = 256
 _IGNORED = 255
 _VOC_VOID = (224, 224, 192)
-_FULL = 128  # of a black and white mask: JPEG blurs its edges
 
 Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
+_COVERED_FREE, _MOST_COVERED = 400_000_000, 20  # pixels within the boxes of a photo's pieces, or so often all of it
+_ROWS = 256  # of a mask that are looked at at a time
 
 
 @dataclass(frozen=True)
@@ -68,23 +76,48 @@ class _Names:
 
 def in_folder(root: Path, files: Sequence[Path]) -> list[LabelSet]:
     """The root, where it holds folders of masks or is one."""
-    found = any(is_picture_name(path.name) and _mask_folder(path, root) is not None for path in files)
+    pictures = [path for path in files if is_picture_name(path.name)]
+    beside = _beside(pictures)
+    found = any(_mask_folder(path, root, beside) is not None for path in pictures)
     return [LabelSet(root, root)] if found else []
+
+
+def _beside(pictures: Sequence[Path]) -> dict[Path, Path]:
+    """Masks that lie in no folder of masks, each with its folder: beside their photo, or among labels, their photo elsewhere."""
+    stems: dict[str, list[Path]] = {}
+    for path in pictures:
+        stems.setdefault(path.stem.casefold(), []).append(path)
+    found: dict[Path, Path] = {}
+    for path in pictures:
+        if path.suffix.lower() not in _LOSSLESS:
+            continue
+        labels = next((folder for folder in path.parents if _LABEL_FOLDER.fullmatch(folder.name)), None)
+        stem = _BESIDE_SUFFIX.sub("", path.stem).casefold()
+        if labels is not None and any(not other.is_relative_to(labels) for other in stems[path.stem.casefold()]):
+            found[path] = labels
+        elif stem != path.stem.casefold() and any(other.parent == path.parent for other in stems.get(stem, ())):
+            found[path] = path.parent
+    return found
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and the pieces of their masks, by the names of the masks."""
     pictures = [path for path in walk(label_set.root) if is_picture_name(path.name)]
-    is_masks = any(_mask_folder(path, label_set.root) == label_set.root for path in pictures)
+    beside = _beside(pictures)
+    is_masks = any(_mask_folder(path, label_set.root, beside) == label_set.root for path in pictures if path not in beside)
     base = label_set.root.parent if is_masks else label_set.root
     names = _read_names(label_set, base)
-    photos = _photos(label_set.images or base)
+    photos = _photos(label_set.images or base, beside)
     masks: dict[Path, list[tuple[Path, str]]] = {}
     for path in pictures:
-        folder = _mask_folder(path, label_set.root)
+        folder = _mask_folder(path, label_set.root, beside)
         if folder is not None:
-            photo = _photo_of(path, photos) or base / "images" / path.name
-            masks.setdefault(photo, []).append((path, _class_of(path, folder, base)))
+            try:
+                photo = _photo_of(path, folder, photos) or base / "images" / path.name
+            except DatasetError as error:
+                label_set.refuse(error)
+                continue
+            masks.setdefault(photo, []).append((path, _class_of(path, folder, base, photo)))
     for photo, files in masks.items():
         where = str(files[0][0])
         try:
@@ -95,48 +128,71 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             label_set.refuse(error if str(error).startswith(where) else DatasetError(f"{where}: {error}"))
 
 
-def _mask_folder(path: Path, root: Path) -> Path | None:
+def _mask_folder(path: Path, root: Path, beside: Mapping[Path, Path]) -> Path | None:
     """The folder of masks that a file lies in, at any depth below it, up to the root."""
+    if path in beside:
+        return beside[path]
     for folder in path.parents:
         if folder == root and path.parent != root:  # a data set may be called `car_masks`
             break
-        if _MASK_FOLDER.fullmatch(folder.name):
+        if (_MASK_FOLDER if folder != root else _OPENED).fullmatch(folder.name):
             return folder
         if folder == root or _INSTANCE_FOLDER.fullmatch(folder.name):
             break
     return None
 
 
-def _class_of(path: Path, folder: Path, base: Path) -> str:
-    """The class that folders name: one below the folder of masks, else one around it; empty where none does."""
+def _class_of(path: Path, folder: Path, base: Path, photo: Path) -> str:
+    """The class that folders name: one below the folder of masks, else one around it; empty where none does.
+
+    Folders below that the photo lies in, too, sort photos, and are no classes.
+    """
     below = path.relative_to(folder).parts[:-1]
-    around = folder.relative_to(base).parts[:-1] if folder.is_relative_to(base) else ()
+    below = below[: len(below) - _agreed(below, photo)]
+    around = folder.relative_to(base).parts if folder.is_relative_to(base) else ()
+    if _MASK_FOLDER.fullmatch(folder.name) or _LABEL_FOLDER.fullmatch(folder.name):
+        around = around[:-1]
     for part in (*below[::-1], *around[::-1]):
         if split_in(part) is None and not _PICTURE_FOLDER.search(part):
             return part
     return ""
 
 
-def _photos(base: Path) -> dict[str, list[Path]]:
+def _photos(base: Path, beside: Mapping[Path, Path]) -> dict[str, list[Path]]:
     """All pictures that are no masks, by their stems."""
     photos: dict[str, list[Path]] = {}
     for path in walk(base):
         other = any(_INSTANCE_FOLDER.fullmatch(part) for part in path.relative_to(base).parts[:-1])
-        if is_picture_name(path.name) and _mask_folder(path, base) is None and not other:
+        if is_picture_name(path.name) and _mask_folder(path, base, beside) is None and not other:
             photos.setdefault(path.stem, []).append(path)
     return photos
 
 
-def _photo_of(mask: Path, photos: Mapping[str, list[Path]]) -> Path | None:
-    """The photo of a mask: of its stem, in the folder that is nearest, one for pictures before others."""
+def _photo_of(mask: Path, folder: Path, photos: Mapping[str, list[Path]]) -> Path | None:
+    """The photo of a mask: of its stem, in folders of the same names, in the folder that is nearest, one for pictures first.
+
+    Raises:
+        DatasetError: several fit alike.
+    """
+    below = mask.relative_to(folder).parts[:-1]
+
+    def fit(photo: Path) -> tuple[int, int, bool]:
+        return _agreed(below, photo), _folders_shared(photo, mask), bool(_PICTURE_FOLDER.search(photo.parent.name))
+
     for stem in dict.fromkeys((mask.stem, _SUFFIX.sub("", mask.stem))):
-        candidates = photos.get(stem)
+        candidates = sorted(photos.get(stem, ()), key=fit, reverse=True)
+        if len(candidates) > 1 and fit(candidates[0]) == fit(candidates[1]):
+            told = " or ".join(printable(str(one)) for one in candidates[:2])
+            raise DatasetError(f"{mask}: may be the mask of {told}; give each a name of its own", kind="ambiguous picture")
         if candidates:
-            return max(
-                candidates,
-                key=lambda photo: (_folders_shared(photo, mask), bool(_PICTURE_FOLDER.search(photo.parent.name))),
-            )
+            return candidates[0]
     return None
+
+
+def _agreed(below: Sequence[str], photo: Path) -> int:
+    """How many of the last folders of a mask the photo lies in, too."""
+    pairs = zip(reversed(below), reversed(photo.parent.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _folders_shared(one: Path, other: Path) -> int:
@@ -201,6 +257,7 @@ def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, label
     annotations: list[Annotation] = []
     labelled = set(names.labelled)
     size_hw: tuple[int, int] | None = None
+    covered = 0
     for path, of_class in files:
         data = read_photo_file(path, where=str(path), settings=label_set.settings)
         pixels, palette = decode_label_map(data, where=str(path), settings=label_set.settings)
@@ -208,9 +265,17 @@ def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, label
         if size_hw not in (None, (height, width)):
             raise DatasetError(f"{path}: is {width} × {height} pixels, the photo's other masks are not")
         size_hw = (height, width)
-        for word, mask in _masks_by_word(pixels, palette, of_class, names, path):
+        colours: list[Colour] | None = None
+        if pixels.ndim == 3:
+            pixels, colours = _indexed(pixels, path)
+        for value, word in _words(pixels, colours, palette, of_class, names, path, label_set):
             labelled.add(word)
-            annotations += [Annotation(word, _box(rle), rle=rle) for rle in _pieces(mask)]
+            shown = pixels == value if value is not None else pixels > 0
+            for box, rle in _pieces(shown, str(path)):
+                annotations.append(Annotation(word, box, rle=rle))
+                covered += int((box[2] - box[0]) * (box[3] - box[1]))
+                if len(annotations) > MOST_ANNOTATIONS or covered > max(_COVERED_FREE, _MOST_COVERED * height * width):
+                    raise DatasetError(f"{path}: falls into too many pieces to be a mask of damage; is it noise, or a photo?")
         if of_class:
             labelled.add(of_class)
     return Sample(
@@ -224,57 +289,89 @@ def _sample(photo: Path, files: Sequence[tuple[Path, str]], names: _Names, label
     )
 
 
-def _masks_by_word(
-    pixels: Pixels, palette: Pixels | None, of_class: str, names: _Names, path: Path
-) -> Iterator[tuple[str, BoolArray]]:
-    """Each word that a mask holds, and where."""
-    if of_class and not names.by_index and not names.by_colour:
-        grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
-        full = grey >= _FULL if grey.max(initial=0) >= _FULL and palette is None else grey > 0
-        if full.any():
-            yield of_class, full
-        return
-    if pixels.ndim == 3:
-        packed = (pixels.astype(np.int32) << np.array([16, 8, 0])).sum(axis=2)
-        values = np.unique(packed)
+def _indexed(pixels: LabelMap, path: Path) -> tuple[LabelMap, list[Colour]]:
+    """A coloured mask as indices of its colours, and those."""
+
+    def packed(top: int) -> NDArray[np.int32]:
+        strip = pixels[top : top + _ROWS].astype(np.int32)
+        return strip[:, :, 0] << 16 | strip[:, :, 1] << 8 | strip[:, :, 2]
+
+    values = _values(map(packed, range(0, len(pixels), _ROWS)), "colours", path)
+    indices = np.zeros(pixels.shape[:2], np.uint8)
+    for top in range(0, len(pixels), _ROWS):
+        indices[top : top + _ROWS] = np.searchsorted(values, packed(top))
+    return indices, [(value >> 16, value >> 8 & 255, value & 255) for value in values]
+
+
+def _values(strips: Iterable[LabelMap], what: str, path: Path) -> list[int]:
+    """What values some pixels have."""
+    values: set[int] = set()
+    for strip in strips:
+        values.update(np.unique(strip).tolist())
         if len(values) > _MOST_COLOURS:
-            raise DatasetError(f"{path}: holds {len(values)} colours, a mask has few; is it a photo, or was it saved as JPEG?")
-        for value in values.tolist():
-            colour = (value >> 16, value >> 8 & 255, value & 255)
+            told = f"holds more than {_MOST_COLOURS} {what}, a mask has few"
+            raise DatasetError(f"{path}: {told}; is it a photo, or one of instances?")
+    return sorted(values)
+
+
+def _words(
+    pixels: LabelMap,
+    colours: Sequence[Colour] | None,
+    palette: Pixels | None,
+    of_class: str,
+    names: _Names,
+    path: Path,
+    label_set: LabelSet,
+) -> Iterator[tuple[int | None, str]]:
+    """Each value that a mask holds, with its word; no value where all but 0 is of one class."""
+    if of_class and not names.by_index and not names.by_colour:
+        if colours is not None:
+            yield from ((index, of_class) for index, colour in enumerate(colours) if any(colour))
+        elif pixels.any():
+            yield None, of_class
+        return
+    if colours is not None:
+        for index, colour in enumerate(colours):
             word = "void" if colour == _VOC_VOID else names.by_colour.get(colour)
             if word is None and names.by_colour and colour != (0, 0, 0):
                 raise DatasetError(f"{path}: holds the colour {colour}, which the list of names does not know")
             word = word if word is not None else "background" if colour == (0, 0, 0) else "#{:02x}{:02x}{:02x}".format(*colour)
             if word.lower() not in _BACKGROUND:
-                yield word, packed == value
+                yield index, word
         return
-    values = np.unique(pixels)
-    for index in values.tolist():
+    values = _values((pixels[top : top + _ROWS] for top in range(0, len(pixels), _ROWS)), "values", path)
+    alone = [index for index in values if index] == [_IGNORED]
+    for index in values:
         coloured = names.by_colour.get(tuple(palette[index].tolist())) if palette is not None and index < len(palette) else None
         word = coloured if coloured is not None else names.by_index.get(index)
+        if word is None and index == _IGNORED and alone and len(names.labelled) == 1:
+            (word,) = names.labelled  # black and white, of the one class that there is
         if word is None and index in (0, _IGNORED) and (index == 0 or len(values) > 2 or names.by_index):
+            if index and alone:
+                label_set.adjust("pixels of 255 alone, which mark what is to be ignored, are left out", str(path))
             continue
         if word is None and (names.by_index or names.by_colour):
             known = len(names.by_index) or len(names.by_colour)
             raise DatasetError(f"{path}: class index {index} is none of the {known} that the list of names knows")
         word = word if word is not None else of_class or str(index)
         if word.lower() not in _BACKGROUND:
-            yield printable(word), pixels == index
+            yield index, printable(word)
 
 
-def _pieces(mask: BoolArray) -> Iterator[Mask]:
-    """The connected pieces of a mask, as RLE, from top to bottom."""
-    count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+def _pieces(mask: BoolArray, where: str) -> Iterator[tuple[Box, Mask]]:
+    """The connected pieces of a mask, each with its box, from top to bottom."""
+    whole = mask_to_box(mask)
+    if whole is None:
+        return
+    left, top, right, bottom = map(int, whole)
+    count, numbered, stats, _ = cv2.connectedComponentsWithStats(mask[top:bottom, left:right].astype(np.uint8), connectivity=8)
+    if count > MOST_ANNOTATIONS:
+        raise DatasetError(f"{where}: falls into {count - 1:,} pieces; is it noise, or a photo?")
     photo_hw = (mask.shape[0], mask.shape[1])
     for number in range(1, count):
         x, y, w, h = (int(value) for value in stats[number, :4])
-        yield crop_to_rle(numbered[y : y + h, x : x + w] == number, (x, y), photo_hw, photo_hw)
-
-
-def _box(rle: Mask) -> tuple[float, float, float, float]:
-    box = rle_to_box(rle)
-    assert box is not None
-    return box
+        rle = mask_of(numbered[y : y + h, x : x + w] == number, (left + x, top + y), photo_hw, where)
+        yield (float(left + x), float(top + y), float(left + x + w), float(top + y + h)), rle
 
 
 def write(samples: Iterable[Sample], output: Output) -> None:

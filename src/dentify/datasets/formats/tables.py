@@ -3,31 +3,46 @@
 Of whole photos: a column of labels, one column of 0 and 1 (yes and no, True and False, or crosses) for each label, or `vehicle`,
 `damage` and `severity` of the photo. With boxes: a row a box, as TensorFlow's, Kaggle's, Roboflow's, VoTT's, makesense.ai's, Open
 Images' and AutoML's tables have them, by corners or by corner and size, in pixels or in shares; also without a line of names, as
-AutoML's and Keras RetinaNet's come. Columns `source`, `group` and `split` are read where they are. Ripik's files number the types
-of CarDD from 1 in an order of their own. A table in which no column can be read as labels is refused.
+AutoML's and Keras RetinaNet's come. With outlines: a row a thing, as lists, WKT, or Kaggle's run lengths. Columns `source`,
+`group` and `split` are read where they are. Ripik's files number the types of CarDD from 1 in an order of their own. A table in
+which no column can be read as labels is refused.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 
-from dentify.assessment import Box
+from dentify.assessment import Box, Mask
 from dentify.datasets.attributes import told_missing
-from dentify.datasets.documents import check_cost, csv_head, read_rows, wrong_width
+from dentify.datasets.documents import check_cost, csv_delimiter, read_rows, wrong_width
+from dentify.datasets.formats.cells import (
+    NOTHING,
+    Spelling,
+    box_in,
+    leaves_holes,
+    number_in,
+    outlines_in,
+    runs_in,
+    spelling_of,
+    words_in,
+)
 from dentify.datasets.label_set import LabelSet, split_in
 from dentify.datasets.labels import photo_word, severity_word
-from dentify.datasets.outlines import Size, check_box, is_number, is_side
+from dentify.datasets.numbers import Size, four_numbers, photo_size
+from dentify.datasets.outlines import check_box, check_mask_size, check_pieces, check_runs
 from dentify.datasets.pictures import Pictures, is_file
 from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
 from dentify.errors import DatasetError, printable
 from dentify.imaging.formats import is_picture_name
+from dentify.imaging.masks import rle_to_box
+from dentify.imaging.polygons import polygons_to_box
 from dentify.spreadsheets import cell_text
 from dentify.taxonomy import SEVERITY_LEVELS
 
@@ -64,11 +79,14 @@ _LABELS: tuple[str, ...] = (
 )
 _LABELS += ("categoryname", "damagetype", "damageclass", "damage", "damages", "damaged", "isdamaged", "hasdamage", "target", "y")
 _LABELS += ("condition", "tag", "tags", "annotation", "object", "objectname", "defect", "defecttype", "groundtruth", "status")
-_LABELS += ("state", "result", "name")
+_LABELS += ("state", "result", "name", "klasse", "clase", "classe", "schaden", "schadensart", "beschädigt", "dommage", "hasar")
+_NUMBERED = ("classid", "categoryid", "labelid")  # labels where nothing else tells them
 _VEHICLE = ("vehicle", "isvehicle", "hasvehicle", "iscar", "hascar", "vehiclepresent")
-_DAMAGE = ("damage", "damaged", "isdamaged", "isdamage", "hasdamage", "damagepresent")
+_DAMAGE: tuple[str, ...] = ("damage", "damaged", "isdamaged", "isdamage", "hasdamage", "damagepresent")
+_DAMAGE += ("schaden", "beschädigt", "dommage", "hasar")
 _SEVERITY = ("severity", "damageseverity", "severitylevel")
 _SPLIT, _SOURCE, _GROUP = ("split", "subset", "set", "fold", "usage", "partition", "mluse"), ("source",), ("group",)
+_FOLDER = ("folder", "foldername", "dir", "directory", "subfolder", "imagefolder", "imagedir")
 _SCORE = ("score", "confidence", "conf", "probability")
 _WIDTH, _HEIGHT = ("width", "imagewidth", "imgwidth", "imgw"), ("height", "imageheight", "imgheight", "imgh")
 _CORNERS = (
@@ -104,6 +122,8 @@ _CENTRED = (
     ("cx", "cy", "width", "height"),
 )
 _LISTED = ("bbox", "boundingbox", "box", "bboxes")
+_OUTLINES = ("segmentation", "polygon", "polygons", "outline", "points", "coordinates", "vertices", "wkt", "geometry")
+_RUNS = ("encodedpixels", "rle", "rlemask", "maskrle")
 _OTHERS: tuple[str, ...] = (
     "",
     "index",
@@ -122,12 +142,14 @@ _OTHERS += ("pose", "classid", "categoryid", "labelid", "area", "iscrowd", "occl
 _OTHERS += ("view", "url", "sha256", "md5")
 _ANSWERS: dict[str, bool | None] = dict.fromkeys(("1", "1.0", "yes", "true", "y", "t"), True)
 _ANSWERS |= {**dict.fromkeys(("0", "0.0", "no", "false", "n", "f"), False), "": None}  # with gaps, pandas writes 1 as 1.0
+_ANSWERS |= dict.fromkeys(("ja", "wahr", "oui", "vrai", "si", "sí", "verdadero", "evet"), True)  # Excel writes its own language
+_ANSWERS |= dict.fromkeys(("nein", "falsch", "non", "faux", "falso", "hayır"), False)
 _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_FIRST_ROWS = 20  # by which it is told what columns are
+_MOST_UNNAMED = 1_000  # columns of a table that does not name them
 _MOST_WORDS = 1000  # of cells that are kept once, as those of labels are
-_LONGEST_BOX = 1000  # characters of a cell with four numbers
 _ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
 _SHARE = 1.02  # up to which numbers may be shares
 
@@ -141,6 +163,8 @@ def is_table(rows: Sequence[Sequence[str]]) -> bool:
 
 def needs_names(columns: Sequence[str]) -> str:
     """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
+    if columns and columns[0].startswith("# Exported using VGG Image Annotator"):
+        return "is a CSV of VIA 3, which is not read; save its project, as JSON"
     told = ", ".join(column or "(no name)" for column in columns) or "none"
     return f"needs a column of file names, as `file`; has {printable(told)}"
 
@@ -161,7 +185,9 @@ class _Columns:
         file: of the pictures' names.
         box: of the four numbers of a box, or of one that lists them; and how they are meant.
         form: `corners`, `sized`, `centred`, or empty without boxes.
-        known: others by role: split, source, group, severity, score, width, height.
+        outline: of outlines, or of run lengths, as text.
+        spelling: how its numbers are written.
+        known: others by role: split, source, group, severity, score, width, height, folder.
         told: those that are called as what they tell: labels, vehicle, damage, severity.
         rest: those of which names say nothing.
     """
@@ -171,13 +197,15 @@ class _Columns:
     file: str | None = None
     box: tuple[str, ...] = ()
     form: str = ""
+    outline: str | None = None
+    spelling: Spelling = field(default_factory=Spelling)
     known: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
 
     @property
     def boxed(self) -> bool:
-        return bool(self.box)
+        return bool(self.box) or self.outline is not None
 
 
 def _plain(column: str) -> str:
@@ -193,7 +221,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
     """What the columns of a table are by their names and first rows."""
     first = [cell_text(column.strip()) for column in rows[0]] if rows else []
     if any(_is_picture(cell) for cell in first):
-        return _unnamed_columns(first)
+        return _unnamed_columns(_filled(rows))
     table = _Columns(_distinct(first))
     plain = {_plain(name): name for name in reversed(table.names)}
     body = [row for row in rows[1:] if len(row) == len(first)]
@@ -207,17 +235,19 @@ def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
     table.file = next(iter([*likely, *(name for name in called if _plain(name) not in ("id",))]), None)
     for form, several in (("corners", _CORNERS), ("sized", _SIZED), ("centred", _CENTRED)):
         found = next((keys for keys in several if all(key in plain for key in keys)), None)
-        if found and not table.boxed:
+        if found and not table.box:
             table.box, table.form = tuple(plain[key] for key in found), form
     listed = next((plain[name] for name in _LISTED if name in plain), None)
-    if not table.boxed and listed is not None:
+    if not table.box and listed is not None:
         table.box, table.form = (listed,), "sized"
-    roles = {"split": _SPLIT, "source": _SOURCE, "group": _GROUP, "severity": _SEVERITY, "score": _SCORE}
+    drawn = (plain[key] for key in (*_OUTLINES, *_RUNS) if key in plain)
+    table.outline = next((name for name in drawn if _is_outlines(name, table, body)), None)
+    roles = {"split": _SPLIT, "source": _SOURCE, "group": _GROUP, "severity": _SEVERITY, "score": _SCORE, "folder": _FOLDER}
     for role, names in (roles | {"width": _WIDTH, "height": _HEIGHT}).items():
         column = next((plain[name] for name in names if name in plain and plain[name] not in table.box), None)
         if column is not None and column != table.file:
             table.known[role] = column
-    used = {table.file, *table.box, *table.known.values()}
+    used = {table.file, *table.box, table.outline, *table.known.values()}
     for name in table.names:
         if _plain(name) in _SEVERITY or (name not in used and _plain(name) in (*_LABELS, *_VEHICLE)):
             table.told.append(name)
@@ -226,8 +256,30 @@ def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
     return table
 
 
+def _is_outlines(name: str, table: _Columns, body: Sequence[Sequence[str]]) -> bool:
+    """Whether a column that is called as outlines are holds such; a place on a map is none."""
+    index = table.names.index(name)
+    cells = [cell for row in body if (cell := row[index].strip()).casefold() not in NOTHING]
+    if _plain(name) in _RUNS:
+        return any(runs_in(cell, sys.maxsize) is not None for cell in cells)
+    return 2 * sum(outlines_in(cell) is not None for cell in cells) >= len(cells) > 0
+
+
+def _filled(rows: Iterable[Sequence[str]]) -> list[str]:
+    """A row that stands for all: of each column the first cell that holds something."""
+    filled: list[str] = []
+    for row in rows:
+        filled += [""] * (len(row) - len(filled))
+        for index, cell in enumerate(row):
+            if not filled[index]:
+                filled[index] = cell.strip()
+    return filled
+
+
 def _unnamed_columns(first: Sequence[str]) -> _Columns:
-    """The columns of a table whose first line is a row: a picture, perhaps a set, a label, perhaps four numbers of a box."""
+    """The columns of a table whose first line is a row: a picture, perhaps a set, labels, perhaps four numbers of a box."""
+    if len(first) > _MOST_UNNAMED:
+        return _Columns([], named=False)
     names = [f"column {number}" for number in range(1, len(first) + 1)]
     table = _Columns(names, named=False)
     numbers: list[str] = []
@@ -236,10 +288,10 @@ def _unnamed_columns(first: Sequence[str]) -> _Columns:
             table.file = name
         elif cell.strip().casefold() in _SETS and "split" not in table.known:
             table.known["split"] = name
-        elif _NUMBER.fullmatch(cell.strip()):
+        elif number_in(cell.strip(), table.spelling) is not None:
             numbers.append(name)
-        elif cell.strip() and not table.told:
-            table.told.append(name)
+        elif cell.strip():
+            (table.rest if table.told else table.told).append(name)
     if len(numbers) in (4, 8) and len(first) >= 6:  # AutoML's may tell all four corners: first and third are enough
         table.box, table.form = tuple(numbers[:4] if len(numbers) == 4 else (*numbers[:2], *numbers[4:6])), "corners"
     elif len(numbers) == 6 and table.file is not None:  # makesense.ai: label, x, y, w, h, picture, its width and height
@@ -266,12 +318,15 @@ def _is_picture(cell: str) -> bool:
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels: row by row, or, where rows are boxes, photo by photo."""
-    table = _columns(csv_head(label_set.path))
+    unsaid = partial(read_rows, label_set.path, label_set.settings, lambda rule, where: None)
+    table = _columns([row for _, row in islice(unsaid(), _FIRST_ROWS)])
     if table.file is None:
         raise DatasetError(f"{label_set.path}: {needs_names(table.names)}")
     if not table.named:
         label_set.on_note(f"{label_set.path}: the first line names no columns; what they are is told by their content")
+        table = _unnamed_columns(_filled(row for _, row in unsaid()))
     rows = _rows(table, label_set)
+    table.spelling = _spelling(table, rows, label_set)
     yield from (_boxes if table.boxed else _whole_photos)(table, rows, label_set)
 
 
@@ -282,16 +337,29 @@ def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
     cost = 0  # in bytes of memory
     words: dict[str, str] = {}  # that many cells hold, once
     place = table.names.index(table.file) if table.file is not None else None
+    folder = table.names.index(table.known["folder"]) if "folder" in table.known else None
     lines = read_rows(label_set.path, label_set.settings, label_set.adjust)
-    for index, (line, cells) in enumerate(lines):
-        if index == 0 and table.named:
+    first: list[str] | None = None
+    for line, cells in lines:
+        if first is None:
+            first = cells
+            if table.named:
+                continue
+        elif table.named and cells == first:
+            label_set.adjust("lines that repeat the names of columns are left out", f"{label_set.path}: line {line}")
             continue
+        if len(cells) > len(table.names) and not any(cell.strip() for cell in cells[len(table.names) :]):
+            cells = cells[: len(table.names)]
+        elif not table.named:  # AutoML's rows end with the last label
+            cells = [*cells, *[""] * (len(table.names) - len(cells))]
         if len(cells) != len(table.names):
             label_set.refuse(wrong_width(label_set.path, line, len(table.names)))
             continue
         texts = [cell_text(text) if "'" in (text := cell.strip()) else text for cell in cells]
         if place is not None:  # names of files are never quoted so
             texts[place] = cells[place].strip().removeprefix("./")
+            if folder is not None and texts[folder] and texts[place] and not set("/\\") & set(texts[place]):
+                texts[place] = f"{texts[folder].rstrip('/')}/{texts[place]}"
         row = {name: words.get(text, text) for name, text in zip(table.names, texts, strict=True)}
         if len(words) < _MOST_WORDS:
             words |= zip(texts, texts, strict=True)
@@ -299,6 +367,22 @@ def _rows(table: _Columns, label_set: LabelSet) -> list[tuple[int, Row]]:
         check_cost(label_set.path, size, cost)
         rows.append((line, row))
     return rows
+
+
+def _spelling(table: _Columns, rows: Sequence[tuple[int, Row]], label_set: LabelSet) -> Spelling:
+    """How the numbers of boxes and sizes are written."""
+    sizes = (table.known[key] for key in ("width", "height") if key in table.known)
+    columns = (*(table.box if len(table.box) == 4 else ()), *sizes)
+    delimiter = csv_delimiter(label_set.path)
+    spelling = spelling_of((row[column] for _, row in rows for column in columns), delimiter)
+    if spelling.unsure and not spelling.contrary:
+        number = number_in(spelling.unsure, spelling)
+        told = {"\t": "a tab"}.get(delimiter, f"`{delimiter}`")
+        label_set.on_note(
+            f"{label_set.path}: {spelling.unsure} is read as {number:.10g}, as cells end with {told}; where that is wrong, write"
+            " numbers without marks between thousands"
+        )
+    return spelling
 
 
 def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) -> Iterator[Sample]:
@@ -311,7 +395,8 @@ def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: Label
     ticked: list[str] = []
     if label is None:
         ticked = [name for name in table.rest if _holds(rows, name, _ANSWERS) or _holds(rows, name, _CROSSES)]
-    _check_read(table, [*answers, *ticked, *([label] if label else []), *([severity] if severity else [])], label_set)
+    more = table.rest if label is not None and not table.named else []  # AutoML's further labels
+    _check_read(table, [*answers, *ticked, *more, *([label] if label else []), *([severity] if severity else [])], label_set)
     pictures = label_set.pictures()
     seen: dict[str, tuple[tuple[str, ...], int]] = {}
     said_before: dict[tuple[str, ...], tuple[str, ...]] = {}  # of the same words one tuple is enough
@@ -322,6 +407,7 @@ def _whole_photos(table: _Columns, rows: list[tuple[int, Row]], label_set: Label
             if not name:
                 raise DatasetError(f"{where}: needs a file name")
             labels = _labels(row, label, ticked, where, label_set, ripik=ripik)
+            labels += tuple(row[name] for name in more if row[name])
             level = row[severity] if severity is not None else ""
             said = {"vehicle" if _plain(column) in _VEHICLE else "damage": _ANSWERS[row[column].lower()] for column in answers}
             if level and severity_word(level) is None:
@@ -367,11 +453,15 @@ def _label_column(table: _Columns, rows: Sequence[tuple[int, Row]], answers: Col
     of_severity = [name for name in table.told if _plain(name) in _SEVERITY]
     called = [name for name in table.told if name not in (*answers, *of_severity)]
     called = [name for key in _LABELS for name in called if _plain(name) == key]
-    worded = [name for name in called if any(row[name] and not _NUMBER.fullmatch(row[name]) for _, row in rows)]
+    worded = [name for name in called if any(row[name] and number_in(row[name], table.spelling) is None for _, row in rows)]
     if called:
         return (worded or called)[0]
     if not table.named and table.told:
         return table.told[0]
+    for name in table.names if table.boxed else ():
+        if _plain(name) in _NUMBERED and any(row[name] for _, row in rows):
+            label_set.on_note(f"{label_set.path}: no column names labels; the numbers of {printable(name)!r} are the words")
+            return name
     for name in table.rest:
         filled = [row[name] for _, row in rows if row[name]]
         if filled and 2 * sum(canonical_name(word) is not None or photo_word(word) is not None for word in filled) >= len(filled):
@@ -414,7 +504,7 @@ def _labels(
         if ticked and any(not row[name] for name in ticked) and not all(row[name] in _CROSSES for name in ticked):
             label_set.adjust("empty cells in columns of 0 and 1 are read as 0", where)
         return tuple(name for name in ticked if row[name].lower() in _CROSSES[:-1] or _ANSWERS.get(row[name].lower()))
-    words = [word.strip() for word in row[label].replace("|", ";").split(";") if word.strip()]
+    words = words_in(row[label])
     for word in words:
         several = [one.strip() for one in word.split(",")]
         if len(several) > 1 and all(canonical_name(one) is not None or photo_word(one) is not None for one in several):
@@ -424,7 +514,7 @@ def _labels(
             if word.isdecimal() and word not in RIPIK:
                 raise DatasetError(f"{where}: label {word} is none of Ripik's 1 to 6")
         words = [RIPIK.get(word, word) for word in words]
-    return tuple(words)
+    return tuple(dict.fromkeys(words))
 
 
 def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) -> Iterator[Sample]:
@@ -434,7 +524,8 @@ def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) ->
     severity = table.known.get("severity")
     read_columns = [label] if label is not None else []
     if label is None:
-        label_set.on_note(f"{label_set.path}: no column names what the boxes are of; they are {UNNAMED!r}")
+        what = "boxes" if table.outline is None else "outlines"
+        label_set.on_note(f"{label_set.path}: no column names what the {what} are of; they are {UNNAMED!r}")
     unread = [name for name in (*table.told, *table.rest) if name not in (*read_columns, severity)]
     if unread:
         label_set.on_note(f"{label_set.path}: columns that are not read: {printable(', '.join(unread))}")
@@ -510,15 +601,20 @@ def _boxed_photo(
         place = f"{label_set.path}: line {line}"
         word = row[label] if label is not None else UNNAMED
         try:
-            if not any(row[column] for column in table.box):  # a photo without boxes
-                words += [word] if word and label is not None else []
+            drawn = table.outline is not None and row[table.outline].casefold() not in (*NOTHING, "-1")
+            if not drawn and all(row[column].casefold() in NOTHING for column in table.box):  # a photo without boxes
+                words += words_in(word) if word and label is not None else []
                 continue
             if not word:
                 raise DatasetError(f"{place}: needs a label")
-            box = _box(row, table, size_hw, place, label_set, shares=shares)
             score = row[table.known["score"]] if "score" in table.known else ""
             level = severity_word(row[severity]) if severity is not None else None
-            annotations.append(Annotation(word, box, severity=level, score=_score(score, place) if score else None))
+            if drawn:
+                outlined = _outline(word, row, table, size_hw, place, label_set)
+            else:
+                outlined = Annotation(word, _box(row, table, size_hw, place, label_set, shares=shares))
+            score_of = _score(score, table, place) if score else None
+            annotations.append(replace(outlined, severity=level, score=score_of))
         except DatasetError as error:
             label_set.refuse(error)
     first = rows[0][1]
@@ -536,23 +632,40 @@ def _boxed_photo(
     )
 
 
-def _numbers(row: Row, table: _Columns) -> list[float] | None:
+def _numbers(row: Row, table: _Columns) -> tuple[float, float, float, float] | None:
     """The four numbers of a box; `None` where they are not such."""
-    cells = [row[column] for column in table.box]
-    if len(cells) == 1:
-        if len(cells[0]) > _LONGEST_BOX:
-            return None
-        try:
-            listed = json.loads(cells[0].replace("(", "[").replace(")", "]"))
-        except (ValueError, RecursionError):
-            listed = None
-        if not isinstance(listed, list):
-            cells = re.split(r"[\s,;]+", cells[0].strip("[]() "))
-        else:
-            return [float(value) for value in listed] if len(listed) == 4 and all(map(is_number, listed)) else None
-    if len(cells) != 4 or not all(_NUMBER.fullmatch(cell) for cell in cells):
-        return None
-    return [float(cell.replace(",", ".")) for cell in cells]
+    if len(table.box) == 1:
+        return box_in(row[table.box[0]], table.spelling)
+    return four_numbers([number_in(row[column], table.spelling) for column in table.box])
+
+
+def _outline(word: str, row: Row, table: _Columns, size_hw: Size | None, where: str, label_set: LabelSet) -> Annotation:
+    """The thing that a row outlines, by polygons or by Kaggle's run lengths."""
+    assert table.outline is not None
+    cell = row[table.outline]
+    if _plain(table.outline) in _RUNS:
+        rle = _runs(cell, size_hw, where, label_set)
+        box = rle_to_box(rle)
+        assert box is not None
+        return Annotation(word, box, rle=rle)
+    pieces = outlines_in(cell)
+    if pieces is None:
+        raise DatasetError(f"{where}: needs an outline as x, y, x, y …, got {printable(cell)!r:.60}")
+    if leaves_holes(cell):
+        label_set.adjust("holes of polygons are filled", where)
+    polygons = check_pieces(pieces, size_hw, where, label_set)
+    return Annotation(word, polygons_to_box(polygons), polygons)
+
+
+def _runs(cell: str, size_hw: Size | None, where: str, label_set: LabelSet) -> Mask:
+    if size_hw is None:
+        raise DatasetError(f"{where}: run lengths need the size of their photo, and neither the table nor a picture tells it")
+    check_mask_size(size_hw, where, label_set.settings)
+    counts = runs_in(cell, size_hw[0] * size_hw[1])
+    if counts is None:
+        told = f"needs run lengths as pairs of a start and a length on its photo, got {printable(cell)!r:.60}"
+        raise DatasetError(f"{where}: {told}")
+    return check_runs(counts, size_hw, where)
 
 
 def _are_shares(table: _Columns, rows: Sequence[tuple[int, Row]]) -> bool:
@@ -573,22 +686,20 @@ def _box(row: Row, table: _Columns, size_hw: Size | None, where: str, label_set:
     return check_box(corners[table.form], size_hw, f"{where}: box", label_set.adjust)
 
 
-def _score(cell: str, where: str) -> float:
-    if not _NUMBER.fullmatch(cell) or not 0 <= float(cell.replace(",", ".")) <= 1:
+def _score(cell: str, table: _Columns, where: str) -> float:
+    score = number_in(cell, table.spelling)
+    if score is None or not 0 <= score <= 1:
         raise DatasetError(f"{where}: confidence {printable(cell)!r:.40} is no number from 0 to 1")
-    return float(cell.replace(",", "."))
+    return score
 
 
 def _size_hw(row: Row, table: _Columns, where: str) -> Size | None:
     """The photo's size, where the table tells it."""
-    cells = [row[table.known[key]] for key in ("height", "width") if key in table.known]
-    if len(cells) < 2 or not any(cells) or all(cell in ("0", "-1") for cell in cells):
+    if not {"height", "width"} <= set(table.known):
         return None
-    sides = [int(float(cell)) if _NUMBER.fullmatch(cell) and len(cell) < 20 and float(cell) % 1 == 0 else None for cell in cells]
-    if not (is_side(sides[0]) and is_side(sides[1])):
-        told = f"{printable(cells[1])!r:.20} × {printable(cells[0])!r:.20}"
-        raise DatasetError(f"{where}: width and height must be whole numbers above 0, got {told}")
-    return sides[0], sides[1]
+    cells = [row[table.known[key]] for key in ("height", "width")]
+    height, width = (number_in(cell, table.spelling) for cell in cells)
+    return photo_size(cells[0] if height is None else height, cells[1] if width is None else width, where)
 
 
 def _cell(row: Row, table: _Columns, role: str) -> str | None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from dentify.errors import printable
 from dentify.imaging.formats import SUFFIXES, is_picture_name
 
 LINES = (".jsonl", ".ndjson", ".manifest")
 """Suffixes of files with a JSON object a line."""
 _BINARY = {
-    ".tfrecord": "TFRecord",
-    ".tfrecords": "TFRecord",
     ".parquet": "Parquet table",
+    ".arrow": "Arrow table",
     ".h5": "HDF5 file",
+    ".hdf5": "HDF5 file",
     ".mat": "MATLAB file",
+    ".xlsx": "Excel workbook",
+    ".xls": "Excel workbook",
+    ".ods": "workbook of LibreOffice",
 }
+_RECORD = re.compile(r".*\.(tf)?records?(-\d+-of-\d+)?", re.IGNORECASE)
+_PROSE = re.compile(r"(readme|licen[cs]e|changelog|notice)\b.*|.*\.(md|py|ipynb|html?|pdf|log|sh|bat|ini)", re.IGNORECASE)
 _SPEAKING = (".json", ".xml", *LINES)
 _HEAD = 2**16  # bytes of a file that are looked at
 _LONGEST_LINE = 2**20  # bytes of its first line: ten thousand boxes
@@ -58,6 +64,13 @@ def product_of(document: object, *, line: bool = False) -> str | None:
         ("Vertex AI import file", ("imageGcsUri",)),
         ("file of prompts and answers", ("image", "prefix", "suffix")),
         ("file of Scale AI", ("task_id", "response")),
+        ("VoTT project of version 1", ("frames", "inputTags")),
+        ("file of MMDetection", ("metainfo", "data_list")),
+        ("list of MMDetection", ("filename", "ann")),
+        ("data set of Detectron2", ("file_name", "annotations", "image_id")),
+        ("NDJSON file of Ultralytics", ("type", "task", "class_names")),
+        ("file of Azure ML", ("image_url", "label")),
+        ("list of COCO results, which say nothing of their photos", ("image_id", "category_id", "score")),
     ):
         if _is_all(first, *keys):
             return product
@@ -85,9 +98,9 @@ def told_unread(path: Path, product: str) -> str:
     >>> told_unread(Path("a/samples.json"), "FiftyOne dataset")
     'a/samples.json: this is a FiftyOne dataset, which is not read; export it as COCO'
     """
-    article = "an" if product[0] in "AEIO" or product.startswith("HDF5") else "a"
-    whole = "JSON" if product == _BRUSHES else "COCO"
-    return f"{path}: this is {article} {product}, which is not read; export it as {whole}"
+    article = "an" if product[0] in "AEIO" or product.startswith(("HDF5", "NDJSON")) else "a"
+    advice = "export it as JSON" if product == _BRUSHES else "save it as CSV" if "workbook" in product else "export it as COCO"
+    return f"{path}: this is {article} {product}, which is not read; {advice}"
 
 
 def unread_product(path: Path, document: object) -> str | None:
@@ -95,8 +108,14 @@ def unread_product(path: Path, document: object) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _BINARY:
         return _BINARY[suffix]
+    if _RECORD.fullmatch(path.name):
+        return "TFRecord"
     if is_brush_export(path.name):
         return _BRUSHES
+    if path.name == "gt.txt" and path.parent.name == "gt":
+        return "ground truth of the MOT challenge"
+    if path.name.endswith("_gtFine_labelIds.png"):
+        return "export of Cityscapes"
     return product_of(document, line=suffix in LINES)
 
 
@@ -121,3 +140,17 @@ def speaks_of_pictures(path: Path, stems: Collection[str], beside: Collection[Pa
     except OSError:
         return False
     return any(suffix.encode() in head for suffix in SUFFIXES)
+
+
+def told_others(files: Iterable[Path]) -> str:
+    """What is said of files that are no pictures, where no labels are found; empty where there are none.
+
+    >>> told_others([Path("a.jpg"), Path("README.md"), Path("labels.txt"), Path("b.pkl")])
+    ' (labels.txt and 1 more are of none)'
+    """
+    others = [path for path in files if not is_picture_name(path.name) and not _PROSE.fullmatch(path.name)]
+    likely = sorted(others, key=lambda path: path.suffix.lower() not in (*_SPEAKING, ".csv", ".tsv", ".txt"))
+    if not likely:
+        return ""
+    more = f" and {len(likely) - 1} more are" if len(likely) > 1 else " is"
+    return f" ({printable(likely[0].name)}{more} of none)"

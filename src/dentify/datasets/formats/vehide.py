@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_points, to_float
+from dentify.datasets.numbers import to_float
+from dentify.datasets.outlines import check_points
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import polygons_to_box

@@ -33,16 +33,18 @@ from dentify.datasets.attributes import (
     told_missing,
     values_of,
 )
-from dentify.datasets.documents import check_cost, json_cost, read_csv
+from dentify.datasets.documents import check_cost, json_cost, parse_json, read_csv
 from dentify.datasets.formats.via3 import is_via3, to_version_2
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.labels import photo_word, severity_word
-from dentify.datasets.outlines import check_box, check_points, is_line, to_float
+from dentify.datasets.labels import is_photo_word, severity_word
+from dentify.datasets.numbers import to_float
+from dentify.datasets.outlines import check_box, check_points, is_line
 from dentify.datasets.output import IN_BROWSERS, Output, outline_polygons
-from dentify.datasets.sample import UNNAMED, Annotation, Sample, canonical_name
+from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.errors import DatasetError, printable
 from dentify.imaging.polygons import Polygon, ellipse_to_polygon, polygons_to_box
-from dentify.taxonomy import DAMAGE_NAMES, SEVERITY_LEVELS
+from dentify.plain_yaml import RepeatedKeyError
+from dentify.taxonomy import SEVERITY_LEVELS
 
 _GENERAL_ATTRIBUTES = tuple(name for name in TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
 _STATE_ATTRIBUTES = ("occluded", "truncated", "difficult", "crowd", "iscrowd", "unsure", "loose", "other_car", "check")
@@ -83,7 +85,10 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     document = _of_version_2(label_set)
     project = document if isinstance(document, dict) else {}
     files = _csv_files(label_set) if document is None else _json_files(document, label_set)
-    choices = _choices(project)
+    options = _options(project)
+    for file in files:
+        file.regions = [(where, shape, _described(said, options)) for where, shape, said in file.regions]
+    choices = {key: list(words.values()) for key, words in options.items()}
     regions = [said for file in files for _, _, said in file.regions]
     attribute = _named_attribute(regions, label_set) or _type_attribute(regions, choices)
     classes = () if attribute == label_set.attribute else _class_attributes(regions, attribute)
@@ -154,16 +159,11 @@ def _photo_labels(file: _File, label_set: LabelSet) -> tuple[str, ...]:
         ticks = {word.casefold() for word in words}
         if plain_name(key) in _DAMAGED and ticks <= TICKS | NOT_TICKED:
             labels.append("damaged" if ticks & TICKS else "undamaged")
-        elif plain_name(key) in _OF_DAMAGE or all(map(_is_of_photos, words)):
+        elif plain_name(key) in _OF_DAMAGE or all(map(is_photo_word, words)):
             labels += words
         else:
             label_set.adjust(f"attributes of whole photos are left out: {printable(key)[:40]}", file.where)
     return tuple(dict.fromkeys(labels))
-
-
-def _is_of_photos(word: str) -> bool:
-    """Whether it is known what a word says of a photo as a whole."""
-    return canonical_name(word) in DAMAGE_NAMES or photo_word(word) is not None or severity_word(word) is not None
 
 
 def _of_version_2(label_set: LabelSet) -> Any:
@@ -246,7 +246,9 @@ def _csv_files(label_set: LabelSet) -> list[_File]:
 
 def _json_cell(cell: str, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(_UNDEFINED.sub(":null", cell) or "{}")
+        value = parse_json(_UNDEFINED.sub(":null", cell) or "{}")
+    except RepeatedKeyError as error:
+        raise DatasetError(f"{where}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: must be JSON, got {cell!r:.60}") from error
     if not isinstance(value, dict):
@@ -303,12 +305,37 @@ def _class_attributes(regions: Sequence[Mapping[str, Any]], likely: str) -> tupl
     return tuple(ticked)
 
 
-def _choices(project: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By attribute of regions: what a project lets annotators choose from, where it does."""
+def _options(project: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """By attribute of regions: what a project lets annotators choose from, where it does, with the word that each stands for.
+
+    That is the option itself, as files have it, or, where that is but a number, what the project calls it.
+    """
     attributes = project.get("_via_attributes")
     region = attributes.get("region") if isinstance(attributes, dict) else None
     given = {key: one.get("options") for key, one in region.items() if isinstance(one, dict)} if isinstance(region, dict) else {}
-    return {key: [str(word) for word in options if str(word)] for key, options in given.items() if isinstance(options, dict)}
+    return {
+        key: {
+            option: told.strip() if option.isdecimal() and isinstance(told, str) and told.strip() else option
+            for option, told in options.items()
+            if option
+        }
+        for key, options in given.items()
+        if isinstance(options, dict)
+    }
+
+
+def _described(said: Mapping[str, Any], options: Mapping[str, Mapping[str, str]]) -> Mapping[str, Any]:
+    """What is said of a region, with words in place of the numbers of options."""
+    if not any(key in options for key in said):
+        return said
+
+    def word(key: str, value: Any) -> Any:
+        words = options.get(key, {})
+        if isinstance(value, dict):
+            return {words.get(option, option): ticked for option, ticked in value.items()}
+        return words.get(value, value) if isinstance(value, str) else value
+
+    return {key: word(key, value) for key, value in said.items()}
 
 
 def _words(value: object) -> list[str]:

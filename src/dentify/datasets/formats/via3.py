@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dentify.datasets.outlines import is_number
+from dentify.datasets.numbers import is_number
 from dentify.errors import DatasetError, printable
 
 _IMAGE = 2  # of a file's type; 4 is a video, 8 a sound

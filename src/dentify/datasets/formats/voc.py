@@ -6,6 +6,7 @@ come out one pixel to the right and below. Splits are the lists in `ImageSets/`,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +16,18 @@ import numpy as np
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.documents import iterate_xml, read_text
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.outlines import check_box, check_points, is_side, to_float
-from dentify.datasets.pictures import Pictures, is_file, picture_parts
+from dentify.datasets.numbers import photo_size, to_float
+from dentify.datasets.outlines import check_box, check_points
+from dentify.datasets.pictures import Pictures, is_file, picture_parts, same_name
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
-from dentify.imaging.polygons import Polygon, polygons_to_box
+from dentify.imaging.polygons import Polygon, polygons_to_box, turned_rectangle
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _FLAGS = ("occluded", "truncated", "difficult")
+_CALLED_SO = "pictures that are called as their label file, and not as it says, are taken"
 
 
 def read(label_set: LabelSet) -> Iterator[Sample]:
@@ -63,11 +66,12 @@ def _names(label_set: LabelSet) -> set[str]:
 def _image_sets(label_set: LabelSet) -> dict[str, str]:
     """Splits by the pictures' stems."""
     splits: dict[str, str] = {}
-    for folder in (label_set.root / "ImageSets", label_set.root.parent / "ImageSets"):
+    beside = dict.fromkeys((label_set.root, label_set.root.parent, *(path.parent.parent for path in label_set.files)))
+    for folder in (parent / "ImageSets" for parent in beside if any(map(parent.is_relative_to, label_set.bounds))):
         for path in sorted(folder.glob("*/*.txt")):
             split = split_in(path.stem)
             if split is not None and path.stem in ("train", "val", "valid", "test"):
-                for line in read_text(path, label_set.settings).splitlines():
+                for line in read_text(label_set.check_inside(path), label_set.settings).splitlines():
                     if line.strip():
                         splits.setdefault(Path(line.split()[0]).stem, split)
     return splits
@@ -76,9 +80,7 @@ def _image_sets(label_set: LabelSet) -> dict[str, str]:
 def _sample(
     path: Path, root: Element, split: str | None, labelled: frozenset[str], pictures: Pictures, label_set: LabelSet
 ) -> Sample:
-    parts = picture_parts((root.findtext("filename") or "").strip())
-    if not parts:
-        raise DatasetError(f"{path}: needs a filename")
+    parts = picture_parts((root.findtext("filename") or "").strip()) or (path.stem,)
     name = "/".join(parts)
     size_hw = _size_hw(root, path)
     beside = [path.parent, path.parent.parent / "images", path.parent.parent / "JPEGImages"]
@@ -88,6 +90,8 @@ def _sample(
         picture = pictures.find(name, str(path))
         if not is_file(picture):  # tools copy the photo's file under the XML's name, or leave its suffix away
             picture = pictures.find_stem(path.stem, str(path)) or picture
+    if is_file(picture) and picture.stem == path.stem and not same_name(Path(parts[-1]).stem, path.stem):
+        label_set.adjust(_CALLED_SO, str(path))
     if size_hw is None:
         size_hw = label_set.size_of(picture)
     annotations: list[Annotation] = []
@@ -105,15 +109,9 @@ def _sample(
 def _size_hw(root: Element, path: Path) -> tuple[int, int] | None:
     """The photo's size; `None` where tools wrote none, or 0."""
     for height, width in (("size/height", "size/width"), ("imagesize/nrows", "imagesize/ncols")):
-        texts = [(root.findtext(key) or "").strip() for key in (height, width)]
-        if any(texts):
-            h, w = (to_float(text or "0", f"{path}: size") for text in texts)
-            if h == w == 0:
-                return None
-            sides = [int(side) if side.is_integer() else None for side in (h, w)]
-            if not (is_side(sides[0]) and is_side(sides[1])):
-                raise DatasetError(f"{path}: size must be whole numbers above 0, got {texts[1]!r:.20} × {texts[0]!r:.20}")
-            return sides[0], sides[1]
+        high, wide = ((root.findtext(key) or "").strip() for key in (height, width))
+        if high or wide:
+            return photo_size(high, wide, str(path), "size")
     return None
 
 
@@ -124,17 +122,25 @@ def _annotation(element: Element, size_hw: tuple[int, int] | None, where: str, l
     said: dict[str, object] = {one.findtext("name", ""): one.findtext("value", "") for one in element.iter("attribute")}
     said |= {flag: (element.findtext(flag) or "").strip() in ("1", "yes") for flag in _FLAGS}
     attributes = said_beside(said)
-    outline = element.find("polygon")
+    if element.find("part") is not None:
+        label_set.adjust("parts of objects are left out: what they outline lies within their object", where)
+    outline, box, turned = (element.find(key) for key in ("polygon", "bndbox", "robndbox"))
+    place = f"{where} ({printable(name)})"
     if outline is not None:
-        polygon = check_points(_points(outline, where), size_hw, f"{where} ({printable(name)}): polygon", label_set.adjust)
+        points = _points(outline, where)
+        if len(points) >= 3 or box is None:
+            polygon = check_points(_enough(points, where), size_hw, f"{place}: polygon", label_set.adjust)
+            return Annotation(name, polygons_to_box([polygon]), (polygon,), attributes=attributes)
+        label_set.adjust("outlines that enclose nothing, beside a box, are left out: the box is taken", where)
+    if box is None and turned is not None:
+        polygon = check_points(_turned(turned, where), size_hw, f"{place}: robndbox", label_set.adjust, reach=math.inf)
         return Annotation(name, polygons_to_box([polygon]), (polygon,), attributes=attributes)
-    box = element.find("bndbox")
     if box is None:
         raise DatasetError(f"{where}: needs a bndbox or a polygon")
     x_min, y_min, x_max, y_max = (
         to_float((box.findtext(key) or "").strip(), f"{where}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
     )
-    box_xyxy = check_box((x_min, y_min, x_max, y_max), size_hw, f"{where} ({printable(name)}): bndbox", label_set.adjust)
+    box_xyxy = check_box((x_min, y_min, x_max, y_max), size_hw, f"{place}: bndbox", label_set.adjust)
     return Annotation(name, box_xyxy, attributes=attributes)
 
 
@@ -147,6 +153,20 @@ def _points(outline: Element, where: str) -> Polygon:
         texts = []
         while (x := outline.findtext(f"x{len(texts) + 1}")) is not None:
             texts.append((x, outline.findtext(f"y{len(texts) + 1}") or ""))
-    if len(texts) < 3:
-        raise DatasetError(f"{where}: polygon: needs three points or more, got {len(texts)}")
-    return np.array([[to_float(value.strip(), f"{where}: polygon") for value in pair] for pair in texts])
+    rows = [[to_float(value.strip(), f"{where}: polygon") for value in pair] for pair in texts]
+    return np.array(rows, np.float64).reshape(-1, 2)
+
+
+def _enough(points: Polygon, where: str) -> Polygon:
+    if len(points) < 3:
+        raise DatasetError(f"{where}: polygon: needs three points or more, got {len(points)}", kind="degenerate outline")
+    return points
+
+
+def _turned(box: Element, where: str) -> Polygon:
+    """A turned box of roLabelImg: its centre, its sides, and an angle in radians."""
+    keys = ("cx", "cy", "w", "h", "angle")
+    x, y, width, height, angle = (to_float((box.findtext(key) or "").strip(), f"{where}: {key}") for key in keys)
+    if not np.isfinite([x, y, width, height, angle]).all():
+        raise DatasetError(f"{where}: holds a coordinate that is not a number (NaN or infinite)", kind="not a number")
+    return turned_rectangle((x, y), (width, height), angle)

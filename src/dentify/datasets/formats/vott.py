@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import numpy as np
-
 from dentify.datasets.label_set import LabelSet
-from dentify.datasets.outlines import check_box, check_points, is_number, is_side
+from dentify.datasets.numbers import four_numbers, photo_size
+from dentify.datasets.outlines import check_box, check_points, points_of
 from dentify.datasets.pictures import Pictures, picture_parts
 from dentify.datasets.sample import UNNAMED, Annotation, Sample
 from dentify.errors import DatasetError, printable
@@ -76,10 +75,7 @@ def _sample(asset: Raw, where: str, labelled: frozenset[str], pictures: Pictures
     size = about.get("size")
     size_hw: tuple[int, int] | None = None
     if isinstance(size, dict):
-        height, width = size.get("height"), size.get("width")
-        if not (is_side(height) and is_side(width)):
-            raise DatasetError(f"{where}: size must be whole numbers above 0, got {width!r:.20} × {height!r:.20}")
-        size_hw = height, width
+        size_hw = photo_size(size.get("height"), size.get("width"), where, "size")
     size_hw = size_hw or label_set.size_of(picture)
     annotations: list[Annotation] = []
     for index, region in enumerate(asset["regions"]):
@@ -107,14 +103,10 @@ def _outline(region: Any, size_hw: tuple[int, int] | None, where: str, label_set
         raise DatasetError(f"{where}: expected an object, got {region!r:.40}")
     points, box = region.get("points"), region.get("boundingBox")
     if region.get("type") == "POLYGON" and isinstance(points, list) and len(points) >= 3:
-        rows = [(one.get("x"), one.get("y")) if isinstance(one, dict) else (None, None) for one in points]
-        if not all(is_number(value) for row in rows for value in row):
-            raise DatasetError(f"{where}: points must have numbers x and y, got {points!r:.60}")
-        polygon = check_points(np.array(rows, np.float64), size_hw, f"{where}: polygon", label_set.adjust)
+        polygon = check_points(points_of(points, where), size_hw, f"{where}: polygon", label_set.adjust)
         return Annotation("", polygons_to_box([polygon]), (polygon,))
-    given = [box.get(key) for key in ("left", "top", "width", "height")] if isinstance(box, dict) else []
-    values = [float(value) for value in given if is_number(value)]
-    if len(values) != 4:
+    values = four_numbers([box.get(key) for key in ("left", "top", "width", "height")] if isinstance(box, dict) else None)
+    if values is None:
         raise DatasetError(f"{where}: needs a boundingBox of left, top, width and height, got {box!r:.60}")
     x, y, w, h = values
     return Annotation("", check_box((x, y, x + w, y + h), size_hw, f"{where}: boundingBox", label_set.adjust))

@@ -21,6 +21,7 @@ import numpy as np
 from dentify.arrays import DoubleArray
 from dentify.datasets.documents import read_text, read_yaml
 from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, split_in
+from dentify.datasets.numbers import is_int
 from dentify.datasets.outlines import check_box, check_points
 from dentify.datasets.output import Output, outline_polygons
 from dentify.datasets.pictures import inside, is_file, picture_parts, same_name, walk
@@ -33,7 +34,8 @@ from dentify.settings import Settings
 _NAME_FILES = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt", "names.txt", "class_names.txt")
 _SPLIT_KEYS = ("train", "val", "valid", "validation", "test")
 _FOLDERS = ("labels", "Labels", "LABELS", "labelTxt", "LabelTxt", "labeltxt", "LABELTXT")  # for pictures in `images`
-_NOTES = ("imagesource:", "gsd:")  # how DOTA's texts begin
+_NOTES = ("imagesource:", "gsd:", "#")  # how DOTA's texts begin, and comments
+_MOST_SHARE = 2.0  # beyond which numbers are pixels, and not shares of a photo that an outline reaches out of
 _WHOLE = re.compile(r"-?\d+")
 
 
@@ -119,6 +121,9 @@ def _opened(label_set: LabelSet) -> _Reading:
     if path.suffix.lower() in (".yaml", ".yml"):
         document = read_yaml(path, label_set.settings)
         reading = _Reading(label_set, _names(document.get("names"), path), _key_points(document.get("kpt_shape"), path))
+        count = len(reading.names or ())
+        if is_int(document.get("nc")) and document["nc"] != count:
+            label_set.on_note(f"{path}: nc says {document['nc']}, names are {count}")
         for key in _SPLIT_KEYS:
             entries = document.get(key)
             for entry in entries if isinstance(entries, list) else [entries] if isinstance(entries, str) else []:
@@ -150,6 +155,8 @@ def _listed(path: Path, settings: Settings) -> dict[int, str]:
 
 def _names(names: object, path: Path) -> dict[int, str]:
     rows = dict(enumerate(names)) if isinstance(names, list) else names
+    if isinstance(rows, dict) and any(name is None or isinstance(name, bool) for name in rows.values()):
+        raise DatasetError(f"{path}: names: put words such as no, on and null in quotes, which YAML reads as something else")
     if not (
         isinstance(rows, dict)
         and all(str(key).isdecimal() for key in rows)
@@ -365,6 +372,8 @@ def _annotation(
         known = f" ({min(names)} to {max(names)})" if names else ""
         raise DatasetError(f"{where}: class {class_id} is none of the {len(names)} names{known}")
     name = names[class_id] if names is not None else str(class_id)
+    if np.isfinite(values).all() and np.abs(values[:4]).max(initial=0.0) > _MOST_SHARE:  # behind may stand the id of a track
+        raise DatasetError(f"{where}: must be shares of the photo, from 0 to 1, got {values[:4].max():g}; are they pixels?")
     height, width = size_hw
     values, score = _without_ends(values, fields[-1], reading, where, tracked=tracked)
     if reading.points and len(values) == 4 + reading.points:
