@@ -163,10 +163,10 @@ class _Files:
         self.contents: dict[str, bytes] = {}
         self._bundles = bundles
         self._from: dict[str, list[Bundle]] = {}
-        contents: dict[str, set[bytes]] = {}
+        contents: dict[str, set[bytes]] = {}  # by names as disks compare them that take a and A for one
         for bundle in bundles:
             for name, data in bundle.files.items():
-                contents.setdefault(name, set()).add(data)
+                contents.setdefault(name.lower(), set()).add(data)
         self._ambiguous = {name for name, different in contents.items() if len(different) > 1}
 
     def network(self, bundle: Bundle, file: str, networks: dict[str, Network]) -> str:
@@ -208,11 +208,12 @@ class _Files:
         """The file's own name, with its bundle's before it where another bundle's file has it too, and a number if need be."""
         path = PurePosixPath(file)
         stem = path.stem
-        if file in self._ambiguous:
+        if file.lower() in self._ambiguous:
             prefix = re.sub(r"[^A-Za-z0-9._-]+", "-", bundle.manifest.name).strip("._-")[:_LONGEST_STEM] or "bundle"
             stem = f"{prefix}-{stem[:_LONGEST_STEM]}"
         name, number = f"{stem}{path.suffix}", 2
-        while name in self.contents:
+        taken = {one.lower() for one in self.contents}
+        while name.lower() in taken:
             name, number = f"{stem[: 2 * _LONGEST_STEM - 10]}-{number}{path.suffix}", number + 1
         return name
 
