@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 import dentify
 from built_bundles import Build, member, other_bundle, other_onnx
-from dentify.bundle import Bundle, build_bundle, write_bundle
+from dentify.bundle import Bundle, Manifest, build_bundle, write_bundle
 from dentify.bundle.manifest import Views
 from dentify.errors import BundleError, ConfigError
 from dentify.settings import Settings
@@ -133,6 +134,15 @@ def test_files_come_once_and_clashing_names_get_their_bundles(build: Build) -> N
     assert roles.vehicle_gate[0].file == roles.damage_gate[0].file == "tiny-tiny.onnx"
     assert built.files[roles.parts[0].file] == Bundle.open("b").files["tiny.onnx"]
     assert built.files[roles.types[0].file] == Bundle.open("c").files["tiny.onnx"]
+
+
+def test_names_that_some_disks_take_for_one_get_their_bundles_too(build: Build) -> None:
+    """On a Mac or Windows the folder would hold one of the two."""
+    tiny_bundle("a", name="a")
+    shifted = other_onnx(vehicle_shift=1.0)
+    document = json.dumps(tiny_manifest() | {"name": "b"}).replace("tiny.onnx", "Tiny.onnx")
+    write_bundle("b", Manifest.model_validate_json(document), {"Tiny.onnx": shifted})
+    assert sorted(build(vehicle_gate=["a"], damage_gate=["b"]).files) == ["a-tiny.onnx", "b-Tiny.onnx"]
 
 
 def test_one_network_that_is_shown_photos_in_two_ways_has_two_files(build: Build) -> None:

@@ -198,6 +198,29 @@ def test_a_scorer_is_told_what_it_expects(document: dict[str, Any], changes: dic
         parse(document)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"std": 1e-300}, r"grouping\.scorer\.std\[0\]: must be 0\.000001 or more, got 1e-300"),
+        ({"weights": [[1e300]]}, r"grouping\.scorer\.weights\[0\]\[0\]\[0\]: input should be less than or equal to 1000000"),
+        ({"mean": -1e300}, r"grouping\.scorer\.mean\[0\]: input should be greater than or equal to -1000000"),
+        ({"biases": [1e300]}, r"grouping\.scorer\.biases\[0\]\[0\]: input should be less than or equal to 1000000"),
+    ],
+    ids=["deviation", "weight", "mean", "bias"],
+)
+def test_a_scorer_whose_scores_would_be_no_numbers_is_refused(
+    document: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    """No finding would ever be told, and nothing would say why."""
+    width = len(FEATURES) + len(document["classes"]["damage"])
+    scorer: dict[str, Any] = {"mean": [0.0] * width, "std": [1.0] * width, "weights": [[[0.0] * width]], "biases": [[0.0]]}
+    for key, value in changes.items():
+        scorer[key][0] = [[*value[0], *[0.0] * (width - 1)]] if key == "weights" else value
+    document["grouping"] = {"scorer": {"features": FEATURES, **scorer}}
+    with pytest.raises(BundleError, match=message):
+        parse(document)
+
+
 def test_members_of_an_ensemble_name_the_same_auxiliary_outputs(document: dict[str, Any]) -> None:
     first = document["roles"]["damage"][0]
     document["roles"]["damage"] = [first, {**first, "auxiliary": {"centres": "parts"}}]

@@ -74,6 +74,19 @@ def test_what_cannot_be_recognised_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_files_that_cannot_be_read_are_told_in_their_order(root: Path) -> None:
+    for name in ("a.json", "b.json", "c.xml"):
+        write(root / name, "{")
+    write(root / "z.csv", "file,label\na.jpg,dent\n")
+    told: list[str] = []
+    open_dataset(root, on_invalid=lambda fault: told.append(str(fault)))
+    assert [line.partition(": ")[0] for line in told] == [str(root / name) for name in ("a.json", "b.json", "c.xml")]
+    write(root / "y.json", LABELME)  # one a picture: the broken ones before it are told with it
+    told.clear()
+    assert len(list(open_dataset(root, input_format="labelme", on_invalid=lambda fault: told.append(str(fault))))) == 1
+    assert [line.partition(": ")[0] for line in told] == [str(root / name) for name in ("c.xml", "a.json", "b.json")]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("file", ["coco.json", "list.json", "number.json", "voc.xml", "table.csv", "data.yaml", "notes.txt"])
 def test_a_file_read_as_a_format_that_it_is_not_is_one_line(root: Path, file: str, name: str) -> None:

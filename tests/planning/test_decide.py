@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from dentify.errors import ConfigError
-from dentify.planning import RANDOM, Decided, write_decided
+from dentify.planning import RANDOM, Decided, check_recipe, write_decided
+from dentify.settings import Settings
 from labelled_squares import SIDE, decided, noise, write_labelled
 
 
@@ -62,6 +63,24 @@ def test_splits_of_ones_own_are_kept_and_test_photos_stay_aside(tmp_path: Path) 
     seen = {row["file"]: row["split"] for row in csv.DictReader(done.files["splits.csv"].decode().splitlines())}
     if set(seen.values()) == {"train", "val", "test"}:  # where COCO tells splits
         assert [seen[f"{number}.png"] for number in range(20)] == splits
+
+
+@pytest.mark.parametrize(("name", "photos"), [("three", 1), ("few", 2), ("test", 14)], ids=["one held out", "two", "a test set"])
+def test_a_set_of_which_nothing_is_left_to_train_on_or_to_judge_by_is_not_named_there(
+    name: str, photos: int, tmp_path: Path
+) -> None:
+    """Training refuses sets without a photo."""
+    write_labelled(tmp_path / "mine", [["dent"]] * 20)
+    write_labelled(tmp_path / name, [["dent"]] * photos)
+    done = decided([tmp_path / "mine", tmp_path / name], tmp_path, start=RANDOM)
+    data = yaml.safe_load(done.recipe)["data"]
+    learns = photos == 2
+    assert [one["dataset"] for one in data["train"]] == (["mine", name] if learns else ["mine"])
+    assert [one["dataset"] for one in data["val"]] == ["mine"]
+    assert any(f"{name}: no photo of it is left to train on" in line for line in done.why) is not learns
+    recipe = write_decided(done, tmp_path / "run")
+    faults = check_recipe(recipe, data=tmp_path, output=tmp_path / "new", start=None, resume=False, settings=Settings()).faults
+    assert faults == []
 
 
 def test_near_duplicates_stay_together(photos: Path, tmp_path: Path) -> None:

@@ -39,3 +39,10 @@ def test_one_file_takes_one_photo() -> None:
         sink.reserve("a.jpg", "a.jpg")
         with pytest.raises(OutputError, match=r"^b\.jpg: answer\.txt takes one photo; name a folder for several$"):
             sink.reserve("b.jpg", "b.jpg")
+
+
+def test_two_runs_at_once_do_not_write_into_each_others_halves() -> None:
+    """Neither has a lock: the last wins, and what it puts in place is its own."""
+    Path(".answer.txt.part").write_text("half of another run's")
+    assert write("answer.txt", "text") == b"1 damages.\n"
+    assert Path(".answer.txt.part").read_text() == "half of another run's"

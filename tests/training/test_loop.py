@@ -106,6 +106,17 @@ def test_a_run_that_was_killed_goes_on(painted: Path, tmp_path: Path, run: Path)
     assert curve(tmp_path / "run") == pytest.approx(curve(run), rel=1e-6)
 
 
+def test_a_run_that_was_killed_after_its_last_checkpoint_gets_its_pictures(painted: Path, tmp_path: Path) -> None:
+    recipe = toy_recipe(phases=[{"steps": 2, **PHASE}])
+    train(recipe, data=painted, output=tmp_path)
+    (tmp_path / "pictures.png").rename(tmp_path / ".pictures.png.part")
+    before = (tmp_path / "last.ckpt").read_bytes(), (tmp_path / "losses.csv").read_bytes()
+    train(recipe, data=painted, output=tmp_path, resume=True)
+    assert (tmp_path / "pictures.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.glob(".*"))
+    assert ((tmp_path / "last.ckpt").read_bytes(), (tmp_path / "losses.csv").read_bytes()) == before
+
+
 def test_ctrl_c_leaves_a_checkpoint_of_the_last_step(painted: Path, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

@@ -72,6 +72,32 @@ def test_a_trial_that_breaks_down_is_pruned_with_the_reason(
         tune(recipe(search={"optimizers.0.rate": [0.02, 0.1]}), data=painted, output=tmp_path / "none", trials=2)
 
 
+def test_values_that_only_training_finds_wrong_are_pruned_once_a_trial_came_to_its_end(
+    script: Callable[[Script], None], painted: Path, tmp_path: Path
+) -> None:
+    """One bad choice must not end a study overnight; what is wrong with every recipe ends it at once."""
+    ended: list[float] = []
+
+    def figures(recipe: Recipe) -> list[float]:
+        if ended and rate(recipe) > 0.01:
+            raise ConfigError("phases.0: batches of 1 pictures are too small")
+        ended.append(rate(recipe))
+        return [rate(recipe)]
+
+    script(figures)
+    tuned = tune(recipe(), data=painted, output=tmp_path / "some", trials=8)
+    assert [trial.state for trial in tuned.trials].count("pruned") == 8 - len(ended) > 0
+    assert {trial.note for trial in tuned.trials} == {"", "phases.0: batches of 1 pictures are too small"}
+
+    def wrong(recipe: Recipe) -> list[float]:
+        raise ConfigError("`origins` says nothing of street")
+
+    script(wrong)
+    with pytest.raises(ConfigError, match="`origins` says nothing of street"):
+        tune(recipe(), data=painted, output=tmp_path / "none", trials=8)
+    assert not list((tmp_path / "none" / "trials").iterdir())
+
+
 def test_several_figures_count_by_their_mean(script: Callable[[Script], None], painted: Path, tmp_path: Path) -> None:
     script(lambda recipe: [rate(recipe)])
     tuned = tune(recipe(tune={"figures": ["vehicle/no", "vehicle/yes"]}), data=painted, output=tmp_path, trials=3)

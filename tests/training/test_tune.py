@@ -109,6 +109,10 @@ def test_one_head_needs_no_figure_named(
         ({"phases.0.steps": [2.0, 9.0]}, "search.phases.0.steps: 4.5"),
         ({"model.width": {"any_of": [8, "wide"]}}, 'search.model.width: "wide" does not fit: '),
         ({"distil.weight": [0.1, 0.2]}, "`distil` holds a value, not keys"),
+        (
+            {"accumulate": [1, 5]},
+            "search.accumulate: 5 does not fit (`any_of` takes single values): phases.0: batches of 4",
+        ),
     ],
     ids=[
         "nothing",
@@ -120,6 +124,7 @@ def test_one_head_needs_no_figure_named(
         "between",
         "a choice",
         "within nothing",
+        "too many parts of a batch",
     ],
 )
 def test_a_search_that_fits_no_recipe_is_refused(search: dict[str, Any], message: str, painted: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from dentify.bundle.plan import BuildPlan, read_plan
 from dentify.bundle.together import Given, check_together, grids_differ
 from dentify.errors import BundleError, ConfigError, printable
 from dentify.settings import Settings
-from dentify.strict import explain
+from dentify.strict import Strict, explain
 
 _LONGEST_LICENCE = 200  # of a manifest's
 _LONGEST_STEM = 60  # of a bundle's and of a file's name, where the two make a new one
@@ -205,10 +205,10 @@ class _Files:
         self.contents: dict[str, bytes] = {}
         self._bundles = bundles
         self._from: dict[str, list[Bundle]] = {}
-        contents: dict[str, set[bytes]] = {}
+        contents: dict[str, set[bytes]] = {}  # by names as disks compare them that take a and A for one
         for bundle in bundles:
             for name, data in bundle.files.items():
-                contents.setdefault(name, set()).add(data)
+                contents.setdefault(name.lower(), set()).add(data)
         self._ambiguous = {name for name, different in contents.items() if len(different) > 1}
 
     def network(self, bundle: Bundle, file: str, networks: dict[str, Network]) -> str:
@@ -250,11 +250,12 @@ class _Files:
         """The file's own name, with its bundle's before it where another bundle's file has it too, and a number if need be."""
         path = PurePosixPath(file)
         stem = path.stem
-        if file in self._ambiguous:
+        if file.lower() in self._ambiguous:
             prefix = re.sub(r"[^A-Za-z0-9._-]+", "-", bundle.manifest.name).strip("._-")[:_LONGEST_STEM] or "bundle"
             stem = f"{prefix}-{stem[:_LONGEST_STEM]}"
         name, number = f"{stem}{path.suffix}", 2
-        while name in self.contents:
+        taken = {one.lower() for one in self.contents}
+        while name.lower() in taken:
             name, number = f"{stem[: 2 * _LONGEST_STEM - 10]}-{number}{path.suffix}", number + 1
         return name
 
@@ -264,41 +265,50 @@ def _decisive(given: Sequence[Given]) -> Bundle:
     return max(given, key=lambda one: one.weight).bundle
 
 
+class _LeftOut(Strict):
+    """What a manifest says of a role that nobody answers."""
+
+    classes: Classes = Classes()
+    thresholds: Thresholds = Thresholds()
+    calibration: Calibration = Calibration()
+    grouping: Grouping = Grouping()
+
+
 def _settings_of_roles(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle]) -> dict[str, Any]:
     """What belongs to roles beside their members, each from the bundle that decides there; defaults where a role is left out."""
 
-    def of(role: str) -> Manifest | None:
-        return _decisive(by_role[role]).manifest if role in by_role else None
+    def of(role: str) -> Manifest | _LeftOut:
+        return _decisive(by_role[role]).manifest if role in by_role else _LeftOut()
 
     vehicle, gate, types, damage, parts, severity = map(
         of, ("vehicle_gate", "damage_gate", "types", "damage", "parts", "severity")
     )
-    thresholds, calibration = Thresholds(), Calibration()
-    taught = {name for one in (damage and damage.classes.damage, types and types.classes.types) if one for name in one}
+    taught = {*damage.classes.damage, *types.classes.types}
     weak = [name for bundle in bundles for name in bundle.manifest.review.weak_types if name in taught]
-    grouping = damage.grouping if damage else Grouping()
     return {
         "classes": Classes(
-            types=types.classes.types if types else (),
-            damage=damage.classes.damage if damage else (),
-            parts=parts.classes.parts if parts else (),
-            severity=severity.classes.severity if severity else (),
+            types=types.classes.types,
+            damage=damage.classes.damage,
+            parts=parts.classes.parts,
+            severity=severity.classes.severity,
         ),
         "thresholds": Thresholds(
-            vehicle=(vehicle.thresholds if vehicle else thresholds).vehicle,
-            damage=(gate.thresholds if gate else thresholds).damage,
-            types=(types.thresholds if types else thresholds).types,
-            findings=(damage.thresholds if damage else thresholds).findings,
-            parts=(parts.thresholds if parts else thresholds).parts,
+            vehicle=vehicle.thresholds.vehicle,
+            damage=gate.thresholds.damage,
+            types=types.thresholds.types,
+            findings=damage.thresholds.findings,
+            parts=parts.thresholds.parts,
         ),
         "calibration": Calibration(
-            vehicle=(vehicle.calibration if vehicle else calibration).vehicle,
-            damage=(gate.calibration if gate else calibration).damage,
-            types=(types.calibration if types else calibration).types,
-            findings=(damage.calibration if damage else calibration).findings,
-            severity=(severity.calibration if severity else calibration).severity,
+            vehicle=vehicle.calibration.vehicle,
+            damage=gate.calibration.damage,
+            types=types.calibration.types,
+            findings=damage.calibration.findings,
+            severity=severity.calibration.severity,
         ),
-        "grouping": grouping.model_copy(update={"part_upscale": parts.grouping.part_upscale}) if parts else grouping,
+        "grouping": damage.grouping.model_copy(update={"part_upscale": parts.grouping.part_upscale})
+        if "parts" in by_role
+        else damage.grouping,
         # A person looks wherever one of the bundles would have asked for it.
         "review": ReviewRules(
             sure_from=max(bundle.manifest.review.sure_from for bundle in bundles), weak_types=tuple(dict.fromkeys(weak))

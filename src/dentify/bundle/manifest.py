@@ -249,10 +249,10 @@ class Scorer(Strict):
     """
 
     features: Names
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0)], ...]
-    weights: tuple[tuple[tuple[float, ...], ...], ...]
-    biases: tuple[tuple[float, ...], ...]
+    mean: tuple[Number, ...]
+    std: tuple[Positive, ...]
+    weights: tuple[tuple[tuple[Number, ...], ...], ...]
+    biases: tuple[tuple[Number, ...], ...]
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:

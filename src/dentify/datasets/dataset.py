@@ -236,19 +236,14 @@ class Dataset:
         if silent:
             for label_set in self.sources:
                 with suppress(DatasetError):
-                    document = label_set.document
-                    if document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
-                        document = read_json(label_set.path, self._settings)
-                    for sample in read(replace(label_set.silent(), document=document)):
+                    for sample in read(self._parsed(label_set.silent())):
                         if len(sample.annotations) <= MOST_ANNOTATIONS:
                             yield sample
             return
         label_sets, self.sources = self.sources, tuple(replace(label_set, document=None) for label_set in self.sources)
         for label_set in label_sets:
             try:
-                if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
-                    label_set = replace(label_set, document=read_json(label_set.path, self._settings))
-                for sample in read(replace(label_set, unpacked={})):
+                for sample in read(replace(self._parsed(label_set), unpacked={})):
                     if len(sample.labelled) > _MOST_NAMES:
                         told = f"{len(sample.labelled):,} names of types and parts, over the limit of {_MOST_NAMES:,}"
                         raise DatasetError(f"{sample.where}: {told}")
@@ -260,6 +255,12 @@ class Dataset:
                         yield sample
             except DatasetError as error:  # the rest of this label set cannot be read; the others may
                 label_set.refuse(error)
+
+    def _parsed(self, label_set: LabelSet) -> LabelSet:
+        """A set with its document, where that is one of JSON."""
+        if label_set.document is None and label_set.path.suffix.lower() == ".json" and not label_set.files:
+            return replace(label_set, document=read_json(label_set.path, self._settings))
+        return label_set
 
 
 def open_dataset(

@@ -139,12 +139,16 @@ def _in_folder(
         else:
             by_file.add(name)
             yield name, LabelSet(path, root, document=document if single_json else None)
-    for path, fault in reversed(unread):
-        alike = next((paths for paths in one_a_picture.values() if paths[0].suffix.lower() == path.suffix.lower()), None)
-        if alike is None:
+    by_suffix = {paths[0].suffix.lower(): paths for paths in one_a_picture.values()}
+    later: dict[str, list[Path]] = {}  # told when their turn comes
+    for path, fault in unread:
+        suffix = path.suffix.lower()
+        if suffix in by_suffix:
+            later.setdefault(suffix, []).append(path)
+        else:
             refuse(fault)
-        else:  # told when its turn comes
-            alike.insert(0, path)
+    for suffix, broken in later.items():
+        by_suffix[suffix][:0] = broken
     for name, paths in one_a_picture.items():
         yield name, LabelSet(root, root, files=tuple(paths))
     for name, one in FORMATS.items():

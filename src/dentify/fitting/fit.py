@@ -142,15 +142,14 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
     """
     notes: list[str] = []
     roles, calibration, thresholds = manifest.roles, manifest.calibration, manifest.thresholds
-    before = {
-        gate: Gate(own, threshold)
-        for gate, own, threshold, role in (
-            ("vehicle", calibration.vehicle, thresholds.vehicle, roles.vehicle_gate),
-            ("damage", calibration.damage, thresholds.damage, roles.damage_gate),
-        )
-        if role
+    own_gates = {
+        "vehicle": Gate(calibration.vehicle, thresholds.vehicle),
+        "damage": Gate(calibration.damage, thresholds.damage),
     }
+    answered = {"vehicle": roles.vehicle_gate, "damage": roles.damage_gate}
+    before = {gate: own for gate, own in own_gates.items() if answered[gate]}
     gates = {gate: fit_gate_of(gate, own, seen.asked, notes) for gate, own in before.items()}
+    vehicle, damage = (gates.get(gate, own) for gate, own in own_gates.items())
     severity = _severity(seen.levels, calibration.severity, notes) if roles.severity else calibration.severity
     types = Types(calibration.types, thresholds.types)
     if roles.types:
@@ -162,15 +161,15 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
         update={
             "grouping": manifest.grouping.model_copy(update={"scorer": found.scorer}),
             "calibration": Calibration(
-                vehicle=gates["vehicle"].calibration if "vehicle" in gates else calibration.vehicle,
-                damage=gates["damage"].calibration if "damage" in gates else calibration.damage,
+                vehicle=vehicle.calibration,
+                damage=damage.calibration,
                 types=types.calibration,
                 findings=found.curves,
                 severity=severity,
             ),
             "thresholds": Thresholds(
-                vehicle=gates["vehicle"].threshold if "vehicle" in gates else thresholds.vehicle,
-                damage=gates["damage"].threshold if "damage" in gates else thresholds.damage,
+                vehicle=vehicle.threshold,
+                damage=damage.threshold,
                 types=types.thresholds,
                 findings=found.thresholds,
                 parts=thresholds.parts,

@@ -102,7 +102,10 @@ def decide(
         if written is not None:
             file = "splits.csv" if len(seen) == 1 else f"splits-{number + 1}.csv"
             files[file] = written
-        placed.append((one, train, val, file))
+        placed.append((one, _sourced(one, train), _sourced(one, val), file))
+    share = _hold_out([train for _, train, _, _ in placed], data)
+    left_out = [one for one, train, _, _ in placed if not _held_out(train, share, data)[0]]
+    placed = [(one, [] if one in left_out else train, val, file) for one, train, val, file in placed]
     every = count(sample for one in seen for sample in one.samples)
     taught = count(sample for _, train, _, _ in placed for sample in train)
     judged = count(sample for _, _, val, _ in placed for sample in val)
@@ -114,13 +117,11 @@ def decide(
     gates, gates_why = _gates(taught)
     steps = min(max(10 * round(taught.photos * _PASSES / BATCH / 10), _STEPS[0]), _STEPS[1]) * (1 if learned else 4)
     passes = steps * BATCH / max(taught.photos, 1)
-    share = _hold_out(([_sourced(one, train) for one, train, _, _ in placed]), data)
     seconds = seconds_of(steps * BATCH, (LOOKS + 1) * judged.photos, from_bundle=learned is not None)
     recipe = recipe_text(
         name=name,
-        sets=[(one, len(train), file) for one, train, _, file in placed],
-        judged=judged.photos > 0,
-        sources=dict.fromkeys(sample.source or "" for one, train, val, _ in placed for sample in _sourced(one, [*train, *val])),
+        sets=[(one, len(train), len(val), file) for one, train, val, file in placed],
+        sources=dict.fromkeys(sample.source or "" for _, train, val, _ in placed for sample in (*train, *val)),
         types=types,
         counts=taught,
         paste=0.3 if taught.sound >= _GATE else 0.0,
@@ -136,6 +137,7 @@ def decide(
     )
     why = [
         *(told_set(one) for one in seen),
+        *(f"{one.path}: no photo of it is left to train on, beside those to judge, fit and test by" for one in left_out),
         f"types: {', '.join(f'{printable(name)} ({taught.types[name]}×)' for name in types)}"
         + (f"; fewer than {_FEW} teach little" if any(taught.types[name] < _FEW for name in types) else ""),
         f"{taught.photos} photos to train on, {judged.photos} to judge by"
@@ -264,6 +266,16 @@ def _sourced(seen: Seen, samples: Sequence[Sample]) -> list[Sample]:
 
 def _hold_out(sets: Sequence[Sequence[Sample]], data: Path) -> float:
     """The share to keep for fitting: the least that keeps 20 photos, or a sixth of them."""
+    damaged = sum(bool(sample.damages) for samples in sets for sample in samples)
+    wanted = min(20, damaged // 6)
+    for share in _SHARES:
+        if sum(bool(one.damages) for samples in sets for one in _held_out(samples, share, data)[1]) >= wanted:
+            return share
+    return _SHARES[-1]
+
+
+def _held_out(samples: Sequence[Sample], share: float, data: Path) -> tuple[list[Sample], list[Sample]]:
+    """Photos to train on and to fit by, as training deals them out."""
     from dentify.fitting.held_out import hold_out, key_of  # its room needs SciPy, which a check of labels does without
 
     def key(sample: Sample) -> str:
@@ -271,9 +283,4 @@ def _hold_out(sets: Sequence[Sequence[Sample]], data: Path) -> float:
             return sample.image.relative_to(data).as_posix()
         return key_of(sample)
 
-    damaged = sum(bool(sample.damages) for samples in sets for sample in samples)
-    wanted = min(20, damaged // 6)
-    for share in _SHARES:
-        if sum(bool(one.damages) for samples in sets for one in hold_out(samples, share, key)[1]) >= wanted:
-            return share
-    return _SHARES[-1]
+    return hold_out(samples, share, key)

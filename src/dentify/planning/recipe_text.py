@@ -41,8 +41,7 @@ def told_origin(manifest: Manifest) -> str:
 def recipe_text(
     *,
     name: str,
-    sets: Sequence[tuple[Seen, int, str | None]],
-    judged: bool,
+    sets: Sequence[tuple[Seen, int, int, str | None]],
     sources: Mapping[str, None],
     types: Sequence[str],
     counts: Counts,
@@ -61,8 +60,8 @@ def recipe_text(
 
     Args:
         name: of the recipe.
-        sets: the data sets, how many of their photos are to train on, and the file that says which, where there is one.
-        judged: whether some are to judge by.
+        sets: the data sets, how many of their photos are to train on and to judge by, and the file that says which, where there
+            is one.
         sources: of the photos.
         types: of damage that are taught.
         counts: what the photos to train on show.
@@ -77,8 +76,7 @@ def recipe_text(
         labels: the label map.
         seed: of what chance decides.
     """
-    total = sum(photos for _, photos, _ in sets)
-    per_batch = [max(1, round(BATCH * photos / max(total, 1))) if photos else 1 for _, photos, _ in sets]
+    total = sum(train for _, train, _, _ in sets)
     most = max(counts.types[one] for one in types)
     repeat = {one: min(3, round(math.sqrt(most / counts.types[one]))) for one in types}
     rare = ", ".join(f"{_quoted(one)}: {times}" for one, times in repeat.items() if times > 1)
@@ -124,11 +122,14 @@ def recipe_text(
         "  workers: 1                      # processes that read and distort photos",
         "  train:                          # per_batch: pictures of each step",
     ]
-    for (seen, _, file), number in zip(sets, per_batch, strict=True):
-        rarely = f", repeat: {{{rare}}}" if rare else ""
-        lines.append(f"    - {{{photo_set(seen, file)}, per_batch: {number}{rarely}}}")
+    rarely = f", repeat: {{{rare}}}" if rare else ""
+    for seen, train, _, file in sets:
+        if train:
+            per_batch = max(1, round(BATCH * train / total))
+            lines.append(f"    - {{{photo_set(seen, file)}, per_batch: {per_batch}{rarely}}}")
+    judged = [(seen, file) for seen, _, val, file in sets if val]
     if judged:
-        lines += ["  val:", *(f"    - {{{photo_set(seen, file)}}}" for seen, _, file in sets)]
+        lines += ["  val:", *(f"    - {{{photo_set(seen, file)}}}" for seen, file in judged)]
     lines += [
         "",
         "optimizers:",

@@ -70,4 +70,4 @@ class FileSink:
             OutputError: it cannot be written.
         """
         (data,) = contents_of(self._format, "", result, verbose=self._verbose).values()
-        write_whole({self._file: data})
+        write_whole({self._file: data}, shared=True)  # of two runs at once the last wins, and nobody holds a lock for it

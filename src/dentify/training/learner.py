@@ -24,11 +24,21 @@ from dentify.training.interrupts import leave_interrupts
 from dentify.training.memory import enough_memory
 from dentify.training.models.network import RGB, normalised
 from dentify.training.optimizers import build_optimizers, freeze, rate_at
-from dentify.training.recipe import Phase, Recipe
+from dentify.training.recipe import OptimizerRecipe, Phase, Recipe
 
 
 class Learner:
-    """A network that learns: its weights, their average, the optimizers and the phase that it is in."""
+    """A network that learns: its weights, their average, the optimizers and the phase that it is in.
+
+    Args:
+        recipe: of the run.
+        heads: of the recipe.
+        network: on the run's device.
+        average: of its weights, likewise.
+        taught: by head, the names that photos teach, for the checkpoint.
+        fabric: the run's processes.
+        last: where the checkpoint is.
+    """
 
     def __init__(
         self,
@@ -52,6 +62,8 @@ class Learner:
         self._phase: Phase = recipe.phases[0]
         self._frozen: list[nn.Module] = []
         self.optimizers: list[torch.optim.Optimizer] = []
+        self._recipes: Sequence[OptimizerRecipe] = ()
+        self._since = 0  # the step from which they are in force
         self.rate = 0.0
         """Largest rate of the last step."""
 

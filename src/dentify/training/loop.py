@@ -176,6 +176,8 @@ def _train(
                 learner.save(step)
 
         try:
+            if journal is not None and step == recipe.steps:  # it was killed after its last checkpoint, before they were drawn
+                pictured.draw(learner.answers)
             for place, steps in _phases(recipe):
                 if step >= steps.stop:
                     continue

@@ -237,7 +237,12 @@ class Study:
             if done.step < done.steps and trial.should_prune():
                 raise optuna.TrialPruned
 
-        train(recipe, data=data, output=trial_folder(self._folder, trial.number), device=device, on_step=on_step)
+        try:
+            train(recipe, data=data, output=trial_folder(self._folder, trial.number), device=device, on_step=on_step)
+        except ConfigError as error:
+            if not any(one.state == "complete" for one in self.trials()):
+                raise  # it may be the recipe's own fault, and that of all trials to come
+            raise TrainingError(str(error)) from error
         return figure
 
     def _changed(self, values: Mapping[str, Any]) -> Recipe:

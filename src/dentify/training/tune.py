@@ -20,6 +20,7 @@ from dentify.runtime.session import Device
 from dentify.training.beginning import LAST
 from dentify.training.judging import figure_names, read_judges
 from dentify.training.photos import read_run_photos
+from dentify.training.processes import check_batches
 from dentify.training.recipe import Recipe, changed
 from dentify.training.search import AnyOf, choice_key
 from dentify.training.study import STUDY, Study, Tuned, fingerprint, quiet
@@ -97,7 +98,7 @@ def check_search(recipe: Recipe) -> None:
     for key, space in recipe.search.items():
         for value in space.examples():
             try:
-                changed(recipe, {key: value})
+                check_batches(changed(recipe, {key: value}), processes=1)
             except ConfigError as error:
                 advice = "" if isinstance(space, AnyOf) else " (`any_of` takes single values)"
                 raise ConfigError(f"search.{key}: {choice_key(value)} does not fit{advice}: {error}") from error
