@@ -385,7 +385,7 @@ def test_regions_of_label_studio_that_are_not_read_are_told_and_closed_vectors_a
     regions = [
         {"id": "a", "type": "vectorlabels", "value": closed, **size},
         {"id": "b", "type": "vectorlabels", "value": line, **size},
-        {"id": "c", "type": "bitmasklabels", "value": {"imageDataURL": "data:", "bitmasklabels": ["dent"]}, **size},
+        {"id": "c", "type": "magicwandlabels", "value": {"magicwandlabels": ["dent"]}, **size},
         {"id": "d", "type": "keypointlabels", "value": {"x": 1, "y": 1, "keypointlabels": ["dent"]}, **size},
     ]
     tasks = [{"id": 1, "data": {"image": "/data/upload/1/p0.jpg"}, "annotations": [{"result": regions}]}]
@@ -393,7 +393,7 @@ def test_regions_of_label_studio_that_are_not_read_are_told_and_closed_vectors_a
     assert told(samples["p0.jpg"]) == [("dent", (32, 24, 160, 120), 1)]
     assert data.adjustments.counts == {
         "lines are left out: they enclose nothing": 1,
-        "regions of kind bitmask are left out: they are no outline that is read": 1,
+        "regions of kind magicwand are left out: they are no outline that is read": 1,
         "regions of kind keypoint are left out: they are no outline that is read": 1,
     }
 

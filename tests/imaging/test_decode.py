@@ -267,9 +267,10 @@ class TestLimits:
     @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF", "HEIC"])
     def test_every_format_is_held_to_the_limit(self, format_name: str, photo: Image.Image, save: Save, decode: Decode) -> None:
         data = heic(photo) if format_name == "HEIC" else save(photo, format_name)
-        assert decode(data, max_pixels=160 * 120).photo_hw == (120, 160)
+        most = 160 * 120 * (2 if format_name == "WebP" else 1)  # whose decoder takes so much memory that half is enough
+        assert decode(data, max_pixels=most).photo_hw == (120, 160)
         with pytest.raises(ImageError, match=r"^a\.jpg: 160 × 120 pixels are over the limit of 0\.019199 megapixels"):
-            decode(data, max_pixels=160 * 120 - 1)
+            decode(data, max_pixels=most - 1)
 
     def test_a_raised_limit_is_ours_and_not_pillows(self, decode: Decode, save: Save) -> None:
         """Pillow would warn from 89 megapixels on and refuse from 179 on, by a setting of the whole process."""

@@ -148,6 +148,7 @@ _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
 _FIRST_ROWS = 20  # by which it is told what columns are
+_MOST_TOLD, _LONGEST_NAME = 40, 80  # columns in a message, and characters of each
 _MOST_UNNAMED = 1_000  # columns of a table that does not name them
 _MOST_WORDS = 1000  # of cells that are kept once, as those of labels are
 _ROW_COST, _CELL_COST = 64, 49  # bytes in CPython, beside a row's mapping and a cell's characters; short ones are shared
@@ -165,8 +166,13 @@ def needs_names(columns: Sequence[str]) -> str:
     """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
     if columns and columns[0].startswith("# Exported using VGG Image Annotator"):
         return "is a CSV of VIA 3, which is not read; save its project, as JSON"
-    told = ", ".join(column or "(no name)" for column in columns) or "none"
-    return f"needs a column of file names, as `file`; has {printable(told)}"
+    return f"needs a column of file names, as `file`; has {_told(columns)}"
+
+
+def _told(columns: Sequence[str]) -> str:
+    """Names of columns for a message, of which there may be a million."""
+    told = ", ".join(printable(column)[:_LONGEST_NAME] or "(no name)" for column in columns[:_MOST_TOLD]) or "none"
+    return told + (f" and {len(columns) - _MOST_TOLD:,} more" if len(columns) > _MOST_TOLD else "")
 
 
 def tells_labels(rows: Sequence[Sequence[str]]) -> bool:
@@ -477,19 +483,17 @@ def _check_read(table: _Columns, read_columns: Collection[str], label_set: Label
         DatasetError: no column can be read as labels.
     """
     if not read_columns and not table.told and not table.rest:
-        names = ", ".join(name or "(no name)" for name in table.names)
-        label_set.on_note(f"{label_set.path}: lists photos and says nothing of them; it has {printable(names)}")
+        label_set.on_note(f"{label_set.path}: lists photos and says nothing of them; it has {_told(table.names)}")
         return
     if not read_columns:
-        names = ", ".join(name or "(no name)" for name in table.names)
         raise DatasetError(
-            f"{label_set.path}: no column can be read as labels; it has {printable(names)}; call the one that holds them `label`,"
-            " or name it as `attribute` in --labels"
+            f"{label_set.path}: no column can be read as labels; it has {_told(table.names)}; call the one that holds them"
+            " `label`, or name it as `attribute` in --labels"
         )
     known = {*read_columns, *table.known.values()}  # there may be ten thousands of columns
     unread = [name for name in (*table.told, *table.rest) if name not in known]
     if unread:
-        label_set.on_note(f"{label_set.path}: columns that are not read: {printable(', '.join(unread))}")
+        label_set.on_note(f"{label_set.path}: columns that are not read: {_told(unread)}")
 
 
 def _holds(rows: Sequence[tuple[int, Row]], name: str, values: Collection[str]) -> bool:
@@ -528,7 +532,7 @@ def _boxes(table: _Columns, rows: list[tuple[int, Row]], label_set: LabelSet) ->
         label_set.on_note(f"{label_set.path}: no column names what the {what} are of; they are {UNNAMED!r}")
     unread = [name for name in (*table.told, *table.rest) if name not in (*read_columns, severity)]
     if unread:
-        label_set.on_note(f"{label_set.path}: columns that are not read: {printable(', '.join(unread))}")
+        label_set.on_note(f"{label_set.path}: columns that are not read: {_told(unread)}")
     by_photo: dict[str, list[tuple[int, Row]]] = {}
     for line, row in rows:
         if row[table.file]:

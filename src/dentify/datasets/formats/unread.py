@@ -65,6 +65,7 @@ def product_of(document: object, *, line: bool = False) -> str | None:
         ("file of prompts and answers", ("image", "prefix", "suffix")),
         ("file of Scale AI", ("task_id", "response")),
         ("VoTT project of version 1", ("frames", "inputTags")),
+        ("file of CVAT's own, as in its backups and of its SDK", ("shapes", "tracks")),
         ("file of MMDetection", ("metainfo", "data_list")),
         ("list of MMDetection", ("filename", "ann")),
         ("data set of Detectron2", ("file_name", "annotations", "image_id")),
