@@ -122,23 +122,32 @@ class LabelMap:
     def rename(self, word: str) -> str | None:
         """What becomes of an annotation's word: a name, or `None` where it is left out.
 
-        What a map calls damaged, or knows as a word for that alone, is damage of a type that nobody told.
+        What a map calls damaged, or knows as a word for that alone, is damage of a type that nobody told; so is what
+        tells how bad it is and no more.
         """
         untyped = UNTYPED if self.others == "refused" and photo_word(word) == "damaged" else None
-        name = self._renamed(word, canonical_name(word) or untyped)
-        if name is not None and self.others != "kept" and name not in self.own and (graded := graded_word(name)) is not None:
-            return graded[0]
+        graded = self._graded(word)
+        name = self._renamed(word, canonical_name(word) or (graded[0] if graded is not None else untyped))
+        if graded is not None and name in SEVERITY_LEVELS:
+            return UNTYPED
         return _of_an_annotation(name) if word != name else name
 
     def severity_of(self, word: str) -> str | None:
-        """How bad a word says that the damage is, where its type is what is left of the word without that."""
+        """How bad a word says that the damage is, by itself or beside a type; `None` where it does not."""
+        graded = self._graded(word)
+        return graded[1] if graded is not None else None
+
+    def _graded(self, word: str) -> tuple[str, str] | None:
+        """`graded_word`, or what a map makes a level of; nothing of names that are somebody's own."""
         row = self._row(word)
-        graded = graded_word(word if row is None else row[1] or "")
-        return graded[1] if graded is not None and self.others != "kept" and word not in self.own else None
+        if row is not None:
+            return (UNTYPED, row[1]) if row[1] in SEVERITY_LEVELS and row[1] != row[0] else None
+        own = self.others == "kept" or word in self.own or word in self.labels.values()
+        return None if own else graded_word(word)
 
     def rename_photo(self, word: str) -> str | None:
         """What becomes of a word for a whole photo: a name, one of `PHOTO_WORDS`, or `None` where it is left out."""
-        graded = graded_word(word)
+        graded = self._graded(word)
         return self._renamed(word, graded[0] if graded is not None and graded[0] in DAMAGE_NAMES else _known(word))
 
     def _renamed(self, word: str, known: str | None) -> str | None:

@@ -480,3 +480,127 @@ def test_a_cell_of_four_numbers_is_corner_and_size_unless_only_corners_fit(table
 def test_several_known_words_in_a_cell_are_several_labels(table: Write) -> None:
     first, second = open_dataset(table("file,label", 'a.jpg,"dent, scratch"', 'b.jpg,"dent, but small"'))
     assert (first.labels, second.labels) == (("dent", "scratch"), ("dent, but small",))
+
+
+def big(table: Write, *lines: str) -> Path:
+    """A table of a photo of 2,000 × 1,600 pixels."""
+    path = table(*lines)
+    Image.new("RGB", (2000, 1600)).save(path.parent / "images" / "a.jpg")
+    return path
+
+
+NAMED = "file,label,xmin,ymin,xmax,ymax"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (NAMED, 'a.jpg,dent,"1,050",10,"1,250",110'),
+        (NAMED, 'a.jpg,dent,"1,050.0",10.0,"1,250.0",110.0'),
+        (NAMED.replace(",", ";"), "a.jpg;dent;1.050;10;1.250;110"),
+        (NAMED.replace(",", ";"), "a.jpg;dent;1.050,00;10,00;1.250,00;110,00"),
+        (NAMED.replace(",", "\t"), "a.jpg\tdent\t1 050\t10\t1 250\t110"),
+        (f"{NAMED},width,height", 'a.jpg,dent,"1,050",10,"1,250",110,"2,000","1,600"'),
+        (NAMED, "a.jpg,dent,1050,10,1250,110"),
+    ],
+)
+def test_thousands_are_thousands_and_decimals_decimals(table: Write, lines: tuple[str, ...]) -> None:
+    (sample,) = open_dataset(big(table, *lines))
+    assert sample.annotations[0].box_xyxy == (1050, 10, 1250, 110)
+
+
+def test_how_an_unsure_number_is_read_is_told(table: Write) -> None:
+    data = open_dataset(big(table, NAMED, 'a.jpg,dent,"1,050",10,"1,250",110'))
+    list(data)
+    assert any("1,050 is read as 1050, as cells end with `,`; where that is wrong" in note for note in data.notes)
+
+
+def test_numbers_that_contradict_each_other_are_no_guess(table: Write) -> None:
+    lines = (NAMED, 'a.jpg,dent,"1,050",10.5,"1,250",110', 'a.jpg,dent,"10,5",10,"20,5",110')
+    problems: list[DatasetError] = []
+    (sample,) = open_dataset(big(table, *lines), on_invalid=problems.append)
+    assert [one.box_xyxy for one in sample.annotations] == [(10.5, 10, 20.5, 110)]
+    assert "line 2: a box needs four numbers" in str(problems[0])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("TRAIN,gs://b/b.jpg,,,,,,,,,", "TRAIN,gs://b/a.jpg,dent,0.1,0.2,,,0.5,0.8,,"),
+        ("b.jpg,,,,,", "a.jpg,2,2,10,8,dent"),
+    ],
+    ids=["AutoML", "Keras RetinaNet"],
+)
+def test_a_first_row_without_a_label_hides_none_of_the_others(table: Write, lines: tuple[str, ...]) -> None:
+    samples = {Path(sample.name).name: sample for sample in open_dataset(table(*lines))}
+    assert samples["b.jpg"].annotations == ()
+    assert [(one.name, one.box_xyxy) for one in samples["a.jpg"].annotations] == [("dent", (2, 2, 10, 8))]
+
+
+def test_rows_without_names_of_columns_may_have_more_labels_than_the_first(table: Write) -> None:
+    samples = list(open_dataset(table("a.jpg,dent", "b.jpg,dent,scratch", "c.jpg")))
+    assert [sample.labels for sample in samples] == [("dent",), ("dent", "scratch"), ()]
+
+
+def test_rows_of_nothing_cells_of_nothing_and_names_said_again_are_no_rows(table: Write) -> None:
+    data = open_dataset(table("file,label", ",", "a.jpg,dent,,", "file,label", "b.jpg,scratch", ",,,"))
+    assert [(sample.name, sample.labels) for sample in data] == [("a.jpg", ("dent",)), ("b.jpg", ("scratch",))]
+    assert data.adjustments.counts == {"lines that repeat the names of columns are left out": 1}
+
+
+@pytest.mark.parametrize(
+    "outline", ["[[2, 2, 10, 2, 10, 8]]", "[[2, 2], [10, 2], [10, 8]]", "POLYGON ((2 2, 10 2, 10 8, 2 2))", "2,2;10,2;10,8"]
+)
+@pytest.mark.parametrize("column", ["segmentation", "polygon", "points", "WKT"])
+def test_a_row_may_outline_a_thing(table: Write, column: str, outline: str) -> None:
+    lines = (f"file,label,{column}", f'a.jpg,dent,"{outline}"', f'a.jpg,scratch,"{outline}"', "b.jpg,,")
+    first, second = open_dataset(table(*lines))
+    assert [(one.name, one.box_xyxy, len(one.polygons)) for one in first.annotations] == [
+        ("dent", (2, 2, 10, 8), 1),
+        ("scratch", (2, 2, 10, 8), 1),
+    ]
+    assert second.annotations == ()
+
+
+def test_run_lengths_of_kaggle_are_masks_of_the_numbers_of_classes(table: Write) -> None:
+    """Photos are 20 × 10: pixels 13 to 15 are rows 2 to 4 of the second column."""
+    first, second = open_dataset(table("ImageId,ClassId,EncodedPixels", "a.jpg,3,13 3", "b.jpg,,"))
+    assert [(one.name, one.box_xyxy) for one in first.annotations] == [("3", (1, 2, 2, 5))]
+    assert second.annotations == ()
+
+
+def test_places_on_a_map_are_no_outlines(table: Write) -> None:
+    (sample,) = open_dataset(table("file,label,coordinates", 'a.jpg,dent,"48.1, 11.5"'))
+    assert (sample.labels, sample.annotations) == (("dent",), ())
+
+
+def test_a_column_of_folders_tells_photos_of_one_name_apart(table: Write, tmp_path: Path) -> None:
+    path = table("folder,file,label", "one,x.jpg,dent", "two,x.jpg,scratch")
+    for folder in ("one", "two"):
+        (path.parent / folder).mkdir()
+        Image.new("RGB", (20, 10)).save(path.parent / folder / "x.jpg")
+    assert {sample.name: sample.labels for sample in open_dataset(path)} == {"one/x.jpg": ("dent",), "two/x.jpg": ("scratch",)}
+
+
+@pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("Ja", "Nein"), ("VRAI", "FAUX"), ("oui", "non"), ("evet", "hayır")])
+def test_excel_answers_in_its_own_language(table: Write, yes: str, no: str) -> None:
+    path = table("file,damaged")
+    path.write_text(f"file,damaged\na.jpg,{yes}\nb.jpg,{no}\n", encoding="utf-8")
+    assert [sample.damage for sample in open_dataset(path)] == [True, False]
+
+
+def test_a_list_in_a_cell_is_several_labels(table: Write) -> None:
+    lines = ("file,labels", "a.jpg,\"['dent', 'scratch']\"", 'b.jpg,"[""dent""]"', "c.jpg,[]")
+    assert [sample.labels for sample in open_dataset(table(*lines))] == [("dent", "scratch"), ("dent",), ()]
+
+
+def test_of_a_million_columns_a_message_tells_some(table: Write) -> None:
+    with pytest.raises(DatasetError, match=r"needs a column of file names, as `file`; has c0, c1, .* and 960 more$") as told:
+        open_dataset(table(",".join(f"c{number}" for number in range(1000)), ",".join("1" * 1000)))
+    assert len(str(told.value)) < 1000
+
+
+def test_a_csv_of_via_3_is_refused_by_name(table: Write) -> None:
+    path = table("# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)", '"1_a","[""a.jpg""]"')
+    with pytest.raises(DatasetError, match=r"labels\.csv: is a CSV of VIA 3, which is not read; save its project"):
+        open_dataset(path)

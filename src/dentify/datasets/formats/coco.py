@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import lru_cache
@@ -32,6 +33,7 @@ from dentify.taxonomy import SEVERITY_LEVELS
 Raw = Mapping[str, Any]
 
 _IMAGE_KEYS = ("source", "group", "vehicle", "damage", "severity", "view")
+_WHOLE = re.compile(r"(0|[1-9]\d*)(\.0+)?", re.ASCII)
 _NEARLY = 0.05  # of a side or an area, which tools round
 _ANNOTATION_FLAGS = ("unsure", "loose", "other_car")
 
@@ -151,13 +153,13 @@ def _rows_by_image(document: Mapping[str, list[Raw]], label_set: LabelSet) -> di
 def _id(value: object) -> object:
     """An id, whole numbers alike whether they are told as such, as text or with a fraction of nothing.
 
-    >>> _id("7"), _id(7.0), _id("007"), _id(True)
-    (7, 7, '007', True)
+    >>> _id("7"), _id(7.0), _id("7.0"), _id("007"), _id(True)
+    (7, 7, 7, '007', True)
     """
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and len(value) < 20 and value.isdecimal() and str(int(value)) == value:
-        return int(value)
+    if isinstance(value, str) and len(value) < 20 and _WHOLE.fullmatch(value):
+        return int(value.partition(".")[0])
     return value
 
 
