@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from traceback import walk_tb
 
 import pytest
 from PIL import Image
@@ -85,6 +86,14 @@ def test_a_bug_costs_one_photo_and_asks_to_be_reported(assessor: Assessor) -> No
     outcomes = all_outcomes(assessor, photo("a.png", KeyError("gone\nwrong")), photo("b.png", encoded()))
     assert outcomes[0].message == "photos/a.png: a fault of Dentify's own, please report it (KeyError: 'gone\\nwrong')"
     assert outcomes[1].error is None
+
+
+def test_an_error_holds_nothing_of_its_photo_and_still_says_where_it_was_raised(assessor: Assessor) -> None:
+    (outcome,) = all_outcomes(assessor, photo("a.png", encoded()[:60]))
+    assert outcome.error is not None
+    frames = [frame for one in (outcome.error, outcome.error.__cause__) for frame, _ in walk_tb(one and one.__traceback__)]
+    assert {"work", "decode_photo"} <= {frame.f_code.co_name for frame in frames}
+    assert not [frame for frame in frames if frame.f_code.co_name in ("work", "decode_photo") and frame.f_locals]
 
 
 def test_photos_are_worked_on_at_once(assessor: Assessor) -> None:

@@ -11,6 +11,7 @@ Nothing of a photo stays in memory once its outcome was given, so ten thousand p
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -125,11 +126,20 @@ def _written(photo: SourcePhoto, answer: Result | Assessment | Exception, sink: 
     if isinstance(answer, Assessment):
         sink.keep(answer)
         return Outcome(photo, answer, kept=True)
-    outcome = Outcome(photo, error=answer)
+    outcome = Outcome(photo, error=_without_locals(answer))
     if reserved and not isinstance(answer, OutputError):
         sink.discard(photo.name)
     sink.fail(photo.name, type(answer).__name__, outcome.message)
     return outcome
+
+
+def _without_locals(error: Exception) -> Exception:
+    """An error whose traceback tells lines alone: its frames would hold the photo's bytes and pixels until Python finds them."""
+    one: BaseException | None = error
+    while one is not None:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+    return error
 
 
 @dataclass(frozen=True)

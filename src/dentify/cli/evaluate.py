@@ -103,7 +103,8 @@ def evaluate(
                 continue
             if release is not None:
                 one = one._replace(path=release.path, split=release.split)
-            yield from read_data([one], images, labels, settings, own=own, notes=notes, frame=frame)
+            told = notes and release is None  # a release holds files beside its labels that are no part of them
+            yield from read_data([one], images, labels, settings, own=own, notes=told, frame=frame)
 
     for one, release in releases:
         if release is not None and one.split is None:
