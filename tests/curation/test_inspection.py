@@ -435,3 +435,15 @@ def test_missing_pictures_in_proportion_to_their_labels_are_all_told(tmp_path: P
     inspected = inspect_dataset(open_dataset(tmp_path, check_pictures=False, on_invalid=problems.append), problems)
     assert {error.kind for error in problems} == {"missing picture"}
     assert len(problems) == inspected.inspection.photos == 300
+
+
+def test_labels_of_which_all_were_left_out_are_a_problem(data: Callable[..., Path], tmp_path: Path) -> None:
+    root = tmp_path / "points"
+    root.mkdir()
+    Image.new("RGB", (40, 30)).save(root / "a.jpg")
+    shapes = [{"label": "dent", "shape_type": "point", "points": [[3, 3]]}]
+    (root / "a.json").write_text(json.dumps({"imagePath": "a.jpg", "imageHeight": 30, "imageWidth": 40, "shapes": shapes}))
+    problems: list[DatasetError] = []
+    inspect_dataset(open_dataset(root, check_pictures=False, on_invalid=problems.append), problems, pictures=False)
+    (told,) = problems
+    assert str(told) == (f"{root}: nothing was read of what it labels: shapes of kind point are left out: they enclose nothing")

@@ -237,3 +237,34 @@ def test_a_strict_map_knows_exactly_the_words_that_it_does_not_refuse(word: str)
     if not known:
         with pytest.raises(DatasetError):
             check_words({word: 1}, labels, "photos")
+
+
+def test_words_of_a_map_are_found_whatever_their_case_and_unicode_form(written: Written) -> None:
+    labels = read_label_map(written("labels: {Beule: dent, Kratzer: scratch, kratzer: dent, 'm\u00fcll': null}\n"))
+    assert [labels.rename(word) for word in ("BEULE ", "Kratzer", "kratzer", "MU\u0308LL")] == ["dent", "scratch", "dent", None]
+    assert not labels.understands("KRATZER")  # two fit
+    check_words({"beule": 1}, labels, "photos")
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "level"),
+    [
+        ("severe scratch", "scratch", "severe"),
+        ("Dent-Minor", "dent", "minor"),
+        ("moderate_broken_glass", "glass_shatter", "moderate"),
+        ("02-moderate", "damage", "moderate"),
+        ("minor damage", "damage", "minor"),
+        ("dent", "dent", None),
+        ("severe weather", "severe weather", None),
+    ],
+)
+def test_a_word_that_tells_how_bad_a_type_is_is_both(word: str, name: str, level: str | None) -> None:
+    labels = LabelMap()
+    assert (labels.rename(word), labels.severity_of(word)) == (name, level)
+    own = LabelMap({word: word}, others="refused")  # a name of one's own stays one
+    assert (own.rename(word), own.severity_of(word)) == (word, None)
+
+
+def test_what_a_map_calls_severe_is_damage_of_no_known_type(written: Written) -> None:
+    labels = read_label_map(written("labels: {agir: severe}\n"))
+    assert (labels.rename("agir"), labels.severity_of("agir"), labels.rename_photo("agir")) == ("damage", "severe", "severe")

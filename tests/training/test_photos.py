@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("torch", reason="needs the extra `train`")
 
@@ -179,3 +180,19 @@ def test_splits_of_a_file_of_their_own_take_the_place_of_the_data_sets(tmp_path:
         "val": ["1.png"],
     }
     assert [sample.group for sample in read["train"]] == [None, "claim1"]
+
+
+def test_labels_of_pictures_as_they_are_stored_are_turned_with_them(tmp_path: Path) -> None:
+    """EXIF's 6: what is stored on the left is shown above."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "0.jpg", exif=turned)
+    image = {"id": 0, "file_name": "0.jpg", "width": WIDTH, "height": HEIGHT}
+    annotation = {"id": 0, "image_id": 0, "category_id": 0, "bbox": [2, 3, 9, 5], "area": 45}
+    named = [{"id": 0, "name": "dent"}]
+    (tmp_path / "train.json").write_text(json.dumps({"images": [image], "annotations": [annotation], "categories": named}))
+    (sample,) = read_photo_set(PhotoSet(dataset="train.json", frame="stored"), tmp_path, "train", CLASSES)
+    assert sample.size_hw == (WIDTH, HEIGHT)
+    assert sample.annotations[0].box_xyxy == (HEIGHT - 8, 2, HEIGHT - 3, 11)
+    with pytest.raises(DatasetError, match=r"upright, as its EXIF says.*`--frame stored` turns them"):
+        read_photo_set(PhotoSet(dataset="train.json"), tmp_path, "train", CLASSES)

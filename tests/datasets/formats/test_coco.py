@@ -300,3 +300,60 @@ def test_the_shared_photos_open_whole(shared_data: Path, file: str, kind: str) -
     assert len(samples) == len(document["images"]) > 0
     assert sum(len(sample.annotations) for sample in samples) == len(document["annotations"])
     assert {annotation.kind for sample in samples for annotation in sample.annotations} == {kind}
+
+
+def test_annotations_within_their_image_are_refused_and_not_passed_over(coco: Write) -> None:
+    def nest(document: dict[str, Any]) -> None:
+        document["images"][0]["annotations"], document["annotations"] = document["annotations"], []
+
+    with pytest.raises(
+        DatasetError, match="images hold annotations of their own, which is not COCO; put them into its `annotations`"
+    ):
+        list(read_coco(coco(nest)))
+
+
+def test_panoptic_is_refused_by_name(coco: Write) -> None:
+    panoptic = [{"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 1, "category_id": 4}]}]
+    with pytest.raises(
+        DatasetError, match="this is COCO panoptic, with pictures as masks, which is not read; export COCO instances"
+    ):
+        list(read_coco(coco(set_in("annotations", value=panoptic))))
+
+
+def test_key_points_are_told(coco: Write) -> None:
+    data = open_dataset(coco(set_in(*ANNOTATION, "keypoints", value=[3, 3, 2])))
+    list(data)
+    assert data.adjustments.counts == {"key points are left out: they have no outline": 1}
+
+
+@pytest.mark.parametrize("outline", [[[2, 2, 8, 2]], [[2, 2, 4, 4, 6, 6]]], ids=["two points", "a line"])
+def test_an_outline_of_nothing_does_not_cost_the_box(coco: Write, outline: object) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["annotations"][0] |= {"segmentation": outline, "bbox": [2, 3, 4, 5]}
+
+    data = open_dataset(coco(change))
+    first = next(iter(data)).annotations[0]
+    assert (first.box_xyxy, first.polygons) == ((2, 3, 6, 8), ())
+    list(data)
+    assert data.adjustments.counts == {"outlines that enclose nothing, beside a box, are left out: the box is taken": 1}
+
+
+@pytest.mark.parametrize("nothing", [{}, [None], [[], {}], ""], ids=str)
+def test_an_outline_that_is_not_there_leaves_the_box(coco: Write, nothing: object) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["annotations"][0] |= {"segmentation": nothing, "bbox": [2, 3, 4, 5]}
+
+    assert next(read_coco(coco(change))).annotations[0].box_xyxy == (2, 3, 6, 8)
+
+
+def test_attributes_may_be_a_list_of_names_and_values(coco: Write) -> None:
+    said = [{"name": "metal", "value": "steel"}, {"name": "old", "value": True}]
+    first = next(read_coco(coco(set_in(*ANNOTATION, "attributes", value=said)))).annotations[0]
+    assert first.attributes == (("metal", "steel"), ("old", "true"))
+
+
+def test_the_same_category_may_be_told_twice(coco: Write) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["categories"].append(document["categories"][0])
+
+    assert len(list(read_coco(coco(change)))) == len(list(read_coco(coco())))

@@ -296,3 +296,33 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
         one.set(of_image, text)
     ElementTree.ElementTree(root).write(folder / "a.xml", encoding="utf-8")
     check_samples_or_one_line(folder / "a.xml")
+
+
+def test_a_file_of_tracks_alone_is_refused_with_what_to_export(cvat: Write) -> None:
+    track = '<track id="0" label="dent"><box frame="0" outside="0" xtl="1" ytl="1" xbr="5" ybr="5"></box></track>'
+    with pytest.raises(DatasetError, match=r"annotations\.xml: holds tracks of a video alone, which are not read; export"):
+        list(open_dataset(cvat(text=document(track))))
+
+
+def large(rle: str, images: int = 1, per_image: int = 1) -> str:
+    """Masks that cover photos of 100 megapixels."""
+    mask = f'<mask label="dent" rle="{rle}" left="0" top="0" width="10000" height="10000"/>'
+    size = 'width="10000" height="10000"'
+    return document(*(image(*[mask] * per_image, name=f"{number}.jpg", more=size) for number in range(images)))
+
+
+@pytest.mark.parametrize(("images", "per_image"), [(50, 1), (1, 50)])
+def test_masks_cost_what_their_file_is_and_no_more(cvat: Write, images: int, per_image: int) -> None:
+    """A hundred bytes may say a hundred million pixels, in one photo or in one after the other."""
+    problems: list[DatasetError] = []
+    data = open_dataset(cvat(text=large("0, 100000000", images, per_image)), on_invalid=problems.append, check_pictures=False)
+    for _ in range(2):  # what one reading took is not counted again
+        problems.clear()
+        assert sum(len(sample.annotations) for sample in data) == 1
+        assert len(problems) == 49
+        assert "masks of 200 megapixels in all, out of proportion to the bytes of their file" in str(problems[0])
+
+
+def test_a_mask_of_more_stretches_than_any_damage_is_refused(cvat: Write) -> None:
+    with pytest.raises(DatasetError, match=r"mask 0: a mask of more than 1,000,000 stretches; no damage has such an outline$"):
+        list(open_dataset(cvat(text=large(", ".join(["10000"] * 10_000))), check_pictures=False))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import io
 import json
 import math
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from dentify.datasets import Sample, open_dataset
 from dentify.datasets.label_studio_rle import pack_rle
 from dentify.errors import DatasetError
 from dentify.imaging.masks import rle_decode
+from dentify.spreadsheets import csv_line
 
 Write = Callable[..., Path]
 
@@ -416,3 +419,92 @@ def test_regions_that_share_labels_and_answers_cost_what_they_hold(tmp_path: Pat
     (tmp_path / "export.json").write_text(json.dumps([task]))
     with pytest.raises(DatasetError, match="over the limit of 20,000 annotations of one photo"):
         list(open_dataset(tmp_path))
+
+
+def test_labels_that_hold_an_outline_themselves_are_regions_of_its_kind(label_studio: Write) -> None:
+    value = {"x": 10, "y": 20, "width": 30, "height": 60, "labels": ["dent"]}
+    size = {"original_width": 20, "original_height": 10}
+    sample = first_of(label_studio(results({"id": "r", "type": "labels", "value": value, **size})))
+    assert [(one.name, one.box_xyxy) for one in sample.annotations] == [("dent", (2, 2, 8, 8))]
+
+
+def test_a_bitmask_is_what_is_opaque_of_its_picture(label_studio: Write) -> None:
+    picture = Image.new("RGBA", (20, 10))
+    picture.paste((255, 0, 0, 255), (3, 2, 7, 5))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    address = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    (one,) = first_of(label_studio(results(region("bitmask", {"imageDataURL": address})))).annotations
+    assert one.rle is not None
+    np.testing.assert_array_equal(rle_decode(one.rle), MASK)
+
+
+def test_what_is_said_of_a_photo_beside_choices_is_told(label_studio: Write) -> None:
+    def answer(kind: str, value: object) -> dict[str, Any]:
+        return {"id": kind, "type": kind, "from_name": kind, "to_name": "image", "value": {kind: value}}
+
+    taxonomy = answer("taxonomy", [["Damage", "Scratch"]])
+    data = open_dataset(label_studio(results(taxonomy, answer("rating", 4), answer("number", 7))))
+    assert next(iter(data)).labels == ("scratch",)
+    list(data)
+    assert data.adjustments.counts == {
+        "answers about whole photos are left out: rating": 1,
+        "answers about whole photos are left out: number": 1,
+    }
+
+
+def test_drafts_and_photos_that_were_turned_are_told(label_studio: Write) -> None:
+    def change(tasks: list[dict[str, Any]]) -> None:
+        tasks[0] |= {"annotations": [], "drafts": [{"result": [POLYGON]}]}
+        tasks[1]["annotations"][0]["result"] = [{**POLYGON, "image_rotation": 90}, {**RECTANGLE, "image_rotation": 0}]
+
+    data = open_dataset(label_studio(change))
+    assert [len(sample.annotations) for sample in data] == [0, 2]
+    assert sorted(data.adjustments.counts.values()) == [1, 1]
+    assert any(rule.startswith("drafts that nobody submitted are left out") for rule in data.adjustments.counts)
+    assert any("(image_rotation) are taken for it" in rule for rule in data.adjustments.counts)
+
+
+@pytest.mark.parametrize(
+    ("row", "labels"),
+    [
+        ({"choice": "Damaged"}, ("damaged",)),
+        ({"choice": {"choices": ["dent", "scratch"]}}, ("dent", "scratch")),
+        ({"quality": "no damage"}, ("undamaged",)),
+        ({"claim": "A-17"}, ()),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_the_short_form_tells_choices_of_whole_photos(
+    tmp_path: Path, row: dict[str, Any], labels: tuple[str, ...], suffix: str
+) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    whole = {"image": "/data/upload/1/a.jpg", "id": 1, "annotator": 1, "annotation_id": 2, "created_at": "2026", **row}
+    if suffix == "json":
+        text = json.dumps([whole])
+    else:
+        cells = [json.dumps(value) if isinstance(value, dict) else str(value) for value in whole.values()]
+        text = csv_line(whole) + csv_line(cells)
+    (tmp_path / f"export.{suffix}").write_text(text)
+    data = open_dataset(tmp_path)
+    assert [sample.labels for sample in data] == [labels]
+    told = {"columns of the short form are left out: claim": 1} if "claim" in row else {}
+    assert data.adjustments.counts == told
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["one task", "an annotation of a storage"])
+def test_a_task_may_have_a_file_of_its_own(tmp_path: Path, stored: bool) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    task = {"id": 7, "data": TASK["data"]}
+    document = {"id": 1, "result": [POLYGON], "task": task} if stored else {**task, "annotations": [{"result": [POLYGON]}]}
+    (tmp_path / "7.json").write_text(json.dumps(document))
+    (sample,) = open_dataset(tmp_path)
+    assert [one.name for one in sample.annotations] == ["dent"]
+
+
+def test_tasks_before_the_first_that_is_labelled_do_not_hide_the_format(label_studio: Write) -> None:
+    def change(tasks: list[dict[str, Any]]) -> None:
+        for key in ("annotations", "predictions"):
+            del tasks[0][key]
+
+    assert [len(sample.annotations) for sample in open_dataset(label_studio(change))] == [0, 2]

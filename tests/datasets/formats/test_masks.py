@@ -276,3 +276,113 @@ def test_pieces_put_together_are_the_mask_again(tmp_path_factory: pytest.TempPat
         assert not again[piece].any()  # no two pieces overlap
         again[piece] = 1 + ["dent", "scratch", "crack"].index(one.name)
     np.testing.assert_array_equal(again, pixels)
+
+
+WIDE = np.zeros(HW, np.uint16)
+WIDE[2:5, 3:7] = 300
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32], ids=["16 bits", "32 bits", "floats"])
+def test_indices_beyond_a_byte_are_their_own_and_no_other(root: Path, kind: type) -> None:
+    photo(root / "images/a.jpg")
+    suffix = "png" if kind is np.uint16 else "tif"
+    mask(root / f"masks/a.{suffix}", WIDE.astype(kind))
+    (root / "classes.txt").write_text("\n".join(["background", *(f"c{number}" for number in range(1, 400))]))
+    assert names(only(root)) == ["c300"]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_is_no_label_and_opacity_alone_is_the_mask(root: Path, mode: str) -> None:
+    photo(root / "images/a.jpg")
+    opaque = Image.fromarray(np.where(TWO == 1, 255, 0).astype(np.uint8))
+    for colour, word in (("black", "255"), ("white", "#ffffff" if mode == "RGBA" else "255")):
+        picture = Image.new(mode[:-1], HW[::-1], colour)
+        picture.putalpha(opaque)
+        (root / "masks").mkdir(exist_ok=True)
+        picture.save(root / "masks/a.png")
+        (one,) = only(root).annotations
+        assert (one.name, one.box_xyxy) == (word, (3, 2, 7, 5))
+
+
+def test_the_one_class_that_there_is_may_be_white(root: Path) -> None:
+    photo(root / "images/a.jpg")
+    mask(root / "masks/a.png", np.where(TWO == 1, 255, 0).astype(np.uint8))
+    (root / "classes.txt").write_text("background\ndent\n")
+    assert names(only(root)) == ["dent"]
+    (root / "classes.txt").write_text("background\ndent\nscratch\n")
+    data = open_dataset(root)
+    assert [sample.annotations for sample in data] == [()]
+    assert data.adjustments.counts == {"pixels of 255 alone, which mark what is to be ignored, are left out": 1}
+
+
+def test_a_mask_of_indices_that_was_saved_as_jpeg_is_refused(root: Path) -> None:
+    photo(root / "images/a.jpg", (64, 64))
+    for value in (1, 100):
+        blurred = np.zeros((64, 64), np.uint8)
+        blurred[20:40, 20:40] = value
+        mask(root / "masks/a.jpg", blurred, quality=60)
+        with pytest.raises(DatasetError, match=r"a\.jpg: was saved as JPEG or the like, which blurs the values of a mask"):
+            only(root)
+
+
+def test_a_file_of_several_masks_is_refused(root: Path) -> None:
+    photo(root / "images/a.jpg")
+    (root / "masks").mkdir()
+    more = [Image.fromarray(np.where(TWO == 1, 255, 0).astype(np.uint8))]
+    Image.new("L", HW[::-1]).save(root / "masks/a.tif", save_all=True, append_images=more)
+    with pytest.raises(DatasetError, match=r"a\.tif: holds several pictures \(first page of 2\), a mask is one"):
+        only(root)
+
+
+@pytest.mark.parametrize(
+    ("photo_at", "mask_at", "word"),
+    [
+        ("a.png", "a_mask.png", "1"),
+        ("dent/a (1).png", "dent/a (1)_mask.png", "dent"),
+        ("images/a.jpg", "annotations/a.png", "1"),
+        ("images/a.jpg", "labels/a.png", "1"),
+        ("img_dir/train/a.jpg", "ann_dir/train/a.png", "1"),
+        ("images/a.jpg", "masks/a_mask_0.png", "1"),
+    ],
+)
+def test_masks_lie_beside_their_photos_or_among_labels_too(root: Path, photo_at: str, mask_at: str, word: str) -> None:
+    picture = photo(root / photo_at)
+    mask(root / mask_at, np.where(TWO == 1, 1, 0).astype(np.uint8))
+    sample = only(root)
+    assert (sample.image, names(sample)) == (picture, [word])
+
+
+def test_photos_of_one_name_in_folders_have_the_masks_of_those_folders(root: Path) -> None:
+    for number, folder in enumerate(("one", "two"), 1):
+        photo(root / "images" / folder / "a.jpg")
+        mask(root / "masks" / folder / "a.png", np.where(number == TWO, 1, 0).astype(np.uint8))
+    first, second = open_dataset(root)
+    assert (first.image, names(first)) == (root / "images/one/a.jpg", ["1"])
+    assert (second.image, names(second)) == (root / "images/two/a.jpg", ["1", "1"])
+
+
+def test_where_two_photos_fit_a_mask_neither_is_guessed(root: Path) -> None:
+    for folder in ("one", "two"):
+        photo(root / "images" / folder / "a.jpg")
+    mask(root / "masks/a.png")
+    with pytest.raises(DatasetError, match=r"masks/a\.png: may be the mask of .*one/a\.jpg or .*two/a\.jpg; give each"):
+        list(open_dataset(root))
+
+
+@pytest.mark.parametrize("name", ["gt", "ground_truth", "my_gt"])
+def test_a_folder_of_photos_that_is_called_ground_truth_holds_no_masks(tmp_path: Path, name: str) -> None:
+    photo(tmp_path / name / "a.jpg")
+    (tmp_path / name / "labels.csv").write_text("file,label\na.jpg,dent\n")
+    data = open_dataset(tmp_path / name)
+    assert [sample.labels for sample in data] == [("dent",)]
+    assert not any("also found" in note for note in data.notes)
+
+
+def test_noise_is_refused_before_it_is_taken_apart(root: Path) -> None:
+    photo(root / "images/a.jpg", (800, 800))
+    mask(root / "masks/a.png", np.kron(np.arange(320 * 320).reshape(320, 320) % 2, [[1, 0], [0, 0]]).astype(np.uint8))
+    with pytest.raises(DatasetError, match=r"a\.png: falls into 51,200 pieces; is it noise, or a photo\?"):
+        only(root)
+    mask(root / "masks/a.png", np.arange(640 * 640).reshape(640, 640).astype(np.uint16))
+    with pytest.raises(DatasetError, match=r"a\.png: holds more than 256 values, a mask has few; is it a photo"):
+        only(root)

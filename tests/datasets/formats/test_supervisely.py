@@ -119,3 +119,22 @@ def test_any_value_gives_samples_or_one_line(tmp_path_factory: pytest.TempPathFa
     document = {**DOCUMENT, "objects": [{**POLYGON, "points": value}, value, {**BITMAP, "bitmap": value}]}
     path.write_text(json.dumps(document))
     check_samples_or_one_line(path, check_pictures=False)
+
+
+@pytest.mark.parametrize("palette", [[0, 0, 0, 255, 255, 255], None], ids=["as Supervisely writes them", "without a palette"])
+def test_bitmaps_with_a_palette_are_their_indices(project: Write, palette: list[int] | None) -> None:
+    picture = Image.fromarray(MASK.astype(np.uint8) * (1 if palette else 255))
+    if palette:
+        picture.putpalette(palette)
+    file = io.BytesIO()
+    picture.save(file, "PNG", **({"transparency": 0} if palette else {}))
+    data = base64.b64encode(zlib.compress(file.getvalue())).decode()
+    (sample,) = open_dataset(project(set_in("objects", value=[{**BITMAP, "bitmap": {"data": data, "origin": [4, 3]}}])))
+    (one,) = sample.annotations
+    assert one.rle is not None
+    np.testing.assert_array_equal(rle_decode(one.rle)[3 : 3 + MASK.shape[0], 4 : 4 + MASK.shape[1]], MASK > 0)
+
+
+def test_a_tag_of_a_photo_that_tells_how_bad_it_is_is_its_severity(project: Write) -> None:
+    (sample,) = open_dataset(project(set_in("tags", value=[{"name": "Severity", "value": "severe"}])))
+    assert sample.severity == "severe"

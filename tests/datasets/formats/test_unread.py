@@ -104,3 +104,35 @@ def test_labels_that_are_read_come_with_a_note_of_what_is_not(tmp_path: Path) ->
 @given(json_values)
 def test_any_document_is_asked_without_an_error(document: Any) -> None:
     assert product_of(document) is None or isinstance(product_of(document), str)
+
+
+MORE: dict[str, tuple[str, str, str]] = {
+    "a shard of records": ("damage.tfrecord-00000-of-00002", "", "a TFRecord, which is not read; export it as COCO"),
+    "a record": ("train.record", "", "a TFRecord, which is not read; export it as COCO"),
+    "excel": ("labels.xlsx", "PK", "an Excel workbook, which is not read; save it as CSV"),
+    "cvat's own": ("annotations.json", '[{"version": 0, "tags": [], "shapes": [], "tracks": []}]', "a file of CVAT's own"),
+    "vott 1": ("a.json", '{"frames": {"a.jpg": []}, "inputTags": "dent"}', "a VoTT project of version 1"),
+    "mmdetection": ("a.json", '{"metainfo": {}, "data_list": []}', "a file of MMDetection"),
+    "detectron2": ("a.json", '[{"file_name": "a.jpg", "image_id": 1, "annotations": []}]', "a data set of Detectron2"),
+    "ultralytics": ("a.ndjson", '{"type": "dataset", "task": "detect", "class_names": {}}', "an NDJSON file of Ultralytics"),
+    "coco's results": ("a.json", '[{"image_id": 1, "category_id": 1, "score": 0.5, "bbox": []}]', "a list of COCO results"),
+    "mot": ("gt/gt.txt", "1,1,2,3,4,5,1,1,1", "a ground truth of the MOT challenge"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "told"), MORE.values(), ids=MORE.keys())
+def test_more_of_what_is_not_read_is_refused_by_name(tmp_path: Path, name: str, text: str, told: str) -> None:
+    photo(tmp_path / "ds" / "a.jpg")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=rf"{name}: this is {told}"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "labels.pkl", "all.json.gz", "x.sqlite", "odd.json"])
+def test_where_no_labels_are_found_the_file_that_lies_there_is_named(tmp_path: Path, name: str) -> None:
+    photo(tmp_path / "a.jpg")
+    (tmp_path / "README.md").write_text("a.jpg")
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(DatasetError, match=rf"holds 1 pictures and no labels of a format that is known \({name} is of none\)"):
+        open_dataset(tmp_path)

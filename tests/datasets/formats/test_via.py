@@ -374,3 +374,21 @@ def test_an_attribute_a_class_is_the_class_where_it_is_ticked_or_graded(via: Wri
 def test_a_text_beside_ticked_attributes_names_the_type(via: Write) -> None:
     regions = [region(POLYGON, what="dent", occluded="1", seen="1"), region(RECTANGLE, what="scratch", occluded="", seen="1")]
     assert names_of(via(set_in("a.jpg1234", "regions", value=regions))) == ["dent", "scratch"]
+
+
+def test_numbers_of_options_are_the_words_that_the_project_has_for_them(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg")
+    rect = {"name": "rect", "x": 1, "y": 1, "width": 5, "height": 5}
+    regions = [
+        {"shape_attributes": rect, "region_attributes": {"type": "1"}},
+        {"shape_attributes": {**rect, "x": 9}, "region_attributes": {"type": {"2": True}}},
+        {"shape_attributes": {**rect, "x": 14}, "region_attributes": {"type": "d"}},
+    ]
+    options = {"1": "dent", "2": "scratch", "d": "what is bent"}
+    project = {
+        "_via_img_metadata": {"a.jpg1": {"filename": "a.jpg", "size": 1, "regions": regions, "file_attributes": {}}},
+        "_via_attributes": {"region": {"type": {"type": "dropdown", "options": options}}, "file": {}},
+    }
+    (tmp_path / "via.json").write_text(json.dumps(project))
+    (sample,) = open_dataset(tmp_path)
+    assert [one.name for one in sample.annotations] == ["dent", "scratch", "d"]

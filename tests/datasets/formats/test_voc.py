@@ -231,3 +231,52 @@ def test_whatever_stands_in_a_field_gives_samples_or_one_line(
         element.text = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
     ElementTree.ElementTree(root).write(folder / "a.xml", encoding="utf-8")
     check_samples_or_one_line(folder / "a.xml")
+
+
+def test_parts_of_an_object_are_told_and_are_not_its_box(voc: Write) -> None:
+    part = f"<part><name>head</name>{BOX.replace('>2<', '>4<')}</part>"
+    for objects in (f"<object><name>dent</name>{BOX}{part}</object>", f"<object><name>dent</name>{part}{BOX}</object>"):
+        data = open_dataset(voc(objects))
+        assert [one.box_xyxy for sample in data for one in sample.annotations] == [(2, 3, 8, 9)]
+        assert data.adjustments.counts == {"parts of objects are left out: what they outline lies within their object": 1}
+
+
+def test_turned_boxes_of_rolabelimg_are_polygons(voc: Write) -> None:
+    turned = "<robndbox><cx>10</cx><cy>5</cy><w>4</w><h>2</h><angle>1.5707963</angle></robndbox>"
+    (one,) = only(voc(f"<object><type>robndbox</type><name>dent</name>{turned}</object>")).annotations
+    assert one.box_xyxy == pytest.approx((9, 3, 11, 7))
+    assert len(one.polygons) == 1
+
+
+@pytest.mark.parametrize("outline", ["<polygon/>", "<polygon><x1>2</x1><y1>3</y1></polygon>"])
+def test_an_outline_of_nothing_does_not_cost_the_box(voc: Write, outline: str) -> None:
+    data = open_dataset(voc(f"<object><name>dent</name>{BOX}{outline}</object>"))
+    assert [one.box_xyxy for sample in data for one in sample.annotations] == [(2, 3, 8, 9)]
+    assert data.adjustments.counts == {"outlines that enclose nothing, beside a box, are left out: the box is taken": 1}
+
+
+@pytest.mark.parametrize("filename", ["", "..", "old name.jpg"])
+def test_a_file_that_names_no_picture_or_another_has_the_one_that_is_called_as_it(voc: Write, filename: str) -> None:
+    folder = voc(text=document(DENT, filename=filename))
+    data = open_dataset(folder)
+    assert [sample.image for sample in data] == [folder / "a.jpg"]
+    assert len(data.adjustments.counts) == 1
+
+
+def test_lists_of_splits_lie_beside_annotations_however_deep(tmp_path: Path) -> None:
+    root = tmp_path / "VOCdevkit" / "VOC2012"
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    Image.new("RGB", (20, 10)).save(root / "JPEGImages" / "a.jpg")
+    (root / "Annotations" / "a.xml").write_text(document(DENT))
+    (root / "ImageSets/Main/val.txt").write_text("a\n")
+    assert [sample.split for sample in open_dataset(tmp_path)] == ["val"]
+
+
+def test_lists_of_splits_beside_what_was_opened_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("a\n")
+    (tmp_path / "cars").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "cars" / "a.jpg")
+    (tmp_path / "cars" / "a.xml").write_text(document(DENT))
+    assert [sample.split for sample in open_dataset(tmp_path / "cars")] == [None]

@@ -467,3 +467,22 @@ def test_texts_that_are_links_out_are_not_read(tmp_path: Path, name: str) -> Non
         list(open_dataset(root))
     assert "words" not in str(told.value)
     assert list(open_dataset(root, on_invalid=lambda error: None)) == []
+
+
+def test_comments_are_no_lines_and_a_wrong_count_of_names_is_told(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "images/a.jpg")
+    (tmp_path / "labels/a.txt").write_text("# by hand\n0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "data.yaml").write_text("names: [dent]\nnc: 3\ntrain: images\n")
+    data = open_dataset(tmp_path)
+    assert [len(sample.annotations) for sample in data] == [1]
+    assert any(note.endswith("data.yaml: nc says 3, names are 1") for note in data.notes)
+
+
+@pytest.mark.parametrize("names", ["[no, yes]", "{0: null}", "[on]"])
+def test_names_that_yaml_reads_as_something_else_are_no_words(tmp_path: Path, names: str) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "data.yaml").write_text(f"names: {names}\ntrain: images\n")
+    with pytest.raises(DatasetError, match=r"data\.yaml: names: put words such as no, on and null in quotes"):
+        list(open_dataset(tmp_path))
