@@ -80,15 +80,20 @@ def tree(folder: Path) -> Tree:
     return files
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file, or a folder that it lies in, is in the making: their names begin with a point."""
+    return any(part.startswith(".") for part in name.split("/"))
+
+
 def answers_alone(found: Tree, whole: Tree) -> bool:
     """Of `assess`: answers that are whole; the summary comes last, and says that all is there."""
-    seen = {name: data for name, data in found.items() if not name.startswith(".")}
+    seen = {name: data for name, data in found.items() if not is_hidden(name)}
     return "summary.csv" not in seen and all(whole.get(name) == data for name, data in seen.items())
 
 
 def whole_or_hidden(found: Tree, whole: Tree) -> bool:
     """Of `assess` into a zip: it is whole where it is there."""
-    return all(whole.get(name) == data for name, data in found.items() if not name.startswith("."))
+    return all(whole.get(name) == data for name, data in found.items() if not is_hidden(name))
 
 
 def nothing(found: Tree, whole: Tree) -> bool:
