@@ -171,6 +171,26 @@ def alias_bomb() -> str:
     return "\n".join([*lines, "train: *j", "names: [dent]", "nc: 1"])
 
 
+def pillow(kind: str, mode: str, **options: Any) -> bytes:
+    """A picture of 100 megapixels."""
+    file = io.BytesIO()
+    Image.new(mode, (10_000, 10_000)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def noise() -> bytes:
+    """A mask of 16 megapixels, each pixel of which is an outline of its own."""
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 2, (4_000, 4_000), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def large_masks(photos: int, masks: int) -> str:
+    """Masks that cover photos of 100 megapixels, as CVAT writes them."""
+    mask = '<mask label="dent" rle="0, 100000000" left="0" top="0" width="10000" height="10000"/>' * masks
+    return "".join(f'<image id="{n}" name="{n}.png" width="10000" height="10000">{mask}</image>' for n in range(photos))
+
+
 def network(change: Callable[[Any, Any], None]) -> Callable[[], None]:
     """A bundle of a network that was changed, its hashes in order."""
 
@@ -352,6 +372,8 @@ INPUTS: dict[str, Input] = {
     "JPEG, 8 MB of EXIF segments": photo("a.jpg", exif_segments),
     "JPEG, 66 MB of empty APP5 segments": photo("a.jpg", lambda: jpeg_with(segment(0xE5, b"") * 16_500_000)),
     "JPEG, 66 MB of FF before a marker": photo("a.jpg", lambda: jpeg_with(b"\xff" * 66_000_000)),
+    "JPEG, 57 MB of FF behind its scan": photo("a.jpg", lambda: jpeg()[:-2] + b"\xff" * 57_000_000 + b"\xff\xd9"),
+    "JPEG, 28 million markers behind its scan": photo("a.jpg", lambda: jpeg()[:-2] + b"\xff\x01" * 28_000_000 + b"\xff\xd9"),
     "JPEG, 64 scans of 100 megapixels": photo("a.jpg", scans(64)),
     "JPEG, 16 scans of 100 megapixels": photo("a.jpg", scans(16)),
     "PNG, 60 MB of private chunks": photo("a.png", lambda: png(64, 64, chunk(b"prVt", b"") * 5_000_000)),
@@ -359,6 +381,9 @@ INPUTS: dict[str, Input] = {
         "a.png", lambda: png(64, 64, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(60_000_000))))
     ),
     "PNG, 100 megapixels": photo("a.png", lambda: png(10_000, 10_000)),
+    "PNG, 100 megapixels with opacity": photo("a.png", lambda: pillow("PNG", "RGBA")),
+    "WebP, 100 megapixels": photo("a.webp", lambda: pillow("WebP", "RGB")),
+    "TIFF, 100 megapixels of floats": photo("a.tif", lambda: pillow("TIFF", "F", compression="tiff_lzw")),
     "PNG, 900 megapixels claimed": photo("a.png", lying_png),
     "GIF, 60 MB of comments": photo("a.gif", gif_comments),
     "TIFF, 8 million strips": photo("a.tif", tiff_of_strips),
@@ -398,6 +423,12 @@ INPUTS: dict[str, Input] = {
     ),
     "COCO, 20 MB of run lengths": labels(
         "labels.json", lambda: coco([{"segmentation": {"size": list(WIDE), "counts": [1] * 7_000_000 + [93_000_000]}}], WIDE)
+    ),
+    "CVAT, masks that fill 8,000 large photos": labels("a.xml", lambda: XML.format(large_masks(8_000, 1))),
+    "CVAT, 8,000 masks that fill a large photo": labels("a.xml", lambda: XML.format(large_masks(1, 8_000))),
+    "masks, noise of 16 megapixels": both(
+        labels("images/a.png", lambda: png(4_000, 4_000)),
+        labels("masks/a.png", noise),
     ),
     "CVAT, 20 MB of small elements": labels("a.xml", lambda: XML.format("<a/>" * 5_000_000)),
     "CVAT, 20 MB of photos": labels("a.xml", lambda: XML.format('<image id="1" name="a.png" width="9" height="9"/>' * 400_000)),

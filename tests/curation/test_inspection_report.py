@@ -91,7 +91,7 @@ def test_the_table_tells_counts_problems_and_duplicates() -> None:
         "label of whole photos  photos",
         "whole                       2",
         "",
-        "1 problems: 1 wrong size",
+        "1 problem: 1 wrong size",
         "  wrong size: a.json: b.png is odd",
         "",
         "2 pairs of duplicates and near-duplicates, 1 of them across splits",
@@ -167,6 +167,16 @@ def test_names_that_someone_chose_cannot_steer_the_terminal(tmp_path: Path) -> N
     assert table.count(r"\x1b[31mred\nline\x9b") >= 6
     types = next(line for line in table.splitlines() if " damage " in line)
     assert len(types) < 200
+
+
+@pytest.mark.parametrize(("width", "share"), [(64, "100 %"), (63.6, "99 %"), (6.4, "10 %"), (0.7, "1.1 %")])
+def test_an_area_is_told_in_two_digits_or_100(tmp_path: Path, width: float, share: str) -> None:
+    inspected_coco(tmp_path, ["dent"])
+    document = json.loads((tmp_path / "labels.json").read_text())
+    document["annotations"][0]["bbox"] = [0, 0, width, 48]
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    inspected = inspect_dataset(open_dataset(tmp_path), [])
+    assert f"  {share}" in inspection_table(inspected.inspection)
 
 
 # --- the page ------------------------------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def _types(inspection: Inspection) -> str:
     for name, one in inspection.types.items():
         outlines = {"polygons": one.polygons, "masks": one.masks, "boxes": one.boxes}
         told = ", ".join(f"{count} {what}" for what, count in outlines.items() if count)
-        area = "–" if one.area_share is None else f"{100 * one.area_share.median:.2g} %"
+        area = "–" if one.area_share is None else _percent(100 * one.area_share.median)
         counts = [str(one.splits.get(split, 0)) for split in splits]
         counts = [*([str(one.ignored)] if ignored else []), *counts]
         rows.append((_cell(name), one.kind, str(one.instances), str(one.photos), told, area, *counts))
@@ -188,9 +188,10 @@ def _problems(inspection: Inspection) -> str:
     if not inspection.problems:
         return "no problems" if inspection.pictures_read else "no problems (pictures were not opened)"
     counts = Counter(problem.kind for problem in inspection.problems)
-    lines = [f"{len(inspection.problems)} problems: {', '.join(f'{count} {kind}' for kind, count in counts.most_common())}"]
+    count = len(inspection.problems)
+    lines = [f"{count} problem{'s' if count > 1 else ''}: {', '.join(f'{of} {kind}' for kind, of in counts.most_common())}"]
     lines += [f"  {problem.kind}: {problem.message}" for problem in inspection.problems[:MOST_LINES]]
-    return "\n".join([*lines, *_more(len(inspection.problems))])
+    return "\n".join([*lines, *_more(count)])
 
 
 def _duplicates(inspection: Inspection) -> str:
@@ -214,6 +215,11 @@ def _cell(name: str) -> str:
     """A name that someone else chose, fit for a column."""
     plain = printable(name)
     return plain if len(plain) <= _LONGEST_CELL else f"{plain[: _LONGEST_CELL - 1]}…"
+
+
+def _percent(value: float) -> str:
+    """Two digits of it, or 100."""
+    return f"{value:.2g} %" if value < 99.5 else f"{value:.0f} %"
 
 
 def _whole(spread: Spread) -> str:
@@ -257,7 +263,7 @@ def _plots(inspection: Inspection) -> Iterator[tuple[str, str]]:
             low, middle, high = (max(100 * value, 1e-4) for value in (share.min, share.median, share.max))
             areas.plot([low, high], [place, place], color="0.7", linewidth=3, solid_capstyle="butt")
             areas.plot([middle], [place], marker="o", color="black")
-            areas.text(middle, place - 0.25, f"{middle:.2g} %", ha="center", fontsize="small")
+            areas.text(middle, place - 0.25, _percent(middle), ha="center", fontsize="small")
     areas.set(xscale="log", xlabel="% of the photo", title="Area: least, median, most")
     for axes in (counts, areas):
         axes.spines[["top", "right"]].set_visible(False)

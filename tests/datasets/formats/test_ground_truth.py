@@ -55,6 +55,14 @@ def test_what_a_model_labelled_keeps_its_confidence(tmp_path: Path) -> None:
     assert sample.annotations[0].score == 0.6
 
 
+def test_jobs_that_failed_leave_their_photos_unlabelled_with_a_word(tmp_path: Path) -> None:
+    (sample,) = samples_of(tmp_path, {"source-ref": "a.jpg", "job-metadata": {"failure-reason": "no answer", "type": "x"}})
+    assert (sample.annotations, sample.labelled) == ((), frozenset())
+    data = open_dataset(tmp_path)
+    list(data)
+    assert any(note.startswith("photos that a job of Ground Truth has no answer for are unlabelled by it") for note in data.notes)
+
+
 def test_masks_are_left_out_with_a_word(tmp_path: Path) -> None:
     masks = {
         "source-ref": "a.jpg",

@@ -93,6 +93,8 @@ def _sample(row: Any, where: str, labelled: frozenset[str], split: str | None, p
     size_hw: tuple[int, int] | None = None
     annotations: list[Annotation] = []
     labels: list[str] = []
+    if any(key.removesuffix("-metadata") not in row and isinstance(value, dict) for key, value in row.items()):
+        label_set.adjust("photos that a job of Ground Truth has no answer for are unlabelled by it", where)
     for value, metadata in _jobs(row):
         if isinstance(value, dict) and isinstance(value.get("annotations"), list):
             size_hw = size_hw or _size_hw(value.get("image_size"), where) or label_set.size_of(picture)
