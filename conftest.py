@@ -9,7 +9,8 @@ ABSENT = [room for room, package in NEEDED.items() if find_spec(package) is None
 
 collect_ignore = [f"src/dentify/{room}" for room in ABSENT]
 if "training" in ABSENT:
-    collect_ignore += ["tests/training", *(f"tests/helpers/{name}.py" for name in ("classifier_file", "scenes", "toy_bench"))]
+    helpers = ("classifier_file", "one_number", "real_photos", "scenes", "toy_bench", "toy_runs", "toy_studies")
+    collect_ignore += ["tests/training", *(f"tests/helpers/{name}.py" for name in helpers)]
 
 
 def pytest_report_header() -> list[str]:
