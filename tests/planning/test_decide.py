@@ -67,9 +67,10 @@ def test_splits_of_ones_own_are_kept_and_test_photos_stay_aside(tmp_path: Path) 
 
 @pytest.mark.parametrize(("name", "photos"), [("three", 1), ("few", 2), ("test", 14)], ids=["one held out", "two", "a test set"])
 def test_a_set_of_which_nothing_is_left_to_train_on_or_to_judge_by_is_not_named_there(
-    name: str, photos: int, tmp_path: Path
+    name: str, photos: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Training refuses sets without a photo."""
+    monkeypatch.setattr("dentify.planning.check._PACKAGES", ())  # whether it is installed does not matter here
     write_labelled(tmp_path / "mine", [["dent"]] * 20)
     write_labelled(tmp_path / name, [["dent"]] * photos)
     done = decided([tmp_path / "mine", tmp_path / name], tmp_path, start=RANDOM)
