@@ -5,9 +5,9 @@
     PYTHONPATH=OTHER/src python benchmarks/hostile.py      # with another version of Dentify
 
 Every input is made anew, of a size that the limits allow, and given to a process of its own, which may take 8 GiB. Seconds
-are those of processors, the start of the command among them; the peak is that of Linux. Budgets: 10 seconds and 1 GiB of a photo,
-of a bundle and of a hundred entries of a zip; of a file of labels 1 second and 20 MiB for each MiB of it, and 200 MiB and 3
-seconds to begin with.
+are those of processors, and of a bundle, whose network runs on all of them, those of a clock, the start of the command among
+them; the peak is that of Linux. Budgets: 10 seconds and 1 GiB of a photo, of a bundle and of a hundred entries of a zip; of a
+file of labels 1 second and 20 MiB for each MiB of it, and 200 MiB and 3 seconds to begin with.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import math
+import multiprocessing
 import os
 import resource
 import struct
@@ -351,7 +352,7 @@ def bundle(change: Callable[[Any, Any], None]) -> Input:
         network(change)()
         Path("photo.jpg").write_bytes(jpeg())
 
-    return Input(make, ("assess", "photo.jpg", "--bundle", "{}", "-q"), "bundle", "photo")
+    return Input(make, ("assess", "photo.jpg", "--bundle", "{}", "-q"), "bundle", "bundle")
 
 
 def both(*inputs: Input) -> Input:
@@ -452,6 +453,7 @@ class Cost(NamedTuple):
     """What a command took, and how it ended."""
 
     seconds: float
+    elapsed: float
     mebibytes: float
     code: int | None
     told: str
@@ -473,7 +475,8 @@ def run(command: Iterable[str], seconds: float) -> Cost:
             stderr=errors,
             preexec_fn=lambda: bounded(seconds),
         )
-        until, code = time.monotonic() + 2 * seconds, None  # other processes may keep it waiting
+        start, code = time.monotonic(), None
+        until = start + 2 * seconds  # other processes may keep it waiting
         while True:
             done, status, used = os.wait4(process.pid, os.WNOHANG)
             if done:
@@ -484,10 +487,17 @@ def run(command: Iterable[str], seconds: float) -> Cost:
                 _, _, used = os.wait4(process.pid, 0)
                 break
             time.sleep(0.02)
+        elapsed = time.monotonic() - start
         process.returncode = code if code is not None else -9
         errors.seek(0)
         told = errors.read(20_000).decode("utf-8", "replace").strip().splitlines()
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code, told[0] if told else "")
+    return Cost(used.ru_utime + used.ru_stime, elapsed, used.ru_maxrss / 1024, code, told[0] if told else "")
+
+
+def make(name: str, folder: str) -> None:
+    """An input, in a process of its own: a command's peak is at least that of the process that starts it."""
+    os.chdir(folder)
+    INPUTS[name].make()
 
 
 def size_of(path: str) -> float:
@@ -504,7 +514,7 @@ def main() -> None:
     given = parser.parse_args()
     import dentify
 
-    print(f"Dentify {dentify.__version__}; seconds of processors, MiB at the peak")
+    print(f"Dentify {dentify.__version__}; seconds of processors (of a clock, of bundles), MiB at the peak")
     print(f"{'input':<42}{'MiB':>7}{'s':>8}{'peak':>7}  {'budget':<12}how it ended")
     over = 0
     for name, one in INPUTS.items():
@@ -512,17 +522,23 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            one.make()
+            made = multiprocessing.get_context("spawn").Process(target=make, args=(name, folder))
+            made.start()
+            made.join()
+            if made.exitcode:
+                parser.exit(1, f"{name}: could not be made\n")
             size = size_of(one.file)
             cost = run([argument.format(one.file) for argument in one.command], given.seconds)
             os.chdir(ROOT)
-        budgets = {"photo": (10.0, 1024.0), "zip": (500.0, 1024.0), "labels": (3.0 + size, 200 + 20 * size)}
+        photo = (10.0, 1024.0)
+        budgets = {"photo": photo, "bundle": photo, "zip": (500.0, 1024.0), "labels": (3.0 + size, 200 + 20 * size)}
         seconds, mebibytes = budgets[one.budget]
-        fits = cost.code is not None and cost.seconds <= seconds and cost.mebibytes <= mebibytes
+        taken = cost.elapsed if one.budget == "bundle" else cost.seconds
+        fits = cost.code is not None and taken <= seconds and cost.mebibytes <= mebibytes
         over += not fits
         ended = "stopped" if cost.code is None else f"{cost.code} {cost.told[:90]}"
         verdict = "held" if fits else "EXCEEDED"
-        print(f"{name:<42}{size:>7.1f}{cost.seconds:>8.1f}{cost.mebibytes:>7.0f}  {verdict:<12}{ended}", flush=True)
+        print(f"{name:<42}{size:>7.1f}{taken:>8.1f}{cost.mebibytes:>7.0f}  {verdict:<12}{ended}", flush=True)
     print(f"{over} of them exceed their budget")
 
 
