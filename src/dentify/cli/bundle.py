@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,16 +19,15 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Data, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
+from dentify.cli.fitted import described, figures_line, origin_rows
 from dentify.cli.formats import OutputFormat, Printed
 from dentify.cli.help import App
 from dentify.cli.progress import counted, progress
 from dentify.errors import MissingExtraError, printable
 
 if TYPE_CHECKING:
-    from dentify.bundle import Bundle, Manifest
-    from dentify.bundle.manifest import DataOrigin
+    from dentify.bundle import Bundle
     from dentify.datasets import Sample
-    from dentify.fitting import Fitted
     from dentify.settings import Settings
 
 app = App(
@@ -140,11 +139,11 @@ def fit(
         samples = counted(_from_data(inputs, data, photos, images, labels, frame, settings, opened), advance)
         fitted = fit_bundle(opened, samples, seed=seed, settings=settings, workers=workers)
     version = version or f"{opened.manifest.version}+fitted"
-    write_bundle(output, _described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
+    write_bundle(output, described(fitted, photos, licence=licence, version=version), opened.files, overwrite=overwrite)
     for note in fitted.notes:
         print(f"note: {printable(note)}", file=sys.stderr)
-    print(f"before  {_figures(fitted.before)}")
-    print(f"after   {_figures(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
+    print(f"before  {figures_line(fitted.before)}")
+    print(f"after   {figures_line(fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
 
 
 @app.command()
@@ -215,7 +214,7 @@ def gate(
             settings=settings,
             on_photo=advance,
         )
-    rows = _origins(Counter(origins[sample] for sample in made.photos), licence, "choosing classes, and fitting")
+    rows = origin_rows(Counter(origins[sample] for sample in made.photos), licence, "choosing classes, and fitting")
     print(write_bundle(output, made.manifest.model_copy(update={"data": rows}), made.files, overwrite=overwrite))
     for note in made.manifest.notes:
         print(f"note: {printable(note)}", file=sys.stderr)
@@ -302,7 +301,7 @@ def quantize(
     manifest = quantized.manifest.model_copy(
         update={
             "version": version or f"{opened.manifest.version}+int8",
-            "data": (*opened.manifest.data, *_origins(counts, licence, "calibrating and judging 8 bits")),
+            "data": (*opened.manifest.data, *origin_rows(counts, licence, "calibrating and judging 8 bits")),
         }
     )
     write_bundle(output, manifest, quantized.files, overwrite=overwrite)
@@ -326,41 +325,6 @@ def _from_data(
         for sample in read_data([one], images, labels, settings, own=own, frame=frame):
             photos[sample.source or one.path.stem, text] += 1
             yield sample
-
-
-def _described(fitted: Fitted, photos: Mapping[tuple[str, str], int], *, licence: str, version: str) -> Manifest:
-    """The manifest as fitted, with what it was fitted to."""
-    manifest = fitted.manifest
-    told = (
-        f"Confidences and thresholds of {manifest.name} {manifest.version} were fitted to {fitted.photos} photos of its user's."
-    )
-    return manifest.model_copy(
-        update={
-            "version": version,
-            "metrics": dict(manifest.metrics) | {"fitted": dict(fitted.figures)},
-            "data": (*manifest.data, *_origins(photos, licence, "fitting")),
-            "notes": (*manifest.notes, told, *(f"In that, {note}." for note in fitted.notes)),
-        }
-    )
-
-
-def _origins(photos: Mapping[tuple[str, str], int], licence: str, used_for: str) -> tuple[DataOrigin, ...]:
-    """The photos of a user, as rows of a manifest."""
-    from dentify.bundle.manifest import DataOrigin
-
-    return tuple(
-        DataOrigin(name=name, origin=origin, licence=licence, photos=count, used_for=used_for)
-        for (name, origin), count in photos.items()
-    )
-
-
-def _figures(figures: Mapping[str, float]) -> str:
-    """Three figures as a short line."""
-    if not figures:
-        return "no outlines to measure findings by"
-    precision = f"{figures['mean/AP50']:.3f}" if "mean/AP50" in figures else "–"
-    iou = f"{figures['any/iou']:.3f}" if "any/iou" in figures else "–"
-    return f"any damage: pixel IoU {iou}; mean AP50 {precision}; {figures['told']:g} findings told a photo"
 
 
 def _open(path: str) -> Bundle:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentify.cli import Debug, read_settings
-from dentify.cli.bundle import _described, _figures
 from dentify.cli.data import DATA_HELP, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
+from dentify.cli.fitted import described, figures_line
 from dentify.cli.progress import progress
 from dentify.errors import printable
 
@@ -108,13 +108,13 @@ def ensemble(
             workers=workers,
             on_photo=advance,
         )
-    manifest = _described(tuned.fitted, counts, licence=licence, version=version)
+    manifest = described(tuned.fitted, counts, licence=licence, version=version)
     written = write_bundle(output, manifest, tuned.files, overwrite=overwrite)
     for note in tuned.notes:
         print(f"note: {printable(note)}", file=sys.stderr)
     _tell_weights(members, tuned)
-    print(f"alone   {_figures(tuned.fitted.before)} (as fitted for one of them)")
-    print(f"fitted  {_figures(tuned.fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
+    print(f"alone   {figures_line(tuned.fitted.before)} (as fitted for one of them)")
+    print(f"fitted  {figures_line(tuned.fitted.figures)} (on the photos it was fitted to; none was scored by what it taught)")
     _tell_costs([*members, Bundle.open(written, settings=settings)], samples)
 
 

@@ -276,7 +276,7 @@ def run_recipe(
     with ExitStack() as stack:
         advance: Callable[[], None] | None = None
         looked: Callable[[], None] | None = None
-        say: Callable[[str], None] = lambda line: None  # noqa: E731 - until there is a bar to speak above
+        say: Callable[[str], None] | None = None  # above the bar, once there is one
         steps = 0
 
         def on_look() -> None:
@@ -293,7 +293,7 @@ def run_recipe(
                 left = done.steps - done.step + 1
                 advance, say = stack.enter_context(progress("training", left, unit="steps", quiet=quiet))
             advance()
-            if done.told is not None and not quiet:
+            if say is not None and done.told is not None and not quiet:
                 say(done.told)
 
         try:

@@ -29,9 +29,7 @@ from dentify.datasets.pictures import is_file
 from dentify.datasets.recognising import recognise
 from dentify.datasets.sample import Sample
 from dentify.datasets.sample_picture import check_picture
-from dentify.datasets.splits import photo_key as photo_key
-from dentify.datasets.splits import read_splits
-from dentify.datasets.splits import splits_path as splits_path
+from dentify.datasets.splits import photo_key, read_splits, splits_path
 from dentify.datasets.turning import Frame, turn_upright
 from dentify.datasets.zipped import on_disk, zipped
 from dentify.errors import DatasetError, printable

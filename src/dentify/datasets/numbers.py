@@ -90,7 +90,8 @@ def coordinates_of(points: object) -> list[float] | None:
     else:
         flat = list(points)
     numbers = [float(value) if is_number(value) else number_of(value) for value in flat]
-    return None if None in numbers else numbers  # type: ignore[return-value]  # no `None` is in it
+    known = [number for number in numbers if number is not None]
+    return known if len(known) == len(numbers) else None
 
 
 def _pair(point: object) -> Sequence[object]:

@@ -212,8 +212,10 @@ def check_runs(counts: object, size_hw: Size, where: str) -> Mask:
         if isinstance(counts, str):
             counted = rle_to_runs(Mask(size=size_hw, counts=counts))
             rle, area = runs_to_rle(counted, size_hw), int(counted[1::2].sum())
-        elif isinstance(counts, list) and None not in (runs := [whole_of(count) for count in counts]):
-            rle, area = runs_to_rle(runs, size_hw), sum(runs[1::2])  # type: ignore[arg-type]  # no `None` is in it
+        elif isinstance(counts, list) and len(runs := [run for one in counts if (run := whole_of(one)) is not None]) == len(
+            counts
+        ):
+            rle, area = runs_to_rle(runs, size_hw), sum(runs[1::2])
         else:
             raise DatasetError(f"{where}: RLE counts must be a string or a list of whole numbers, got {counts!r:.40}")
     except (ShapeError, OverflowError, UnicodeError) as error:
@@ -283,3 +285,8 @@ def _hair(size_hw: Size | None) -> DoubleArray:
 
 def _told_photo(size_hw: Size | None) -> str:
     return f"the photo of {size_hw[1]} × {size_hw[0]}" if size_hw else "any photo"
+
+
+def _whole_numbers(values: Sequence[object]) -> list[int]:
+    """Those among some values that are whole numbers, however they are spelled."""
+    return [number for value in values if (number := whole_of(value)) is not None]

@@ -41,7 +41,7 @@ def captions(
       dentify dataset captions photos -n 3 -o photos/metadata.jsonl
     """  # noqa: D301 - click wants the character
     from dentify.curation.captions import iter_captions
-    from dentify.datasets.dataset import photo_key
+    from dentify.datasets.splits import photo_key
     from dentify.errors import OutputError
     from dentify.writing import write_whole
 

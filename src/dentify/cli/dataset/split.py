@@ -47,7 +47,7 @@ def split(
       dentify dataset split photos --ratios 80,20 --group-by "^(claim[0-9]+)"
     """  # noqa: D301 - click wants the character
     from dentify.curation.split import check_splits, missing_labels, parse_ratios, split_dataset, split_table, write_splits
-    from dentify.datasets.dataset import splits_path
+    from dentify.datasets.splits import splits_path
 
     try:
         shares = parse_ratios(ratios)
