@@ -73,6 +73,11 @@ TINY: dict[str, dict[str, Any]] = {
         "num_queries": 8,
     },
 }
+ENCODER = {"encoder": "mobilenetv3_small_050", "weights": None}
+TINY_BUT_FOR_THE_ENCODER = {
+    name: {key: value for key, value in TINY[name].items() if key != "backbone_config"}
+    for name in ("upernet_swin_tiny", "mask2former_swin_tiny")
+}
 ONE_OF_EACH = [pytest.param(name, marks=() if name == "segformer_b0" else pytest.mark.models) for name in TINY]
 
 
@@ -119,6 +124,17 @@ def convince(checkpoint: Path, layer: tuple[str, int]) -> None:
     name, row = layer
     state.average[f"{name}.bias"][row] += 6
     write_checkpoint(checkpoint, state)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("architecture", TINY_BUT_FOR_THE_ENCODER)
+def test_over_an_encoder_of_timm_it_is_trained_exported_and_asked(architecture: str, examples: Path, tmp_path: Path) -> None:
+    data = label_examples(examples, tmp_path)
+    model = {"name": "semantic", "architecture": architecture, "configuration": TINY_BUT_FOR_THE_ENCODER[architecture], **ENCODER}
+    checkpoint = train(real_recipe(model, HEADS), data=data, output=tmp_path / "run")
+    done = export_bundle(checkpoint, tmp_path / "bundle")
+    assert Bundle.open(done).manifest.metrics["parity"]["largest_difference"] < 1e-4
+    assert dentify.load(done).assess(examples / "car_04.jpg").parts is not None
 
 
 # The network
@@ -310,6 +326,23 @@ def test_weights_of_the_hub_may_be_pickled(monkeypatch: pytest.MonkeyPatch, tmp_
     assert values["x"].dtype == torch.float32
 
 
+@pytest.mark.parametrize("architecture", TINY_BUT_FOR_THE_ENCODER)
+def test_an_encoder_of_timm_comes_with_its_own_weights(architecture: str, tmp_path: Path) -> None:
+    tiny = recipe(architecture, configuration=TINY_BUT_FOR_THE_ENCODER[architecture], **ENCODER)
+    torch.manual_seed(1)
+    theirs = pretrained.timm_pyramid("mobilenetv3_small_050", key="", weights="", pretrained=False)
+    save_file({name: value.contiguous() for name, value in theirs.state_dict().items()}, tmp_path / "small.safetensors")
+    network = tiny.model_copy(update={"weights": "small.safetensors"}).build(OUTPUTS, tmp_path)
+    encoder = network.model.get_submodule(f"{network.family.encoder}._backbone")
+    torch.testing.assert_close(encoder.state_dict(), theirs.state_dict())
+    with torch.inference_mode():
+        assert network.eval()(torch.zeros(1, 3, SIDE, SIDE))["types"].shape == (1, 3, SIDE // 4, SIDE // 4)
+    parts = network.parts()
+    assert [name for name in parts if name.startswith("encoder.")] == list(pretrained.encoder_parts(encoder))
+    named = [id(parameter) for modules in parts.values() for module in modules for parameter in module.parameters()]
+    assert sorted(named) == sorted(id(parameter) for parameter in network.parameters())
+
+
 # What it refuses
 
 
@@ -338,6 +371,37 @@ def test_a_key_of_a_backbone_that_is_none_is_told() -> None:
         recipe("upernet_swin_tiny", configuration=wrong).build(OUTPUTS, None)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "changes", "told"),
+    [
+        (
+            "segformer_b0",
+            ENCODER,
+            "model.encoder: segformer_b0 has an encoder of its own; these take others: upernet_swin_tiny",
+        ),
+        (
+            "upernet_swin_tiny",
+            {"encoder": "mobilenetv3_smal_050", "configuration": {}},
+            "model.encoder: timm has no model `mobilenetv3_smal_050`",
+        ),
+        (
+            "upernet_swin_tiny",
+            {"encoder": "vit_tiny_patch16_224", "configuration": {}},
+            "model.encoder: vit_tiny_patch16_224 gives no feat",
+        ),
+        (
+            "upernet_swin_tiny",
+            ENCODER,
+            "model.configuration.backbone_config: model.encoder is",
+        ),
+    ],
+    ids=["no place for one", "unknown", "no pyramid", "two"],
+)
+def test_an_encoder_that_does_not_fit_is_one_line(architecture: str, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        recipe(architecture, **changes).build(OUTPUTS, None)
+
+
 def test_an_architecture_that_is_none_is_told() -> None:
     with pytest.raises(ValueError, match=r"segformer_b9; did you mean `segformer_b"):
         SemanticRecipe(name="semantic", architecture="segformer_b9")
@@ -361,6 +425,7 @@ def test_heads_that_it_does_not_answer_are_told(outputs: dict[str, Output], told
 
 
 def test_origins_go_by_the_architecture_or_the_file() -> None:
+    assert recipe("upernet_swin_tiny", weights="hub", encoder="resnet18").weights_used == ("resnet18",)
     assert recipe(weights="hub").weights_used == ("segformer_b0",)
     assert recipe(weights="weights/mit_b0.safetensors").weights_used == ("mit_b0",)
     assert recipe(weights=None).weights_used == ()

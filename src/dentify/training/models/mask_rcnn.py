@@ -27,14 +27,19 @@ from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import ConfigError
 from dentify.training.heads import Output
 from dentify.training.heads.instances import LEFT_OUT
-from dentify.training.models.depthwise import speed_up_depthwise
 from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
-from dentify.training.models.pretrained import file_weights, read_recipe_weights, timm_model, what_differs
+from dentify.training.models.pretrained import (
+    STRIDES,
+    encoder_parts,
+    file_weights,
+    read_recipe_weights,
+    timm_pyramid,
+    what_differs,
+)
 
 HUB = "hub"
 WHOLE = "resnet50"
 """The encoder with which torchvision publishes weights of all of it."""
-STRIDES = (4, 8, 16, 32)
 _BOX_CELLS, _MASK_CELLS = 7, 14
 _MOST_OF_LEVEL = 1000
 _NEARBY = 0.5
@@ -119,7 +124,7 @@ class MaskRCNN(nn.Module):
         from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 
         super().__init__()
-        encoder = _encoder(recipe, pretrained=pretrained)
+        encoder = timm_pyramid(recipe.encoder, key="model.encoder", weights="model.weights", pretrained=pretrained)
         channels = encoder.feature_info.channels()
         self.encoder: nn.Module = encoder
         self.pyramid = FeaturePyramidNetwork(channels, recipe.width, LastLevelMaxPool(), norm_layer=nn.BatchNorm2d)
@@ -127,9 +132,7 @@ class MaskRCNN(nn.Module):
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """`encoder.0` and so on are its parts as timm names them, `decoder` the pyramid, `heads` all that is told under boxes."""
-        encoder = {f"encoder.{number}": [module] for number, module in enumerate(self.encoder.children())}
-        encoder = {name: modules for name, modules in encoder.items() if any(True for _ in modules[0].parameters())}
-        return {**encoder, "decoder": [self.pyramid], "heads": [self.finders]}
+        return {**encoder_parts(self.encoder), "decoder": [self.pyramid], "heads": [self.finders]}
 
     def answer_layers(self) -> dict[str, tuple[str, int]]:
         """None: several layers answer a head, each in its own way."""
@@ -377,35 +380,6 @@ class Finder(nn.Module):
         told = self.roi_heads.mask_predictor(under)
         own_mask = told.float()[torch.arange(len(label), device=label.device), label]
         return F.binary_cross_entropy_with_logits(own_mask, goal.clamp(0, 1))
-
-
-def _encoder(recipe: MaskRCNNRecipe, *, pretrained: bool) -> Any:
-    """A timm model that gives features at strides 4 to 32.
-
-    Raises:
-        ConfigError: timm has no such model, it gives no such features, or its weights cannot be downloaded.
-    """
-    name = recipe.encoder
-    advice = "put a safetensors file of it on this machine and name it in model.weights, or set that to null"
-    try:
-        encoder = timm_model(
-            name, key="model.encoder", weights="model.weights", pretrained=pretrained, advice=advice, features_only=True
-        )
-        reductions = list(encoder.feature_info.reduction())
-        indices = tuple(reductions.index(stride) for stride in STRIDES)
-        encoder = timm_model(
-            name,
-            key="model.encoder",
-            weights="model.weights",
-            pretrained=pretrained,
-            advice=advice,
-            features_only=True,
-            out_indices=indices,
-        )
-    except (ValueError, AttributeError, AssertionError, TypeError) as error:
-        raise ConfigError(f"model.encoder: {name} gives no features at strides 4, 8, 16 and 32; try resnet50") from error
-    speed_up_depthwise(encoder)
-    return encoder
 
 
 def _named(features: list[Tensor]) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dentify.errors import ConfigError
 from dentify.strict import nearest
+from dentify.training.models.depthwise import speed_up_depthwise
 
 
 def timm_model(name: str, *, key: str, weights: str, pretrained: bool, advice: str, **options: Any) -> Any:
@@ -43,6 +44,40 @@ def timm_model(name: str, *, key: str, weights: str, pretrained: bool, advice: s
         if not pretrained:
             raise ConfigError(f"{key}: timm cannot build {name} ({told})") from error
         raise ConfigError(f"{weights}: the weights of {name} cannot be downloaded ({told}); {advice}") from error
+
+
+STRIDES = (4, 8, 16, 32)
+
+
+def timm_pyramid(name: str, *, key: str, weights: str, pretrained: bool) -> Any:
+    """A timm model that gives features at strides 4 to 32, with the weights that timm downloads or with random ones.
+
+    Args:
+        name: as of `timm_model`.
+        key: likewise.
+        weights: likewise.
+        pretrained: likewise.
+
+    Raises:
+        ConfigError: timm has no such model, it gives no such features, or its weights cannot be downloaded.
+    """
+    advice = f"put a safetensors file of it on this machine and name it in {weights}, or set that to null"
+    options: dict[str, Any] = {"key": key, "weights": weights, "advice": advice, "features_only": True}
+    try:
+        with torch.device("meta"):
+            reductions = list(timm_model(name, pretrained=False, **options).feature_info.reduction())
+        indices = tuple(reductions.index(stride) for stride in STRIDES)
+        encoder = timm_model(name, pretrained=pretrained, out_indices=indices, **options)
+    except (ValueError, AttributeError, AssertionError, TypeError) as error:
+        raise ConfigError(f"{key}: {name} gives no features at strides 4, 8, 16 and 32; try resnet50") from error
+    speed_up_depthwise(encoder)
+    return encoder
+
+
+def encoder_parts(encoder: nn.Module) -> dict[str, list[nn.Module]]:
+    """Parts of a timm model by name: `encoder.0` and so on, as timm lists them, without those that have no weights."""
+    parts = {f"encoder.{number}": [module] for number, module in enumerate(encoder.children())}
+    return {name: modules for name, modules in parts.items() if any(True for _ in modules[0].parameters())}
 
 
 def hub_weights(repository: str, *, key: str, advice: str) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
 from dentify.training.models.efficientnet_fpn import Evidence
 from dentify.training.models.network import RGB, NetworkRecipe, all_but, begin_low, names_of_files, refuse_instances
-from dentify.training.models.pretrained import file_weights, hub_weights
+from dentify.training.models.pretrained import encoder_parts, file_weights, hub_weights, read_recipe_weights, timm_pyramid
 
 HUB = "hub"
 _IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -44,6 +44,7 @@ class Family:
         encoder: where the encoder is.
         stages: where its stages are, a list.
         answer: where the layer with a row a channel is.
+        takes_encoders: whether a network of timm may take its encoder's place.
         scale: mean and deviation of the photos that its published weights were trained on.
         unused: beginnings of the names of published weights that no map follows from.
         prepare: replaces what is not used, or cannot be exported.
@@ -54,6 +55,7 @@ class Family:
     encoder: str
     stages: str
     answer: str
+    takes_encoders: bool = False
     scale: tuple[RGB, RGB] = _IMAGENET
     unused: tuple[str, ...] = ()
     prepare: Callable[[Any], None] = lambda model: None
@@ -138,6 +140,8 @@ def _mask2former_logits(model: Any, images: Tensor) -> Tensor:
 
 
 def _prepare_swin(backbone: Any) -> None:
+    if not hasattr(backbone, "swin"):
+        return
     backbone.set_attn_implementation("eager")
     backbone.swin.layernorm = nn.Identity()  # of what comes after the last stage, which has a norm of its own
 
@@ -189,6 +193,7 @@ _UPERNET = Family(
     "backbone",
     "backbone.swin.encoder.layers",
     "decode_head.classifier",
+    takes_encoders=True,
     unused=("auxiliary_head.", "backbone.swin.layernorm."),
     prepare=_prepare_upernet,
 )
@@ -226,6 +231,7 @@ _MASK2FORMER = Family(
     "model.pixel_level_module.encoder",
     "model.pixel_level_module.encoder.swin.encoder.layers",
     "class_predictor",
+    takes_encoders=True,
     unused=("criterion.", "model.pixel_level_module.encoder.swin.layernorm."),
     prepare=_prepare_mask2former,
 )
@@ -303,6 +309,11 @@ class SemanticRecipe(NetworkRecipe):
         description=f'"{HUB}": those that its makers publish, downloaded; a safetensors file of such, or of its encoder alone; '
         "null starts from random ones",
     )
+    encoder: str | None = Field(
+        None,
+        description="a timm model that can be built with features_only=True, such as tf_efficientnet_b0, in place of the "
+        "encoder of upernet and mask2former; `weights` are then its own",
+    )
     configuration: dict[str, Any] = Field(
         {}, description="what differs from the architecture's own configuration, by transformers' keys; other weights fit then"
     )
@@ -316,8 +327,8 @@ class SemanticRecipe(NetworkRecipe):
 
     @property
     def weights_used(self) -> tuple[str, ...]:
-        """Those of the hub are called by the architecture."""
-        return (self.architecture,) if self.weights == HUB else names_of_files(self.weights)
+        """Those of the hub are called by the encoder, or else by the architecture."""
+        return (self.encoder or self.architecture,) if self.weights == HUB else names_of_files(self.weights)
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> Semantic:
         """The network.
@@ -332,7 +343,10 @@ class SemanticRecipe(NetworkRecipe):
         """
         _check_outputs(outputs)
         model = self._model(sum(output.channels for output in outputs.values() if output.stride is not None), root)
-        return Semantic(model, ARCHITECTURES[self.architecture].family, outputs)
+        family = ARCHITECTURES[self.architecture].family
+        if self.encoder is not None:
+            self._put_encoder(model.get_submodule(family.encoder), root)
+        return Semantic(model, family, outputs)
 
     def _model(self, channels: int, root: Path | None) -> Any:
         """The model of transformers with so many channels."""
@@ -341,10 +355,13 @@ class SemanticRecipe(NetworkRecipe):
         row = ARCHITECTURES[self.architecture]
         config_class, model_class = row.family.classes()
         settings = _merged(row.configuration, self.configuration, config_class())
+        if self.encoder is not None:
+            settings["backbone_config"] = self._encoder_configuration()
         try:
             config = config_class(**settings, num_labels=channels)
-            if root is None or self.weights is None:
-                return model_class(config)
+            if root is None or self.weights is None or self.encoder is not None:
+                with _quiet():
+                    return model_class(config)
         except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
             raise ConfigError(f"model.configuration: {self.architecture} cannot be built so: {_one_line(error)}") from error
         if self.weights == HUB:
@@ -357,6 +374,37 @@ class SemanticRecipe(NetworkRecipe):
             path = root / self.weights
             values, where = file_weights(path, advice="set model.weights to null to go without"), str(path)
         return self._loaded(model_class, config, values, where)
+
+    def _encoder_configuration(self) -> dict[str, Any]:
+        """What transformers knows a network of timm by.
+
+        Raises:
+            ConfigError: this architecture takes no other encoder, or the network gives no pyramid.
+        """
+        if not ARCHITECTURES[self.architecture].family.takes_encoders:
+            takers = ", ".join(name for name, row in ARCHITECTURES.items() if row.family.takes_encoders)
+            raise ConfigError(f"model.encoder: {self.architecture} has an encoder of its own; these take others: {takers}")
+        if "backbone_config" in self.configuration:
+            raise ConfigError(
+                f"model.configuration.backbone_config: model.encoder is {self.encoder}, and has no such; leave one out"
+            )
+        assert self.encoder is not None
+        with torch.device("meta"):
+            encoder = timm_pyramid(self.encoder, key="model.encoder", weights="model.weights", pretrained=False)
+        return {
+            "model_type": "timm_backbone",
+            "backbone": self.encoder,
+            "out_indices": list(encoder.feature_info.out_indices),
+            "use_pretrained_backbone": False,
+        }
+
+    def _put_encoder(self, backbone: Any, root: Path | None) -> None:
+        """Gives a model its encoder, with its weights."""
+        assert self.encoder is not None
+        hub = root is not None and self.weights == HUB
+        backbone._backbone = timm_pyramid(self.encoder, key="model.encoder", weights="model.weights", pretrained=hub)
+        if root is not None and not hub:
+            read_recipe_weights(backbone._backbone, root, self.weights, "model.weights", self.encoder)
 
     def _loaded(self, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
         """The model with weights, whatever version of transformers named them. Answers begin anew.
@@ -469,9 +517,16 @@ class Semantic(nn.Module):
         begin_low(model.get_submodule(family.answer), self.maps)
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """`encoder.0` is what takes the picture in, each further one a stage; then the decoder, and what judges the photo."""
-        encoder, stages = (self.model.get_submodule(place) for place in (self.family.encoder, self.family.stages))
-        parts = {"encoder.0": all_but(encoder, [stages]), **{f"encoder.{n + 1}": [stage] for n, stage in enumerate(stages)}}
+        """`encoder.0` is what takes the picture in, each further one a stage; then the decoder, and what judges the photo.
+
+        Those of an encoder of timm are as timm lists them.
+        """
+        encoder = self.model.get_submodule(self.family.encoder)
+        if hasattr(encoder, "_backbone"):
+            parts = encoder_parts(encoder._backbone)
+        else:
+            stages = self.model.get_submodule(self.family.stages)
+            parts = {"encoder.0": all_but(encoder, [stages]), **{f"encoder.{n + 1}": [stage] for n, stage in enumerate(stages)}}
         parts["decoder"] = all_but(self.model, [encoder])
         return {**parts, "photo": [self.evidence]} if self.evidence else parts
 
