@@ -48,6 +48,23 @@ def test_logits_and_masks_must_both_agree(shift: float, message: str) -> None:
     assert (same.photos, same.least_iou) == (2, 1.0)
 
 
+@pytest.mark.parametrize(("turned", "agrees"), [(1, True), (2, False)])
+def test_a_cell_that_rounding_decides_ends_no_export(turned: int, agrees: bool) -> None:
+    """Of masks that are 8 cells in all, one that changed sides is an IoU of 0.875."""
+    types = torch.full((1, 1, 8, 8), -1.0)
+    types[0, 0, 0] = 1.0
+    types[0, 0, 1, :turned] = -5e-5
+    head = toy_recipe(classes={"damage": ["dent"], "parts": []}).build_heads()["types"]
+    kept = {"types": Kept(head, ("dent",), [0])}
+    session = Session(to_onnx(Constant(types + 1e-4), 32), input_name="image", output_names=["types"], where="x")
+    picture = np.zeros((1, 3, 32, 32), np.float32)
+    if agrees:
+        assert check_parity(Constant(types), session, [picture], kept).least_iou == pytest.approx(8 / 9)
+    else:
+        with pytest.raises(BundleError, match=r"IoU down to 0\.8000"):
+            check_parity(Constant(types), session, [picture], kept)
+
+
 def test_numbers_that_are_none_agree_with_nothing() -> None:
     head = toy_recipe(classes={"damage": ["dent"], "parts": []}).build_heads()["types"]
 

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dentify.arrays import FloatArray
+from dentify.arrays import BoolArray, FloatArray
 from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import BundleError
 from dentify.runtime.session import Session
+from dentify.training.heads import Head
 from dentify.training.taught import Kept
 
 NETWORK_FILE = "network.onnx"
@@ -32,7 +33,7 @@ class Parity:
     largest_difference: float
     """Of logits; of instances, of boxes as shares of the picture and of scores."""
     least_iou: float | None
-    """Of masks of damage; `None` without any, or where all are empty."""
+    """Of the masks of all photos, the least of any output; `None` without any, or where all are empty."""
 
 
 class Exported(nn.Module):
@@ -73,10 +74,14 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
 def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArray], kept: Mapping[str, Kept]) -> Parity:
     """Runs both on the same photos.
 
+    Masks are compared over all photos together, those of each output for themselves. One cell may change sides however few there
+    are: where a logit is nearly 0 any rounding decides.
+
     Raises:
-        BundleError: they differ by more than 1e-3 in any logit, box or score, or the IoU of a mask of damage falls under 0.999.
+        BundleError: they differ by more than 1e-3 in any logit, box or score, or the IoU of masks falls under 0.999.
     """
-    photos, largest, ious = 0, 0.0, list[float]()
+    photos, largest = 0, 0.0
+    masks = {name: _Masks() for name, one in kept.items() if _has_masks(one.head)}
     for tensor in inputs:
         photos += 1
         ours = session.run(tensor)
@@ -84,35 +89,58 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
             theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
         for name, one in kept.items():
             if one.head.kind == "instances":
-                apart, shared = _tables_apart(ours[name][0], theirs[name][0])
-                largest = float(np.maximum(largest, apart))
-                ious += shared
-                continue
-            largest = float(np.maximum(largest, np.abs(ours[name] - theirs[name]).max()))  # NaN stays
-            if one.head.kind == "maps" and one.head.role == "damage" and one.head.auxiliary in (None, "any"):
-                a, b = ours[name] > 0, theirs[name] > 0
-                both, either = ((a & b).sum((0, 2, 3)), (a | b).sum((0, 2, 3)))
-                ious += (both / np.maximum(either, 1))[either > 0].tolist()
-    least = min(ious, default=None)
-    if not (largest <= LARGEST_DIFFERENCE and (least is None or least >= LEAST_IOU)):
-        masks = "" if least is None else f", masks' IoU down to {least:.4f}"
-        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}{masks}")
+                apart, shown = _tables_apart(ours[name][0], theirs[name][0])
+                for ones, others in shown:
+                    masks[name].add(ones, others)
+            else:
+                apart = np.abs(ours[name] - theirs[name]).max()
+                if name in masks:
+                    masks[name].add(ours[name] > 0, theirs[name] > 0)
+            largest = float(np.maximum(largest, apart))  # NaN stays
+    told = [one for one in masks.values() if one.either]
+    least = min((one.iou for one in told), default=None)
+    if not (largest <= LARGEST_DIFFERENCE and all(one.agree for one in told)):
+        said = "" if least is None else f", masks' IoU down to {least:.4f}"
+        raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}{said}")
     return Parity(photos, largest, least)
 
 
-def _tables_apart(ours: FloatArray, theirs: FloatArray) -> tuple[float, list[float]]:
-    """Largest difference of boxes and scores, and IoUs of masks, of the candidates of two tables that are told at all.
+def _has_masks(head: Head) -> bool:
+    """Whether it tells where something is by yes and no: damage on maps, and all that is told one by one."""
+    return head.kind == "instances" or (head.kind == "maps" and head.role == "damage" and head.auxiliary in (None, "any"))
+
+
+@dataclass
+class _Masks:
+    """Cells that are in two masks both, and in either."""
+
+    both: int = 0
+    either: int = 0
+
+    def add(self, ours: BoolArray, theirs: BoolArray) -> None:
+        self.both += int((ours & theirs).sum())
+        self.either += int((ours | theirs).sum())
+
+    @property
+    def iou(self) -> float:
+        return self.both / self.either
+
+    @property
+    def agree(self) -> bool:
+        return self.either - self.both <= 1 or self.iou >= LEAST_IOU
+
+
+def _tables_apart(ours: FloatArray, theirs: FloatArray) -> tuple[float, list[tuple[BoolArray, BoolArray]]]:
+    """Largest difference of boxes and scores, and pairs of masks, of the candidates of two tables that are told at all.
 
     Each is held against the nearest of the other: two of nearly the same score may have changed places.
     """
     cells = INSTANCE_MASK**2
-    largest, ious = 0.0, []
+    largest, masks = 0.0, []
     for ones, others in ((ours, theirs), (theirs, ours)):
         for row in ones[(ones[:, 4:-cells] >= _TOLD).any(1)]:
             apart = np.abs(others[:, :-cells] - row[:-cells]).max(1)
             nearest = others[int(apart.argmin())]
             largest = float(np.maximum(largest, apart.min()))
-            a, b = row[-cells:] > 0, nearest[-cells:] > 0
-            if (a | b).any():
-                ious.append(float((a & b).sum() / (a | b).sum()))
-    return largest, ious
+            masks.append((row[-cells:] > 0, nearest[-cells:] > 0))
+    return largest, masks
