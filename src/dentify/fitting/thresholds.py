@@ -78,7 +78,7 @@ def _ladders(matched: Sequence[Matched], num_types: int) -> tuple[NDArray[np.uin
     counts = [np.zeros(0, np.int64)]
     for photo in matched:
         evidence = photo.evidence
-        _, height, width = evidence.probs.shape
+        height, width = evidence.grid_hw
         steps = np.zeros((num_types, height, width), np.uint8)
         for found, score in zip(photo.findings.unpacked(), photo.scores, strict=True):
             window = found.window(steps[found.class_id])
