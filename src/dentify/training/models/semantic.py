@@ -331,58 +331,74 @@ class SemanticRecipe(NetworkRecipe):
                 architecture's.
         """
         _check_outputs(outputs)
-        model = self._model(sum(output.channels for output in outputs.values() if output.stride is not None), root)
-        return Semantic(model, ARCHITECTURES[self.architecture].family, outputs)
-
-    def _model(self, channels: int, root: Path | None) -> Any:
-        """The model of transformers with so many channels."""
-        from huggingface_hub.errors import StrictDataclassError
-
         row = ARCHITECTURES[self.architecture]
-        config_class, model_class = row.family.classes()
-        settings = _merged(row.configuration, self.configuration, config_class())
-        try:
-            config = config_class(**settings, num_labels=channels)
-            if root is None or self.weights is None:
-                return model_class(config)
-        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
-            raise ConfigError(f"model.configuration: {self.architecture} cannot be built so: {_one_line(error)}") from error
-        if self.weights == HUB:
-            advice = (
-                f"put its model.safetensors on this machine and name it in model.weights (relative to {root}), or set that to "
-                "null to start from random ones"
-            )
-            values, where = hub_weights(row.hub, key="model.weights", advice=advice), row.hub
-        else:
-            path = root / self.weights
-            values, where = file_weights(path, advice="set model.weights to null to go without"), str(path)
-        return self._loaded(model_class, config, values, where)
+        channels = sum(output.channels for output in outputs.values() if output.stride is not None)
+        model = build_model(self.architecture, row, self.configuration, self.weights, channels, root)
+        return Semantic(model, row.family, outputs)
 
-    def _loaded(self, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
-        """The model with weights, whatever version of transformers named them. Answers begin anew.
 
-        Raises:
-            ConfigError: they are another architecture's.
-        """
-        family = ARCHITECTURES[self.architecture].family
-        with _quiet():
-            model, told = model_class.from_pretrained(
-                None,
-                config=config,
-                state_dict=values,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                dtype=torch.float32,
-            )
-        ours = {name for name in model.state_dict() if not name.startswith((f"{family.answer}.", *family.unused))}
-        missing = set(told["missing_keys"]) & ours
-        decoder = {name for name in ours if not name.startswith(f"{family.encoder}.")}
-        sizes = [(name, tuple(there), tuple(here)) for name, there, here in told["mismatched_keys"] if name in ours]
-        problems = [f"size mismatch for {name}: {there} there, {here} here" for name, there, here in sizes]
-        problems += [f"it lacks {name}" for name in missing if missing != decoder]
-        if problems:
-            raise ConfigError(f"{where}: are not weights of {self.architecture}: {min(problems)}")
-        return model.train()
+def build_model(
+    name: str, row: Architecture, configuration: Mapping[str, Any], weights: str | None, channels: int, root: Path | None
+) -> Any:
+    """The model of transformers with so many channels.
+
+    Args:
+        name: what messages call it.
+        row: its family, configuration and published weights.
+        configuration: what differs from the row's.
+        weights: as in a recipe.
+        channels: of its answers, which begin anew.
+        root: folder that the path of weights is relative to; `None` leaves them out.
+
+    Raises:
+        ConfigError: the configuration is none, or weights are missing or another architecture's.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+
+    config_class, model_class = row.family.classes()
+    settings = _merged(row.configuration, configuration, config_class())
+    try:
+        config = config_class(**settings, num_labels=channels)
+        if root is None or weights is None:
+            return model_class(config)
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
+        raise ConfigError(f"model.configuration: {name} cannot be built so: {_one_line(error)}") from error
+    if weights == HUB:
+        advice = (
+            f"put its model.safetensors on this machine and name it in model.weights (relative to {root}), or set that to "
+            "null to start from random ones"
+        )
+        values, where = hub_weights(row.hub, key="model.weights", advice=advice), row.hub
+    else:
+        path = root / weights
+        values, where = file_weights(path, advice="set model.weights to null to go without"), str(path)
+    return _loaded(name, row.family, model_class, config, values, where)
+
+
+def _loaded(name: str, family: Family, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
+    """The model with weights, whatever version of transformers named them. Answers begin anew.
+
+    Raises:
+        ConfigError: they are another architecture's.
+    """
+    with _quiet():
+        model, told = model_class.from_pretrained(
+            None,
+            config=config,
+            state_dict=values,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+    ours = {name for name in model.state_dict() if not name.startswith((f"{family.answer}.", *family.unused))}
+    missing = set(told["missing_keys"]) & ours
+    decoder = {name for name in ours if not name.startswith(f"{family.encoder}.")}
+    sizes = [(name, tuple(there), tuple(here)) for name, there, here in told["mismatched_keys"] if name in ours]
+    problems = [f"size mismatch for {name}: {there} there, {here} here" for name, there, here in sizes]
+    problems += [f"it lacks {name}" for name in missing if missing != decoder]
+    if problems:
+        raise ConfigError(f"{where}: are not weights of {name}: {min(problems)}")
+    return model.train()
 
 
 def _check_outputs(outputs: Mapping[str, Output]) -> None:
