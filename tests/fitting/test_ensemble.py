@@ -148,6 +148,14 @@ def test_instances_and_maps_are_fitted_together(member: Member, teller: Member) 
     assert [(one.type, one.confidence > 0.9) for one in told] == [("dent", True)]
 
 
+def test_instances_and_maps_of_other_classes_make_no_ensemble(member: Member, tmp_path: Path) -> None:
+    turned = table_bundle(tmp_path / "turned", **OTHERS["turned"])
+    with pytest.raises(
+        BundleError, match="turned disagree on damage: classes differ: their order is dent, scratch, broken_part and"
+    ):
+        make_ensemble([member("a"), turned], name="e", version="1")
+
+
 def test_only_maps_vote(member: Member, teller: Member) -> None:
     def combined(*several: Bundle) -> dict[str, str]:
         return dict(make_ensemble(several, name="e", version="1", how="vote").manifest.combine)
