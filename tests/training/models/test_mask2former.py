@@ -25,25 +25,14 @@ from dentify.training.heads import Output
 from dentify.training.heads.instances import LEFT_OUT
 from dentify.training.models.mask2former import Mask2Former, Mask2FormerRecipe, set_loss, table_of
 from real_photos import SIDE, TYPES, label_examples, real_recipe
+from tiny_mask2former import MASK2FORMER
 
 # torch's exporter warns of what is still to come in torch.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 CELLS = INSTANCE_MASK**2
 OUTPUTS = {"types": Output(4 + 3 + CELLS, candidates=12)}
-TINY: dict[str, Any] = {
-    "backbone_config": {"embed_dim": 8, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2]},
-    "feature_size": 32,
-    "mask_feature_size": 16,
-    "hidden_dim": 32,
-    "encoder_feedforward_dim": 16,
-    "dim_feedforward": 16,
-    "num_attention_heads": 2,
-    "encoder_layers": 1,
-    "decoder_layers": 3,
-    "num_queries": 8,
-}
-MODEL: dict[str, Any] = {"name": "mask2former", "weights": None, "configuration": TINY, "points": 64}
+MODEL: dict[str, Any] = {"name": "mask2former", "weights": None, "configuration": MASK2FORMER, "points": 64}
 
 
 def built(**changes: Any) -> Mask2Former:
@@ -231,7 +220,7 @@ def test_weights_of_it_are_taken_but_for_the_types_and_those_of_another_size_are
     for name in ("model.transformer_module.queries_features.weight", "model.pixel_level_module.decoder.mask_projection.weight"):
         torch.testing.assert_close(taken[name], values[name])
     assert taken["class_predictor.weight"].shape == (4, 32)
-    wider = MODEL | {"weights": "coco.safetensors", "configuration": TINY | {"mask_feature_size": 32}}
+    wider = MODEL | {"weights": "coco.safetensors", "configuration": MASK2FORMER | {"mask_feature_size": 32}}
     with pytest.raises(ConfigError, match=r"coco.safetensors: are not weights of mask2former_swin_tiny: size mismatch") as caught:
         Mask2FormerRecipe(**wider).build(OUTPUTS, tmp_path)
     assert "\n" not in str(caught.value)
