@@ -16,7 +16,8 @@ from dentify.bundle import Bundle, Manifest, build_bundle, write_bundle
 from dentify.bundle.manifest import Views
 from dentify.errors import BundleError, ConfigError
 from dentify.settings import Settings
-from dentify.testing import Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest
+from dentify.testing import TYPES, Damage, paint_photo, tiny_bundle, tiny_classifier, tiny_manifest
+from tiny_tables import table_bundle
 
 DENT = paint_photo(parts={"hood": (0.125, 0.125, 0.875, 0.875)}, damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5), 0.7)])
 
@@ -256,6 +257,17 @@ def test_views_come_with_the_bundle_that_weighs_most_and_a_plan_may_name_its_own
     assert build(named, damage=["a"]).manifest.views == {"damage": Views(tiles="auto", mirrored=True)}
     with pytest.raises(BundleError, match=r"views\.parts says how networks see a photo, roles\.parts has none"):
         build({"views": {"parts": {"tiles": 2}}}, damage=["a"])
+
+
+def test_instances_beside_maps_leave_grouping_and_views_to_the_maps(build: Build) -> None:
+    """They weigh more, so confidences and thresholds are theirs; of how maps become findings they say nothing."""
+    tiny_bundle("maps", name="maps", grouping={"min_cells": 2, "upscale": 2}, views={"damage": {"tiles": 2}})
+    table_bundle("table", thresholds={"findings": dict.fromkeys(TYPES, 0.25)})
+    both = build(damage=["maps", {"bundle": "table", "weight": 2}]).manifest
+    assert [(one.kind, one.weight) for one in both.roles.damage] == [("maps", 1), ("instances", 2)]
+    assert (both.grouping.min_cells, both.grouping.upscale, both.views) == (2, 2, {"damage": Views(tiles=2)})
+    assert set(both.thresholds.findings.values()) == {0.25}
+    assert dentify.load("built").assess(DENT).findings
 
 
 def test_bundles_lie_beside_the_plan_and_one_that_is_missing_is_named(build: Build) -> None:

@@ -7,6 +7,7 @@ import pytest
 from built_bundles import Build, member, other_bundle
 from dentify.errors import BundleError
 from dentify.testing import tiny_bundle, tiny_classifier, tiny_manifest, tiny_onnx
+from tiny_tables import table_bundle
 
 
 def broken_pair(which: str) -> None:
@@ -52,6 +53,13 @@ def test_what_does_not_go_together_is_one_line(build: Build, which: str, role: s
         build(**{role: ["a", "b"]})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_auxiliary_maps_are_compared_among_maps_wherever_these_stand(build: Build) -> None:
+    table_bundle("told")
+    broken_pair("auxiliary")
+    with pytest.raises(BundleError, match="a and b cannot answer together: auxiliary outputs differ: only a names centres"):
+        build(damage=["told", "a", "b"])
 
 
 def test_types_that_exclude_each_other_go_with_their_like_alone(build: Build) -> None:

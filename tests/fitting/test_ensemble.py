@@ -17,13 +17,15 @@ pytest.importorskip("onnx", reason="the tiny bundle needs the extra train")
 
 import dentify
 from dentify import Bundle
+from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.datasets import Sample
 from dentify.errors import BundleError, DatasetError
 from dentify.fitting.ensemble import Weights, costs_of, make_ensemble, shared_roles, tune_ensemble, weigh_members
 from dentify.fitting.unwritten import unwritten
 from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
-from dentify.testing import Damage, paint_photo, tiny_classifier, tiny_manifest
+from dentify.testing import TYPES, Damage, paint_photo, tiny_classifier, tiny_manifest
+from tiny_tables import table_bundle, table_onnx
 
 DENT = paint_photo(parts={"hood": (0.125, 0.125, 0.875, 0.875)}, damages=[Damage("dent", (0.25, 0.25, 0.5, 0.5))])
 Member = Callable[..., Bundle]
@@ -106,20 +108,71 @@ def test_weights_decide_and_who_counts_for_nothing_is_left_out(member: Member) -
     assert "damage" not in made.combine
 
 
-def test_instances_are_not_fitted_which_is_told_before_any_photo_is_read(member: Member) -> None:
-    several = [as_instances(member(name), "damage") for name in "ab"]
-    assert len(make_ensemble(several, name="ab", version="1").manifest.roles.damage) == 2
-    with pytest.raises(BundleError, match="tells damage as instances; only bundles that tell it as maps can be fitted"):
-        tune_ensemble(several, [Sample(b"no picture", "a.png")], name="ab", version="1")
+@pytest.fixture
+def teller(tmp_path: Path) -> Member:
+    """`teller("a", **BLIND)`: the same, telling damage as instances."""
+    return lambda name, **shifts: table_bundle(tmp_path / name, table_onnx(words=name, **shifts))
 
 
-def test_members_that_tell_parts_as_instances_count_the_same(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_that_tell_instances_are_weighed_and_the_whole_is_fitted(teller: Member) -> None:
+    several = [teller("a"), teller("b", **BLIND)]
+    tuned = tune_ensemble(several, photos(), name="ab", version="1.0.0", threads=1)
+    assert tuned.weights.of["damage"] == (1.0, 0.0)
+    assert tuned.fitted.figures["dent/AP50"] == 1.0
+    assert set(tuned.fitted.manifest.calibration.findings) == set(TYPES)
+    assert not any("damage" in note for note in tuned.weights.notes)
+
+
+def test_members_that_tell_the_same_instances_count_the_same(teller: Member) -> None:
+    weights = weigh_members([teller("a"), teller("b")], photos(), threads=1)
+    assert weights.of["damage"] == (0.5, 0.5)
+    assert "members count the same in damage: other weights are no better on photos that they were not fitted to" in weights.notes
+
+
+@pytest.mark.parametrize("maps_first", [True, False])
+def test_instances_and_maps_are_weighed_by_the_things_that_they_find(member: Member, teller: Member, maps_first: bool) -> None:
+    def weights_of(maps: Bundle, tables: Bundle) -> tuple[float, ...]:
+        several = [maps, tables] if maps_first else [tables, maps]
+        return weigh_members(several, photos(), threads=1).of["damage"]
+
+    assert weights_of(member("a"), teller("b", **BLIND)) == ((1.0, 0.0) if maps_first else (0.0, 1.0))
+    assert weights_of(member("c", **BLIND), teller("d")) == ((0.0, 1.0) if maps_first else (1.0, 0.0))
+
+
+def test_instances_and_maps_are_fitted_together(member: Member, teller: Member) -> None:
+    tuned = tune_ensemble([teller("a"), member("b")], photos(), name="ab", version="1.0.0", threads=1)
+    whole = unwritten(tuned.fitted.manifest, tuned.files, where="ab")
+    assert {one.kind for one in whole.manifest.roles.damage} == {"instances", "maps"}
+    assert tuned.fitted.figures["mean/AP50"] == 1.0
+    told = dentify.load(whole).assess(photos()[0].image).findings
+    assert [(one.type, one.confidence > 0.9) for one in told] == [("dent", True)]
+
+
+def test_instances_and_maps_of_other_classes_make_no_ensemble(member: Member, tmp_path: Path) -> None:
+    turned = table_bundle(tmp_path / "turned", **OTHERS["turned"])
+    with pytest.raises(
+        BundleError, match="turned disagree on damage: classes differ: their order is dent, scratch, broken_part and"
+    ):
+        make_ensemble([member("a"), turned], name="e", version="1")
+
+
+def test_only_maps_vote(member: Member, teller: Member) -> None:
+    def combined(*several: Bundle) -> dict[str, str]:
+        return dict(make_ensemble(several, name="e", version="1", how="vote").manifest.combine)
+
+    assert "damage" not in combined(teller("a"), member("b"))
+    assert combined(teller("c"), member("d"), member("e"))["damage"] == "vote"
+
+
+def test_parts_as_instances_are_weighed_by_outlined_parts(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none are outlined they count the same, as of maps."""
     several = [as_instances(member(name), "parts") for name in "ab"]
-    nothing = Answers(0.0, 0.0, None, {}, None, None, None)
-    monkeypatch.setattr(Networks, "ask", lambda *_, **__: nothing)
-    weights = weigh_members(several, [painted("dark.png", vehicle=False)])
+    hood = np.concatenate([[0, 0, 0.5, 0.5, 0.9, 0, 0], np.full(INSTANCE_MASK**2, 5)]).astype(np.float32)[None]
+    told = Answers(0.0, 0.0, np.zeros((len(TYPES), 8, 8), np.float32), {}, None, None, None, part_tables=((1.0, hood),))
+    monkeypatch.setattr(Networks, "ask", lambda *_, **__: told)
+    weights = weigh_members(several, [painted("sound.png")])
     assert weights.of["parts"] == (0.5, 0.5)
-    assert "members count the same in parts: weights of instances are not fitted yet" in weights.notes
+    assert "members count the same in parts: too few photos tell of it (0, it takes 20)" in weights.notes
 
 
 def as_instances(bundle: Bundle, role: str) -> Bundle:

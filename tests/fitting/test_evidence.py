@@ -10,11 +10,13 @@ import pytest
 
 from dentify.bundle.manifest import Scorer
 from dentify.datasets import Annotation, Sample
-from dentify.fitting.evidence import FOLDS, Evidence, cross_match, gather, ious_of, match, right_ones, silenced
+from dentify.fitting.evidence import FOLDS, Evidence, cross_match, gather, gather_found, ious_of, match, right_ones, silenced
 from dentify.fitting.scorer import fit_scorer
 from dentify.fitting.squeezed import pack, squeeze
 from dentify.imaging.views import mirrored_view, whole_view
+from dentify.runtime.instances import Instances
 from dentify.runtime.probabilities import sigmoid
+from placed_instances import instances
 from seen_dents import GROUPING, NAMES, SIZE, box, evidence, logits_of, matched
 
 
@@ -82,6 +84,50 @@ def test_candidates_in_regions_to_be_ignored_are_neither_right_nor_wrong(region:
     assert kept.ious.max() > 0.7
     assert kept.types.tolist() == [0]
     assert len(gathered(box("dent", 40, 40), region).candidates) == 2  # what fits an annotation stays, wherever it lies
+
+
+def found_dents(*seen: tuple[float, int, tuple[int, int]]) -> Instances:
+    """Score, class and corner of things of 16 × 16 pixels, on a grid of two to a cell."""
+    on_grid = instances(*((score, class_id, (x // 2, y // 2, 8, 8)) for score, class_id, (x, y) in seen), grid_hw=(32, 32))
+    return replace(on_grid, photo_hw=(SIZE, SIZE), boxes_xyxy=on_grid.boxes_xyxy / 5)
+
+
+def told_of(found: Instances, *annotations: Annotation, labelled: Sequence[str] = NAMES, mirrored: bool = False) -> Evidence:
+    def view(hw: tuple[int, int]) -> np.ndarray:
+        whole = whole_view((SIZE, SIZE), hw)
+        return mirrored_view(whole, hw[1]) if mirrored else whole
+
+    sample = Sample(b"", "a.jpg", (SIZE, SIZE), annotations=annotations, labelled=frozenset(labelled))
+    return gather_found(sample, found, view, NAMES)
+
+
+def test_things_that_were_found_are_findings_on_their_own_grid() -> None:
+    """Nothing is scored or chosen any more: they come as they are, a second one of an annotation is wrong."""
+    photo = told_of(found_dents((0.9, 0, (8, 8)), (0.7, 0, (8, 8)), (0.2, 0, (40, 40))), box("dent", 8, 8))
+    told = match(photo, GROUPING, None)
+    assert photo.grid_hw == (32, 32)
+    assert told.scores.tolist() == np.float32([0.9, 0.7, 0.2]).tolist()
+    assert told.right.tolist() == [True, False, False]
+    assert [(one.x, one.y, one.mask.shape) for one in told.findings.unpacked()] == [(4, 4, (8, 8))] * 2 + [(20, 20, (8, 8))]
+
+
+def test_things_found_in_a_mirrored_photo_are_compared_with_mirrored_annotations() -> None:
+    found = found_dents((0.9, 0, (44, 8)))
+    right = [match(told_of(found, box("dent", 4, 8), mirrored=each), GROUPING, None).right for each in (True, False)]
+    assert [one.tolist() for one in right] == [[True], [False]]
+
+
+def test_things_that_nobody_could_tell_wrong_are_left_out_with_their_scores() -> None:
+    found = found_dents((0.9, 1, (0, 0)), (0.8, 0, (40, 40)), (0.7, 0, (8, 8)))
+    photo = told_of(found, box("dent", 8, 8), replace(box("dent", 40, 40), unsure=True), labelled=("dent",))
+    assert photo.scores is not None
+    assert photo.scores.tolist() == [np.float32(0.7)]
+    assert (len(photo.candidates), photo.ious.shape) == (1, (1, 1))
+
+
+def test_nothing_found_is_no_finding_and_the_truth_is_missed() -> None:
+    photo = told_of(found_dents(), box("dent", 8, 8))
+    assert (match(photo, GROUPING, None).scores.shape, photo.types.tolist()) == ((0,), [0])
 
 
 def test_what_is_left_out_of_the_maps_is_never_missed() -> None:

@@ -45,23 +45,23 @@ def test_the_mean_is_over_types_that_are_annotated() -> None:
 
 def test_pixels_count_what_is_told_from_the_threshold_on() -> None:
     found = matched(seen=[(8, 8), (40, 40)], annotated=[(8, 8)])
-    dent, scratch, of_any = pixel_counts(found, np.float32([0.5, 0.5]), GROUPING.upscale)
+    dent, scratch, of_any = pixel_counts(found, np.float32([0.5, 0.5]))
     assert dent[0] / dent[1] == pytest.approx(0.5, abs=0.1)
     assert scratch.tolist() == [0, 0]
     assert of_any.tolist() == dent.tolist()
     # nothing told: the annotated 16 × 16 pixels, on a grid of their size
-    assert pixel_counts(found, np.float32([1.1, 1.1]), GROUPING.upscale)[0].tolist() == [0, 16 * 16]
+    assert pixel_counts(found, np.float32([1.1, 1.1]))[0].tolist() == [0, 16 * 16]
 
 
 def test_types_that_the_source_does_not_label_count_nothing() -> None:
     found = match(evidence(seen=[(8, 8)], annotated=[(8, 8)], labelled=("scratch",)), GROUPING, None)
-    assert not pixel_counts(found, np.float32([0.5, 0.5]), GROUPING.upscale).any()
+    assert not pixel_counts(found, np.float32([0.5, 0.5])).any()
 
 
 def test_figures_of_a_good_and_a_silenced_photo() -> None:
     photos = [matched(number, seen=[(8, 8)], annotated=[(8, 8)]) for number in range(2)]
-    all_told = figures_of(photos, photos, NAMES, HALVES, GROUPING.upscale)
-    half_told = figures_of(photos, [photos[0], silenced(photos[1])], NAMES, HALVES, GROUPING.upscale)
+    all_told = figures_of(photos, photos, NAMES, HALVES)
+    half_told = figures_of(photos, [photos[0], silenced(photos[1])], NAMES, HALVES)
     assert (all_told["dent/AP50"], all_told["mean/AP50"], all_told["told"]) == (1.0, 1.0, 1.0)
     assert half_told["dent/AP50"] == 1.0  # AP is of all that was scored
     assert half_told["told"] == 0.5
@@ -70,12 +70,12 @@ def test_figures_of_a_good_and_a_silenced_photo() -> None:
 
 def test_a_type_that_no_photo_shows_has_no_figure() -> None:
     photos = [matched(seen=[(8, 8)], annotated=[(8, 8)])]
-    figures = figures_of(photos, photos, NAMES, HALVES, GROUPING.upscale)
+    figures = figures_of(photos, photos, NAMES, HALVES)
     assert not {"scratch/AP50", "scratch/iou"} & set(figures)
     assert figures["mean/iou"] == figures["dent/iou"]
 
 
 def test_sound_photos_alone_have_counts_only() -> None:
     photos = [matched(), matched(seen=[(8, 8)])]
-    figures = figures_of(photos, photos, NAMES, HALVES, GROUPING.upscale)
+    figures = figures_of(photos, photos, NAMES, HALVES)
     assert figures == {"dent/iou": 0.0, "any/iou": 0.0, "mean/iou": 0.0, "told": 0.5}

@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("onnx", reason="the tiny bundle needs the extra train")
 
+import dentify
 from dentify import Bundle
-from dentify.bundle.manifest import GateCalibration, Member, Roles, SeverityCalibration
+from dentify.bundle.manifest import GateCalibration, Roles, SeverityCalibration
 from dentify.datasets import Annotation, Sample
 from dentify.errors import BundleError, DatasetError
 from dentify.fitting.fit import Fitted, check_fittable, check_names, fit_bundle, fit_seen
@@ -20,6 +21,7 @@ from dentify.runtime.networks import Networks
 from dentify.settings import Settings
 from dentify.testing import tiny_manifest, tiny_onnx
 from painted_cars import bundle_with, damaged, everything
+from tiny_tables import TABLE, table_bundle
 
 
 def test_findings_that_are_never_right_are_told_no_more(fitted: Fitted) -> None:
@@ -156,9 +158,77 @@ def test_labels_of_other_types_are_refused_with_the_nearest(tiny: Bundle) -> Non
 def test_a_bundle_without_anything_to_fit_is_refused(tiny: Bundle) -> None:
     with pytest.raises(BundleError, match="has no gate, damage or severity, so nothing can be fitted"):
         check_fittable(replace(tiny, manifest=tiny.manifest.model_copy(update={"roles": Roles()})))
-    instances = Roles(damage=(Member(file="tiny.onnx", output="types", kind="instances"),))
-    with pytest.raises(BundleError, match="tells damage as instances; only bundles that tell it as maps can be fitted"):
-        check_fittable(replace(tiny, manifest=tiny.manifest.model_copy(update={"roles": instances})))
+    parts = Roles(parts=tiny.manifest.roles.parts)  # their one threshold is no type's
+    with pytest.raises(BundleError, match="has no gate, damage or severity, so nothing can be fitted"):
+        check_fittable(replace(tiny, manifest=tiny.manifest.model_copy(update={"roles": parts})))
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return table_bundle(tmp_path_factory.mktemp("table") / "table")
+
+
+NO_SCORER = "no scorer is fitted: what networks tell as instances comes with scores of its own"
+
+
+def test_instances_are_fitted_as_findings_of_maps_are(table: Bundle, fitted: Fitted) -> None:
+    """The doubtful dent has a score of 0.88 and is never right; what is told as it is, is as sure as it was right."""
+    whole = fit_bundle(table, everything(), seed=0)
+    assert (whole.before["told"], whole.figures["told"]) == (fitted.before["told"], fitted.figures["told"])
+    assert whole.figures["dent/AP50"] == 1.0
+    assert whole.figures["any/iou"] > 0.95 > 0.5 > whole.before["any/iou"]
+    dent = whole.manifest.calibration.findings["dent"]
+    assert np.interp([0.88, 1.0], dent.x, dent.y).round(1).tolist() == [0.1, 1.0]
+    assert whole.manifest.grouping.scorer is None
+    assert whole.notes == (
+        "severity stays: 0 photos of known severity, it takes 13",
+        NO_SCORER,
+        "thresholds of scratch, broken_part stay: fewer than 5 are annotated",
+    )
+
+
+def test_fitted_instances_are_told_so(table: Bundle) -> None:
+    whole = fit_bundle(table, everything(), seed=0)
+    photo = damaged(0).image
+    told = [
+        [(one.type, round(one.confidence, 1)) for one in dentify.load(bundle).assess(photo).findings]
+        for bundle in (table, replace(table, manifest=whole.manifest))
+    ]
+    assert told == [[("dent", 1.0), ("dent", 0.9)], [("dent", 1.0)]]
+
+
+def test_damage_as_instances_alone_is_fitted_and_its_photos_are_judged_by_no_gate(table: Bundle) -> None:
+    """Whether a photo shows damage at all is a gate's to say; without one it is null, as with maps."""
+    document = tiny_manifest()
+    alone = bundle_with(
+        table,
+        roles={"damage": [TABLE]},
+        classes={"damage": document["classes"]["damage"]},
+        taxonomy=document["taxonomy"] | {"parts": [], "severity_levels": []},
+    )
+    whole = fit_bundle(alone, map(damaged, range(25)))
+    assert whole.figures["told"] == 1.0
+    assert (whole.manifest.thresholds.damage, whole.manifest.calibration.damage) == (0.5, GateCalibration())
+    assert dentify.load(replace(alone, manifest=whole.manifest)).assess(damaged(0).image).damage is None
+
+
+def test_instances_beside_maps_are_fitted_as_they_are_fused(table: Bundle) -> None:
+    """A lone dent of the table has half of a score; both of a photo are there from both."""
+    maps = tiny_manifest()["roles"]["damage"][0]
+    both = bundle_with(table, roles=tiny_manifest()["roles"] | {"damage": [maps, TABLE]})
+    whole = fit_bundle(both, everything(), seed=0)
+    assert whole.figures["dent/AP50"] == 1.0
+    assert whole.figures["told"] == pytest.approx(25 / 48, abs=0.01)
+    assert NO_SCORER in whole.notes
+
+
+def test_few_outlines_leave_instances_as_they_are(table: Bundle) -> None:
+    few = [*map(damaged, range(19)), *everything()[25:]]
+    whole = fit_bundle(table, few)
+    assert whole.manifest.thresholds.findings == table.manifest.thresholds.findings
+    assert whole.manifest.calibration.findings == {}
+    assert "findings stay: 19 photos with outlines, it takes 20" in whole.notes
+    assert NO_SCORER not in whole.notes
 
 
 def test_severity_takes_a_temperature_from_photos_that_tell_it(tiny: Bundle) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dentify.bundle import Manifest
+from dentify.bundle.manifest import INSTANCE_MASK, Member, Roles
 from dentify.datasets import Annotation, Sample
-from dentify.fitting.judged import CELLS, Judged, judge, part_cells
+from dentify.fitting.judged import CELLS, Judged, judge, judge_found, part_cells
 from dentify.runtime.merging import DOUBT
 from dentify.runtime.networks import Answers
 from dentify.runtime.probabilities import sigmoid, softmax
@@ -141,6 +142,59 @@ def test_where_parts_are_not_outlined_is_unknown_and_so_is_what_the_bundle_does_
     assert (all_known[4:] == len(PARTS)).all()
     unsure = replace(box("hood", 0, 48, 64, 16), unsure=True)
     assert (part_cells(sample(box("hood", 0, 0, 8, 8), unsure, labelled=frozenset(PARTS)), PARTS, HW, (8, 8))[6:] == -1).all()
+
+
+def told_one_by_one(*rows: tuple[tuple[float, ...], int, float], of: str = "damage") -> Answers:
+    """Boxes in shares of the photo, their class and score; masks fill them."""
+    names = TYPES if of == "damage" else PARTS
+    table = np.zeros((len(rows), 4 + len(names) + INSTANCE_MASK**2), np.float32)
+    for row, (corners, class_id, score) in enumerate(rows):
+        table[row, :4], table[row, 4 + class_id], table[row, 4 + len(names) :] = corners, score, 5
+    return said(**{f"{'damage' if of == 'damage' else 'part'}_tables": ((1.0, table),)})
+
+
+TABLES = MANIFEST.model_copy(
+    update={
+        "roles": Roles(**{role: (Member(file="tiny.onnx", output="types", kind="instances"),) for role in ("damage", "parts")})
+    }
+)
+UPPER, LOWER = (0.0, 0.0, 0.5, 0.5), (0.5, 0.5, 1.0, 1.0)
+
+
+def test_each_thing_that_members_found_is_asked_for_once() -> None:
+    """Both see the dent that is there, and one a dent that is not."""
+    members = [told_one_by_one((UPPER, 0, 0.9), (LOWER, 0, 0.6)), told_one_by_one((UPPER, 0, 0.4))]
+    one = judge_found("damage", members, [TABLES] * 2, sample(box("dent", 0, 0, 32, 32)), HW)
+    np.testing.assert_allclose(one.right, [[0.9, 0.4], [1 - 0.6, 1]], rtol=1e-6)
+
+
+def test_maps_are_asked_for_the_things_that_they_make() -> None:
+    members = [*damage_maps(3), told_one_by_one((UPPER, 0, 0.4))]
+    one = judge_found("damage", members, [MANIFEST, TABLES], sample(box("dent", 0, 0, 32, 32)), HW)
+    np.testing.assert_allclose(one.right, [[sigmoid(np.float32([3]))[0], 0.4]], rtol=1e-5)
+
+
+def test_things_that_labels_say_nothing_of_are_not_asked_for() -> None:
+    members, manifests = [told_one_by_one((UPPER, 0, 0.9), (LOWER, 1, 0.6))] * 2, [TABLES] * 2
+    dents_alone = judge_found("damage", members, manifests, sample(box("dent", 0, 0, 32, 32), labelled=frozenset({"dent"})), HW)
+    assert len(dents_alone.right) == 1
+    for labels in (
+        sample(labelled=frozenset()),
+        sample(box("damage", 0, 0, 64, 64)),
+        sample(Annotation("dent", (0, 0, 9, 9))),
+        sample(vehicle=False),
+    ):
+        assert is_empty(judge_found("damage", members, manifests, labels, HW))
+
+
+def test_parts_that_members_found_are_asked_for_where_parts_are_outlined() -> None:
+    members = [told_one_by_one((UPPER, 0, 0.9), (LOWER, 1, 0.6), of="parts"), told_one_by_one(of="parts")]
+    hood = box("hood", 0, 0, 32, 32)
+    one = judge_found("parts", members, [TABLES] * 2, sample(hood, labelled=frozenset(PARTS)), HW)
+    np.testing.assert_allclose(one.right, [[0.9, 0], [1 - 0.6, 1]], rtol=1e-6)
+    unsure = replace(box("roof", 32, 32, 32, 32), unsure=True)
+    assert len(judge_found("parts", members, [TABLES] * 2, sample(hood, unsure, labelled=frozenset(PARTS)), HW).right) == 1
+    assert is_empty(judge_found("parts", members, [TABLES] * 2, sample(labelled=frozenset(PARTS)), HW))
 
 
 def test_severity_is_asked_of_damages_by_maps_and_of_the_photo_by_labels() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.fitting.evidence import Matched
-from dentify.fitting.thresholds import THRESHOLDS, _ladders, choose_thresholds, gate_threshold
+from dentify.fitting.thresholds import THRESHOLDS, _ladders, choose_thresholds, different_columns, gate_threshold
 from seen_dents import NAMES, evidence, matched
 
 
@@ -56,6 +56,19 @@ def test_cells_that_are_alike_count_as_many() -> None:
     rows = {(int(steps[0]), bool(there[0])): int(count) for steps, there, count in zip(passed.T, truth.T, cells, strict=True)}
     assert rows == {(17, True): 64, (1, False): 64, (0, True): 64}
     assert not passed[1].any()
+
+
+@given(st.integers(0, 40), st.integers(0, 30), st.sampled_from([1, 21, 255]), st.integers(0, 5))
+def test_different_columns_are_those_of_numpy(rows: int, count: int, most: int, seed: int) -> None:
+    """Also where one number cannot hold a column: 40 rows of up to 256 values."""
+    values = np.random.default_rng(seed).integers(0, most + 1, (rows, count)).astype(np.uint8)[:, np.arange(2 * count) // 2]
+    columns, counts = different_columns(values)
+    if not rows or not count:
+        assert counts.sum() == 2 * count
+        return
+    theirs, times = np.unique(values, axis=1, return_counts=True)
+    np.testing.assert_array_equal(columns, theirs)
+    np.testing.assert_array_equal(counts, times)
 
 
 def test_types_that_nobody_labelled_are_not_damaged() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentify.runtime.fusion import fuse
+from dentify.runtime.fusion import fuse, fuse_and_tell
 from dentify.runtime.instances import Instances
 from placed_instances import instances
 
@@ -42,6 +42,15 @@ def test_what_one_did_not_find_is_half_as_sure_and_comes_after() -> None:
 def test_only_what_lies_on_each_other_and_is_of_one_class_is_one(class_id: int, x: int, count: int) -> None:
     fused = fuse([instances((0.9, DENT, (0, 0, 4, 4))), instances((0.8, class_id, (x, 0, 4, 4)))], [1, 1])
     assert len(fused) == count
+
+
+def test_what_each_member_gave_a_thing_is_told_and_nothing_of_who_did_not_find_it() -> None:
+    both, one = (DENT, (0, 0, 4, 4)), (DENT, (8, 8, 4, 4))
+    found = [instances((0.9, *one), (0.5, *both)), instances((0.6, *both))]
+    fused, told = fuse_and_tell(found, [3, 1])
+    np.testing.assert_allclose(told, [[0.9, 0], [0.5, 0.6]])
+    np.testing.assert_allclose(told @ [0.75, 0.25], fused.scores, rtol=1e-6)
+    assert fuse_and_tell([instances(), instances()], [1, 1])[1].shape == (0, 2)
 
 
 def test_two_things_of_one_member_stay_two() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from dentify.errors import DatasetError, DentifyError
 from dentify.training import train
+from dentify.training.models.mask_rcnn import MaskRCNNRecipe
 from toy_bench import SIDE, toy_recipe
 
 PHOTOS = 8
@@ -36,9 +37,18 @@ def mask(index: int = 1, hw: tuple[int, int] = (32, 40)) -> np.ndarray:
     return pixels
 
 
-def run(root: Path, folder: Path, *, dataset: str = ".", heads: dict[str, Any] | None = None) -> Path:
+MODELS: dict[str, dict[str, Any]] = {
+    "maps": {"heads": {"types": HEADS["types"]}},
+    "instances": {
+        "model": MaskRCNNRecipe(name="mask_rcnn", encoder="test_resnet", weights=None, width=8, hidden=16, layers=1),
+        "heads": {"types": {"kind": "instances", "of": "damage"}},
+    },
+}
+
+
+def run(root: Path, folder: Path, *, dataset: str = ".", told_as: str = "maps") -> Path:
     recipe = toy_recipe(
-        heads=heads or {"types": HEADS["types"]},
+        **MODELS[told_as],
         data={"serve_size": SIDE, "workers": 0, "hold_out": 0.2, "train": [{"dataset": dataset, "per_batch": 2}]},
         phases=[{"steps": 1, "size": SIDE, "precision": "32"}],
         origins={name: {"origin": "painted", "licence": "CC0 1.0"} for name in (root.name, "train", "")},
@@ -70,14 +80,18 @@ def test_masks_of_indices_are_trained_on(tmp_path: Path) -> None:
     ],
     ids=["another size than its photo", "an index that no name has", "a class that the recipe has not", "all are empty"],
 )
-def test_masks_that_do_not_fit_are_one_line(mask_of: Callable[[int], np.ndarray], names: str, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told_as", ["maps", "instances"])
+def test_masks_that_do_not_fit_are_one_line(
+    mask_of: Callable[[int], np.ndarray], names: str, told: str, told_as: str, tmp_path: Path
+) -> None:
     (tmp_path / "cars").mkdir()
-    assert told in refused(paint(tmp_path / "cars", mask_of, names), tmp_path / "run")
+    assert told in refused(paint(tmp_path / "cars", mask_of, names), tmp_path / "run", told_as=told_as)
 
 
-def test_an_empty_mask_among_others_is_a_photo_without_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told_as", ["maps", "instances"])
+def test_an_empty_mask_among_others_is_a_photo_without_damage(told_as: str, tmp_path: Path) -> None:
     (tmp_path / "cars").mkdir()
-    assert run(paint(tmp_path / "cars", lambda number: mask(int(number > 0))), tmp_path / "run").is_file()
+    assert run(paint(tmp_path / "cars", lambda number: mask(int(number > 0))), tmp_path / "run", told_as=told_as).is_file()
 
 
 def test_one_outline_that_is_two_parts_is_told(painted: Path, tmp_path: Path) -> None:

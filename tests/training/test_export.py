@@ -20,8 +20,12 @@ from dentify.bundle import Bundle
 from dentify.errors import BundleError, ConfigError, OutputError
 from dentify.runtime.session import Session
 from dentify.training import export_bundle, train
+from dentify.training.as_onnx import Parity
 from dentify.training.checkpoints import read_checkpoint, write_checkpoint
+from dentify.training.export import complete
 from dentify.training.recipe import Recipe, read_recipe
+from painted_cars import everything
+from tiny_tables import table_bundle
 from toy_bench import ToyNetwork, ToyRecipe, toy_document, toy_recipe
 
 # torch's exporter warns of what is still to come in torch.
@@ -133,6 +137,16 @@ def test_a_recipe_of_damage_outlines_alone_judges_damage_alone(outlines: Path, t
     assert (document["vehicle"], document["damage"], document["severity"], document["parts"]) == (None, None, None, [])
     assert "whether this is a vehicle and how bad the damage is" in answer.report.splitlines()[-1]
     assert all(finding.severity is None and finding.parts == () for finding in answer.findings)
+
+
+def test_instances_are_fitted_to_held_out_photos(tmp_path: Path) -> None:
+    """A doubtful dent that is never right is told no more."""
+    fitted = complete(table_bundle(tmp_path / "table"), everything(), Parity(1, 0.0, None), seed=0, on_photo=lambda _: None)
+    held_out = fitted.metrics["held_out"]
+    assert isinstance(held_out, dict)
+    assert held_out["dent/AP50"] == 1.0
+    assert set(fitted.calibration.findings) == set(fitted.classes.damage)
+    assert "thresholds of scratch, broken_part stay: fewer than 5 are annotated" in fitted.notes
 
 
 def test_a_type_that_no_photo_shows_is_not_told(painted: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
@@ -185,7 +185,7 @@ def _combined(wanted: Mapping[MapsRole, Combine], by_role: Mapping[str, Sequence
 def _views(by_role: Mapping[str, Sequence[Given]]) -> dict[RoleName, Views]:
     """How else the networks of each role see a photo: as the bundle says that decides there."""
     whose: dict[RoleName, Mapping[RoleName, Views]] = {
-        role: _decisive(by_role[role]).manifest.views for role in get_args(RoleName) if role in by_role
+        role: _decisive_of_maps(by_role[role]).manifest.views for role in get_args(RoleName) if role in by_role
     }
     return {role: views[role] for role, views in whose.items() if role in views}
 
@@ -265,6 +265,11 @@ def _decisive(given: Sequence[Given]) -> Bundle:
     return max(given, key=lambda one: one.weight).bundle
 
 
+def _decisive_of_maps(given: Sequence[Given]) -> Bundle:
+    """Whose grouping and views count in a role, which are of maps: of the bundles with some the one that weighs most."""
+    return _decisive([one for one in given if any(member.kind == "maps" for member in one.members)] or given)
+
+
 class _LeftOut(Strict):
     """What a manifest says of a role that nobody answers."""
 
@@ -277,12 +282,13 @@ class _LeftOut(Strict):
 def _settings_of_roles(by_role: Mapping[str, Sequence[Given]], bundles: Sequence[Bundle]) -> dict[str, Any]:
     """What belongs to roles beside their members, each from the bundle that decides there; defaults where a role is left out."""
 
-    def of(role: str) -> Manifest | _LeftOut:
-        return _decisive(by_role[role]).manifest if role in by_role else _LeftOut()
+    def of(role: str, decisive: Callable[[Sequence[Given]], Bundle] = _decisive) -> Manifest | _LeftOut:
+        return decisive(by_role[role]).manifest if role in by_role else _LeftOut()
 
     vehicle, gate, types, damage, parts, severity = map(
         of, ("vehicle_gate", "damage_gate", "types", "damage", "parts", "severity")
     )
+    grouping, part_grouping = (of(role, _decisive_of_maps).grouping for role in ("damage", "parts"))
     taught = {*damage.classes.damage, *types.classes.types}
     weak = [name for bundle in bundles for name in bundle.manifest.review.weak_types if name in taught]
     return {
@@ -306,9 +312,7 @@ def _settings_of_roles(by_role: Mapping[str, Sequence[Given]], bundles: Sequence
             findings=damage.calibration.findings,
             severity=severity.calibration.severity,
         ),
-        "grouping": damage.grouping.model_copy(update={"part_upscale": parts.grouping.part_upscale})
-        if "parts" in by_role
-        else damage.grouping,
+        "grouping": grouping.model_copy(update={"part_upscale": part_grouping.part_upscale}) if "parts" in by_role else grouping,
         # A person looks wherever one of the bundles would have asked for it.
         "review": ReviewRules(
             sure_from=max(bundle.manifest.review.sure_from for bundle in bundles), weak_types=tuple(dict.fromkeys(weak))

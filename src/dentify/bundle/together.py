@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import cast
 
 from dentify.bundle.manifest import Classes, Members, Preprocessing, shapes_agree
@@ -32,24 +33,18 @@ def check_together(role: str, given: Sequence[Given], where: str) -> None:
     Raises:
         BundleError: one does not answer it, or two do not agree.
     """
-    for one in given:
-        if not one.members:
-            answers = ", ".join(name for name, members in one.bundle.manifest.roles if members) or "nothing"
+    for each in given:
+        if not each.members:
+            answers = ", ".join(name for name, members in each.bundle.manifest.roles if members) or "nothing"
             raise BundleError(
-                f"{where}: roles.{role}: {one.bundle.where} has no {role}, it answers {answers}; name another bundle"
+                f"{where}: roles.{role}: {each.bundle.where} has no {role}, it answers {answers}; name another bundle"
             )
-    first, *others = given
-    seen = {first.bundle.sha256: first}
-    for other in others:
-        if twin := seen.get(other.bundle.sha256):
+    for one, other in combinations([each.bundle for each in given], 2):
+        if one.sha256 == other.sha256:
+            raise BundleError(f"{where}: roles.{role}: {other.where} is {one.where} again; name it once, with a weight")
+        if told := disagreement(role, one, other):
             raise BundleError(
-                f"{where}: roles.{role}: {other.bundle.where} is {twin.bundle.where} again; name it once, with a weight"
-            )
-        seen[other.bundle.sha256] = other
-        if told := disagreement(role, first.bundle, other.bundle):
-            raise BundleError(
-                f"{where}: roles.{role}: {first.bundle.where} and {other.bundle.where} cannot answer together: {told}; "
-                "name one of them"
+                f"{where}: roles.{role}: {one.where} and {other.where} cannot answer together: {told}; name one of them"
             )
 
 
@@ -58,7 +53,7 @@ def disagreement(role: str, one: Bundle, other: Bundle) -> str:
     ours, theirs = one.manifest, other.manifest
     members: tuple[Members, Members] = getattr(ours.roles, role), getattr(theirs.roles, role)
     kinds = [sorted({member.kind for member in of_one}) for of_one in members]
-    if kinds[0] != kinds[1]:
+    if kinds[0] != kinds[1] and "labels" in (*kinds[0], *kinds[1]):  # what maps find and what is told one by one is fused
         return f"kinds are {_told(kinds[0])} and {_told(kinds[1])}"
     if role in Classes.model_fields and (told := _difference(one, other, *(getattr(of.classes, role) for of in (ours, theirs)))):
         return f"classes differ: {told}"
@@ -70,8 +65,9 @@ def disagreement(role: str, one: Bundle, other: Bundle) -> str:
         first, second = (_told(of.calibration.types.exclusive) for of in (ours, theirs))
         return f"types exclude each other: {first} and {second}"
     if role == "damage":
-        auxiliary = [sorted({key for member in of_one for key in member.auxiliary}) for of_one in members]
-        if told := _difference(one, other, *auxiliary):
+        maps = [[member for member in of_one if member.kind == "maps"] for of_one in members]
+        auxiliary = [sorted({key for member in of_one for key in member.auxiliary}) for of_one in maps]
+        if all(maps) and (told := _difference(one, other, *auxiliary)):
             return f"auxiliary outputs differ: {told}"
     return ""
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
 from dentify.bundle.build import Built, combine, names_of
-from dentify.bundle.manifest import Combine, Manifest, MapsRole
+from dentify.bundle.manifest import Combine, Kind, Manifest, MapsRole
 from dentify.bundle.open import Bundle
 from dentify.bundle.plan import BuildPlan, RoleSources, Source
 from dentify.bundle.together import disagreement
@@ -30,9 +31,9 @@ from dentify.datasets.sample_picture import decode_picture
 from dentify.errors import BundleError, DatasetError
 from dentify.fitting.confidence import balanced
 from dentify.fitting.findings import LEAST_OUTLINED
-from dentify.fitting.fit import Fitted, check_fittable, fit_bundle
+from dentify.fitting.fit import Fitted, fit_bundle
 from dentify.fitting.gates import LEAST_ANSWERS
-from dentify.fitting.judged import Judged, judge
+from dentify.fitting.judged import Judged, judge, judge_found
 from dentify.fitting.latency import PHOTOS, latencies_ms
 from dentify.fitting.unwritten import unwritten
 from dentify.fitting.weights import weigh
@@ -106,12 +107,12 @@ def shared_roles(bundles: Sequence[Bundle]) -> dict[str, list[int]]:
             f"{bundles[alone[0]].where} answers no question that another bundle does ({told}); an ensemble is of bundles that "
             "answer the same, and `dentify bundle build` makes one of bundles that answer different questions"
         )
-    for role, (first, *others) in shared.items():
-        for place in others:
-            if told := disagreement(role, bundles[first], bundles[place]):
+    for role, places in shared.items():
+        for one, other in combinations([bundles[place] for place in places], 2):
+            if told := disagreement(role, one, other):
                 raise BundleError(
-                    f"{bundles[first].where} and {bundles[place].where} disagree on {role}: {told}; leave one out, or say in a "
-                    f"plan for `dentify bundle build` which of them answers {role}"
+                    f"{one.where} and {other.where} disagree on {role}: {told}; leave one out, or say in a plan for "
+                    f"`dentify bundle build` which of them answers {role}"
                 )
     return shared
 
@@ -152,9 +153,11 @@ def make_ensemble(
     for role in RoleSources.model_fields:
         counts = chosen.get(role, tuple(float(bool(getattr(one.manifest.roles, role))) for one in bundles))
         roles[role] = [Source(bundle=str(place), weight=count) for place, count in enumerate(counts) if count > 0]
-    voted: dict[MapsRole, Combine] = {
-        role: how for role in _maps_roles(bundles, shared) if how != "mean" and len(roles[role]) > 1
-    }
+    voted: dict[MapsRole, Combine] = {}
+    for voted_role in get_args(MapsRole) if how != "mean" else ():
+        of_maps = [source for source in roles[voted_role] if "maps" in _kinds(bundles[int(source.bundle)].manifest, voted_role)]
+        if len(of_maps) > 1:
+            voted[voted_role] = how
     return combine(
         BuildPlan(name=name, version=version, roles=RoleSources(**roles), combine=voted),
         Path(),
@@ -173,18 +176,9 @@ def equal_weights(shared: Mapping[str, Sequence[int]], count: int) -> dict[str, 
     return {role: tuple(1 / len(places) if place in places else 0.0 for place in range(count)) for role, places in shared.items()}
 
 
-def _maps_roles(bundles: Sequence[Bundle], shared: Mapping[str, Sequence[int]]) -> list[MapsRole]:
-    """Shared roles that are answered by maps."""
-    return [role for role in get_args(MapsRole) if role in shared and _has_maps(bundles[shared[role][0]].manifest, role)]
-
-
-def _has_maps(manifest: Manifest, role: str) -> bool:
-    return any(member.kind == "maps" for member in getattr(manifest.roles, role))
-
-
-def _tells_instances(manifest: Manifest, role: str) -> bool:
-    """Whether no map tells what the role is asked, and weights cannot be fitted cell by cell."""
-    return all(member.kind == "instances" for member in getattr(manifest.roles, role))
+def _kinds(manifest: Manifest, role: str) -> set[Kind]:
+    """Of a role's members."""
+    return {member.kind for member in getattr(manifest.roles, role)}
 
 
 def tune_ensemble(
@@ -215,12 +209,9 @@ def tune_ensemble(
         on_photo: called twice a photo: when members were asked about it, and when the ensemble was.
 
     Raises:
-        BundleError: the bundles do not go together (see `shared_roles`), or tell damage as instances, which is not fitted yet.
+        BundleError: the bundles do not go together; see `shared_roles`.
         DatasetError: a photo cannot be read, none is given, or nothing can be fitted.
     """
-    for one in bundles:
-        if one.manifest.roles.damage:
-            check_fittable(one)
     settings = settings or Settings()
     weights = weigh_members(
         bundles, samples, how=how, seed=seed, settings=settings, workers=workers, threads=threads, on_photo=on_photo
@@ -279,7 +270,10 @@ def weigh_members(
         DatasetError: a photo cannot be read, or none is given.
     """
     shared = shared_roles(bundles)
-    weighed = {role: places for role, places in shared.items() if not _tells_instances(bundles[places[0]].manifest, role)}
+    # Where one of several tells things one by one, cells of maps do not say how the whole will tell them.
+    one_by_one = {
+        role for role, places in shared.items() if any("instances" in _kinds(bundles[place].manifest, role) for place in places)
+    }
     if not samples:
         raise DatasetError("no photo to fit weights to")
     settings = settings or Settings()
@@ -291,12 +285,16 @@ def weigh_members(
         photo = decode_picture(sample, settings, enough_side=enough_side)
         said = [one.ask(photo.image, photo_hw=photo.photo_hw) for one in networks]
         rng = np.random.default_rng((seed, number))
-        return {
-            role: judge(role, [said[place] for place in places], bundles[places[0]].manifest, sample, photo.photo_hw, how, rng)
-            for role, places in weighed.items()
-        }
 
-    judged: dict[str, list[tuple[Judged, bool | None]]] = {role: [] for role in weighed}
+        def of_role(role: str, places: Sequence[int]) -> tuple[Judged, bool | None]:
+            of_members, manifests = [said[place] for place in places], [bundles[place].manifest for place in places]
+            if role in one_by_one:
+                return judge_found(role, of_members, manifests, sample, photo.photo_hw), None
+            return judge(role, of_members, manifests[0], sample, photo.photo_hw, how, rng)
+
+        return {role: of_role(role, places) for role, places in shared.items()}
+
+    judged: dict[str, list[tuple[Judged, bool | None]]] = {role: [] for role in shared}
     numbers: dict[tuple[str | None, str], int] = {}
     for (_, sample), answers in map_in_order(ask, enumerate(samples), workers=workers):
         number = numbers.setdefault((sample.source, sample.group or sample.name), len(numbers))
@@ -304,11 +302,9 @@ def weigh_members(
             if len(one.against) or len(one.right):
                 judged[role].append((replace(one, photo=number), answer))
         on_photo()
-    notes = [
-        f"members count the same in {role}: weights of instances are not fitted yet" for role in shared if role not in weighed
-    ]
+    notes: list[str] = []
     weights = equal_weights(shared, len(bundles))
-    for role, places in weighed.items():
+    for role, places in shared.items():
         found = _weights_of(role, judged[role], notes)
         if found is not None:
             weights[role] = tuple(found[places.index(place)] if place in places else 0.0 for place in range(len(bundles)))

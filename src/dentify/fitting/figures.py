@@ -37,7 +37,7 @@ def mean_precision50(matched: Sequence[Matched], num_types: int) -> float:
     return _mean([average_precision50(matched, class_id) for class_id in range(num_types)])
 
 
-def pixel_counts(photo: Matched, thresholds: FloatArray, upscale: int) -> IntArray:
+def pixel_counts(photo: Matched, thresholds: FloatArray) -> IntArray:
     """`(C + 1, 2)`: cells that told findings and truth share, and cells of either, for each type and for damage of any.
 
     Types that the source does not label count nothing.
@@ -45,7 +45,6 @@ def pixel_counts(photo: Matched, thresholds: FloatArray, upscale: int) -> IntArr
     Args:
         photo: its findings.
         thresholds: `(C,)` scores from which on findings are told.
-        upscale: of the grouping.
     """
     evidence = photo.evidence
     truth = evidence.truth & evidence.known[:, None, None]
@@ -53,7 +52,7 @@ def pixel_counts(photo: Matched, thresholds: FloatArray, upscale: int) -> IntArr
     probs = evidence.probs.array()
     for found, score in zip(photo.findings.unpacked(), photo.scores, strict=True):
         if score >= thresholds[found.class_id]:
-            _, x, y, crop = refine(found, probs, upscale)
+            _, x, y, crop = refine(found, probs, evidence.upscale)
             drawn[found.class_id, y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
     both = [*np.count_nonzero(drawn & truth, axis=(1, 2)), np.count_nonzero(drawn.any(axis=0) & truth.any(axis=0))]
     either = [*np.count_nonzero(drawn | truth, axis=(1, 2)), np.count_nonzero(drawn.any(axis=0) | truth.any(axis=0))]
@@ -61,7 +60,7 @@ def pixel_counts(photo: Matched, thresholds: FloatArray, upscale: int) -> IntArr
 
 
 def figures_of(
-    scored: Sequence[Matched], told: Sequence[Matched], names: Sequence[str], thresholds: Mapping[str, float], upscale: int
+    scored: Sequence[Matched], told: Sequence[Matched], names: Sequence[str], thresholds: Mapping[str, float]
 ) -> dict[str, float]:
     """AP50 (of all that was scored) and pixel IoU (of what is told) of each type, and how many findings a photo is told.
 
@@ -70,10 +69,9 @@ def figures_of(
         told: the same without those that a gate holds back.
         names: of the types.
         thresholds: from which confidence on each is told.
-        upscale: of the grouping.
     """
     cuts = np.array([thresholds[name] for name in names], np.float32)
-    both, either = np.sum([pixel_counts(photo, cuts, upscale) for photo in told], axis=0).T
+    both, either = np.sum([pixel_counts(photo, cuts) for photo in told], axis=0).T
     ious = np.where(either > 0, both / np.maximum(either, 1), np.nan).round(4).tolist()
     precisions = {name: average_precision50(scored, class_id) for class_id, name in enumerate(names)}
     figures = {f"{name}/AP50": round(value, 4) for name, value in precisions.items()}

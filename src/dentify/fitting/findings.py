@@ -75,7 +75,9 @@ def fit_findings(
     unlabelled = [name for name, is_known in zip(names, labelled, strict=True) if not is_known]
     scorer = own.scorer
     crossed = None
-    if unlabelled and scorer is not None:
+    if any(photo.scores is not None for photo in evidence):
+        notes.append("no scorer is fitted: what networks tell as instances comes with scores of its own")
+    elif unlabelled and scorer is not None:
         notes.append(f"the scorer stays: it scores {', '.join(unlabelled)} too, which no photo labels")
     else:
         crossed = cross_match(evidence, grouping, fit)
@@ -112,7 +114,7 @@ def _figures(
 ) -> dict[str, float]:
     names = manifest.classes.damage
     scored = calibrate(matched, curves, names)
-    return figures_of(scored, through(scored, gates), names, thresholds, manifest.grouping.upscale)
+    return figures_of(scored, through(scored, gates), names, thresholds)
 
 
 def _instances(evidence: Sequence[Evidence], num_types: int) -> IntArray:

@@ -4,7 +4,8 @@
     write_bundle("my-bundle-fitted", fitted.manifest, bundle.files)
 
 Each photo goes through the networks as it is and mirrored. What is kept of it is small: candidates, truth, a few logits. What
-the photos tell nothing of stays as the bundle has it, and a note says why.
+the photos tell nothing of stays as the bundle has it, and a note says why. Damage may be told as maps, as instances or as both;
+a scorer is of maps alone.
 """
 
 from __future__ import annotations
@@ -114,8 +115,6 @@ def check_fittable(bundle: Bundle) -> None:
     roles = bundle.manifest.roles
     if not (roles.vehicle_gate or roles.damage_gate or roles.types or roles.damage or roles.severity):
         raise BundleError(f"{bundle.where}: has no gate, damage or severity, so nothing can be fitted")
-    if other := next((member.kind for member in roles.damage if member.kind != "maps"), None):
-        raise BundleError(f"{bundle.where}: tells damage as {other}; only bundles that tell it as maps can be fitted")
 
 
 def check_names(names: Iterable[str], taught: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """What the members of an ensemble say of one labelled photo, beside the right answers: what their weights are fitted to.
 
-Of maps only some cells are looked at: neighbours say the same.
+Of maps only some cells are looked at: neighbours say the same. Of what members find one by one, each thing is asked for: whether
+it is one that was annotated.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from dentify.arrays import BoolArray, FloatArray, IntArray
+from dentify.arrays import BoolArray, FloatArray, IntArray, Matrix
 from dentify.bundle.manifest import Combine, Manifest
 from dentify.datasets.coverage import coverage_of
 from dentify.datasets.sample import Sample, has_vehicle, is_damaged, types_shown, worst_severity
-from dentify.fitting.evidence import left_out
+from dentify.fitting.evidence import Truth, candidates_of_found, damage_truth, judged_by, left_out, outlined, right_ones
 from dentify.imaging.views import whole_view
+from dentify.runtime.decoders import damage_instances, part_instances
+from dentify.runtime.fusion import fuse_and_tell
 from dentify.runtime.merging import on_finest_grid, probability_of_share, votes
 from dentify.runtime.networks import Answers
 from dentify.runtime.probabilities import sigmoid, softmax
@@ -112,6 +115,47 @@ def judge(
             return _classes(maps, part_cells(sample, manifest.classes.parts, photo_hw, maps[0].shape[1:]), how, rng), None
         case _:
             return _severity(said, manifest.classes.severity, sample, photo_hw, how, rng), None
+
+
+def judge_found(
+    role: str, said: Sequence[Answers], manifests: Sequence[Manifest], sample: Sample, photo_hw: tuple[int, int]
+) -> Judged:
+    """What members say of the things that they found on one photo, each as likely as its score, 0 of who did not find it.
+
+    That is how `fuse` makes one score of several. Which things are one, and where they lie, is as with equal weights.
+
+    Args:
+        role: damage or parts.
+        said: by each member.
+        manifests: of each member.
+        sample: the photo's labels.
+        photo_hw: pixels of the upright photo.
+
+    Returns:
+        Nothing in it where the labels do not tell.
+    """
+    decode = damage_instances if role == "damage" else part_instances
+    found = [decode(answers, manifest, photo_hw) for answers, manifest in zip(said, manifests, strict=True)]
+    fused, told = fuse_and_tell([one for one in found if one is not None], [1.0] * len(found))
+    names = manifests[0].classes.damage if role == "damage" else manifests[0].classes.parts
+    view = whole_view(photo_hw, fused.grid_hw)
+    if sample.vehicle is False or (truth := _outlines(role, sample, names, view, fused.grid_hw)) is None:
+        return Judged(0)
+    kept, ious = judged_by(truth, candidates_of_found(fused))
+    return Judged(0, right=_right_of(told[kept], right_ones(ious)))
+
+
+def _outlines(role: str, sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> Truth | None:
+    """What was annotated; `None` where that is boxes, or of parts nothing."""
+    if role == "damage":
+        told = all(damage.has_mask for damage in sample.damages)
+        return damage_truth(sample, names, view, grid_hw) if told else None
+    if not sample.parts or not all(part.has_mask for part in sample.parts):
+        return None
+    regions = [coverage_of(region, view, grid_hw) > 127 for region in sample.ignored]
+    known = np.array([sample.knows(name) for name in names], np.bool_)
+    types, instances = outlined(sample.parts, names, view, grid_hw)
+    return Truth(types, instances, known, np.any(regions, axis=0) if regions else None)
 
 
 def _right_of(probabilities: FloatArray, truth: BoolArray) -> FloatArray:

@@ -13,8 +13,9 @@ from dentify.bundle.manifest import Manifest
 from dentify.datasets.crops import crops_of
 from dentify.datasets.sample import Sample, has_vehicle, is_damaged, types_shown, worst_severity
 from dentify.datasets.sample_picture import decode_picture
-from dentify.fitting.evidence import Evidence, gather
+from dentify.fitting.evidence import Evidence, gather, gather_found
 from dentify.imaging.views import mirrored_view, whole_view
+from dentify.runtime.decoders import damage_instances
 from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
 
@@ -59,24 +60,25 @@ def look_at(networks: Networks, manifest: Manifest, sample: Sample, *, seed: int
             seen.levels.append((answers.photo_severity, levels.index(worst)))
         if answers.photo_types is not None:
             seen.types.append((answers.photo_types, types_shown(sample, manifest.classes.types)))
-        if judged and answers.types is not None:
-            seen.evidence.append(
-                gather(
-                    sample,
-                    answers.types,
-                    answers.auxiliary,
-                    partial(_view, photo.photo_hw, mirrored=mirrored),
-                    names,
-                    manifest.grouping,
-                    gates=_logits(answers),
-                )
-            )
+        if judged:
+            seen.evidence.append(_evidence(sample, answers, manifest, photo.photo_hw, mirrored=mirrored))
     if close_ups and (manifest.roles.vehicle_gate or manifest.roles.damage_gate) and sample.vehicle and sample.damage is False:
         for crop in crops_of(sample, close_ups, seed=seed, settings=settings):
             picture = decode_picture(crop, settings, enough_side=networks.enough_side)
             answers = networks.ask(picture.image, photo_hw=picture.photo_hw)
             seen.asked.extend(_asked(answers, True, False, CLOSE_UP_WEIGHT, sample.source))
     return seen
+
+
+def _evidence(sample: Sample, answers: Answers, manifest: Manifest, photo_hw: tuple[int, int], *, mirrored: bool) -> Evidence:
+    """Candidates of maps beside the truth; what was found, fused, where members find things themselves."""
+    view, names = partial(_view, photo_hw, mirrored=mirrored), manifest.classes.damage
+    if answers.damage_tables:
+        found = damage_instances(answers, manifest, photo_hw)
+        assert found is not None
+        return gather_found(sample, found, view, names, gates=_logits(answers))
+    assert answers.types is not None
+    return gather(sample, answers.types, answers.auxiliary, view, names, manifest.grouping, gates=_logits(answers))
 
 
 def _view(photo_hw: tuple[int, int], grid_hw: tuple[int, int], *, mirrored: bool) -> Matrix:

@@ -74,11 +74,11 @@ def _ladders(matched: Sequence[Matched], num_types: int) -> tuple[NDArray[np.uin
         `(C, N)` how many of `THRESHOLDS` the surest finding there passes, `(C, N)` whether it is damaged so, and `(N,)` how many
         cells of a photo are like this.
     """
-    columns = [np.zeros((0, 2 * num_types), np.uint8)]
+    columns = [np.zeros((2 * num_types, 0), np.uint8)]
     counts = [np.zeros(0, np.int64)]
     for photo in matched:
         evidence = photo.evidence
-        _, height, width = evidence.probs.shape
+        height, width = evidence.grid_hw
         steps = np.zeros((num_types, height, width), np.uint8)
         for found, score in zip(photo.findings.unpacked(), photo.scores, strict=True):
             window = found.window(steps[found.class_id])
@@ -89,11 +89,31 @@ def _ladders(matched: Sequence[Matched], num_types: int) -> tuple[NDArray[np.uin
             shrunk = cv2.resize(fine[class_id].astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
             truth[class_id] = shrunk > 0.5
         there = (steps > 0).any(axis=0) | truth.any(axis=0)
-        alike, cells = np.unique(np.concatenate([steps[:, there], truth[:, there]]).T, axis=0, return_counts=True)
+        alike, cells = different_columns(np.concatenate([steps[:, there], truth[:, there]]))
         columns.append(alike)
         counts.append(cells)
-    table = np.concatenate(columns).T
+    table = np.concatenate(columns, axis=1)
     return table[:num_types], table[num_types:] > 0, np.concatenate(counts)
+
+
+def different_columns(values: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], IntArray]:
+    """The columns of an array without those that come again, in order, and how often each is there.
+
+    One number a column, and not `np.unique` along an axis: a grid of 200,000 cells takes 0.02 s in place of 0.5.
+
+    >>> different_columns(np.array([[1, 0, 1], [2, 5, 2]], np.uint8))
+    (array([[0, 1],
+           [5, 2]], dtype=uint8), array([1, 2]))
+    """
+    keys, span = np.zeros(values.shape[1], np.int64), 1
+    for row in values:
+        width = int(row.max(initial=0)) + 1
+        if span * width >= 2**62:
+            keys = np.unique(keys, return_inverse=True)[1]
+            span = int(keys.max(initial=0)) + 1
+        keys, span = keys * width + row, span * width
+    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    return values[:, first], counts
 
 
 def gate_threshold(

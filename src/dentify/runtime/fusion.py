@@ -23,6 +23,7 @@ class _Thing:
     """What one member found: its crop lies at `(x, y)` of the common grid."""
 
     member: int
+    score: float
     strength: float  # weight × score
     class_id: int
     x: int
@@ -49,8 +50,11 @@ def fuse(found: Sequence[Instances], weights: Sequence[float]) -> Instances:
     Returns:
         Best first, on the finest grid; boxes only where no member outlines.
     """
-    if len(found) == 1:
-        return found[0]
+    return found[0] if len(found) == 1 else fuse_and_tell(found, weights)[0]
+
+
+def fuse_and_tell(found: Sequence[Instances], weights: Sequence[float]) -> tuple[Instances, FloatArray]:
+    """What `fuse` makes of them, and `(N, K)` the score that each of K members gave each thing, 0 where it did not find it."""
     grid_hw = (max(one.grid_hw[0] for one in found), max(one.grid_hw[1] for one in found))
     shares = np.asarray(weights, np.float64) / np.sum(weights)
     things = [
@@ -69,10 +73,14 @@ def fuse(found: Sequence[Instances], weights: Sequence[float]) -> Instances:
         else:
             groups.append([thing])
     groups.sort(key=lambda group: -sum(one.strength for one in group))
+    told = np.zeros((len(groups), len(found)), np.float32)
+    for row, group in enumerate(groups):
+        for one in group:
+            told[row, one.member] = one.score
     if all(one.masks is None for one in found):
-        return _boxes(groups, grid_hw, found[0].photo_hw)
+        return _boxes(groups, grid_hw, found[0].photo_hw), told
     fused = [(sum(one.strength for one in group), (group[0].class_id, *_outline(group, grid_hw))) for group in groups]
-    return instances_of_crops(fused, grid_hw, found[0].photo_hw)
+    return instances_of_crops(fused, grid_hw, found[0].photo_hw), told
 
 
 def _thing(found: Instances, index: int, grid_hw: tuple[int, int], member: int, share: float) -> _Thing:
@@ -82,9 +90,8 @@ def _thing(found: Instances, index: int, grid_hw: tuple[int, int], member: int, 
         x, y, mask = cropped(on_grid)
     else:
         x, y = columns.start, rows.start
-    strength = share * float(found.scores[index])
-    class_id = int(found.class_ids[index])
-    return _Thing(member, strength, class_id, x, y, mask, found.masks is not None, found.boxes_xyxy[index])
+    score, class_id = float(found.scores[index]), int(found.class_ids[index])
+    return _Thing(member, score, share * score, class_id, x, y, mask, found.masks is not None, found.boxes_xyxy[index])
 
 
 def _iou(one: _Thing, other: _Thing) -> float:

@@ -26,6 +26,7 @@ from dentify.training.heads import Output
 from dentify.training.models import pretrained
 from dentify.training.models.semantic import ARCHITECTURES, FixedAveragePool, Semantic, SemanticRecipe
 from real_photos import PARTS, SIDE, TYPES, label_examples, real_recipe
+from tiny_mask2former import MASK2FORMER, SWIN
 
 # torch's exporter warns of what is still to come in torch.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -35,7 +36,6 @@ HEADS: dict[str, Any] = {
     "types": {"kind": "overlapping", "of": "damage", "stride": 4},
     "parts": {"kind": "exclusive", "of": "parts", "stride": 8},
 }
-SWIN = {"embed_dim": 8, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2]}
 TINY: dict[str, dict[str, Any]] = {
     "segformer_b0": {
         "hidden_sizes": [8, 8, 16, 16],
@@ -60,18 +60,7 @@ TINY: dict[str, dict[str, Any]] = {
         "num_attention_heads": 2,
         "aspp_out_channels": 8,
     },
-    "mask2former_swin_tiny": {
-        "backbone_config": SWIN,
-        "feature_size": 32,
-        "mask_feature_size": 16,
-        "hidden_dim": 32,
-        "encoder_feedforward_dim": 16,
-        "dim_feedforward": 16,
-        "num_attention_heads": 2,
-        "encoder_layers": 1,
-        "decoder_layers": 3,
-        "num_queries": 8,
-    },
+    "mask2former_swin_tiny": MASK2FORMER,
 }
 ENCODER = {"encoder": "mobilenetv3_small_050", "weights": None}
 TINY_BUT_FOR_THE_ENCODER = {

@@ -344,95 +344,123 @@ class SemanticRecipe(NetworkRecipe):
                 architecture's.
         """
         _check_outputs(outputs)
-        model = self._model(sum(output.channels for output in outputs.values() if output.stride is not None), root)
-        family = ARCHITECTURES[self.architecture].family
-        if self.encoder is not None:
-            self._put_encoder(model.get_submodule(family.encoder), root)
-        return Semantic(model, family, outputs)
-
-    def _model(self, channels: int, root: Path | None) -> Any:
-        """The model of transformers with so many channels."""
-        from huggingface_hub.errors import StrictDataclassError
-
         row = ARCHITECTURES[self.architecture]
-        config_class, model_class = row.family.classes()
-        settings = _merged(row.configuration, self.configuration, config_class())
-        if self.encoder is not None:
-            settings["backbone_config"] = self._encoder_configuration()
-        try:
-            config = config_class(**settings, num_labels=channels)
-            if root is None or self.weights is None or self.encoder is not None:
-                with _quiet():
-                    return model_class(config)
-        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
-            raise ConfigError(f"model.configuration: {self.architecture} cannot be built so: {_one_line(error)}") from error
-        if self.weights == HUB:
-            advice = (
-                f"put its model.safetensors on this machine and name it in model.weights (relative to {root}), or set that to "
-                "null to start from random ones"
-            )
-            values, where = hub_weights(row.hub, key="model.weights", advice=advice), row.hub
-        else:
-            path = root / self.weights
-            values, where = file_weights(path, advice="set model.weights to null to go without"), str(path)
-        return self._loaded(model_class, config, values, where)
+        channels = sum(output.channels for output in outputs.values() if output.stride is not None)
+        model = build_model(self.architecture, row, self.configuration, self.weights, channels, root, encoder=self.encoder)
+        return Semantic(model, row.family, outputs)
 
-    def _encoder_configuration(self) -> dict[str, Any]:
-        """What transformers knows a network of timm by.
 
-        Raises:
-            ConfigError: this architecture takes no other encoder, or the network gives no pyramid.
-        """
-        if not ARCHITECTURES[self.architecture].family.takes_encoders:
-            takers = ", ".join(name for name, row in ARCHITECTURES.items() if row.family.takes_encoders)
-            raise ConfigError(f"model.encoder: {self.architecture} has an encoder of its own; these take others: {takers}")
-        if "backbone_config" in self.configuration:
-            raise ConfigError(
-                f"model.configuration.backbone_config: model.encoder is {self.encoder}, and has no such; leave one out"
-            )
-        assert self.encoder is not None
-        with torch.device("meta"):
-            encoder = timm_pyramid(self.encoder, key="model.encoder", weights="model.weights", pretrained=False)
-        return {
-            "model_type": "timm_backbone",
-            "backbone": self.encoder,
-            "out_indices": list(encoder.feature_info.out_indices),
-            "use_pretrained_backbone": False,
-        }
+def build_model(
+    name: str,
+    row: Architecture,
+    configuration: Mapping[str, Any],
+    weights: str | None,
+    channels: int,
+    root: Path | None,
+    *,
+    encoder: str | None = None,
+) -> Any:
+    """The model of transformers with so many channels.
 
-    def _put_encoder(self, backbone: Any, root: Path | None) -> None:
-        """Gives a model its encoder, with its weights."""
-        assert self.encoder is not None
-        hub = root is not None and self.weights == HUB
-        backbone._backbone = timm_pyramid(self.encoder, key="model.encoder", weights="model.weights", pretrained=hub)
-        if root is not None and not hub:
-            read_recipe_weights(backbone._backbone, root, self.weights, "model.weights", self.encoder)
+    Args:
+        name: what messages call it.
+        row: its family, configuration and published weights.
+        configuration: what differs from the row's.
+        weights: as in a recipe.
+        channels: of its answers, which begin anew.
+        root: folder that the path of weights is relative to; `None` leaves them out.
+        encoder: of timm, in place of its own; the weights are then the encoder's.
 
-    def _loaded(self, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
-        """The model with weights, whatever version of transformers named them. Answers begin anew.
+    Raises:
+        ConfigError: the configuration is none, the encoder does not fit, or weights are missing or another architecture's.
+    """
+    from huggingface_hub.errors import StrictDataclassError
 
-        Raises:
-            ConfigError: they are another architecture's.
-        """
-        family = ARCHITECTURES[self.architecture].family
+    config_class, model_class = row.family.classes()
+    settings = _merged(row.configuration, configuration, config_class())
+    if encoder is not None:
+        settings["backbone_config"] = _encoder_configuration(name, row.family, configuration, encoder)
+    try:
         with _quiet():
-            model, told = model_class.from_pretrained(
-                None,
-                config=config,
-                state_dict=values,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                dtype=torch.float32,
-            )
-        ours = {name for name in model.state_dict() if not name.startswith((f"{family.answer}.", *family.unused))}
-        missing = set(told["missing_keys"]) & ours
-        decoder = {name for name in ours if not name.startswith(f"{family.encoder}.")}
-        sizes = [(name, tuple(there), tuple(here)) for name, there, here in told["mismatched_keys"] if name in ours]
-        problems = [f"size mismatch for {name}: {there} there, {here} here" for name, there, here in sizes]
-        problems += [f"it lacks {name}" for name in missing if missing != decoder]
-        if problems:
-            raise ConfigError(f"{where}: are not weights of {self.architecture}: {min(problems)}")
-        return model.train()
+            config = config_class(**settings, num_labels=channels)
+            model: Any = model_class(config) if encoder is not None or root is None or weights is None else None
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
+        raise ConfigError(f"model.configuration: {name} cannot be built so: {_one_line(error)}") from error
+    if encoder is not None:
+        _put_encoder(model.get_submodule(row.family.encoder), encoder, weights, root)
+    if model is not None:
+        return model
+    assert root is not None
+    assert weights is not None
+    if weights == HUB:
+        advice = (
+            f"put its model.safetensors on this machine and name it in model.weights (relative to {root}), or set that to "
+            "null to start from random ones"
+        )
+        values, where = hub_weights(row.hub, key="model.weights", advice=advice), row.hub
+    else:
+        path = root / weights
+        values, where = file_weights(path, advice="set model.weights to null to go without"), str(path)
+    return _loaded(name, row.family, model_class, config, values, where)
+
+
+def _encoder_configuration(name: str, family: Family, configuration: Mapping[str, Any], encoder: str) -> dict[str, Any]:
+    """What transformers knows a network of timm by.
+
+    Raises:
+        ConfigError: this architecture takes no other encoder, or the network gives no pyramid.
+    """
+    if not family.takes_encoders:
+        takers = ", ".join(architecture for architecture, row in ARCHITECTURES.items() if row.family.takes_encoders)
+        raise ConfigError(f"model.encoder: {name} has an encoder of its own; these take others: {takers}")
+    if "backbone_config" in configuration:
+        raise ConfigError(f"model.configuration.backbone_config: model.encoder is {encoder}, and has no such; leave one out")
+    with torch.device("meta"):
+        pyramid = timm_pyramid(encoder, key="model.encoder", weights="model.weights", pretrained=False)
+    return {
+        "model_type": "timm_backbone",
+        "backbone": encoder,
+        "out_indices": list(pyramid.feature_info.out_indices),
+        "use_pretrained_backbone": False,
+    }
+
+
+def _put_encoder(backbone: Any, encoder: str, weights: str | None, root: Path | None) -> None:
+    """Gives a model its encoder of timm, with its weights.
+
+    Raises:
+        ConfigError: they are missing, or another network's.
+    """
+    hub = root is not None and weights == HUB
+    backbone._backbone = timm_pyramid(encoder, key="model.encoder", weights="model.weights", pretrained=hub)
+    if root is not None and not hub:
+        read_recipe_weights(backbone._backbone, root, weights, "model.weights", encoder)
+
+
+def _loaded(name: str, family: Family, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
+    """The model with weights, whatever version of transformers named them. Answers begin anew.
+
+    Raises:
+        ConfigError: they are another architecture's.
+    """
+    with _quiet():
+        model, told = model_class.from_pretrained(
+            None,
+            config=config,
+            state_dict=values,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+    ours = {name for name in model.state_dict() if not name.startswith((f"{family.answer}.", *family.unused))}
+    missing = set(told["missing_keys"]) & ours
+    decoder = {name for name in ours if not name.startswith(f"{family.encoder}.")}
+    sizes = [(name, tuple(there), tuple(here)) for name, there, here in told["mismatched_keys"] if name in ours]
+    problems = [f"size mismatch for {name}: {there} there, {here} here" for name, there, here in sizes]
+    problems += [f"it lacks {name}" for name in missing if missing != decoder]
+    if problems:
+        raise ConfigError(f"{where}: are not weights of {name}: {min(problems)}")
+    return model.train()
 
 
 def _check_outputs(outputs: Mapping[str, Output]) -> None:
