@@ -221,19 +221,15 @@ def test_it_sees_a_photo_in_tiles_as_its_size_asks(tmp_path: Path) -> None:
     """A JPEG is decoded more coarsely than it is; tiles follow from its own size."""
     bundle = Bundle.open(tiny_bundle(tmp_path / "bundle", views={"damage": {"tiles": "auto"}}))
     networks = Networks(bundle.manifest, bundle.files, threads=1, where="tiny")
-    picture = paint_photo(size_hw=(1000, 1000), damages=[Damage("dent", (0.1, 0.1, 0.108, 0.5))])
+    picture = paint_photo(size_hw=(680, 680), damages=[Damage("dent", (0.1, 0.1, 0.108, 0.5))])
     data = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
     photo = decode_photo(data, where="a.jpg", settings=Settings(), enough_side=networks.enough_side)
-    seen, smaller = (networks.ask(photo.image, photo_hw=hw).types for hw in (photo.photo_hw, (100, 100)))
+    seen, smaller = (networks.ask(photo.image, photo_hw=hw).types for hw in (photo.photo_hw, None))
     assert seen is not None
-    assert not np.allclose(seen, smaller, atol=0.1)
-    teacher = Teacher(bundle, HEADS, tmp_path, only=["types"])
-    teacher.prepare([Sample(data, "a.jpg", (1000, 1000))])
-    placed = Placed.photo(Sample(data, "a.jpg"), whole_view((1000, 1000), (SIDE, SIDE)), (0, 0, SIDE, SIDE), (1000, 1000))
-    told = teacher.says(Scene(np.zeros((SIDE, SIDE, 3), np.uint8), (placed,)))["types"]
-    dent = list(bundle.manifest.classes.damage).index("dent")
-    expected = cv2.resize(seen[dent].clip(-12, 12), (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
-    assert np.abs(told[1] - expected).mean() < 0.2
+    assert not np.allclose(seen, smaller, atol=0.5)
+    Teacher(bundle, HEADS, tmp_path / "maps").prepare([Sample(data, "a.jpg")])
+    (kept,) = (tmp_path / "maps").rglob("*.npz")
+    np.testing.assert_allclose(unpack(kept, ["damage"])["damage"] / STEPS, seen.clip(-12, 12), atol=0.06)
 
 
 def test_an_ensemble_teaches_what_it_says_together(bundle: Bundle, sample: Sample, tmp_path: Path) -> None:
