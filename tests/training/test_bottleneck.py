@@ -123,7 +123,7 @@ def test_processes_share_out_the_photos(painted: Path, tmp_path: Path, looked: l
     told: list[None] = []
     phase = Phase(steps=1, size=SIDE, bottleneck=True, train=("head",))
     fabric: Any = Second()
-    loop._bottlenecks(network(), phase, [samples[:5], samples[5:]], {}, tmp_path, lambda: told.append(None), fabric)
+    loop._bottlenecks(network(), phase, [samples[:5], samples[5:]], {}, None, tmp_path, lambda: told.append(None), fabric)
     assert looked == [3, 0]
     assert told == []
 

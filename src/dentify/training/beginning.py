@@ -41,6 +41,7 @@ class Beginning:
         step: steps taken.
         states: of the optimizers, by the names of parameters.
         taught: by head, the names that photos taught by example, of this run or the one whose weights it has.
+        hints: weights of what takes the network's features to those of its teacher, of the run that goes on.
         notes: what a user should know.
     """
 
@@ -50,6 +51,7 @@ class Beginning:
     step: int
     states: Mapping[str, Mapping[str, Any]]
     taught: dict[str, list[str]]
+    hints: Mapping[str, Tensor]
     notes: tuple[str, ...]
 
 
@@ -101,6 +103,7 @@ def begin(
     step, averaged = 0, 0
     states: Mapping[str, Mapping[str, Any]] = {}
     taught_before: Mapping[str, list[str]] = {}
+    hints: Mapping[str, Tensor] = {}
     notes: Sequence[str] = ()
     if not resume and start is not None and is_bundle(start):
         bundle = Bundle.open(str(start))
@@ -117,7 +120,7 @@ def begin(
         check_fits(before, network, heads, origin)
         taught_before = before.taught
         if resume:
-            step, averaged, states = before.step, before.averaged, before.optimizers
+            step, averaged, states, hints = before.step, before.averaged, before.optimizers, before.hints
             if step > recipe.steps:
                 raise ConfigError(f"{last}: has taken {step} steps already, the recipe's phases are {recipe.steps}")
             network.load_state_dict(before.weights)
@@ -127,7 +130,7 @@ def begin(
             average.module.load_state_dict(network.state_dict())
     average.n_averaged.fill_(averaged)
     ever_taught = {name: sorted({*names, *taught_before.get(name, [])}) for name, names in taught.items()}
-    return Beginning(recipe, network, average, step, states, ever_taught, tuple(notes))
+    return Beginning(recipe, network, average, step, states, ever_taught, hints, tuple(notes))
 
 
 def check_beginning(last: Path, *, resume: bool, start: Path | None, average_with: Sequence[Path]) -> None:

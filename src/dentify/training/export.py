@@ -12,6 +12,7 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -73,25 +74,8 @@ def export_bundle(
         OutputError: the bundle cannot be written.
     """
     check_target(output, overwrite=overwrite)
-    recipe = recipe or read_run_recipe(checkpoint)
-    state = read_checkpoint(checkpoint)
-    heads = recipe.build_heads()
-    network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
-    check_fits(state, network, heads, checkpoint)
-
-    def merged(weights: Weights) -> Weights:
-        alone = copy.deepcopy(network)
-        alone.load_state_dict(weights)
-        merge_adapters(alone)
-        return alone.state_dict()
-
-    average = average_weights(state.average, average_with, merged=merged)
-    merge_adapters(network)
-    network.load_state_dict(average)
-    told = {name: [one for one in names if one not in recipe.review.not_told] for name, names in state.taught.items()}
-    kept = taught_heads(heads, told)
-    if not any(one.head.auxiliary is None for one in kept.values()):
-        raise ConfigError(f"{checkpoint}: its run taught nothing that the bundle could tell")
+    trained = read_trained(checkpoint, recipe=recipe, average_with=average_with)
+    recipe, network, kept = trained.recipe, trained.network, trained.kept
     data = data or _run_data(checkpoint)
     read = read_run_photos(recipe, data)
     photos = Counter(sample.source or "" for samples in read.every for sample in samples)
@@ -113,6 +97,55 @@ def export_bundle(
     return write_bundle(
         output, complete(bundle, held_out, parity, seed=recipe.seed, on_photo=on_photo), files, overwrite=overwrite
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The network of a checkpoint, adapters merged into its weights, and the heads that it was taught."""
+
+    recipe: Recipe
+    network: nn.Module
+    kept: Mapping[str, Kept]
+
+
+def read_trained(checkpoint: Path, *, recipe: Recipe | None = None, average_with: Sequence[Path] = ()) -> Trained:
+    """What a run taught; see `export_bundle`.
+
+    Raises:
+        ConfigError: a checkpoint or the recipe is missing, they do not fit each other, or nothing was taught.
+    """
+    recipe = recipe or read_run_recipe(checkpoint)
+    state = read_checkpoint(checkpoint)
+    heads = recipe.build_heads()
+    network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
+    check_fits(state, network, heads, checkpoint)
+
+    def merged(weights: Weights) -> Weights:
+        alone = copy.deepcopy(network)
+        alone.load_state_dict(weights)
+        merge_adapters(alone)
+        return alone.state_dict()
+
+    average = average_weights(state.average, average_with, merged=merged)
+    merge_adapters(network)
+    network.load_state_dict(average)
+    told = {name: [one for one in names if one not in recipe.review.not_told] for name, names in state.taught.items()}
+    kept = taught_heads(heads, told)
+    if not any(one.head.auxiliary is None for one in kept.values()):
+        raise ConfigError(f"{checkpoint}: its run taught nothing that the bundle could tell")
+    return Trained(recipe, network.eval(), kept)
+
+
+def as_bundle(checkpoint: Path) -> Bundle:
+    """A checkpoint as a bundle that is on no disk, to be asked for what its network says: nothing is fitted, nothing compared.
+
+    Raises:
+        ConfigError: as `read_trained`.
+    """
+    trained = read_trained(checkpoint)
+    onnx = to_onnx(Exported(trained.network, trained.kept).eval(), trained.recipe.data.serve_size)
+    manifest = describe(trained.recipe, trained.kept, trained.network, version="1.0.0", photos=Counter())
+    return Bundle(manifest, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), {NETWORK_FILE: onnx}, str(checkpoint))
 
 
 def read_run_recipe(checkpoint: Path) -> Recipe:
