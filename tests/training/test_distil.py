@@ -23,7 +23,7 @@ from dentify.runtime.networks import Answers, Networks
 from dentify.settings import Settings
 from dentify.testing import Damage, paint_photo, tiny_bundle
 from dentify.training.answers import STEPS, pack, unpack
-from dentify.training.batches import taught
+from dentify.training.batches import taught, tensors
 from dentify.training.classes import Classes
 from dentify.training.distil import Teacher
 from dentify.training.heads import Head, HeadRecipe
@@ -157,6 +157,32 @@ def test_beyond_the_photo_and_where_damage_was_pasted_it_says_nothing(teacher: T
 def test_a_photo_that_it_did_not_look_at_is_not_told(teacher: Teacher) -> None:
     other = Sample(b"another", "other.png", (SIDE, SIDE))
     assert np.isnan(teacher.says(scene(other))["types"]).all()
+
+
+def test_photos_without_any_label_cost_nothing_and_are_no_nan() -> None:
+    """Whatever is asked of them, by whatever loss."""
+    overlapping = ("cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "boxes")
+    exclusive = ("cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "views", "damaged")
+    heads = {
+        "types": head("types", kind="overlapping", of="damage", loss=dict.fromkeys(overlapping, 1.0)),
+        "any": head("any", kind="overlapping", of="any_damage", loss=dict.fromkeys(overlapping[:-1], 1.0)),
+        "parts": head("parts", kind="exclusive", of="parts", loss=dict.fromkeys(exclusive, 1.0)),
+        "severity": head("severity", kind="exclusive", of="severity", loss=dict.fromkeys(exclusive[:-2], 1.0)),
+        **{kind: head(kind, kind=kind) for kind in ("centres", "offsets", "outline")},
+        **{of: head(of, kind="labels", of=of) for of in ("vehicle", "damaged", "damage")},
+        "one_type": head("one_type", kind="labels", of="damage", exclusive=True),
+        "worst": head("worst", kind="labels", of="severity"),
+    }
+    unlabelled = scene(Sample(b"", "a.png", (SIDE, SIDE)))
+    for name, one in heads.items():
+        truth = {key: value[None] for key, value in tensors(one.truth(unlabelled)).items()}
+        stride = one.output.stride
+        shape = (1, one.output.channels, *((SIDE // stride,) * 2 if stride else ()))
+        logits = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        loss = one.loss(logits, truth)
+        torch.autograd.backward(loss)
+        assert loss.item() == 0, name
+        assert logits.grad is None or not logits.grad.any(), name
 
 
 def test_it_looks_at_a_photo_once(bundle: Bundle, sample: Sample, tmp_path: Path) -> None:

@@ -14,14 +14,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import ConfigError
-from dentify.planning import told_origin
 from dentify.training.adapters import has_adapters
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
 from dentify.training.from_bundle import begin_with
 from dentify.training.heads import Head
 from dentify.training.models.network import normalised
 from dentify.training.optimizers import check_parts
-from dentify.training.origin import Origin
 from dentify.training.recipe import Recipe, read_recipe
 
 LAST, RECIPE = "last.ckpt", "recipe.yaml"
@@ -112,9 +110,7 @@ def begin(
         begun = begin_with(network, heads, bundle, normalised(torch.stack(shown), network.mean, network.std))
         average.module.load_state_dict(network.state_dict())
         taught_before, notes = begun.taught, begun.notes
-        from_it = Origin(origin=told_origin(bundle.manifest), licence=bundle.manifest.licence)
-        model = recipe.model.model_copy(update={"origins": {start.stem: from_it, **recipe.model.origins}})
-        recipe = recipe.model_copy(update={"model": model})
+        recipe = recipe.with_origin(start.stem, bundle.manifest)
     elif (origin := last if resume else start) is not None:
         before = read_checkpoint(origin)
         check_fits(before, network, heads, origin)

@@ -47,13 +47,23 @@ class Teacher:
         heads: of the network that learns.
         folder: where its answers are kept.
         only: names of the heads that learn from it; empty: all that it answers.
+        files: makes the bundle's files when a photo is first looked at, in place of its own.
 
     Raises:
         ConfigError: it answers nothing that the heads ask, or not what one of `only` does.
     """
 
-    def __init__(self, bundle: Bundle, heads: Mapping[str, Head], folder: Path, *, only: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        heads: Mapping[str, Head],
+        folder: Path,
+        *,
+        only: Collection[str] = (),
+        files: Callable[[], Mapping[str, bytes]] | None = None,
+    ) -> None:
         self._bundle = bundle
+        self._networks = files or (lambda: bundle.files)
         self._told: dict[str, tuple[str, ...]] = {}
         refused = []
         for name in only or heads:
@@ -88,7 +98,7 @@ class Teacher:
         for sample in samples:
             path = self._files.of(sample)
             if not path.is_file():
-                networks = networks or Networks(manifest, self._bundle.files, threads=None, where=self._bundle.where)
+                networks = networks or Networks(manifest, self._networks(), threads=None, where=self._bundle.where)
                 data = sample.read(self._settings)
                 photo = decode_photo(data, where=sample.name, settings=self._settings, enough_side=networks.enough_side)
                 answers = networks.ask(photo.image, photo_hw=photo.photo_hw)

@@ -33,7 +33,6 @@ from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
 from dentify.training.checkpoints import Weights, average_weights, check_fits, read_checkpoint
 from dentify.training.heads.labels import PhotoTypes
-from dentify.training.origin import Origin
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
 from dentify.training.taught import Kept, taught_heads
@@ -136,16 +135,19 @@ def read_trained(checkpoint: Path, *, recipe: Recipe | None = None, average_with
     return Trained(recipe, network.eval(), kept)
 
 
-def as_bundle(checkpoint: Path) -> Bundle:
-    """A checkpoint as a bundle that is on no disk, to be asked for what its network says: nothing is fitted, nothing compared.
+def as_bundle(checkpoint: Path) -> tuple[Bundle, Callable[[], dict[str, bytes]]]:
+    """A checkpoint as a bundle that is on no disk, and what makes its files: to ask its network, with nothing fitted or compared.
 
     Raises:
         ConfigError: as `read_trained`.
     """
     trained = read_trained(checkpoint)
-    onnx = to_onnx(Exported(trained.network, trained.kept).eval(), trained.recipe.data.serve_size)
     manifest = describe(trained.recipe, trained.kept, trained.network, version="1.0.0", photos=Counter())
-    return Bundle(manifest, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), {NETWORK_FILE: onnx}, str(checkpoint))
+
+    def files() -> dict[str, bytes]:
+        return {NETWORK_FILE: to_onnx(Exported(trained.network, trained.kept).eval(), trained.recipe.data.serve_size)}
+
+    return Bundle(manifest, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), {}, str(checkpoint)), files
 
 
 def read_run_recipe(checkpoint: Path) -> Recipe:
@@ -239,16 +241,10 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
         ),
         weights=tuple(
             m.WeightOrigin(name=name, origin=origin.origin, licence=origin.licence)
-            for name, origin in {**recipe.model.origins_used, **_begun_with(recipe)}.items()
+            for name, origin in {**recipe.model.origins_used, **recipe.learned_from}.items()
         ),
         limits=recipe.limits,
     )
-
-
-def _begun_with(recipe: Recipe) -> dict[str, Origin]:
-    """The bundle that a run began with, as its recipe knows it since."""
-    name = "" if recipe.start is None else Path(recipe.start).stem
-    return {name: recipe.model.origins[name]} if name in recipe.model.origins else {}
 
 
 def complete(

@@ -136,7 +136,7 @@ def _train(
     def pictures(count: int) -> list[Tensor]:
         return [torch.from_numpy(scene.image) for scene in scenes(count)]
 
-    teacher = _teacher(recipe, heads, data, output)
+    recipe, teacher = _teacher(recipe, heads, data, output)
     begun = begin(
         recipe,
         heads,
@@ -227,13 +227,16 @@ def _train(
     return output / LAST
 
 
-def _teacher(recipe: Recipe, heads: Mapping[str, Head], data: Path, output: Path) -> Teacher | None:
-    """The recipe's teacher, before it looks at any photo."""
+def _teacher(recipe: Recipe, heads: Mapping[str, Head], data: Path, output: Path) -> tuple[Recipe, Teacher | None]:
+    """The recipe with the origin of its teacher, and who teaches by answers, before any photo is looked at."""
     if recipe.distil is None:
-        return None
+        return recipe, None
     path = within(data, recipe.distil.teacher)
-    bundle = as_bundle(path) if path.suffix == CHECKPOINT else Bundle.open(str(path))
-    return Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads)
+    bundle, files = as_bundle(path) if path.suffix == CHECKPOINT else (Bundle.open(str(path)), None)
+    told = recipe.with_origin(recipe.distil.teacher_name, bundle.manifest)
+    if not recipe.distil.weight:
+        return told, None
+    return told, Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads, files=files)
 
 
 def _hints(recipe: Recipe, begun: Beginning, data: Path) -> Hints | None:

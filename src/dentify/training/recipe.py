@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
+from dentify.bundle.manifest import Manifest
 from dentify.errors import ConfigError
 from dentify.plain_yaml import change_key, load_yaml, put_value
+from dentify.planning import told_origin
 from dentify.strict import Strict, explain, nearest
 from dentify.training.augment import Augment
 from dentify.training.classes import Classes
@@ -117,9 +119,15 @@ class Distil(Strict):
 
     teacher: str = Field(description="folder or zip of a bundle (`default`: the one that ships), or the checkpoint of a run")
     temperature: float = Field(2.0, gt=0, description="by which logits are divided before they are compared")
-    weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss")
+    weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss; 0 leaves answers out")
     heads: tuple[str, ...] = Field((), description="those that learn from it; none named: all that it answers")
     features: HintsRecipe | None = Field(None, description="what the network shall see as the teacher's does, of a checkpoint")
+
+    @property
+    def teacher_name(self) -> str:
+        """What a model card calls it: the bundle's name as a file, or that of the run's folder."""
+        path = Path(self.teacher)
+        return path.parent.name if path.suffix == CHECKPOINT and path.parent.name else path.stem
 
     @model_validator(mode="after")
     def _has_features(self) -> Self:
@@ -243,6 +251,19 @@ class Recipe(Strict):
     def steps(self) -> int:
         """Of all phases."""
         return sum(phase.steps for phase in self.phases)
+
+    def with_origin(self, name: str, manifest: Manifest) -> Recipe:
+        """A recipe that knows a bundle that it learns from, unless it does already."""
+        origin = Origin(origin=told_origin(manifest), licence=manifest.licence)
+        model = self.model.model_copy(update={"origins": {name: origin, **self.model.origins}})
+        return self.model_copy(update={"model": model})
+
+    @property
+    def learned_from(self) -> dict[str, Origin]:
+        """The bundle that a run began with and its teacher, as its recipe knows them since."""
+        names = [Path(self.start).stem] if self.start is not None else []
+        names += [self.distil.teacher_name] if self.distil is not None else []
+        return {name: self.model.origins[name] for name in names if name in self.model.origins}
 
     def build_heads(self) -> dict[str, Head]:
         """Its heads by name."""
