@@ -15,7 +15,7 @@ import yaml
 from dentify.errors import ConfigError
 from dentify.planning import find_recipe, recipe_names
 from dentify.taxonomy import DAMAGE_NAMES
-from dentify.training.recipe import PhotoSet, Recipe, Schedule, changed, in_steps, read_recipe, write_recipe
+from dentify.training.recipe import Distil, PhotoSet, Recipe, Schedule, changed, in_steps, read_recipe, write_recipe
 from toy_bench import toy_document
 
 RECIPES = [find_recipe(name) for name in recipe_names()]
@@ -115,6 +115,14 @@ def test_features_are_learned_of_a_checkpoint_and_of_pictures() -> None:
         read_recipe(find_recipe("vgg16"), ("distil={teacher: bundles/teacher, features: {of: backbone.1}}",))
     with pytest.raises(ConfigError, match=r"phases\.0\.bottleneck: features that are kept .* leave out `distil\.features`"):
         read_recipe(find_recipe("vgg16"), ("distil={teacher: last.ckpt, features: {of: backbone.1}}",))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "name"),
+    [("default", "default"), ("../bundles/mine.zip", "mine"), ("runs/large/last.ckpt", "large"), ("last.ckpt", "last")],
+)
+def test_a_teacher_is_called_by_its_file_or_its_run(teacher: str, name: str) -> None:
+    assert Distil(teacher=teacher).teacher_name == name
 
 
 def test_photos_of_which_nothing_is_known_need_a_teacher() -> None:
