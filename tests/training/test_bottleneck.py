@@ -13,12 +13,18 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from torch import nn
 
+from dentify.bundle.open import Bundle
 from dentify.datasets import Sample
 from dentify.errors import ConfigError
+from dentify.imaging.decode import decode_photo
+from dentify.runtime.networks import Networks
+from dentify.settings import Settings
+from dentify.testing import tiny_bundle
 from dentify.training import Progress, bottleneck, loop
 from dentify.training.bottleneck import Bottlenecks, KeptFeatures
 from dentify.training.checkpoints import read_checkpoint
 from dentify.training.compose import Draw
+from dentify.training.distil import Teacher
 from dentify.training.heads import Output
 from dentify.training.loop import train
 from dentify.training.models.timm_classifier import TimmClassifierRecipe
@@ -123,7 +129,7 @@ def test_processes_share_out_the_photos(painted: Path, tmp_path: Path, looked: l
     told: list[None] = []
     phase = Phase(steps=1, size=SIDE, bottleneck=True, train=("head",))
     fabric: Any = Second()
-    loop._bottlenecks(network(), phase, [samples[:5], samples[5:]], {}, tmp_path, lambda: told.append(None), fabric)
+    loop._bottlenecks(network(), phase, [samples[:5], samples[5:]], {}, None, tmp_path, lambda: told.append(None), fabric)
     assert looked == [3, 0]
     assert told == []
 
@@ -154,6 +160,19 @@ def test_their_truth_is_that_of_the_whole_photo(photos: list[Sample], tmp_path: 
     pictures = Bottlenecks(kept, sets, heads)
     answers = [float(pictures[Draw(place, 0, 0, SIDE)]["vehicle"]["answer"]) for place in (0, 1)]
     assert answers == [1.0, 0.0]
+
+
+def test_a_teacher_says_what_it_thinks_of_the_whole_photo(photos: list[Sample], tmp_path: Path) -> None:
+    heads = read_toy(tmp_path).build_heads()
+    kept = KeptFeatures(network(), SIDE, tmp_path / "kept")
+    kept.prepare(photos)
+    bundle = Bundle.open(tiny_bundle(tmp_path / "bundle"))
+    teacher = Teacher(bundle, heads, tmp_path / "teachers")
+    teacher.prepare(photos)
+    said = Bottlenecks(kept, [photos], heads, teacher)[Draw(0, 0, 0, SIDE)]["vehicle"]["teacher"]
+    picture = decode_photo(photos[0].read(Settings()), where="0.png", settings=Settings())
+    answer = Networks(bundle.manifest, bundle.files, threads=1, where="tiny").ask(picture.image).vehicle
+    assert said.tolist() == pytest.approx([answer], abs=0.1)
 
 
 def test_only_networks_with_features_have_any() -> None:

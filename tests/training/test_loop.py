@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from functools import partial
@@ -14,10 +15,13 @@ import yaml
 from PIL import Image
 
 import toy_bench
+from dentify.bundle.open import Bundle
 from dentify.errors import ConfigError, DatasetError, OutputError
 from dentify.testing import tiny_bundle
 from dentify.training import Progress, train
 from dentify.training.checkpoints import read_checkpoint
+from dentify.training.distil import Teacher
+from dentify.training.photos import read_run_photos
 from dentify.training.recipe import Recipe
 from dentify.writing import locked_folder
 from forked import fork
@@ -71,6 +75,46 @@ def test_a_teacher_is_asked_before_and_its_distance_counts(painted: Path, tmp_pa
     assert float(taught["types"]) > float(plain["types"])
     assert float(taught["centres"]) == pytest.approx(float(plain["centres"]))  # of which the teacher says nothing
     assert len(looked) >= len(list((tmp_path / "teachers").rglob("*.npz"))) > 0  # some photos are in two sets
+
+
+def unlabelled(painted: Path, folder: Path, **distil: object) -> Recipe:
+    """The painted photos as a plain folder, of which nothing is known, and the tiny bundle as teacher."""
+    (folder / "lot").mkdir()
+    for picture in painted.glob("[0-9]*.png"):
+        shutil.copy(picture, folder / "lot")
+    document = toy_bench.toy_document()
+    data = document["data"] | {"train": [{"photos": "lot", "per_batch": 4}], "val": [], "hold_out": 0.1}
+    tiny_bundle(folder / "teacher")
+    return toy_recipe(
+        heads={name: document["heads"][name] for name in ("types", "parts", "vehicle")},
+        data=data,
+        distil={"teacher": "teacher", **distil},
+        origins={"lot": document["origins"]["painted"]},
+        phases=[{"steps": 60, "size": toy_bench.SIDE, "precision": "32"}],
+        checkpoint_every=60,
+    )
+
+
+def test_a_network_learns_from_photos_without_any_label_what_a_teacher_says(painted: Path, tmp_path: Path) -> None:
+    """What the teacher sees on none of them is not taught."""
+    notes: list[str] = []
+    recipe = unlabelled(painted, tmp_path)
+    train(recipe, data=tmp_path, output=tmp_path / "run", on_note=notes.append)
+    for name in ("types", "parts"):
+        losses = [float(row[name]) for row in rows(tmp_path / "run")]
+        assert all(np.isfinite(losses))
+        assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10]), name
+    bundle = Bundle.open(str(tmp_path / "teacher"))
+    told = Teacher(bundle, recipe.build_heads(), tmp_path / "teachers").shown(read_run_photos(recipe, tmp_path).taught[0])
+    assert read_checkpoint(tmp_path / "run" / "last.ckpt").taught == {name: sorted(names) for name, names in told.items()}
+    assert told["types"] == {"dent"}
+    assert "heads.types: no photo to train on shows hail_mark, so that is never told" in notes
+
+
+def test_a_teacher_whose_answers_weigh_nothing_teaches_no_unlabelled_photo(painted: Path, tmp_path: Path) -> None:
+    recipe = unlabelled(painted, tmp_path, weight=0.0)
+    with pytest.raises(ConfigError, match=r"data\.train: the photos teach nothing that a bundle could tell"):
+        train(recipe, data=tmp_path, output=tmp_path / "run")
 
 
 def test_a_network_learns_what_the_photos_show(painted: Path, tmp_path: Path) -> None:

@@ -439,3 +439,11 @@ def test_a_thing_that_must_be_there_costs_what_it_falls_short() -> None:
     assert one == pytest.approx([1.0, 0.25, 0.0, 0.0], abs=1e-6)
     assert losses.too_small(probs, torch.tensor([True, True, False, False]), 0.1) == pytest.approx(0.625)
     assert losses.too_small(probs, torch.zeros(4, dtype=torch.bool), 0.1) == 0
+
+
+def test_features_are_as_far_apart_as_they_point() -> None:
+    """Alike, at a right angle, opposite; how long they are does not matter, and a coarser grid is brought to the teacher's."""
+    teacher = torch.tensor([[[[1.0, 1.0, 1.0]], [[0.0, 0.0, 0.0]]]])
+    features = torch.tensor([[[[5.0, 0.0, -2.0]], [[0.0, 3.0, 0.0]]]])
+    assert losses.feature_distance(features, teacher).item() == pytest.approx((0 + 1 + 2) / 3)
+    assert losses.feature_distance(features[..., :1], teacher).item() == pytest.approx(0)

@@ -116,6 +116,22 @@ def test_photos_share_their_labels(tmp_path: Path) -> None:
     assert (street.name, street.vehicle, street.damage) == ("2.png", False, None)
 
 
+def test_of_a_folder_of_pictures_of_which_nothing_is_known_all_are_taken(tmp_path: Path) -> None:
+    """With a `photos.csv` in it those of the split are; a folder whose photos share labels needs one."""
+    (tmp_path / "lot").mkdir()
+    for number in range(2):
+        (tmp_path / "lot" / f"{number}.png").write_bytes(png(number))
+    samples = read_photo_set(PhotoSet(photos="lot"), tmp_path, "train", CLASSES)
+    assert names(samples) == ["0.png", "1.png"]
+    assert {(sample.vehicle, sample.damage, sample.labelled, sample.source) for sample in samples} == {
+        (None, None, frozenset(), "lot")
+    }
+    with pytest.raises(DatasetError, match=r"a folder without photos\.csv has no splits"):
+        read_photo_set(PhotoSet(photos="lot", vehicle=True), tmp_path, "train", CLASSES)
+    (tmp_path / "lot" / "photos.csv").write_text("file,split\n0.png,train\n1.png,val\n")
+    assert names(read_photo_set(PhotoSet(photos="lot"), tmp_path, "train", CLASSES)) == ["0.png"]
+
+
 @pytest.mark.parametrize("missing", [PhotoSet(dataset="train.json"), PhotoSet(photos="street", vehicle=False)])
 def test_missing_files_are_told(missing: PhotoSet, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=missing.file):

@@ -15,7 +15,7 @@ import yaml
 from dentify.errors import ConfigError
 from dentify.planning import find_recipe, recipe_names
 from dentify.taxonomy import DAMAGE_NAMES
-from dentify.training.recipe import PhotoSet, Recipe, Schedule, changed, in_steps, read_recipe, write_recipe
+from dentify.training.recipe import Distil, PhotoSet, Recipe, Schedule, changed, in_steps, read_recipe, write_recipe
 from toy_bench import toy_document
 
 RECIPES = [find_recipe(name) for name in recipe_names()]
@@ -109,9 +109,29 @@ def test_weights_are_told_as_they_are_used(name: str, changes: tuple[str, ...], 
     assert {weights: origin.licence for weights, origin in recipe.model.origins_used.items()} == told
 
 
-def test_a_teacher_needs_photos_to_look_at() -> None:
-    with pytest.raises(ConfigError, match=r"phases\.0\.bottleneck: no teacher looks at photos .* leave out `distil`"):
-        read_recipe(find_recipe("vgg16"), ("distil={teacher: bundles/teacher}",))
+def test_features_are_learned_of_a_checkpoint_and_of_pictures() -> None:
+    assert read_recipe(find_recipe("vgg16"), ("distil={teacher: bundles/teacher}",)).distil is not None
+    with pytest.raises(ConfigError, match=r"distil: `features` need the checkpoint of a run \(\.ckpt\) as `teacher`"):
+        read_recipe(find_recipe("vgg16"), ("distil={teacher: bundles/teacher, features: {of: backbone.1}}",))
+    with pytest.raises(ConfigError, match=r"phases\.0\.bottleneck: features that are kept .* leave out `distil\.features`"):
+        read_recipe(find_recipe("vgg16"), ("distil={teacher: last.ckpt, features: {of: backbone.1}}",))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "name"),
+    [("default", "default"), ("../bundles/mine.zip", "mine"), ("runs/large/last.ckpt", "large"), ("last.ckpt", "last")],
+)
+def test_a_teacher_is_called_by_its_file_or_its_run(teacher: str, name: str) -> None:
+    assert Distil(teacher=teacher).teacher_name == name
+
+
+def test_photos_of_which_nothing_is_known_need_a_teacher() -> None:
+    unlabelled = "data.train.0={photos: lot, per_batch: 2}"
+    with pytest.raises(ConfigError, match=r"data\.train\.0: nothing teaches by photos .* or name a teacher in `distil`"):
+        read_recipe(find_recipe("default"), (unlabelled,))
+    assert read_recipe(find_recipe("default"), (unlabelled, "distil={teacher: default}")).data.train[0].is_unlabelled
+    with pytest.raises(ConfigError, match=r"data\.val\.0: nothing judges by photos of which nothing is known"):
+        read_recipe(find_recipe("default"), ("data.val.0={photos: lot}", "distil={teacher: default}"))
 
 
 def test_set_changes_a_key() -> None:
@@ -213,7 +233,7 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, message: st
     [
         ({}, "give either `dataset` or `photos`"),
         ({"dataset": "a.json", "photos": "b"}, "give either `dataset` or `photos`"),
-        ({"photos": "b"}, "say of `photos` whether a `vehicle` is on them"),
+        ({"photos": "b", "damage": False}, "say of `photos` whether a `vehicle` is on them"),
         ({"dataset": "a.json", "per_batch": 0}, "greater than or equal to 1"),
     ],
 )

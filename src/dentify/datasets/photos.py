@@ -22,7 +22,7 @@ LIST_NAME = "photos.csv"
 def read_photos(
     path: Path | str,
     *,
-    vehicle: bool,
+    vehicle: bool | None,
     damage: bool | None = None,
     split: str | None = None,
     details: Path | str | None = None,
@@ -31,8 +31,8 @@ def read_photos(
 
     Args:
         path: a CSV file, or a folder.
-        vehicle: whether a vehicle is on them.
-        damage: whether it is damaged; `None` where there is none.
+        vehicle: whether a vehicle is on them; `None` where nobody said.
+        damage: whether it is damaged; `None` where there is none, or nobody said.
         split: take only rows of this split (column `split`).
         details: a CSV that tells more of the same files: `group` and `view`.
 

@@ -115,11 +115,16 @@ class WholePhotos(Dataset[Batch]):
 
 def taught(scene: Scene, heads: Mapping[str, Head], teacher: Teacher | None = None) -> Batch:
     """A scene's picture and the truth of every head; as `teacher` what one says of it."""
+    return {"image": torch.from_numpy(scene.image), **truth_of(scene, heads, teacher)}
+
+
+def truth_of(scene: Scene, heads: Mapping[str, Head], teacher: Teacher | None = None) -> dict[str, dict[str, Tensor]]:
+    """The truth of every head for a scene; as `teacher` what one says of it."""
     truth = {name: tensors(head.truth(scene)) for name, head in heads.items()}
     if teacher is not None:
         for name, said in teacher.says(scene).items():
             truth[name]["teacher"] = torch.from_numpy(said)
-    return {"image": torch.from_numpy(scene.image), **truth}
+    return truth
 
 
 def tensors(truth: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -14,14 +14,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import ConfigError
-from dentify.planning import told_origin
 from dentify.training.adapters import has_adapters
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
 from dentify.training.from_bundle import begin_with
 from dentify.training.heads import Head
 from dentify.training.models.network import normalised
 from dentify.training.optimizers import check_parts
-from dentify.training.origin import Origin
 from dentify.training.recipe import Recipe, read_recipe
 
 LAST, RECIPE = "last.ckpt", "recipe.yaml"
@@ -41,6 +39,7 @@ class Beginning:
         step: steps taken.
         states: of the optimizers, by the names of parameters.
         taught: by head, the names that photos taught by example, of this run or the one whose weights it has.
+        hints: weights of what takes the network's features to those of its teacher, of the run that goes on.
         notes: what a user should know.
     """
 
@@ -50,6 +49,7 @@ class Beginning:
     step: int
     states: Mapping[str, Mapping[str, Any]]
     taught: dict[str, list[str]]
+    hints: Mapping[str, Tensor]
     notes: tuple[str, ...]
 
 
@@ -101,6 +101,7 @@ def begin(
     step, averaged = 0, 0
     states: Mapping[str, Mapping[str, Any]] = {}
     taught_before: Mapping[str, list[str]] = {}
+    hints: Mapping[str, Tensor] = {}
     notes: Sequence[str] = ()
     if not resume and start is not None and is_bundle(start):
         bundle = Bundle.open(str(start))
@@ -109,15 +110,13 @@ def begin(
         begun = begin_with(network, heads, bundle, normalised(torch.stack(shown), network.mean, network.std))
         average.module.load_state_dict(network.state_dict())
         taught_before, notes = begun.taught, begun.notes
-        from_it = Origin(origin=told_origin(bundle.manifest), licence=bundle.manifest.licence)
-        model = recipe.model.model_copy(update={"origins": {start.stem: from_it, **recipe.model.origins}})
-        recipe = recipe.model_copy(update={"model": model})
+        recipe = recipe.with_origin(start.stem, bundle.manifest)
     elif (origin := last if resume else start) is not None:
         before = read_checkpoint(origin)
         check_fits(before, network, heads, origin)
         taught_before = before.taught
         if resume:
-            step, averaged, states = before.step, before.averaged, before.optimizers
+            step, averaged, states, hints = before.step, before.averaged, before.optimizers, before.hints
             if step > recipe.steps:
                 raise ConfigError(f"{last}: has taken {step} steps already, the recipe's phases are {recipe.steps}")
             network.load_state_dict(before.weights)
@@ -127,7 +126,7 @@ def begin(
             average.module.load_state_dict(network.state_dict())
     average.n_averaged.fill_(averaged)
     ever_taught = {name: sorted({*names, *taught_before.get(name, [])}) for name, names in taught.items()}
-    return Beginning(recipe, network, average, step, states, ever_taught, tuple(notes))
+    return Beginning(recipe, network, average, step, states, ever_taught, hints, tuple(notes))
 
 
 def check_beginning(last: Path, *, resume: bool, start: Path | None, average_with: Sequence[Path]) -> None:

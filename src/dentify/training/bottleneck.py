@@ -25,8 +25,9 @@ from dentify.imaging.decode import decode_photo
 from dentify.imaging.views import whole_view
 from dentify.runtime.preprocess import resize
 from dentify.settings import Settings
-from dentify.training.batches import Batch, tensors
+from dentify.training.batches import Batch, truth_of
 from dentify.training.compose import Draw
+from dentify.training.distil import Teacher
 from dentify.training.heads import Head
 from dentify.training.kept_files import KeptFiles
 from dentify.training.memory import enough_memory
@@ -96,12 +97,19 @@ class KeptFeatures:
 
 
 class Bottlenecks(Dataset[Batch]):
-    """Features in place of pictures, with the truth of whole photos, by `Draw`."""
+    """Features in place of pictures, with the truth of whole photos and what a teacher says of them, by `Draw`."""
 
-    def __init__(self, kept: KeptFeatures, sets: Sequence[Sequence[Sample]], heads: Mapping[str, Head]) -> None:
+    def __init__(
+        self,
+        kept: KeptFeatures,
+        sets: Sequence[Sequence[Sample]],
+        heads: Mapping[str, Head],
+        teacher: Teacher | None = None,
+    ) -> None:
         self._kept = kept
         self._sets = sets
         self._heads = heads
+        self._teacher = teacher
         self._seen: dict[tuple[int, int], Batch] = {}
 
     def __getitem__(self, draw: Draw) -> Batch:
@@ -112,7 +120,7 @@ class Bottlenecks(Dataset[Batch]):
             blank = np.broadcast_to(np.zeros((1, 1, 1), np.uint8), (draw.size, draw.size, 3))
             placed = Placed.photo(sample, whole_view(hw, (draw.size, draw.size)), (0, 0, draw.size, draw.size), hw)
             scene = Scene(blank, (placed,))
-            truth = {name: tensors(head.truth(scene)) for name, head in self._heads.items()}
+            truth = truth_of(scene, self._heads, self._teacher)
             self._seen[place] = {"image": torch.from_numpy(features), **truth}
         return self._seen[place]
 

@@ -36,6 +36,7 @@ class Checkpoint:
         optimizers: what they keep of each parameter, by its name.
         names: what each head tells apart, in the order of its channels.
         taught: of these, what photos taught by example, in this run or the one that it began with.
+        hints: weights of what takes the network's features to those of its teacher, where a run has these.
     """
 
     step: int
@@ -45,6 +46,7 @@ class Checkpoint:
     names: Mapping[str, list[str]]
     taught: Mapping[str, list[str]]
     optimizers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hints: Weights = field(default_factory=dict)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -54,10 +56,11 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         OutputError: it cannot be written; the one that was there stays.
     """
     part = part_of(path)
+    kept = {key: value for key, value in vars(checkpoint).items() if value or key != "hints"}
     try:
         with writing(path):
             with part.open("wb") as file:
-                torch.save({"format": _FORMAT, **vars(checkpoint)}, file)
+                torch.save({"format": _FORMAT, **kept}, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)

@@ -12,6 +12,7 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -32,7 +33,6 @@ from dentify.training.adapters import merge_adapters
 from dentify.training.as_onnx import NETWORK_FILE, Exported, Parity, check_parity, to_onnx
 from dentify.training.checkpoints import Weights, average_weights, check_fits, read_checkpoint
 from dentify.training.heads.labels import PhotoTypes
-from dentify.training.origin import Origin
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.recipe import Recipe, read_recipe
 from dentify.training.taught import Kept, taught_heads
@@ -73,25 +73,8 @@ def export_bundle(
         OutputError: the bundle cannot be written.
     """
     check_target(output, overwrite=overwrite)
-    recipe = recipe or read_run_recipe(checkpoint)
-    state = read_checkpoint(checkpoint)
-    heads = recipe.build_heads()
-    network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
-    check_fits(state, network, heads, checkpoint)
-
-    def merged(weights: Weights) -> Weights:
-        alone = copy.deepcopy(network)
-        alone.load_state_dict(weights)
-        merge_adapters(alone)
-        return alone.state_dict()
-
-    average = average_weights(state.average, average_with, merged=merged)
-    merge_adapters(network)
-    network.load_state_dict(average)
-    told = {name: [one for one in names if one not in recipe.review.not_told] for name, names in state.taught.items()}
-    kept = taught_heads(heads, told)
-    if not any(one.head.auxiliary is None for one in kept.values()):
-        raise ConfigError(f"{checkpoint}: its run taught nothing that the bundle could tell")
+    trained = read_trained(checkpoint, recipe=recipe, average_with=average_with)
+    recipe, network, kept = trained.recipe, trained.network, trained.kept
     data = data or _run_data(checkpoint)
     read = read_run_photos(recipe, data)
     photos = Counter(sample.source or "" for samples in read.every for sample in samples)
@@ -113,6 +96,58 @@ def export_bundle(
     return write_bundle(
         output, complete(bundle, held_out, parity, seed=recipe.seed, on_photo=on_photo), files, overwrite=overwrite
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The network of a checkpoint, adapters merged into its weights, and the heads that it was taught."""
+
+    recipe: Recipe
+    network: nn.Module
+    kept: Mapping[str, Kept]
+
+
+def read_trained(checkpoint: Path, *, recipe: Recipe | None = None, average_with: Sequence[Path] = ()) -> Trained:
+    """What a run taught; see `export_bundle`.
+
+    Raises:
+        ConfigError: a checkpoint or the recipe is missing, they do not fit each other, or nothing was taught.
+    """
+    recipe = recipe or read_run_recipe(checkpoint)
+    state = read_checkpoint(checkpoint)
+    heads = recipe.build_heads()
+    network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
+    check_fits(state, network, heads, checkpoint)
+
+    def merged(weights: Weights) -> Weights:
+        alone = copy.deepcopy(network)
+        alone.load_state_dict(weights)
+        merge_adapters(alone)
+        return alone.state_dict()
+
+    average = average_weights(state.average, average_with, merged=merged)
+    merge_adapters(network)
+    network.load_state_dict(average)
+    told = {name: [one for one in names if one not in recipe.review.not_told] for name, names in state.taught.items()}
+    kept = taught_heads(heads, told)
+    if not any(one.head.auxiliary is None for one in kept.values()):
+        raise ConfigError(f"{checkpoint}: its run taught nothing that the bundle could tell")
+    return Trained(recipe, network.eval(), kept)
+
+
+def as_bundle(checkpoint: Path) -> tuple[Bundle, Callable[[], dict[str, bytes]]]:
+    """A checkpoint as a bundle that is on no disk, and what makes its files: to ask its network, with nothing fitted or compared.
+
+    Raises:
+        ConfigError: as `read_trained`.
+    """
+    trained = read_trained(checkpoint)
+    manifest = describe(trained.recipe, trained.kept, trained.network, version="1.0.0", photos=Counter())
+
+    def files() -> dict[str, bytes]:
+        return {NETWORK_FILE: to_onnx(Exported(trained.network, trained.kept).eval(), trained.recipe.data.serve_size)}
+
+    return Bundle(manifest, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), {}, str(checkpoint)), files
 
 
 def read_run_recipe(checkpoint: Path) -> Recipe:
@@ -206,16 +241,10 @@ def describe(recipe: Recipe, kept: Mapping[str, Kept], network: nn.Module, *, ve
         ),
         weights=tuple(
             m.WeightOrigin(name=name, origin=origin.origin, licence=origin.licence)
-            for name, origin in {**recipe.model.origins_used, **_begun_with(recipe)}.items()
+            for name, origin in {**recipe.model.origins_used, **recipe.learned_from}.items()
         ),
         limits=recipe.limits,
     )
-
-
-def _begun_with(recipe: Recipe) -> dict[str, Origin]:
-    """The bundle that a run began with, as its recipe knows it since."""
-    name = "" if recipe.start is None else Path(recipe.start).stem
-    return {name: recipe.model.origins[name]} if name in recipe.model.origins else {}
 
 
 def complete(

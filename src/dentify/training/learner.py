@@ -20,6 +20,7 @@ from dentify.errors import TrainingError
 from dentify.training.batches import Batch, MixedBatches
 from dentify.training.checkpoints import Checkpoint, averaging, write_checkpoint
 from dentify.training.heads import Head
+from dentify.training.hints import HINTS, Hints
 from dentify.training.interrupts import leave_interrupts
 from dentify.training.memory import enough_memory
 from dentify.training.models.network import RGB, normalised
@@ -38,6 +39,7 @@ class Learner:
         taught: by head, the names that photos teach, for the checkpoint.
         fabric: the run's processes.
         last: where the checkpoint is.
+        hints: of a teacher that shows its features, too.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Learner:
         taught: Mapping[str, list[str]],
         fabric: Fabric,
         last: Path,
+        hints: Hints | None = None,
     ) -> None:
         self._recipe = recipe
         self._heads = heads
@@ -57,7 +60,9 @@ class Learner:
         self._taught = taught
         self._fabric = fabric
         self._last = last
-        self._wrapped: nn.Module = network
+        self._hints = hints
+        self._learns = network if hints is None else hints.student
+        self._wrapped: nn.Module = self._learns
         self._normalisation: tuple[RGB, RGB] = (network.mean, network.std)  # type: ignore[assignment]  # see `Network`
         self._phase: Phase = recipe.phases[0]
         self._frozen: list[nn.Module] = []
@@ -89,7 +94,7 @@ class Learner:
         self._phase = phase
         self._average.multi_avg_fn = averaging(phase.average)
         # Anew in each phase: what is frozen changes, and processes agree on the rest when a network is wrapped.
-        self._wrapped = self._fabric.setup_module(self._network)
+        self._wrapped = self._fabric.setup_module(self._learns)
 
     def _build_optimizers(self, place: int, states: Mapping[str, Mapping[str, Any]]) -> None:
         """The optimizers that are in force in a phase, in these states."""
@@ -100,13 +105,22 @@ class Learner:
         self._recipes = recipes
         parts = self._network.parts()  # type: ignore[operator]
         self.optimizers = build_optimizers(self._network, parts, recipes, key=key)
+        if self._hints is not None:
+            beside = [parameter for _, parameter in self._hints.named_parameters()]
+            self.optimizers[-1].add_param_group({"params": beside, "lr": recipes[-1].rate, "weight_decay": 0.0})
         self._since = sum(phase.steps for phase in self._recipe.phases[: named or 0])
-        for name, parameter in self._network.named_parameters():
+        for name, parameter in self._named_parameters():
             for optimizer in self.optimizers if name in states else ():
                 if any(parameter is one for group in optimizer.param_groups for one in group["params"]):
                     optimizer.state[parameter] = {
                         key: value if key == "step" else value.to(self._fabric.device) for key, value in states[name].items()
                     }
+
+    def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The network's, and those that learn beside it."""
+        yield from self._network.named_parameters()
+        if self._hints is not None:
+            yield from self._hints.named_parameters()
 
     def steps(self, pictures: Dataset[Batch], sets: Sequence[Sequence[Sample]], steps: range) -> Iterator[dict[str, float]]:
         """Takes steps, and yields the losses of each."""
@@ -130,19 +144,21 @@ class Learner:
         for module in self._frozen:
             module.eval()
         shares = _shares(batch, recipe.accumulate)
-        told = torch.zeros(len(self._heads) + 1)
+        weighed = {name: head.weight for name, head in self._heads.items()}
+        if self._hints is not None:
+            weighed[HINTS] = self._hints.weight
+        told = torch.zeros(len(weighed) + 1)
         for place, part in enumerate(shares):
             is_last = place == len(shares) - 1
             with nullcontext() if is_last else self._fabric.no_backward_sync(self._wrapped):  # type: ignore[arg-type]
                 losses = self._losses(part)
-                weights = [head.weight for head in self._heads.values()]
                 total = sum(
-                    (weight * loss for weight, loss in zip(weights, losses, strict=True)),
+                    (weight * loss for weight, loss in zip(weighed.values(), losses, strict=True)),
                     torch.zeros((), device=losses[0].device),
                 )
                 self._fabric.backward(total / len(shares))
             told += torch.stack([total, *losses]).detach().float().cpu() / len(shares)
-        values = dict(zip(("loss", *self._heads), told.tolist(), strict=True))
+        values = dict(zip(("loss", *weighed), told.tolist(), strict=True))
         self._refuse_nan(step, values)
         parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
@@ -160,7 +176,7 @@ class Learner:
         return values
 
     def _losses(self, batch: Batch) -> list[Tensor]:
-        """Each head's, in float32."""
+        """Each head's, in float32; behind them the distance to a teacher's features."""
         brings = getattr(self._network, "brings_its_losses", False)  # they take what is true of its own proposals
         outputs = self._answers(self._wrapped, batch["image"], batch if brings else None)
         losses = {name: head.loss(outputs[name], batch[name]) for name, head in self._heads.items()}
@@ -170,13 +186,18 @@ class Learner:
                 losses[name] = losses[name] + distil.weight * self._heads[name].distance(
                     outputs[name], teacher, distil.temperature
                 )
+        if self._hints is not None:
+            with self._autocast(batch["image"].device):
+                losses[HINTS] = self._hints.distance(outputs[HINTS], batch["image"])
         return list(losses.values())
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        """The precision of the phase."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self._phase.precision == "bf16" and has_bf16(device))
 
     def _answers(self, network: nn.Module, images: Tensor, truth: Batch | None = None) -> dict[str, Tensor]:
         """(B, S, S, 3) uint8 photos, or (B, C) features of such, to float32 logits; with truth, to the losses that it brings."""
-        with torch.autocast(
-            images.device.type, torch.bfloat16, enabled=self._phase.precision == "bf16" and has_bf16(images.device)
-        ):
+        with self._autocast(images.device):
             seen = images if images.ndim == 2 else normalised(images, *self._normalisation)
             outputs = network(seen) if truth is None else network(seen, truth)
         return {name: output.float() for name, output in outputs.items()}
@@ -207,10 +228,11 @@ class Learner:
                 averaged=int(self._average.n_averaged),
                 optimizers={
                     name: dict(optimizer.state[parameter])
-                    for name, parameter in self._network.named_parameters()
+                    for name, parameter in self._named_parameters()
                     for optimizer in self.optimizers
                     if parameter in optimizer.state
                 },
+                hints={} if self._hints is None else self._hints.state(),
                 names={name: list(head.names) for name, head in self._heads.items()},
                 taught=dict(self._taught),
             ),

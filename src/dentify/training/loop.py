@@ -25,11 +25,13 @@ from dentify.datasets import Sample
 from dentify.errors import DentifyError
 from dentify.runtime.session import Device
 from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos, deck_of
-from dentify.training.beginning import LAST, RECIPE, begin, check_beginning, is_kept, within
+from dentify.training.beginning import LAST, RECIPE, Beginning, begin, check_beginning, is_kept, within
 from dentify.training.bottleneck import Bottlenecks, KeptFeatures
 from dentify.training.compose import Composer
 from dentify.training.distil import Teacher
+from dentify.training.export import as_bundle, read_trained
 from dentify.training.heads import Head
+from dentify.training.hints import Hints
 from dentify.training.interrupts import interrupts
 from dentify.training.journal import Journal
 from dentify.training.judging import judge, read_judges
@@ -38,9 +40,9 @@ from dentify.training.memory import keep_memory
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.pictures import RunPictures
 from dentify.training.processes import check_batches, fabric_on, last_line
-from dentify.training.recipe import Phase, Recipe, in_steps, write_recipe
+from dentify.training.recipe import CHECKPOINT, Phase, Recipe, in_steps, write_recipe
 from dentify.training.scene import Scene
-from dentify.training.taught import check_taught, taught_names, untold
+from dentify.training.taught import check_taught, shown_sets, taught_names, untold, with_teacher
 from dentify.training.telling import Looks
 from dentify.writing import locked_folder, write_whole
 
@@ -85,7 +87,7 @@ def train(
         device: where to train; `auto` takes an accelerator where there is one.
         on_step: is told of every step, in the first process alone.
         on_look: is called for every photo that a teacher, or a backbone that learns nothing, looks at before steps, likewise.
-        on_note: is given what a user should know before the first step, likewise: what no photo teaches, or is judged by.
+        on_note: is given what a user should know before the first step, likewise: what nobody teaches, or no photo judges by.
 
     Raises:
         BundleError: the teacher, or the bundle that it begins with, cannot be opened.
@@ -134,6 +136,7 @@ def _train(
     def pictures(count: int) -> list[Tensor]:
         return [torch.from_numpy(scene.image) for scene in scenes(count)]
 
+    recipe, teacher = _teacher(recipe, heads, data, output)
     begun = begin(
         recipe,
         heads,
@@ -146,21 +149,27 @@ def _train(
         pictures=pictures,
     )
     recipe, step = begun.recipe, begun.step
-    notes = [*begun.notes, *untold(heads, begun.taught, judges)]
-    check_taught(heads, begun.taught, notes)
-    if not photos.held_out:
-        notes.append("data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos")
     begun.network.to(fabric.device)
     begun.average.to(fabric.device)
     keep_memory()
+    hints = _hints(recipe, begun, data)
+    taught = begun.taught
+    if teacher is not None:
+        could = with_teacher(heads, taught, teacher.teaches())
+        check_taught(heads, could, untold(heads, could, judges))  # before it looks at all photos, which takes a while
+        _prepare(teacher, sets, fabric, on_look)
+        taught = with_teacher(heads, taught, teacher.shown(sample for samples in shown_sets(recipe, sets) for sample in samples))
+    notes = [*begun.notes, *untold(heads, taught, judges)]
+    check_taught(heads, taught, notes)
+    if not photos.held_out:
+        notes.append("data.hold_out: keeps none of the photos, without which no bundle is exported; raise it, or add photos")
     if fabric.is_global_zero:
         for note in notes:
             on_note(note)
         own = {} if is_kept(output / RECIPE, recipe) else {output / RECIPE: write_recipe(recipe)}
         write_whole({**own, output / "data.txt": f"{data.resolve()}\n".encode()})
 
-    teacher = _teacher(recipe, heads, sets, data, output, fabric, on_look)
-    learner = Learner(recipe, heads, begun.network, begun.average, begun.taught, fabric, output / LAST)
+    learner = Learner(recipe, heads, begun.network, begun.average, taught, fabric, output / LAST, hints)
     judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, step=step)) if fabric.is_global_zero else None
@@ -185,7 +194,7 @@ def _train(
                 phase = recipe.phases[place]
                 shown: Dataset[Batch] = TrainingPictures(composer, heads, teacher)
                 if phase.bottleneck:
-                    shown = _bottlenecks(begun.network, phase, sets, heads, output.parent / "features", on_look, fabric)
+                    shown = _bottlenecks(begun.network, phase, sets, heads, teacher, output.parent / "features", on_look, fabric)
                 for losses in learner.steps(shown, sets, range(step, steps.stop)):
                     if journal is not None:
                         journal.add_losses(step, losses, rate=learner.rate)
@@ -218,22 +227,26 @@ def _train(
     return output / LAST
 
 
-def _teacher(
-    recipe: Recipe,
-    heads: Mapping[str, Head],
-    sets: Sequence[Sequence[Sample]],
-    data: Path,
-    output: Path,
-    fabric: Fabric,
-    on_look: Callable[[], object],
-) -> Teacher | None:
-    """The recipe's teacher, once it looked at all photos."""
+def _teacher(recipe: Recipe, heads: Mapping[str, Head], data: Path, output: Path) -> tuple[Recipe, Teacher | None]:
+    """The recipe with the origin of its teacher, and who teaches by answers, before any photo is looked at."""
     if recipe.distil is None:
+        return recipe, None
+    path = within(data, recipe.distil.teacher)
+    bundle, files = as_bundle(path) if path.suffix == CHECKPOINT else (Bundle.open(str(path)), None)
+    told = recipe.with_origin(recipe.distil.teacher_name, bundle.manifest)
+    if not recipe.distil.weight:
+        return told, None
+    return told, Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads, files=files)
+
+
+def _hints(recipe: Recipe, begun: Beginning, data: Path) -> Hints | None:
+    """What the teacher's network shows of its features, where the recipe asks for these."""
+    if recipe.distil is None or recipe.distil.features is None:
         return None
-    bundle = Bundle.open(str(within(data, recipe.distil.teacher)))
-    teacher = Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads)
-    _prepare(teacher, sets, fabric, on_look)
-    return teacher
+    teacher = read_trained(within(data, recipe.distil.teacher)).network.to(next(begun.network.parameters()).device)
+    hints = Hints(recipe.distil.features, begun.network, teacher, size=recipe.phases[0].size, seed=recipe.seed)
+    hints.load(begun.hints)
+    return hints
 
 
 def _bottlenecks(
@@ -241,6 +254,7 @@ def _bottlenecks(
     phase: Phase,
     sets: Sequence[Sequence[Sample]],
     heads: Mapping[str, Head],
+    teacher: Teacher | None,
     folder: Path,
     on_look: Callable[[], object],
     fabric: Fabric,
@@ -248,7 +262,7 @@ def _bottlenecks(
     """The features of all photos, computed where they are not kept already."""
     kept = KeptFeatures(network, phase.size, folder)
     _prepare(kept, sets, fabric, on_look)
-    return Bottlenecks(kept, sets, heads)
+    return Bottlenecks(kept, sets, heads, teacher)
 
 
 def _prepare(

@@ -339,6 +339,19 @@ def exclusive_distance(logits: Tensor, teacher: Tensor, temperature: float) -> T
     return temperature**2 * share(divergence.sum(), there.any(1).sum().float())
 
 
+def feature_distance(features: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over the cells of one less the cosine between features and a teacher's: 0 where they point alike, 2 at the most.
+
+    Args:
+        features: (B, C, h, w).
+        teacher: (B, C, H, W); the others are brought to its cells.
+    """
+    if features.shape[2:] != teacher.shape[2:]:
+        features = F.interpolate(features, teacher.shape[2:], mode="bilinear", align_corners=False)
+    apart = 1 - F.cosine_similarity(features, teacher, dim=1)
+    return share(apart.sum(), torch.ones_like(apart).sum())
+
+
 # Of pairs of pictures and texts; every picture has its text at the same place
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dentify.datasets import LabelMap, Sample, open_dataset, read_label_map, read_photos
+from dentify.datasets.photos import LIST_NAME
 from dentify.datasets.sample import UNTYPED
 from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError
@@ -19,7 +20,8 @@ from dentify.training.recipe import PhotoSet, Recipe
 def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -> list[Sample]:
     """The photos of one set; without a `source` of their own they have the file's name.
 
-    Of a folder or a list those of `split` are taken, and those that have none; a JSON file is taken whole.
+    Of a folder or a list those of `split` are taken, and those that have none. A JSON file is taken whole, and so is a folder of
+    pictures of which nothing is known.
 
     Args:
         photos: of the recipe.
@@ -51,10 +53,17 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
             samples = [replace(sample, split=split, group=group or sample.group) for sample, (of, group) in told if of == split]
     else:
         assert photos.photos is not None
-        assert photos.vehicle is not None
+        path = root / photos.photos
         details = root / photos.details if photos.details else None
+        has_list = path.is_file() or (path / LIST_NAME).is_file()
         samples = list(
-            read_photos(root / photos.photos, vehicle=photos.vehicle, damage=photos.damage, split=split, details=details)
+            read_photos(
+                path,
+                vehicle=photos.vehicle,
+                damage=photos.damage,
+                split=split if has_list or not photos.is_unlabelled else None,
+                details=details,
+            )
         )
     unnamed = Path(photos.file).stem
     samples = [replace(sample, source=sample.source or unnamed) for sample in samples]

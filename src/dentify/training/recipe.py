@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
+from dentify.bundle.manifest import Manifest
 from dentify.errors import ConfigError
 from dentify.plain_yaml import change_key, load_yaml, put_value
+from dentify.planning import told_origin
 from dentify.strict import Strict, explain, nearest
 from dentify.training.augment import Augment
 from dentify.training.classes import Classes
@@ -20,6 +22,9 @@ from dentify.training.heads.labels import LabelsRecipe
 from dentify.training.models import ModelRecipe
 from dentify.training.origin import Origin
 from dentify.training.search import Search
+
+CHECKPOINT = ".ckpt"
+"""How the names of runs' checkpoints end."""
 
 
 class ReviewRecipe(Strict):
@@ -54,7 +59,9 @@ class PhotoSet(Strict):
     )
     per_batch: int = Field(1, ge=1, description="photos of this set in every batch")
     repeat: dict[str, float] = Field({}, description="show a photo so many times as often when it holds this type")
-    vehicle: bool | None = None
+    vehicle: bool | None = Field(
+        None, description="of `photos`: whether one is on them; without it a teacher tells, see `distil`"
+    )
     damage: bool | None = None
     leave_out: tuple[str, ...] = Field((), description="`source`s of the file that are not used")
 
@@ -63,11 +70,16 @@ class PhotoSet(Strict):
         """The labelled data set, or the folder or CSV of photos."""
         return self.dataset or self.photos or ""
 
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether nothing is known of its photos, so that a teacher alone teaches by them."""
+        return self.photos is not None and self.vehicle is None
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.dataset is None) == (self.photos is None):
             raise ValueError("give either `dataset` or `photos`")
-        if self.photos is not None and self.vehicle is None:
+        if self.damage is not None and self.photos is not None and self.vehicle is None:
             raise ValueError("say of `photos` whether a `vehicle` is on them: true or false")
         if self.details is not None and self.photos is None:
             raise ValueError("`details` are of `photos` alone: a data set tells group and view itself")
@@ -92,13 +104,36 @@ class DataRecipe(Strict):
     workers: int = Field(2, ge=0, description="processes that read and distort photos")
 
 
-class Distil(Strict):
-    """A bundle that teaches beside the labels: see `dentify.training.distil`."""
+class HintsRecipe(Strict):
+    """Features that are learned from the teacher's: see `dentify.training.hints`."""
 
-    teacher: str = Field(description="folder or zip of the bundle")
+    of: str = Field(description="the part of the network whose features learn, such as encoder.4")
+    teacher: str | None = Field(
+        None, description="the part of the teacher's network that they learn from; of the same name if left out"
+    )
+    weight: float = Field(1.0, ge=0, description="of their distance, beside the losses of heads")
+
+
+class Distil(Strict):
+    """Somebody who teaches beside the labels: see `dentify.training.distil`."""
+
+    teacher: str = Field(description="folder or zip of a bundle (`default`: the one that ships), or the checkpoint of a run")
     temperature: float = Field(2.0, gt=0, description="by which logits are divided before they are compared")
-    weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss")
+    weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss; 0 leaves answers out")
     heads: tuple[str, ...] = Field((), description="those that learn from it; none named: all that it answers")
+    features: HintsRecipe | None = Field(None, description="what the network shall see as the teacher's does, of a checkpoint")
+
+    @property
+    def teacher_name(self) -> str:
+        """What a model card calls it: the bundle's name as a file, or that of the run's folder."""
+        path = Path(self.teacher)
+        return path.parent.name if path.suffix == CHECKPOINT and path.parent.name else path.stem
+
+    @model_validator(mode="after")
+    def _has_features(self) -> Self:
+        if self.features is not None and not self.teacher.endswith(CHECKPOINT):
+            raise ValueError("`features` need the checkpoint of a run (.ckpt) as `teacher`: a bundle tells its answers alone")
+        return self
 
 
 class Schedule(Strict):
@@ -217,6 +252,19 @@ class Recipe(Strict):
         """Of all phases."""
         return sum(phase.steps for phase in self.phases)
 
+    def with_origin(self, name: str, manifest: Manifest) -> Recipe:
+        """A recipe that knows a bundle that it learns from, unless it does already."""
+        origin = Origin(origin=told_origin(manifest), licence=manifest.licence)
+        model = self.model.model_copy(update={"origins": {name: origin, **self.model.origins}})
+        return self.model_copy(update={"model": model})
+
+    @property
+    def learned_from(self) -> dict[str, Origin]:
+        """The bundle that a run began with and its teacher, as its recipe knows them since."""
+        names = [Path(self.start).stem] if self.start is not None else []
+        names += [self.distil.teacher_name] if self.distil is not None else []
+        return {name: self.model.origins[name] for name in names if name in self.model.origins}
+
     def build_heads(self) -> dict[str, Head]:
         """Its heads by name."""
         return {name: head.build(name, self.classes) for name, head in self.heads.items()}
@@ -230,23 +278,37 @@ class Recipe(Strict):
                 raise ValueError(f"review.{key} names {', '.join(strangers)}, which is not in classes.damage{near}")
         self._check_heads()
         self._check_search()
-        for name in self.distil.heads if self.distil is not None else ():
-            if name not in self.heads:
-                raise ValueError(f"distil.heads names {name}, which is no head{nearest(name, self.heads)}")
+        self._check_teacher()
         for place, photos in enumerate(self.data.train):
             for name in photos.repeat:
                 if name not in self.classes.damage:
                     near = nearest(name, self.classes.damage)
                     raise ValueError(f"data.train.{place}.repeat names {name}, which is not in classes.damage{near}")
         for place, phase in enumerate(self.phases):
-            if phase.bottleneck and self.distil is not None:
-                raise ValueError(
-                    f"phases.{place}.bottleneck: no teacher looks at photos of which features are kept; leave out `distil`"
-                )
             if phase.per_batch is not None and (len(phase.per_batch) != len(self.data.train) or not any(phase.per_batch)):
                 told = f"{len(phase.per_batch)} numbers" if any(phase.per_batch) else "no photo"
                 raise ValueError(f"phases.{place}.per_batch names {told} for {len(self.data.train)} sets of photos")
         return self
+
+    def _check_teacher(self) -> None:
+        """What nobody would teach, or not in such phases."""
+        for name in self.distil.heads if self.distil is not None else ():
+            if name not in self.heads:
+                raise ValueError(f"distil.heads names {name}, which is no head{nearest(name, self.heads)}")
+        for split, sets in (("train", self.data.train), ("val", self.data.val)):
+            for place, photos in enumerate(sets):
+                if photos.is_unlabelled and (split == "val" or self.distil is None):
+                    what = "judges by" if split == "val" else "teaches by"
+                    teacher = "" if split == "val" else ", or name a teacher in `distil`"
+                    raise ValueError(
+                        f"data.{split}.{place}: nothing {what} photos of which nothing is known; say whether a `vehicle` is on "
+                        f"them: true or false{teacher}"
+                    )
+        for place, phase in enumerate(self.phases):
+            if phase.bottleneck and self.distil is not None and self.distil.features is not None:
+                raise ValueError(
+                    f"phases.{place}.bottleneck: features that are kept are learned from no others; leave out `distil.features`"
+                )
 
     def _check_heads(self) -> None:
         """Heads that a network could answer and a bundle could not tell."""

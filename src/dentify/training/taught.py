@@ -1,12 +1,12 @@
 """What photos taught, and so what may be told: names of heads by example, and the channels that are left of each.
 
-What was never taught is never told: a type that no photo showed, a gate that saw one answer alone, a head whose loss weighs
-nothing.
+What was never taught is never told: a type that no photo showed and no teacher saw on one, a gate that saw one answer alone, a
+head whose loss weighs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dentify.datasets.sample import Sample
@@ -19,12 +19,24 @@ _LISTED = 7  # names that a note holds
 
 def taught_names(recipe: Recipe, heads: Mapping[str, Head], sets: Sequence[Sequence[Sample]]) -> dict[str, list[str]]:
     """Which of its names the photos teach each head by example; none where its loss weighs nothing."""
-    counts = [phase.per_batch or tuple(photos.per_batch for photos in recipe.data.train) for phase in recipe.phases]
-    drawn = [samples for samples, of_phases in zip(sets, zip(*counts, strict=True), strict=True) if any(of_phases)]
+    drawn = shown_sets(recipe, sets)
     return {
         name: sorted({shown for samples in drawn for sample in samples for shown in head.shown(sample)}) if head.weight else []
         for name, head in heads.items()
     }
+
+
+def shown_sets(recipe: Recipe, sets: Sequence[Sequence[Sample]]) -> list[Sequence[Sample]]:
+    """The sets of photos that some phase shows."""
+    counts = [phase.per_batch or tuple(photos.per_batch for photos in recipe.data.train) for phase in recipe.phases]
+    return [samples for samples, of_phases in zip(sets, zip(*counts, strict=True), strict=True) if any(of_phases)]
+
+
+def with_teacher(
+    heads: Mapping[str, Head], taught: Mapping[str, list[str]], told: Mapping[str, Collection[str]]
+) -> dict[str, list[str]]:
+    """By head, the names that photos taught or that a teacher tells of some; none where the head's loss weighs nothing."""
+    return {name: sorted({*taught[name], *(told.get(name, ()) if head.weight else ())}) for name, head in heads.items()}
 
 
 def untold(heads: Mapping[str, Head], taught: Mapping[str, list[str]], judges: Sequence[Sample]) -> list[str]:

@@ -132,7 +132,7 @@ class InstancesHead:
         return outputs.sum()
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """None: no teacher answers instances."""
+        """None: a network learns instances from its own proposals."""
         return outputs.sum() * 0
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:

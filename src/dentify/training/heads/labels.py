@@ -127,7 +127,7 @@ class Gate:
         return losses.yes_or_no(outputs[:, 0], truth["answer"], smoothing=smoothing)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Of yes and no; a window's answer is not its photo's, so no teacher of photos gives any."""
+        """Of yes and no."""
         return losses.binary_distance(outputs, teacher, temperature)
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -192,7 +192,7 @@ class PhotoSeverity:
         return losses.cross_entropy(outputs, truth["level"], self.recipe.class_weights)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Of the levels beside each other; likewise."""
+        """Of the levels beside each other."""
         return losses.exclusive_distance(outputs, teacher, temperature)
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -263,7 +263,7 @@ class PhotoTypes:
         return losses.yes_or_no(outputs, truth["shown"], smoothing=smoothing)
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Of the types beside each other, or of each by itself; no teacher of maps gives any."""
+        """Of the types beside each other, or of each by itself."""
         measure = losses.exclusive_distance if self.exclusive else losses.binary_distance
         return measure(outputs, teacher, temperature)
 
