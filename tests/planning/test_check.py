@@ -16,6 +16,7 @@ from dentify.curation.split import split_dataset, write_splits
 from dentify.datasets import open_dataset
 from dentify.planning import check as checking
 from dentify.planning import check_labels, check_recipe, find_recipe
+from dentify.planning.times import Stretch
 from dentify.settings import Settings
 from labelled_squares import noise
 from toy_bench import paint_photos, toy_document
@@ -40,6 +41,8 @@ def test_a_recipe_that_fits_has_no_faults_and_says_what_the_run_will_be(painted:
     )
     assert checked.faults == []
     assert (checked.photos, checked.types, checked.steps) == (24 + 6 + 6 + 24, ("dent", "hail_mark"), 10)
+    assert checked.stretches == (Stretch(6, 4, 32), Stretch(4, 4, 32))
+    assert (checked.taught, checked.looked_at) == (24 + 6 + 6, 2 * 24)  # a look every five steps
 
 
 def test_changes_count_and_epochs_are_told_in_steps(painted: Path, tmp_path: Path) -> None:
