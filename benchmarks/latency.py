@@ -49,6 +49,7 @@ NETWORKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mobilevitv2_deeplabv3": ("mobilevitv2_deeplabv3", (RANDOM,)),
     "deeplabv3_mobilevit_small": ("deeplabv3_mobilevit_small", (RANDOM,)),
     "mask2former_swin_tiny": ("mask2former_swin_tiny", (RANDOM,)),
+    "rf_detr": ("rf_detr", (RANDOM,)),
     "mask_rcnn, resnet50": ("mask_rcnn", (RANDOM,)),
     "mask_rcnn, tf_efficientnet_b0": (
         "mask_rcnn",
