@@ -189,6 +189,20 @@ def test_check_of_a_recipe_tells_its_keys_beside_its_photos(photos: Path, tmp_pa
     assert all(line.startswith("error: ") for line in done.stderr.splitlines())
 
 
+def test_check_of_a_recipe_asks_its_own_network(photos: Path, tmp_path: Path) -> None:
+    """Types are told where there are any, and what the network does not answer is a fault."""
+    heads = {"parts": {"kind": "exclusive", "of": "parts"}}
+    path = recipe(tmp_path, classes={"damage": [], "parts": ["dent", "hail_mark", "hood"]}, heads=heads)
+    command = ["train", str(path), "--data", str(photos), "-o", str(tmp_path / "run"), "--check", "--device", "cpu"]
+    done = RUNNER.invoke(app, command)
+    told = r"60 photos; no types of damage; 2 steps, about \d+ minutes? on this machine, by some steps that the network took\n"
+    assert re.fullmatch(told, done.stdout), done.output
+    assert not (tmp_path / "run").exists()
+    wrong = RUNNER.invoke(app, [*command, "--set", "heads.parts={kind: instances, of: parts}"])
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("error: heads.parts: this network answers no instances")
+
+
 def test_a_recipe_that_ships_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = RUNNER.invoke(app, ["train", "default", "--data", "."])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import cv2
 import pytest
 import yaml
 
 pytest.importorskip("torch", reason="the toy recipe needs the extra `train`")
 
+from dentify.curation.split import split_dataset, write_splits
+from dentify.datasets import open_dataset
 from dentify.planning import check as checking
-from dentify.planning import check_labels, check_recipe
+from dentify.planning import check_labels, check_recipe, find_recipe
+from dentify.planning.times import Stretch
 from dentify.settings import Settings
+from labelled_squares import noise
 from toy_bench import paint_photos, toy_document
 
 
@@ -34,6 +41,8 @@ def test_a_recipe_that_fits_has_no_faults_and_says_what_the_run_will_be(painted:
     )
     assert checked.faults == []
     assert (checked.photos, checked.types, checked.steps) == (24 + 6 + 6 + 24, ("dent", "hail_mark"), 10)
+    assert checked.stretches == (Stretch(6, 4, 32), Stretch(4, 4, 32))
+    assert (checked.taught, checked.looked_at) == (24 + 6 + 6, 2 * 24)  # a look every five steps
 
 
 def test_changes_count_and_epochs_are_told_in_steps(painted: Path, tmp_path: Path) -> None:
@@ -107,3 +116,43 @@ def test_all_faults_of_labels_are_told_at_once(painted: Path, tmp_path: Path) ->
     )
     wanted = ["no checkpoint to resume", "no-bundle: no such bundle", "hail_mark (8×", "nowhere: no such file"]
     assert [sum(one in line for line in checked.faults) > 0 for one in wanted] == [True] * 4, checked.faults
+
+
+def write_ai_hub(folder: Path, cases: int) -> None:
+    """Two photos of each case, as AI Hub lays them out: a JSON file a picture, with one of its words for damage each."""
+    folder.mkdir()
+    for number in range(2 * cases):
+        case = f"sc-{100_000 + number // 2}"
+        name = f"{number:07d}_{case}"
+        cv2.imwrite(str(folder / f"{name}.jpg"), noise(number))
+        height, width = noise(number).shape[:2]
+        damage = ("Scratched", "Separated", "Crushed", "Breakage")[number // 2 % 4]
+        ring = [[2, 2], [width // 2, 2], [width // 2, height // 2], [2, 2]]
+        document = {
+            "images": {"id": number, "file_name": f"{name}.jpg", "width": width, "height": height},
+            "categories": {"id": case, "supercategory_name": "Compact car"},
+            "annotations": [{"id": 1, "category_id": case, "damage": damage, "part": None, "segmentation": [[[ring]]]}],
+        }
+        (folder / f"{name}.json").write_text(json.dumps(document))
+
+
+def test_the_recipe_of_ai_hub_fits_its_release_as_its_own_comment_says(tmp_path: Path) -> None:
+    """Labels and groups are those that the recipe tells a reader to type."""
+    recipe = find_recipe("segformer_aihub")
+    comment = recipe.read_text()
+    labels, group_by = re.search(r"#   (labels: .*)", comment), re.search(r'--group-by "(.*)"', comment)
+    assert labels is not None
+    assert group_by is not None
+    write_ai_hub(tmp_path / "aihub", cases=20)
+    (tmp_path / "labels.yaml").write_text(labels[1])
+    dataset = open_dataset(tmp_path / "aihub")
+    placed = split_dataset(dataset, (0.7, 0.15, 0.15), group_by=group_by[1], pictures=False)
+    write_splits(placed, dataset)
+
+    splits = {one.group: set[str]() for one in placed}
+    for one in placed:
+        splits[one.group].add(one.split)
+    assert [len(split) for split in splits.values()] == [1] * 20
+    checked = check_recipe(recipe, data=tmp_path, output=tmp_path / "run", start=None, resume=False, settings=Settings())
+    assert (checked.faults, checked.types) == ([], ("scratch", "dent", "gap", "broken_part"))
+    assert checked.photos == 28 + 6  # of 40, test left out

@@ -16,7 +16,7 @@ import typer
 from dentify.cli import Debug, Device, read_settings
 from dentify.cli.data import Labels
 from dentify.cli.progress import progress
-from dentify.errors import ConfigError, printable
+from dentify.errors import DentifyError, printable
 from dentify.strict import nearest
 
 if TYPE_CHECKING:
@@ -105,7 +105,15 @@ def train(
         raise typer.BadParameter("--show needs -o: the picture file to write")
     if check:
         checked_run(
-            recipe, what, data=data or Path(), output=output, labels=labels, changes=changes or (), start=start, resume=resume
+            recipe,
+            what,
+            data=data or Path(),
+            output=output,
+            labels=labels,
+            changes=changes or (),
+            start=start,
+            resume=resume,
+            device=device,
         )
         return
     if recipe is None:
@@ -181,6 +189,7 @@ def checked_run(
     changes: Sequence[str],
     start: str | None,
     resume: bool,
+    device: Device,
 ) -> None:
     """Tells everything that is wrong with a run, a line each, and ends with 1; or else what it will be.
 
@@ -202,22 +211,23 @@ def checked_run(
         )
     else:
         checked = check_recipe(recipe, data=data, output=output, start=start, resume=resume, settings=settings, changes=changes)
-    faults = checked.faults
-    if recipe is not None and find_spec("torch") is not None:  # only its modules know the recipe's keys
-        from dentify.training import read_recipe
+    faults, seconds, how = checked.faults, checked.seconds, "on this machine's processors"
+    if recipe is not None and find_spec("torch") is not None:  # only its modules know the recipe's keys, and networks
+        from dentify.training import read_recipe, timed_seconds
 
         try:
-            read_recipe(recipe, tuple(changes))
-        except ConfigError as fault:
+            plan = read_recipe(recipe, tuple(changes))
+            if not faults:
+                seconds = timed_seconds(plan, checked, device=device.value)
+                how = "on this machine, by some steps that the network took"
+        except DentifyError as fault:
             faults = [str(fault), *faults] if str(fault) not in faults else faults
     for line in faults:
         print(f"error: {printable(line)}", file=sys.stderr)
     if faults:
         raise typer.Exit(1)
-    print(
-        f"{checked.photos} photos; types: {', '.join(map(printable, checked.types))}; {checked.steps:,} steps,"
-        f" about {told_time(checked.seconds)} on this machine's processors"
-    )
+    types = f"types: {', '.join(map(printable, checked.types))}" if checked.types else "no types of damage"
+    print(f"{checked.photos} photos; {types}; {checked.steps:,} steps, about {told_time(seconds)} {how}")
 
 
 def _ships(name: str) -> bool:

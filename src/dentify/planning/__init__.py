@@ -5,13 +5,14 @@ from dentify.planning.decide import RANDOM, Decided, check_free, decide, write_d
 from dentify.planning.looking import Seen, check_enough, look
 from dentify.planning.recipe_text import told_origin
 from dentify.planning.shipped import find_recipe, is_recipe, recipe_names, recipe_path, recipe_summary
-from dentify.planning.times import told_time
+from dentify.planning.times import Stretch, told_time
 
 __all__ = [
     "RANDOM",
     "Checked",
     "Decided",
     "Seen",
+    "Stretch",
     "check_enough",
     "check_free",
     "check_labels",

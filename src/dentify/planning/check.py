@@ -16,22 +16,37 @@ from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtra
 from dentify.plain_yaml import change_key, load_yaml
 from dentify.planning.decide import RANDOM, check_free, decide
 from dentify.planning.looking import check_enough, look
-from dentify.planning.times import run_seconds
+from dentify.planning.times import Stretch
 from dentify.settings import Settings
 from dentify.taxonomy import PART_NAMES
 
 _PACKAGES = ("torch", "torchvision", "timm", "peft", "lightning_fabric", "tensorboard", "onnx", "onnxscript", "safetensors")
+_VALIDATE_EVERY = 1000  # a recipe's default
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found wrong, a line each; and else what the run will be."""
+    """What was found wrong, a line each; and else what the run will be.
+
+    Attributes:
+        faults: what was found wrong.
+        photos: how many there are to train on and to judge by.
+        types: of damage that are taught.
+        steps: of the run.
+        seconds: that it will roughly take, as was decided; a recipe's network is asked, by `dentify.training.timed_seconds`.
+        stretches: a recipe's phases, counted.
+        taught: those of the photos that are trained on.
+        looked_at: photos of val, over all looks.
+    """
 
     faults: list[str]
     photos: int = 0
     types: tuple[str, ...] = ()
     steps: int = 0
     seconds: float = 0.0
+    stretches: tuple[Stretch, ...] = ()
+    taught: int = 0
+    looked_at: int = 0
 
 
 def check_labels(
@@ -118,7 +133,7 @@ def check_recipe(
             found.append(sum(sample.source not in left_out for sample in samples))
     if not _list(sets.get("train")):
         faults.add(ConfigError("data.train: names no photos to train on"))
-    steps, pixels = 0, 0.0
+    stretches = []
     for phase in _list(document.get("phases")):
         of = _mapping(phase)
         counts = [one if isinstance(one, int) else 0 for one in (_list(of.get("per_batch")) or _per_batch(sets))]
@@ -128,9 +143,13 @@ def check_recipe(
                 epochs * max((-(-one // count) for one, count in zip(sizes["train"], counts, strict=False) if count), default=1)
             )
         if isinstance(number, int) and isinstance(size, int):
-            steps += number
-            pixels += number * sum(counts) * size**2
-    return Checked(faults.lines, sum(map(sum, sizes.values())), types, steps, run_seconds(pixels))
+            stretches.append(Stretch(number, sum(counts), size))
+    steps, taught, judged = sum(one.steps for one in stretches), sum(sizes["train"]), sum(sizes["val"])
+    every = document.get("validate_every", _VALIDATE_EVERY)
+    looks = -(-steps // every) if isinstance(every, int) and every > 0 else 1
+    return Checked(
+        faults.lines, taught + judged, types, steps, stretches=tuple(stretches), taught=taught, looked_at=looks * judged
+    )
 
 
 def check_installed() -> None:

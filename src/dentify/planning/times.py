@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dentify.runtime.session import usable_processors
 
-_SIDE = 320  # of the pictures that a step was timed with
 _PICTURE_S = 0.17
 """Seconds of one core that a step takes a picture of 320 pixels where all of the network learns (docs: the tutorial's table)."""
 _HEAD_START = 0.6
@@ -36,9 +37,19 @@ def seconds_of(pictures: int, looked_at: int, *, from_bundle: bool) -> float:
     return (learning + looking) / usable_processors()
 
 
-def run_seconds(pixels: float) -> float:
-    """Seconds that a run of so many pixels, over all its steps, roughly takes on all processors of this machine."""
-    return pixels / _SIDE**2 * _PICTURE_S / usable_processors()
+@dataclass(frozen=True)
+class Stretch:
+    """A phase of a run, counted.
+
+    Attributes:
+        steps: that it takes.
+        pictures: of a step.
+        size: side of each in pixels.
+    """
+
+    steps: int
+    pictures: int
+    size: int
 
 
 def told_processors(count: int) -> str:

@@ -133,11 +133,11 @@ class Learner:
         loaded = iter(loader)
         for step in steps:
             with enough_memory(what, "raise `accumulate`, or lower `per_batch`, `size` or `data.workers`"):
-                losses = self._step(step, fabric.to_device(next(loaded)))
+                losses = self.take(step, fabric.to_device(next(loaded)))
             yield losses
 
-    def _step(self, step: int, batch: Batch) -> dict[str, float]:
-        """One batch, in as many parts as the recipe says."""
+    def take(self, step: int, batch: Batch) -> dict[str, float]:
+        """Takes a step with one batch, in as many parts as the recipe says, and returns its losses."""
         recipe = self._recipe
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout follows from the step, so that a resumed run is the same run
         self._network.train()

@@ -11,11 +11,18 @@ from dentify.training.models.efficientnet_fpn import EfficientNetFPNRecipe
 from dentify.training.models.mask2former import Mask2FormerRecipe
 from dentify.training.models.mask_rcnn import MaskRCNNRecipe
 from dentify.training.models.network import Network
+from dentify.training.models.rf_detr import RFDETRRecipe
 from dentify.training.models.semantic import SemanticRecipe
 from dentify.training.models.timm_classifier import TimmClassifierRecipe
 
 ModelRecipe = Annotated[
-    EfficientNetFPNRecipe | DINOv2FPNRecipe | TimmClassifierRecipe | SemanticRecipe | MaskRCNNRecipe | Mask2FormerRecipe,
+    EfficientNetFPNRecipe
+    | DINOv2FPNRecipe
+    | TimmClassifierRecipe
+    | SemanticRecipe
+    | MaskRCNNRecipe
+    | Mask2FormerRecipe
+    | RFDETRRecipe,
     Field(discriminator="name", description="the network, by the `name` of its file"),
 ]
 

@@ -83,7 +83,9 @@ def refuse_instances(outputs: Mapping[str, Output]) -> None:
     """
     for name, output in outputs.items():
         if output.candidates is not None:
-            raise ConfigError(f"heads.{name}: this network answers no instances; take mask_rcnn or mask2former, or ask for maps")
+            raise ConfigError(
+                f"heads.{name}: this network answers no instances; take mask_rcnn, mask2former or rf_detr, or ask for maps"
+            )
 
 
 def begin_low(layer: nn.Module, outputs: Mapping[str, Output]) -> None:

@@ -377,7 +377,7 @@ def build_model(
     from huggingface_hub.errors import StrictDataclassError
 
     config_class, model_class = row.family.classes()
-    settings = _merged(row.configuration, configuration, config_class())
+    settings = merged_settings(row.configuration, configuration, config_class())
     if encoder is not None:
         settings["backbone_config"] = _encoder_configuration(name, row.family, configuration, encoder)
     try:
@@ -385,7 +385,7 @@ def build_model(
             config = config_class(**settings, num_labels=channels)
             model: Any = model_class(config) if encoder is not None or root is None or weights is None else None
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
-        raise ConfigError(f"model.configuration: {name} cannot be built so: {_one_line(error)}") from error
+        raise ConfigError(f"model.configuration: {name} cannot be built so: {one_line(error)}") from error
     if encoder is not None:
         _put_encoder(model.get_submodule(row.family.encoder), encoder, weights, root)
     if model is not None:
@@ -443,15 +443,7 @@ def _loaded(name: str, family: Family, model_class: Any, config: Any, values: di
     Raises:
         ConfigError: they are another architecture's.
     """
-    with _quiet():
-        model, told = model_class.from_pretrained(
-            None,
-            config=config,
-            state_dict=values,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            dtype=torch.float32,
-        )
+    model, told = from_weights(model_class, config, values)
     ours = {name for name in model.state_dict() if not name.startswith((f"{family.answer}.", *family.unused))}
     missing = set(told["missing_keys"]) & ours
     decoder = {name for name in ours if not name.startswith(f"{family.encoder}.")}
@@ -487,7 +479,9 @@ def _check_outputs(outputs: Mapping[str, Output]) -> None:
                 )
 
 
-def _merged(row: Mapping[str, Any], changes: Mapping[str, Any], known: Any, where: str = "model.configuration") -> dict[str, Any]:
+def merged_settings(
+    row: Mapping[str, Any], changes: Mapping[str, Any], known: Any, where: str = "model.configuration"
+) -> dict[str, Any]:
     """A row's configuration with changes, those of a backbone within.
 
     Raises:
@@ -501,13 +495,28 @@ def _merged(row: Mapping[str, Any], changes: Mapping[str, Any], known: Any, wher
         if isinstance(value, Mapping) and isinstance(row.get(key), Mapping):
             from transformers import CONFIG_MAPPING
 
-            merged[key] = _merged(row[key], value, CONFIG_MAPPING[row[key]["model_type"]](), f"{where}.{key}")
+            merged[key] = merged_settings(row[key], value, CONFIG_MAPPING[row[key]["model_type"]](), f"{where}.{key}")
         else:
             merged[key] = value
     return merged
 
 
-def _one_line(error: Exception) -> str:
+def from_weights(model_class: Any, config: Any, values: dict[str, Tensor]) -> tuple[Any, Any]:
+    """A model of transformers with weights, whatever version of it named them, and what was missing or of another size."""
+    with _quiet():
+        model, told = model_class.from_pretrained(
+            None,
+            config=config,
+            state_dict=values,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+    return model, told
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, or else what it is."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
