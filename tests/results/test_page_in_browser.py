@@ -86,7 +86,7 @@ def show(browser: Any) -> Iterator[Any]:
 
 
 def names(page: Any) -> list[str]:
-    return [one.inner_text() for one in page.locator(".card:visible h2").all()]
+    return [one.text_content() for one in page.locator(".card:visible h2").all()]  # what is drawn late has no inner text yet
 
 
 def test_filters_sorts_and_counts(show: Any, results: Path) -> None:
