@@ -32,7 +32,7 @@ HUB = "hub"
 _IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALVES: tuple[RGB, RGB] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _AS_THEY_ARE: tuple[RGB, RGB] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-_LEAST = 1e-4
+LEAST = 1e-4
 """Queries of a class at a cell below which their logit stays: of fewer, it would tell how sums were rounded."""
 
 
@@ -137,7 +137,7 @@ def _mask2former_logits(model: Any, images: Tensor) -> Tensor:
     classes = told.class_queries_logits.float().softmax(-1)[..., :-1]  # (B, Q, C); the last is none of them
     masks = told.masks_queries_logits.float().sigmoid()  # (B, Q, h, w)
     expected = (classes.transpose(1, 2) @ masks.flatten(2)).float().unflatten(2, masks.shape[2:])
-    logits: Tensor = expected + torch.log(_LEAST - torch.expm1(-expected))
+    logits: Tensor = expected + torch.log(LEAST - torch.expm1(-expected))
     return logits
 
 
