@@ -27,6 +27,8 @@ from dentify.training.scene import Placed, Region, Scene
 
 COVER_SIDE = 56
 """Cells along each side of a box on which its mask is kept for learning."""
+_NEARBY = 0.5
+"""Share of a box in a region that is left out from which it is no background."""
 LEFT_OUT = 255
 """Label of what is neither one of the things nor background."""
 TOLD_FROM = 0.3
@@ -177,3 +179,23 @@ def _ious(ones: Tensor, others: Tensor) -> Tensor:
 
     ious: Tensor = box_iou(ones, others)
     return ious
+
+
+def lies_in(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Which boxes are no background, as they may be what a region that is left out holds: at least half of each is in one.
+
+    Args:
+        boxes: (N, 4) xyxy, in shares of the picture or in pixels.
+        regions: (R, 4) likewise.
+
+    Returns:
+        (N,) boolean.
+    """
+    if not len(regions):
+        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    low = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(2)
+    own = (boxes[:, 2:] - boxes[:, :2]).prod(1).clamp(min=1e-9)
+    inside: Tensor = (shared / own[:, None]).amax(1) >= _NEARBY
+    return inside

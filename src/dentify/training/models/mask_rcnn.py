@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import ConfigError
 from dentify.training.heads import Output
-from dentify.training.heads.instances import LEFT_OUT
+from dentify.training.heads.instances import LEFT_OUT, lies_in
 from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
 from dentify.training.models.pretrained import (
     STRIDES,
@@ -42,8 +42,6 @@ WHOLE = "resnet50"
 """The encoder with which torchvision publishes weights of all of it."""
 _BOX_CELLS, _MASK_CELLS = 7, 14
 _MOST_OF_LEVEL = 1000
-_NEARBY = 0.5
-"""Share of a box in a region that is left out from which it is no background."""
 
 
 class MaskRCNNRecipe(NetworkRecipe):
@@ -306,7 +304,7 @@ class Finder(nn.Module):
             proposals, _ = self.rpn.filter_proposals(decoded, logits.detach(), shapes, counts)
             labels, matched = self.rpn.assign_targets_to_anchors(all_anchors, targets)
             for of_photo, regions, told in zip(labels, left_out, known, strict=True):
-                of_photo[(of_photo == 0) & (_lies_in(anchors, regions) | ~told.any())] = -1
+                of_photo[(of_photo == 0) & (lies_in(anchors, regions) | ~told.any())] = -1
             goals = self.rpn.box_coder.encode(matched, all_anchors)
             positive, negative = (torch.cat(one) for one in self.rpn.fg_bg_sampler(labels))
             positive, sampled = torch.where(positive)[0], torch.where(positive | negative)[0]
@@ -314,7 +312,7 @@ class Finder(nn.Module):
             goal = torch.cat(goals)[positive]
             proposals, indices, types, regression = self.roi_heads.select_training_samples(proposals, targets)
             for boxes, of_photo, regions in zip(proposals, types, left_out, strict=True):
-                of_photo[(of_photo == 0) & _lies_in(boxes, regions)] = -1
+                of_photo[(of_photo == 0) & lies_in(boxes, regions)] = -1
         flat_deltas = deltas.reshape(-1, 4)
         moved = F.smooth_l1_loss(flat_deltas[positive], goal, beta=1 / 9, reduction="sum") / max(len(sampled), 1)
         objectness = F.binary_cross_entropy_with_logits(logits.flatten()[sampled], yes, reduction="sum") / max(len(sampled), 1)
@@ -419,15 +417,3 @@ def _targets(truth: Mapping[str, Tensor], side: int) -> tuple[list[dict[str, Ten
         targets.append({"boxes": boxes[rows], "labels": labels[rows], "rows": rows, "masks": rows})
         left_out.append(boxes[labels == LEFT_OUT])
     return targets, left_out
-
-
-def _lies_in(boxes: Tensor, regions: Tensor) -> Tensor:
-    """(N,) whether at least half of a box lies in one of some regions."""
-    if not len(regions):
-        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
-    low = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
-    high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(2)
-    own = (boxes[:, 2:] - boxes[:, :2]).prod(1).clamp(min=1e-6)
-    inside: Tensor = (shared / own[:, None]).amax(1) >= _NEARBY
-    return inside

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import ConfigError
 from dentify.training.heads import Output
-from dentify.training.heads.instances import LEFT_OUT
+from dentify.training.heads.instances import LEFT_OUT, lies_in
 from dentify.training.models.network import RGB, NetworkRecipe, all_but, names_of_files
 from dentify.training.models.pretrained import file_weights, hub_weights
 from dentify.training.models.semantic import from_weights, merged_settings, one_line
@@ -38,8 +38,6 @@ _TYPE, _BOX, _GIOU, _MASK, _DICE = 1.0, 5.0, 2.0, 5.0, 5.0
 """Weights of the losses; of the cost of a match, a type's is twice as much."""
 _MARGIN = 0.25
 """Share of a box's sides that is looked at around it when its mask is taught."""
-_NEARBY = 0.5
-"""Share of a box in a region that is left out from which it is no background."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +246,7 @@ class RFDETR(nn.Module):
             found = corners(boxes[photo][query])
             overlap = _giou(found, there[thing])
             total = total + _BOX * (boxes[photo][query] - centred(there[thing])).abs().sum() + _GIOU * (1 - overlap[1]).sum()
-            left_out = _lies_in(corners(boxes[photo].detach()), truth["boxes"][photo][labels == LEFT_OUT])
+            left_out = lies_in(corners(boxes[photo].detach()), truth["boxes"][photo][labels == LEFT_OUT])
             unknown = ~truth["known"][photo][None] | left_out[:, None]
             total = total + _TYPE * type_loss(logits[photo], query, of[thing], overlap[0], unknown)
             drawn = truth["outlined"][photo][rows[thing]]
@@ -362,15 +360,3 @@ def _giou(ones: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     around = (most - least).prod(-1).clamp(min=1e-9)
     iou = shared / either.clamp(min=1e-9)
     return iou, iou - (around - either) / around
-
-
-def _lies_in(boxes: Tensor, regions: Tensor) -> Tensor:
-    """(N,) whether at least half of a box lies in one of some regions."""
-    if not len(regions):
-        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
-    low = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
-    high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(2)
-    own = (boxes[:, 2:] - boxes[:, :2]).prod(1).clamp(min=1e-9)
-    inside: Tensor = (shared / own[:, None]).amax(1) >= _NEARBY
-    return inside
