@@ -63,6 +63,17 @@ def test_changes_count_and_epochs_are_told_in_steps(painted: Path, tmp_path: Pat
     assert checked.photos < 24 + 6 + 6 + 24
 
 
+def test_a_folder_of_which_nothing_is_known_is_a_teachers(painted: Path, tmp_path: Path) -> None:
+    lot = tmp_path / "lot"
+    lot.mkdir()
+    one = next(path for path in painted.rglob("*") if path.suffix in (".png", ".webp", ".jpg"))
+    (lot / one.name).write_bytes(one.read_bytes())
+    document = toy_document()
+    document["data"]["train"].append({"photos": str(lot), "per_batch": 1})
+    document["distil"] = {"teacher": "default"}
+    assert faults_of(document, painted, tmp_path) == []
+
+
 def test_a_change_that_fits_nowhere_is_a_fault(painted: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(toy_document()))
     told = check_recipe(

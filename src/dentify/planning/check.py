@@ -10,6 +10,7 @@ from typing import Any
 
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.datasets import LabelMap, open_dataset, read_label_map, read_photos
+from dentify.datasets.photos import LIST_NAME
 from dentify.datasets.sample import UNTYPED, Sample
 from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtraError
@@ -200,8 +201,10 @@ def _photos(
     named, listed = (photo_set.get(key) for key in ("dataset", "photos"))
     named = named or photo_set.get("coco")
     if isinstance(listed, str):
-        vehicle = photo_set.get("vehicle") is not False
-        found = faults.trying(lambda: list(read_photos(data / listed, vehicle=vehicle, split=split)))
+        vehicle = photo_set.get("vehicle")
+        has_list = (data / listed).is_file() or (data / listed / LIST_NAME).is_file()
+        of_split = split if has_list or vehicle is not None else None  # of an unlabelled folder all are taught by a teacher
+        found = faults.trying(lambda: list(read_photos(data / listed, vehicle=vehicle is not False, split=of_split)))
         return found or []
     if not isinstance(named, str):
         faults.add(ConfigError(f"data.{split}: a set names neither `dataset` nor `photos`"))
