@@ -36,6 +36,8 @@ from dentify.training.as_onnx import Exported, to_onnx
 from dentify.training.taught import Kept
 
 THREADS = 2
+PAUSE = 0.1
+"""Seconds before each run, so that threads of the one before, which wait for more by turning, are out of its way."""
 YOLO = CACHE / "yolo26n-seg.onnx"
 RANDOM = "model.weights=null"
 
@@ -43,9 +45,11 @@ NETWORKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "default": ("default", ("model.encoder_weights=null",)),
     "dinov2_fpn": ("teacher", ("model.encoder_weights=null", "model.transformer_weights=null")),
     "segformer_b0": ("segformer_b0", (RANDOM,)),
+    "segformer, tf_efficientnet_b0": ("segformer_b0", (RANDOM, "model.encoder=tf_efficientnet_b0")),
     "segformer_b3": ("segformer_b3", (RANDOM,)),
     "upernet_swin_tiny": ("upernet_swin_tiny", (RANDOM,)),
     "dpt_large": ("dpt_large", (RANDOM,)),
+    "dpt, dinov2": ("dpt_large", (RANDOM, "model.encoder=vit_small_patch14_dinov2")),
     "mobilevitv2_deeplabv3": ("mobilevitv2_deeplabv3", (RANDOM,)),
     "deeplabv3_mobilevit_small": ("deeplabv3_mobilevit_small", (RANDOM,)),
     "mask2former_swin_tiny": ("mask2former_swin_tiny", (RANDOM,)),
@@ -108,6 +112,7 @@ def measure(name: str, size: int | None, rounds: int, yolo: Path) -> dict[str, f
     seconds = {key: list[float]() for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
+            time.sleep(PAUSE)
             seconds[key].append(seconds_of(run))
     told = {f"{key}_ms": 1000 * statistics.median(values) for key, values in seconds.items()}
     for key in runs.keys() - {"onnx"}:

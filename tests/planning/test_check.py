@@ -74,6 +74,22 @@ def test_a_folder_of_which_nothing_is_known_is_a_teachers(painted: Path, tmp_pat
     assert faults_of(document, painted, tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("teacher", "told"),
+    [
+        ("gone.ckpt", "gone.ckpt: no such bundle or checkpoint to learn from"),
+        ("gone.zip", "gone.zip: no such bundle"),
+        ("", "not a bundle (no bundle.json in it)"),
+    ],
+    ids=["checkpoint", "bundle", "a folder that is none"],
+)
+def test_a_teacher_that_is_missing_is_a_fault(teacher: str, told: str, painted: Path, tmp_path: Path) -> None:
+    faults = faults_of(toy_document() | {"distil": {"teacher": teacher}}, painted, tmp_path)
+    assert len(faults) == 1
+    assert told in faults[0]
+    assert faults_of(toy_document() | {"distil": {"teacher": "default"}}, painted, tmp_path) == []
+
+
 def test_a_change_that_fits_nowhere_is_a_fault(painted: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(toy_document()))
     told = check_recipe(

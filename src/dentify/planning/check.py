@@ -117,11 +117,10 @@ def check_recipe(
     faults.add_of_run(output or Path("runs") / str(document.get("name", "")), resume=resume)
     begins = start or document.get("start")
     if isinstance(begins, str) and not resume:
-        where = Path(begins) if begins == DEFAULT or start is not None else data / begins
-        if begins == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip":
-            faults.trying(lambda: Bundle.open(str(where), settings=settings))
-        elif not where.is_file():
-            faults.add(ConfigError(f"{where}: no such bundle or checkpoint to begin with"))
+        faults.add_of_network(begins, Path() if start is not None else data, "begin with", settings)
+    teacher = _mapping(document.get("distil")).get("teacher")
+    if isinstance(teacher, str):
+        faults.add_of_network(teacher, data, "learn from", settings)
     classes = _mapping(document.get("classes"))
     types = tuple(map(str, _list(classes.get("damage"))))
     own = (*types, *map(str, _list(classes.get("parts")) or PART_NAMES), UNTYPED)
@@ -192,6 +191,14 @@ class _Faults:
             self.add(ConfigError(f"{output / 'last.ckpt'}: no checkpoint to resume; leave out --resume to start anew"))
         if output.exists() and not output.is_dir():
             self.add(ConfigError(f"{output}: is a file; name a folder for the run with -o"))
+
+    def add_of_network(self, name: str, folder: Path, use: str, settings: Settings) -> None:
+        """What is wrong with a bundle or a checkpoint, which is not opened."""
+        where = Path(name) if name == DEFAULT else folder / name
+        if name == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip":
+            self.trying(lambda: Bundle.open(str(where), settings=settings))
+        elif not where.is_file():
+            self.add(ConfigError(f"{where}: no such bundle or checkpoint to {use}"))
 
 
 def _photos(

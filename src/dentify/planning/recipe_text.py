@@ -187,7 +187,7 @@ def _start(bundle: Bundle, data: Path) -> str:
 def _path(path: Path, data: Path) -> str:
     """A path as a recipe names it: relative to the folder of the data where it lies there."""
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
-    root = Path(os.path.abspath(data))  # noqa: PTH100
+    root = Path(os.path.abspath(data))  # noqa: PTH100 - as above
     if whole.is_relative_to(root) and whole != root:
         return _quoted(whole.relative_to(root).as_posix())
     return _quoted(whole.as_posix())

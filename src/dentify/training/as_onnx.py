@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +66,28 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
     example = torch.zeros(1, 3, size, size)
     with torch.inference_mode():
         names = list(network(example))
-    program = torch.onnx.export(network, (example,), dynamo=True, input_names=["image"], output_names=names, verbose=False)
+    with _quiet_exporter():
+        program = torch.onnx.export(network, (example,), dynamo=True, input_names=["image"], output_names=names, verbose=False)
     assert program is not None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / NETWORK_FILE
         program.save(path, external_data=False)
         return path.read_bytes()
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keeps to itself what torch's exporter says of its own future, and of constants that are too large to be folded."""
+    logger = logging.getLogger("onnxscript")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for kind in (DeprecationWarning, FutureWarning, UserWarning):
+                warnings.simplefilter("ignore", kind)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArray], kept: Mapping[str, Kept]) -> Parity:

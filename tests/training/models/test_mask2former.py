@@ -65,8 +65,12 @@ def convince(checkpoint: Path) -> None:
     write_checkpoint(checkpoint, state)
 
 
-def test_every_weight_is_in_one_part_and_learns() -> None:
-    network = built().train()
+ENCODER = {"encoder": "mobilenetv3_small_050", "configuration": {k: v for k, v in MASK2FORMER.items() if k != "backbone_config"}}
+
+
+@pytest.mark.parametrize("changes", [{}, ENCODER], ids=["Swin", "an encoder of timm"])
+def test_every_weight_is_in_one_part_and_learns(changes: dict[str, Any]) -> None:
+    network = built(**changes).train()
     named = [id(parameter) for modules in network.parts().values() for module in modules for parameter in module.parameters()]
     assert sorted(named) == sorted(id(parameter) for parameter in network.parameters())
     network(torch.randn(2, 3, SIDE, SIDE), {"types": truth()})["types"].backward()

@@ -63,9 +63,13 @@ TINY: dict[str, dict[str, Any]] = {
     "mask2former_swin_tiny": MASK2FORMER,
 }
 ENCODER = {"encoder": "mobilenetv3_small_050", "weights": None}
-TINY_BUT_FOR_THE_ENCODER = {
-    name: {key: value for key, value in TINY[name].items() if key != "backbone_config"}
-    for name in ("upernet_swin_tiny", "mask2former_swin_tiny")
+TRANSFORMER = {"encoder": "test_vit", "weights": None}
+OVER_TIMM: dict[str, dict[str, Any]] = {
+    "segformer_b0": ENCODER | {"configuration": {"decoder_hidden_size": 8}},
+    "upernet_swin_tiny": ENCODER | {"configuration": {"hidden_size": 8}},
+    "dpt_large": TRANSFORMER | {"configuration": {"fusion_hidden_size": 8}},
+    "mask2former_swin_tiny": ENCODER
+    | {"configuration": {key: value for key, value in MASK2FORMER.items() if key != "backbone_config"}},
 }
 ONE_OF_EACH = [pytest.param(name, marks=() if name == "segformer_b0" else pytest.mark.models) for name in TINY]
 
@@ -116,10 +120,10 @@ def convince(checkpoint: Path, layer: tuple[str, int]) -> None:
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("architecture", TINY_BUT_FOR_THE_ENCODER)
+@pytest.mark.parametrize("architecture", OVER_TIMM)
 def test_over_an_encoder_of_timm_it_is_trained_exported_and_asked(architecture: str, examples: Path, tmp_path: Path) -> None:
     data = label_examples(examples, tmp_path)
-    model = {"name": "semantic", "architecture": architecture, "configuration": TINY_BUT_FOR_THE_ENCODER[architecture], **ENCODER}
+    model = {"name": "semantic", "architecture": architecture, **OVER_TIMM[architecture]}
     checkpoint = train(real_recipe(model, HEADS), data=data, output=tmp_path / "run")
     done = export_bundle(checkpoint, tmp_path / "bundle")
     assert Bundle.open(done).manifest.metrics["parity"]["largest_difference"] < 1e-4
@@ -316,9 +320,9 @@ def test_weights_of_the_hub_may_be_pickled(monkeypatch: pytest.MonkeyPatch, tmp_
     assert values["x"].dtype == torch.float32
 
 
-@pytest.mark.parametrize("architecture", TINY_BUT_FOR_THE_ENCODER)
+@pytest.mark.parametrize("architecture", [name for name, over in OVER_TIMM.items() if over["encoder"] == ENCODER["encoder"]])
 def test_an_encoder_of_timm_comes_with_its_own_weights(architecture: str, tmp_path: Path) -> None:
-    tiny = recipe(architecture, configuration=TINY_BUT_FOR_THE_ENCODER[architecture], **ENCODER)
+    tiny = recipe(architecture, **OVER_TIMM[architecture])
     torch.manual_seed(1)
     theirs = pretrained.timm_pyramid("mobilenetv3_small_050", key="", weights="", pretrained=False)
     save_file({name: value.contiguous() for name, value in theirs.state_dict().items()}, tmp_path / "small.safetensors")
@@ -365,9 +369,9 @@ def test_a_key_of_a_backbone_that_is_none_is_told() -> None:
     ("architecture", "changes", "told"),
     [
         (
-            "segformer_b0",
+            "mobilevitv2_deeplabv3",
             ENCODER,
-            "model.encoder: segformer_b0 has an encoder of its own; these take others: upernet_swin_tiny",
+            "model.encoder: mobilevitv2_deeplabv3 has an encoder of its own; these take others: segformer_b0",
         ),
         (
             "upernet_swin_tiny",
@@ -384,8 +388,9 @@ def test_a_key_of_a_backbone_that_is_none_is_told() -> None:
             ENCODER,
             "model.configuration.backbone_config: model.encoder is",
         ),
+        ("segformer_b0", ENCODER | {"configuration": {"depths": [2, 2, 2, 2]}}, "model.configuration.depths: model.encoder is"),
     ],
-    ids=["no place for one", "unknown", "no pyramid", "two"],
+    ids=["no place for one", "unknown", "no pyramid", "two", "stages of none"],
 )
 def test_an_encoder_that_does_not_fit_is_one_line(architecture: str, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):

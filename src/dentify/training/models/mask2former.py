@@ -28,7 +28,8 @@ from dentify.errors import ConfigError
 from dentify.training.heads import Output
 from dentify.training.heads.instances import LEFT_OUT
 from dentify.training.models.network import RGB, NetworkRecipe, all_but, names_of_files
-from dentify.training.models.semantic import ARCHITECTURES, HUB, Architecture, build_model
+from dentify.training.models.pretrained import timm_scale
+from dentify.training.models.semantic import ARCHITECTURES, HUB, Architecture, build_model, parts_of_encoder
 
 ARCHITECTURE = "mask2former_swin_tiny"
 ROW: Architecture = replace(ARCHITECTURES[ARCHITECTURE], hub="facebook/mask2former-swin-tiny-coco-instance")
@@ -52,6 +53,11 @@ class Mask2FormerRecipe(NetworkRecipe):
         description=f'"{HUB}": those that its makers publish, learned on COCO, downloaded; a safetensors file of such, or of its '
         "encoder alone; null starts from random ones",
     )
+    encoder: str | None = Field(
+        None,
+        description="a timm model that can be built with features_only=True, such as tf_efficientnet_b0, in place of Swin-Tiny; "
+        "`weights` are then its own",
+    )
     configuration: dict[str, Any] = Field(
         {}, description="what differs from Mask2Former with Swin-Tiny, by transformers' keys; other weights fit then"
     )
@@ -59,8 +65,8 @@ class Mask2FormerRecipe(NetworkRecipe):
 
     @property
     def weights_used(self) -> tuple[str, ...]:
-        """Those of the hub are called by the architecture."""
-        return (ARCHITECTURE,) if self.weights == HUB else names_of_files(self.weights)
+        """Those of the hub are called by the encoder, or else by the architecture."""
+        return (self.encoder or ARCHITECTURE,) if self.weights == HUB else names_of_files(self.weights)
 
     def build(self, outputs: Mapping[str, Output], root: Path | None) -> Mask2Former:
         """The network.
@@ -83,38 +89,37 @@ class Mask2FormerRecipe(NetworkRecipe):
             )
         ((name, output),) = outputs.items()
         classes = output.channels - 4 - INSTANCE_MASK**2
-        model = build_model(ARCHITECTURE, ROW, self.configuration, self.weights, classes, root)
+        model = build_model(ARCHITECTURE, ROW, self.configuration, self.weights, classes, root, encoder=self.encoder)
         assert output.candidates is not None
-        return Mask2Former(model, name, output.candidates, self.points)
+        scale = timm_scale(self.encoder) if self.encoder else ROW.family.scale
+        return Mask2Former(model, name, output.candidates, self.points, scale=scale)
 
 
 class Mask2Former(nn.Module):
-    """See the module. Input: (B, 3, S, S) float RGB, normalised with ImageNet's mean and deviation; S multiple of 32.
+    """See the module. Input: (B, 3, S, S) float RGB, normalised with `mean` and `std`; S multiple of 32.
 
     Args:
         model: of transformers.
         name: of the head.
         candidates: rows of its table.
         points: see the recipe.
+        scale: mean and deviation of the photos that its encoder learned from.
     """
 
-    mean: RGB = ROW.family.scale[0]
-    std: RGB = ROW.family.scale[1]
     brings_its_losses = True
 
-    def __init__(self, model: Any, name: str, candidates: int, points: int) -> None:
+    def __init__(self, model: Any, name: str, candidates: int, points: int, *, scale: tuple[RGB, RGB]) -> None:
         super().__init__()
+        self.mean, self.std = scale
         ROW.family.prepare(model)
         self.model = model
         self.name, self.candidates, self.points = name, candidates, points
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """`encoder.0` is what takes the picture in, each further one a stage; then the decoder, and what tells types."""
-        encoder, stages, answer = (
-            self.model.get_submodule(at) for at in (ROW.family.encoder, ROW.family.stages, ROW.family.answer)
-        )
-        parts = {"encoder.0": all_but(encoder, [stages]), **{f"encoder.{n + 1}": [stage] for n, stage in enumerate(stages)}}
-        return {**parts, "decoder": all_but(self.model, [encoder, answer]), "heads": [answer]}
+        """Those of the encoder, then the decoder, and what tells types; see `parts_of_encoder`."""
+        encoder, answer = (self.model.get_submodule(at) for at in (ROW.family.encoder, ROW.family.answer))
+        decoder = all_but(self.model, [encoder, answer])
+        return {**parts_of_encoder(self.model, ROW.family), "decoder": decoder, "heads": [answer]}
 
     def answer_layers(self) -> dict[str, tuple[str, int]]:
         """None: types and masks are answered by several layers."""

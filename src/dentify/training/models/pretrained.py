@@ -74,6 +74,14 @@ def timm_pyramid(name: str, *, key: str, weights: str, pretrained: bool) -> Any:
     return encoder
 
 
+def timm_scale(name: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of the photos that timm's weights of this name learned from, as of values in [0, 1]."""
+    import timm
+
+    told: Any = timm.get_pretrained_cfg(name)
+    return tuple(told.mean), tuple(told.std)
+
+
 def encoder_parts(encoder: nn.Module) -> dict[str, list[nn.Module]]:
     """Parts of a timm model by name: `encoder.0` and so on, as timm lists them, without those that have no weights."""
     parts = {f"encoder.{number}": [module] for number, module in enumerate(encoder.children())}

@@ -26,14 +26,39 @@ from dentify.training.heads import Output
 from dentify.training.models.depthwise import speed_up_depthwise
 from dentify.training.models.efficientnet_fpn import Evidence
 from dentify.training.models.network import RGB, NetworkRecipe, all_but, begin_low, names_of_files, refuse_instances
-from dentify.training.models.pretrained import encoder_parts, file_weights, hub_weights, read_recipe_weights, timm_pyramid
+from dentify.training.models.pretrained import (
+    encoder_parts,
+    file_weights,
+    hub_weights,
+    read_recipe_weights,
+    timm_pyramid,
+    timm_scale,
+)
+from dentify.training.models.timm_in_dpt import dpt_settings, take_weights, timm_transformer
 
 HUB = "hub"
 _IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALVES: tuple[RGB, RGB] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _AS_THEY_ARE: tuple[RGB, RGB] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+_DECODER = ("backbone_out_indices", "fusion_hidden_size", "neck_hidden_sizes")
+"""Keys of a configuration that go by the encoder where a recipe does not say otherwise."""
 LEAST = 1e-4
 """Queries of a class at a cell below which their logit stays: of fewer, it would tell how sums were rounded."""
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """How a network of timm takes the place of an encoder.
+
+    Attributes:
+        settings: what the configuration says of it, by its name.
+        build: it, by its name, with the weights that timm downloads or with random ones.
+        put: puts it into a model that was built by these settings.
+    """
+
+    settings: Callable[[str], dict[str, Any]]
+    build: Callable[[str, bool], Any]
+    put: Callable[[Any, Any], None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +71,7 @@ class Family:
         encoder: where the encoder is.
         stages: where its stages are, a list.
         answer: where the layer with a row a channel is.
-        takes_encoders: whether a network of timm may take its encoder's place.
+        encoders: what a network of timm does in its encoder's place, where one may.
         scale: mean and deviation of the photos that its published weights were trained on.
         unused: beginnings of the names of published weights that no map follows from.
         prepare: replaces what is not used, or cannot be exported.
@@ -57,7 +82,7 @@ class Family:
     encoder: str
     stages: str
     answer: str
-    takes_encoders: bool = False
+    encoders: Encoders | None = None
     scale: tuple[RGB, RGB] = _IMAGENET
     unused: tuple[str, ...] = ()
     prepare: Callable[[Any], None] = lambda model: None
@@ -108,6 +133,49 @@ def _mask2former() -> tuple[Any, Any]:
     return Mask2FormerConfig, Mask2FormerForUniversalSegmentation
 
 
+def _pyramid(name: str, pretrained: bool) -> Any:
+    return timm_pyramid(name, key="model.encoder", weights="model.weights", pretrained=pretrained)
+
+
+def _by_a_backbone(name: str) -> dict[str, Any]:
+    """Of families that take any backbone of transformers, which knows networks of timm."""
+    with torch.device("meta"):
+        indices = _pyramid(name, False).feature_info.out_indices
+    backbone = {"model_type": "timm_backbone", "backbone": name, "out_indices": list(indices), "use_pretrained_backbone": False}
+    return {"backbone_config": backbone}
+
+
+def _by_widths(name: str) -> dict[str, Any]:
+    """Of SegFormer, whose decoder asks how wide the stages are; its own encoder is built as small as can be, and taken out."""
+    with torch.device("meta"):
+        widths = _pyramid(name, False).feature_info.channels()
+    return {"hidden_sizes": widths, "depths": [1] * len(widths), "num_attention_heads": [1] * len(widths)}
+
+
+def _by_a_transformer(name: str) -> dict[str, Any]:
+    with torch.device("meta"):
+        return dpt_settings(timm_transformer(name))
+
+
+def _transformer(name: str, pretrained: bool) -> Any:
+    return timm_transformer(name, pretrained=pretrained)
+
+
+def _put_into_backbone(encoder: Any, pyramid: Any) -> None:
+    encoder._backbone = pyramid
+
+
+def _put_alone(encoder: Any, pyramid: Any) -> None:
+    for name, _ in list(encoder.named_children()):
+        delattr(encoder, name)
+    encoder._backbone = pyramid
+
+
+_BACKBONE = Encoders(_by_a_backbone, _pyramid, _put_into_backbone)
+_STAGES = Encoders(_by_widths, _pyramid, _put_alone)
+_TRANSFORMER = Encoders(_by_a_transformer, _transformer, take_weights)
+
+
 def _own_logits(model: Any, images: Tensor) -> Tensor:
     logits: Tensor = model(images).logits
     return logits
@@ -116,6 +184,14 @@ def _own_logits(model: Any, images: Tensor) -> Tensor:
 def _logits_of_bgr(model: Any, images: Tensor) -> Tensor:
     """Apple's networks learned from pictures whose channels are blue, green, red."""
     return _own_logits(model, images[:, [2, 1, 0]])
+
+
+def _segformer_logits(model: Any, images: Tensor) -> Tensor:
+    encoder = model.segformer
+    if hasattr(encoder, "_backbone"):
+        logits: Tensor = model.decode_head(encoder._backbone(images))
+        return logits
+    return _own_logits(model, images)
 
 
 def _upernet_logits(model: Any, images: Tensor) -> Tensor:
@@ -188,14 +264,16 @@ class FixedAveragePool(nn.Module):
         return shares
 
 
-_SEGFORMER = Family(_segformer, _own_logits, "segformer", "segformer.stages", "decode_head.classifier")
+_SEGFORMER = Family(
+    _segformer, _segformer_logits, "segformer", "segformer.stages", "decode_head.classifier", encoders=_STAGES
+)
 _UPERNET = Family(
     _upernet,
     _upernet_logits,
     "backbone",
     "backbone.swin.encoder.layers",
     "decode_head.classifier",
-    takes_encoders=True,
+    encoders=_BACKBONE,
     unused=("auxiliary_head.", "backbone.swin.layernorm."),
     prepare=_prepare_upernet,
 )
@@ -205,6 +283,7 @@ _DPT = Family(
     "dpt",
     "dpt.encoder.layer",
     "head.head.4",
+    encoders=_TRANSFORMER,
     scale=_HALVES,
     unused=("auxiliary_head.", "dpt.layernorm.", "dpt.pooler.", "neck.fusion_stage.layers.0.residual_layer1."),
     prepare=_prepare_dpt,
@@ -233,7 +312,7 @@ _MASK2FORMER = Family(
     "model.pixel_level_module.encoder",
     "model.pixel_level_module.encoder.swin.encoder.layers",
     "class_predictor",
-    takes_encoders=True,
+    encoders=_BACKBONE,
     unused=("criterion.", "model.pixel_level_module.encoder.swin.layernorm."),
     prepare=_prepare_mask2former,
 )
@@ -313,8 +392,9 @@ class SemanticRecipe(NetworkRecipe):
     )
     encoder: str | None = Field(
         None,
-        description="a timm model that can be built with features_only=True, such as tf_efficientnet_b0, in place of the "
-        "encoder of upernet and mask2former; `weights` are then its own",
+        description="a timm model in place of its own encoder: one that can be built with features_only=True, such as "
+        "tf_efficientnet_b0, of segformer, upernet and mask2former; a vision transformer, such as vit_small_patch14_dinov2, of "
+        "dpt; `weights` are then the encoder's",
     )
     configuration: dict[str, Any] = Field(
         {}, description="what differs from the architecture's own configuration, by transformers' keys; other weights fit then"
@@ -347,7 +427,7 @@ class SemanticRecipe(NetworkRecipe):
         row = ARCHITECTURES[self.architecture]
         channels = sum(output.channels for output in outputs.values() if output.stride is not None)
         model = build_model(self.architecture, row, self.configuration, self.weights, channels, root, encoder=self.encoder)
-        return Semantic(model, row.family, outputs)
+        return Semantic(model, row.family, outputs, scale=timm_scale(self.encoder) if self.encoder else row.family.scale)
 
 
 def build_model(
@@ -379,7 +459,7 @@ def build_model(
     config_class, model_class = row.family.classes()
     settings = merged_settings(row.configuration, configuration, config_class())
     if encoder is not None:
-        settings["backbone_config"] = _encoder_configuration(name, row.family, configuration, encoder)
+        settings |= _encoder_settings(name, row.family, configuration, encoder)
     try:
         with _quiet():
             config = config_class(**settings, num_labels=channels)
@@ -387,7 +467,7 @@ def build_model(
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, StrictDataclassError) as error:
         raise ConfigError(f"model.configuration: {name} cannot be built so: {one_line(error)}") from error
     if encoder is not None:
-        _put_encoder(model.get_submodule(row.family.encoder), encoder, weights, root)
+        _put_encoder(model, row.family, encoder, weights, root)
     if model is not None:
         return model
     assert root is not None
@@ -404,37 +484,33 @@ def build_model(
     return _loaded(name, row.family, model_class, config, values, where)
 
 
-def _encoder_configuration(name: str, family: Family, configuration: Mapping[str, Any], encoder: str) -> dict[str, Any]:
-    """What transformers knows a network of timm by.
+def _encoder_settings(name: str, family: Family, configuration: Mapping[str, Any], encoder: str) -> dict[str, Any]:
+    """What the configuration says of an encoder of timm.
 
     Raises:
-        ConfigError: this architecture takes no other encoder, or the network gives no pyramid.
+        ConfigError: this architecture takes no other encoder, it does not fit, or the recipe says otherwise.
     """
-    if not family.takes_encoders:
-        takers = ", ".join(architecture for architecture, row in ARCHITECTURES.items() if row.family.takes_encoders)
+    if family.encoders is None:
+        takers = ", ".join(architecture for architecture, row in ARCHITECTURES.items() if row.family.encoders)
         raise ConfigError(f"model.encoder: {name} has an encoder of its own; these take others: {takers}")
-    if "backbone_config" in configuration:
-        raise ConfigError(f"model.configuration.backbone_config: model.encoder is {encoder}, and has no such; leave one out")
-    with torch.device("meta"):
-        pyramid = timm_pyramid(encoder, key="model.encoder", weights="model.weights", pretrained=False)
-    return {
-        "model_type": "timm_backbone",
-        "backbone": encoder,
-        "out_indices": list(pyramid.feature_info.out_indices),
-        "use_pretrained_backbone": False,
-    }
+    settings = family.encoders.settings(encoder)
+    for key in settings:
+        if key in configuration and key not in _DECODER:
+            raise ConfigError(f"model.configuration.{key}: model.encoder is {encoder}, which says that itself; leave one out")
+    return {key: value for key, value in settings.items() if key not in configuration}
 
 
-def _put_encoder(backbone: Any, encoder: str, weights: str | None, root: Path | None) -> None:
+def _put_encoder(model: Any, family: Family, encoder: str, weights: str | None, root: Path | None) -> None:
     """Gives a model its encoder of timm, with its weights.
 
     Raises:
         ConfigError: they are missing, or another network's.
     """
-    hub = root is not None and weights == HUB
-    backbone._backbone = timm_pyramid(encoder, key="model.encoder", weights="model.weights", pretrained=hub)
-    if root is not None and not hub:
-        read_recipe_weights(backbone._backbone, root, weights, "model.weights", encoder)
+    assert family.encoders is not None
+    network = family.encoders.build(encoder, root is not None and weights == HUB)
+    if root is not None and weights != HUB:
+        read_recipe_weights(network, root, weights, "model.weights", encoder)
+    family.encoders.put(model.get_submodule(family.encoder), network)
 
 
 def _loaded(name: str, family: Family, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
@@ -501,6 +577,15 @@ def merged_settings(
     return merged
 
 
+def parts_of_encoder(model: Any, family: Family) -> dict[str, list[nn.Module]]:
+    """`encoder.0` is what takes the picture in, each further one a stage; those of an encoder of timm are as timm lists them."""
+    encoder = model.get_submodule(family.encoder)
+    if hasattr(encoder, "_backbone"):
+        return encoder_parts(encoder._backbone)
+    stages = model.get_submodule(family.stages)
+    return {"encoder.0": all_but(encoder, [stages]), **{f"encoder.{n + 1}": [stage] for n, stage in enumerate(stages)}}
+
+
 def from_weights(model_class: Any, config: Any, values: dict[str, Tensor]) -> tuple[Any, Any]:
     """A model of transformers with weights, whatever version of it named them, and what was missing or of another size."""
     with _quiet():
@@ -543,30 +628,23 @@ class Semantic(nn.Module):
         model: of transformers, with a channel for each of the maps' channels.
         family: of it.
         outputs: what heads ask, by name.
+        scale: mean and deviation of the photos that its encoder learned from.
     """
 
-    def __init__(self, model: Any, family: Family, outputs: Mapping[str, Output]) -> None:
+    def __init__(self, model: Any, family: Family, outputs: Mapping[str, Output], *, scale: tuple[RGB, RGB]) -> None:
         super().__init__()
         family.prepare(model)
         self.model = model
         self.family = family
-        self.mean, self.std = family.scale
+        self.mean, self.std = scale
         self.maps = {name: output for name, output in outputs.items() if output.stride is not None}
         self.evidence = nn.ModuleDict({name: Evidence(output, outputs) for name, output in outputs.items() if output.pooled})
         begin_low(model.get_submodule(family.answer), self.maps)
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """`encoder.0` is what takes the picture in, each further one a stage; then the decoder, and what judges the photo.
-
-        Those of an encoder of timm are as timm lists them.
-        """
-        encoder = self.model.get_submodule(self.family.encoder)
-        if hasattr(encoder, "_backbone"):
-            parts = encoder_parts(encoder._backbone)
-        else:
-            stages = self.model.get_submodule(self.family.stages)
-            parts = {"encoder.0": all_but(encoder, [stages]), **{f"encoder.{n + 1}": [stage] for n, stage in enumerate(stages)}}
-        parts["decoder"] = all_but(self.model, [encoder])
+        """Those of the encoder, then the decoder, and what judges the photo; see `parts_of_encoder`."""
+        parts = parts_of_encoder(self.model, self.family)
+        parts["decoder"] = all_but(self.model, [self.model.get_submodule(self.family.encoder)])
         return {**parts, "photo": [self.evidence]} if self.evidence else parts
 
     def answer_layers(self) -> dict[str, tuple[str, int]]:

@@ -1,0 +1,122 @@
+"""A vision transformer of timm, such as DINOv2, as the encoder of transformers' DPT: its shape, and its weights by their names there.
+
+What they have that DPT has not is brought into what it has. A layer's scale is a factor of the weights before it. Patches of
+another size are resampled to DPT's 16 pixels.
+
+Source: Beyer et al. 2023, "FlexiViT: One Model for All Patch Sizes", how patches are resampled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dentify.errors import ConfigError
+from dentify.training.models.pretrained import timm_model
+
+PATCH = 16
+"""Pixels of a patch: DPT answers at a half of it, an eighth of it and so on."""
+LAYERS = 4
+"""Of which it takes tokens: evenly far apart, the last is the last of all."""
+KEY, WEIGHTS = "model.encoder", "model.weights"
+
+_NAMES = {
+    "cls_token": "embeddings.cls_token",
+    "pos_embed": "embeddings.position_embeddings",
+    "patch_embed.proj": "embeddings.patch_embeddings.projection",
+    "norm1": "layernorm_before",
+    "norm2": "layernorm_after",
+    "attn.proj": "attention.output.dense",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+}
+"""By what timm calls them; within a block without its number."""
+_SCALES = {"ls1": "attn.proj", "ls2": "mlp.fc2"}
+_PARTS_OF_ATTENTION = ("query", "key", "value")
+
+
+def timm_transformer(name: str, *, pretrained: bool = False) -> Any:
+    """A vision transformer of timm that DPT can have as its encoder.
+
+    Args:
+        name: such as `vit_small_patch14_dinov2`.
+        pretrained: whether its weights are downloaded.
+
+    Raises:
+        ConfigError: timm has none of this name, it is built otherwise, or its weights cannot be downloaded.
+    """
+    from timm.models.vision_transformer import Block, VisionTransformer
+
+    advice = f"put a safetensors file of it on this machine and name it in {WEIGHTS}, or set that to null"
+    options: dict[str, Any] = {"key": KEY, "weights": WEIGHTS, "advice": advice, "num_classes": 0}
+    try:
+        with torch.device("meta"):
+            found = timm_model(name, pretrained=False, **options)
+    except TypeError:  # it has no classes to leave out
+        found = None
+    fits = isinstance(found, VisionTransformer) and all(type(block) is Block for block in found.blocks)
+    if not fits or _unknown(found):
+        raise ConfigError(f"{KEY}: {name} is no vision transformer as dpt has; try vit_small_patch14_dinov2")
+    return timm_model(name, pretrained=pretrained, **options)
+
+
+def _unknown(transformer: Any) -> bool:
+    """Whether it does what DPT's encoder does not: tokens beside that of the class, norms of queries, gates, other functions."""
+    known = {*_NAMES, *_SCALES, "attn.qkv", "norm"}
+    names = {re.sub(r"^blocks\.\d+\.|\.(weight|bias|gamma)$", "", re.sub(r"^(blocks\.\d+\.)", "", name)) for name in transformer.state_dict()}
+    block = transformer.blocks[0]
+    across, down = transformer.patch_embed.grid_size
+    lengths = transformer.pos_embed is None or transformer.pos_embed.shape[1] != 1 + across * down
+    return bool(names - known) or lengths or across != down or type(block.mlp.act) is not nn.GELU
+
+
+def dpt_settings(transformer: Any) -> dict[str, Any]:
+    """What transformers' `DPTConfig` says of an encoder of that shape, with a neck as wide as that of its DPT."""
+    block, width, depth = transformer.blocks[0], transformer.embed_dim, len(transformer.blocks)
+    return {
+        "hidden_size": width,
+        "num_hidden_layers": depth,
+        "num_attention_heads": block.attn.num_heads,
+        "intermediate_size": block.mlp.fc1.out_features,
+        "layer_norm_eps": block.norm1.eps,
+        "qkv_bias": block.attn.qkv.bias is not None,
+        "patch_size": PATCH,
+        "image_size": PATCH * transformer.patch_embed.grid_size[0],
+        "backbone_out_indices": [depth * (number + 1) // LAYERS - 1 for number in range(LAYERS)],
+        "neck_hidden_sizes": [width // 8, width // 4, width // 2, width],
+        "fusion_hidden_size": width // 6,
+    }
+
+
+def take_weights(dpt: nn.Module, transformer: Any) -> None:
+    """Gives DPT's encoder what a transformer of timm has learned, but for the norm after its last block."""
+    from timm.layers.patch_embed import resample_patch_embed
+
+    values = dict(_by_names_of_dpt(transformer.state_dict()))
+    patches = "embeddings.patch_embeddings.projection.weight"
+    values[patches] = resample_patch_embed(values[patches], [PATCH, PATCH])
+    missing, unexpected = dpt.load_state_dict(values, strict=False)
+    assert not unexpected
+    assert all(name.startswith("layernorm.") for name in missing)
+
+
+def _by_names_of_dpt(values: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    for name, value in values.items():
+        block, number, rest = re.fullmatch(r"(blocks\.(\d+)\.)?(.+)", name).groups(default="")  # type: ignore[union-attr]
+        layer = f"encoder.layer.{number}." if block else ""
+        stem, _, kind = rest.rpartition(".")
+        scale = next((f"{block}{one}.gamma" for one, before in _SCALES.items() if before == stem), "")
+        if scale in values:
+            gamma = values[scale]
+            value = value * (gamma[:, None] if kind == "weight" else gamma)
+        if rest in _NAMES:
+            yield layer + _NAMES[rest], value
+        elif stem in _NAMES:
+            yield f"{layer}{_NAMES[stem]}.{kind}", value
+        elif stem == "attn.qkv":
+            for part, of_part in zip(_PARTS_OF_ATTENTION, value.chunk(3), strict=True):
+                yield f"{layer}attention.attention.{part}.{kind}", of_part

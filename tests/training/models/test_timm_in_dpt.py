@@ -1,0 +1,119 @@
+"""A vision transformer of timm as DPT's encoder: it sees what it saw there, and what does not fit is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
+transformers = pytest.importorskip("transformers", reason="needs the extra `train`")
+
+import torch.nn.functional as F  # noqa: N812
+from safetensors.torch import save_file
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from dentify.errors import ConfigError
+from dentify.training.heads import Output
+from dentify.training.models.semantic import SemanticRecipe
+from dentify.training.models.timm_in_dpt import dpt_settings, take_weights, timm_transformer
+
+OUTPUTS = {"types": Output(3, 4, -3.0)}
+
+
+def transformer(patch: int, **options: Any) -> Any:
+    """Of 4 blocks, as DINOv2: its layers have scales, which are not 1."""
+    torch.manual_seed(0)
+    network = VisionTransformer(
+        img_size=4 * patch, patch_size=patch, embed_dim=48, depth=4, num_heads=3, num_classes=0, init_values=0.3, **options
+    )
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return network.eval()
+
+
+def encoder_of(network: Any) -> Any:
+    settings = dpt_settings(network)
+    dpt = transformers.DPTModel(transformers.DPTConfig(**settings), add_pooling_layer=False).eval()
+    take_weights(dpt, network)
+    return dpt
+
+
+@pytest.mark.parametrize("qkv_bias", [True, False])
+def test_every_block_says_what_it_said_in_timm(qkv_bias: bool) -> None:
+    network = transformer(16, qkv_bias=qkv_bias)
+    picture = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        theirs = network.forward_intermediates(picture, norm=False, intermediates_only=True, output_fmt="NLC")
+        ours = encoder_of(network)(picture, output_hidden_states=True).hidden_states[1:]
+    assert len(ours) == len(theirs) == 4
+    for ours_of_block, theirs_of_block in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(ours_of_block[:, 1:], theirs_of_block, rtol=1e-4, atol=1e-4)
+
+
+def test_a_picture_made_larger_has_the_tokens_that_it_had_with_smaller_patches() -> None:
+    """Patch by patch, as each is resized alone when its weights are."""
+    network = transformer(14)
+    small = torch.randn(1, 3, 4, 14, 4, 14)  # rows and columns of patches
+    patches = small.permute(0, 2, 4, 1, 3, 5).reshape(16, 3, 14, 14)
+    larger = F.interpolate(patches, [16, 16], mode="bicubic", antialias=True).reshape(1, 4, 4, 3, 16, 16)
+    large = larger.permute(0, 3, 1, 4, 2, 5).reshape(1, 3, 64, 64)
+    with torch.inference_mode():
+        theirs: Tensor = network.patch_embed(small.reshape(1, 3, 56, 56))
+        ours = encoder_of(network).embeddings.patch_embeddings(large)
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_the_neck_goes_by_the_encoder_unless_the_recipe_says_otherwise() -> None:
+    tiny = SemanticRecipe(name="semantic", architecture="dpt_large", encoder="test_vit", weights=None)
+    config = tiny.build(OUTPUTS, None).model.config
+    assert (config.hidden_size, config.num_hidden_layers) == (64, 6)
+    assert config.backbone_out_indices == [0, 2, 3, 5]
+    assert config.neck_hidden_sizes == [8, 16, 32, 64]
+    narrow = tiny.model_copy(update={"configuration": {"fusion_hidden_size": 4}})
+    assert narrow.build(OUTPUTS, None).model.config.fusion_hidden_size == 4
+
+
+def test_its_weights_are_read_and_its_photos_are_normalised_as_timm_says(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    theirs = timm_transformer("test_vit")
+    save_file(theirs.state_dict(), tmp_path / "vit.safetensors")
+    tiny = SemanticRecipe(name="semantic", architecture="dpt_large", encoder="test_vit", weights="vit.safetensors")
+    network = tiny.build(OUTPUTS, tmp_path)
+    torch.testing.assert_close(network.model.dpt.embeddings.cls_token, theirs.cls_token)
+    query = network.model.dpt.encoder.layer[2].attention.attention.query.weight
+    torch.testing.assert_close(query, theirs.blocks[2].attn.qkv.weight[:64])
+    assert network.mean == theirs.pretrained_cfg["mean"]
+
+
+def test_weights_of_another_transformer_are_told(tmp_path: Path) -> None:
+    save_file(timm_transformer("vit_tiny_patch16_224").state_dict(), tmp_path / "vit.safetensors")
+    other = SemanticRecipe(name="semantic", architecture="dpt_large", encoder="test_vit", weights="vit.safetensors")
+    with pytest.raises(ConfigError, match=r"vit.safetensors: are not weights of test_vit: "):
+        other.build(OUTPUTS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("resnet18", "resnet18 is no vision transformer as dpt has"),
+        ("vit_small_patch14_reg4_dinov2", "reg4_dinov2 is no vision transformer as dpt has"),
+        ("vit_giant_patch14_dinov2", "vit_giant_patch14_dinov2 is no vision transformer as dpt has"),
+        ("swin_tiny_patch4_window7_224", "swin_tiny_patch4_window7_224 is no vision transformer as dpt has"),
+        ("vit_smal_patch14_dinov2", "timm has no model `vit_smal_patch14_dinov2`; did you mean"),
+    ],
+    ids=["no transformer", "more tokens", "gates", "windows", "unknown"],
+)
+def test_a_network_that_dpt_cannot_have_is_told(name: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"model.encoder: .*{told}"):
+        timm_transformer(name)
+
+
+def test_what_the_encoder_says_itself_is_not_said_twice() -> None:
+    twice = SemanticRecipe(
+        name="semantic", architecture="dpt_large", encoder="test_vit", weights=None, configuration={"hidden_size": 8}
+    )
+    with pytest.raises(ConfigError, match=r"model.configuration.hidden_size: model.encoder is test_vit, which says that itself"):
+        twice.build(OUTPUTS, None)
