@@ -24,7 +24,7 @@ assess: $(VENV)/.serving
 	@$(BIN)/dentify assess "$(PHOTO)"
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-models: $(VENV)/.development
 	$(BIN)/python -m pytest tests/training -m models -p no:randomly $(ARGS)

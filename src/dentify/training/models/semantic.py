@@ -264,9 +264,7 @@ class FixedAveragePool(nn.Module):
         return shares
 
 
-_SEGFORMER = Family(
-    _segformer, _segformer_logits, "segformer", "segformer.stages", "decode_head.classifier", encoders=_STAGES
-)
+_SEGFORMER = Family(_segformer, _segformer_logits, "segformer", "segformer.stages", "decode_head.classifier", encoders=_STAGES)
 _UPERNET = Family(
     _upernet,
     _upernet_logits,

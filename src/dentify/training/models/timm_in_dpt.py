@@ -1,6 +1,6 @@
-"""A vision transformer of timm, such as DINOv2, as the encoder of transformers' DPT: its shape, and its weights by their names there.
+"""A vision transformer of timm, such as DINOv2, as the encoder of transformers' DPT: its shape, and its weights by other names.
 
-What they have that DPT has not is brought into what it has. A layer's scale is a factor of the weights before it. Patches of
+What it has that DPT has not is brought into what that has. A layer's scale is a factor of the weights before it. Patches of
 another size are resampled to DPT's 16 pixels.
 
 Source: Beyer et al. 2023, "FlexiViT: One Model for All Patch Sizes", how patches are resampled.
@@ -8,7 +8,6 @@ Source: Beyer et al. 2023, "FlexiViT: One Model for All Patch Sizes", how patche
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,8 +34,8 @@ _NAMES = {
     "mlp.fc2": "output.dense",
 }
 """By what timm calls them; within a block without its number."""
-_SCALES = {"ls1": "attn.proj", "ls2": "mlp.fc2"}
-_PARTS_OF_ATTENTION = ("query", "key", "value")
+_SCALES = {"attn.proj": "ls1", "mlp.fc2": "ls2"}
+"""Of what comes out of them."""
 
 
 def timm_transformer(name: str, *, pretrained: bool = False) -> Any:
@@ -66,8 +65,8 @@ def timm_transformer(name: str, *, pretrained: bool = False) -> Any:
 
 def _unknown(transformer: Any) -> bool:
     """Whether it does what DPT's encoder does not: tokens beside that of the class, norms of queries, gates, other functions."""
-    known = {*_NAMES, *_SCALES, "attn.qkv", "norm"}
-    names = {re.sub(r"^blocks\.\d+\.|\.(weight|bias|gamma)$", "", re.sub(r"^(blocks\.\d+\.)", "", name)) for name in transformer.state_dict()}
+    known = {*_NAMES, *_SCALES.values(), "attn.qkv", "norm"}
+    names = {_split(name)[1] for name in transformer.state_dict()}
     block = transformer.blocks[0]
     across, down = transformer.patch_embed.grid_size
     lengths = transformer.pos_embed is None or transformer.pos_embed.shape[1] != 1 + across * down
@@ -106,17 +105,25 @@ def take_weights(dpt: nn.Module, transformer: Any) -> None:
 
 def _by_names_of_dpt(values: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     for name, value in values.items():
-        block, number, rest = re.fullmatch(r"(blocks\.(\d+)\.)?(.+)", name).groups(default="")  # type: ignore[union-attr]
-        layer = f"encoder.layer.{number}." if block else ""
-        stem, _, kind = rest.rpartition(".")
-        scale = next((f"{block}{one}.gamma" for one, before in _SCALES.items() if before == stem), "")
-        if scale in values:
-            gamma = values[scale]
-            value = value * (gamma[:, None] if kind == "weight" else gamma)
-        if rest in _NAMES:
-            yield layer + _NAMES[rest], value
-        elif stem in _NAMES:
-            yield f"{layer}{_NAMES[stem]}.{kind}", value
-        elif stem == "attn.qkv":
-            for part, of_part in zip(_PARTS_OF_ATTENTION, value.chunk(3), strict=True):
+        number, stem, kind = _split(name)
+        layer = f"encoder.layer.{number}." if number else ""
+        scale = values.get(f"blocks.{number}.{_SCALES.get(stem)}.gamma")
+        scaled = value if scale is None else value * (scale[:, None] if kind == "weight" else scale)
+        if stem == "attn.qkv":
+            for part, of_part in zip(("query", "key", "value"), value.chunk(3), strict=True):
                 yield f"{layer}attention.attention.{part}.{kind}", of_part
+        elif stem in _NAMES:
+            yield layer + ".".join(filter(None, [_NAMES[stem], kind])), scaled
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """A name of timm's: the number of a block, what it is of, and its kind, as far as it has them.
+
+    >>> _split("blocks.3.attn.qkv.bias"), _split("cls_token")
+    (('3', 'attn.qkv', 'bias'), ('', 'cls_token', ''))
+    """
+    number = ""
+    if name.startswith("blocks."):
+        _, number, name = name.split(".", 2)
+    stem, _, kind = name.rpartition(".")
+    return (number, stem, kind) if stem else (number, kind, "")
