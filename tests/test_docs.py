@@ -164,7 +164,6 @@ def labelled_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # PyTorch's
 def test_the_tutorial_works_line_by_line(labelled_photos: Path) -> None:
     """On thirteen photos of 64 pixels; runs are made smaller by `SMALLER`, and read photos in one process."""
     import torch

@@ -262,7 +262,6 @@ def gate(*more: str) -> tuple[str, ...]:
     return ("bundle", "gate", "test_convnext", "--data", "undamaged=lot", "--data", "no_vehicle=rooms", "--size", "64", *more)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of torch's exporter
 def test_gate_makes_a_bundle_of_a_classifier(dentify: Dentify, weights: Path) -> None:
     told = ("--origin", "made by a test", "--weights-licence", "CC0 1.0", "--licence", "our own")
     result = dentify(*gate("--weights", str(weights), "-o", "gate", "--photos", "11", *told))

@@ -23,8 +23,6 @@ SMALL = {"name": "efficientnet_fpn", "encoder": "test_efficientnet", "width": 8,
 HEADS = {"types": {"kind": "overlapping", "of": "damage"}, "vehicle": {"kind": "labels", "of": "vehicle"}}
 SEARCH = {"optimizers.0.rate": [0.001, 0.01, "log"], "model.width": {"any_of": [8, 16]}}
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,9 +17,6 @@ from dentify.training.as_onnx import check_parity, to_onnx
 from dentify.training.taught import Kept
 from toy_bench import toy_recipe
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 
 class Constant(nn.Module):
     """Answers `types` with one picture."""

@@ -26,9 +26,6 @@ from dentify.runtime.networks import Networks
 from dentify.runtime.preprocess import network_input
 from dentify.training.class_gate import ClassGateBundle, gate_bundle
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 
 def painted(number: int, *, vehicle: bool | None) -> Sample:
     """A red thing on grey, or grey alone."""

@@ -28,9 +28,6 @@ from painted_cars import everything
 from tiny_tables import table_bundle
 from toy_bench import ToyNetwork, ToyRecipe, toy_document, toy_recipe
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 PHASES = [{"steps": 2, "size": toy_bench.SIDE, "precision": "32"}]
 DAMAGE_ALONE = {"train": [{"dataset": "damage.json", "images": ".", "per_batch": 4}], "val": []}
 

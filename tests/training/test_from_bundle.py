@@ -28,8 +28,6 @@ from dentify.training.recipe import Recipe, read_recipe
 from dentify.training.taught import Kept
 from toy_bench import toy_document
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 SIDE = 64
 MODEL = {"name": "efficientnet_fpn", "encoder": "test_efficientnet", "width": 8, "fine_width": 8}
 HEADS: dict[str, Any] = {

@@ -24,9 +24,6 @@ from dentify.training.recipe import HintsRecipe, Recipe
 from toy_bench import ToyNetwork, ToyRecipe, toy_recipe
 from toy_runs import StoppedError, curve, rows, same, stop_at
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 OUTPUTS = {"types": Output(2, 2)}
 HEADS: dict[str, Any] = {"types": toy_bench.toy_heads()["types"]}
 

@@ -22,8 +22,6 @@ from forked import Forked, fork_command
 from toy_bench import paint_photos
 from toy_studies import HEADS, SEARCH, Script, document, rate, recipe, rows, states
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 
 def test_the_best_is_the_highest_or_the_lowest(script: Callable[[Script], None], painted: Path, tmp_path: Path) -> None:
     script(lambda recipe: [rate(recipe)])

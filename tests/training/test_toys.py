@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pytest
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -23,8 +22,6 @@ from dentify.training.heads import Output, Role, Truth
 from dentify.training.models.network import NetworkRecipe
 from dentify.training.scene import Scene
 from toy_bench import SIDE, toy_document, toy_recipe
-
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 
 class BlueRecipe(Strict):

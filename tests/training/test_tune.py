@@ -17,9 +17,6 @@ from dentify.training.checkpoints import read_checkpoint
 from toy_bench import bare_plot
 from toy_studies import HEADS, PHASE, SEARCH, Script, document, rate, recipe, rows, states
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
-
 # What a study leaves
 
 

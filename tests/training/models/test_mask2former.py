@@ -27,9 +27,6 @@ from dentify.training.models.mask2former import Mask2Former, Mask2FormerRecipe, 
 from real_photos import SIDE, TYPES, label_examples, real_recipe
 from tiny_mask2former import MASK2FORMER
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 CELLS = INSTANCE_MASK**2
 OUTPUTS = {"types": Output(4 + 3 + CELLS, candidates=12)}
 MODEL: dict[str, Any] = {"name": "mask2former", "weights": None, "configuration": MASK2FORMER, "points": 64}
@@ -176,7 +173,7 @@ def test_photos_of_which_nothing_is_known_teach_nothing() -> None:
     unknown = truth((False, False, False))
     unknown["labels"] = torch.zeros_like(unknown["labels"])
     network = built().train()
-    assert float(network(torch.randn(2, 3, SIDE, SIDE), {"types": unknown})["types"]) == 0
+    assert network(torch.randn(2, 3, SIDE, SIDE), {"types": unknown})["types"].item() == 0
 
 
 def test_a_type_that_is_unknown_is_neither_taught_nor_background() -> None:

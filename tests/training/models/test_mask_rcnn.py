@@ -23,9 +23,6 @@ from dentify.training.heads import Output
 from dentify.training.models.mask_rcnn import MaskRCNN, MaskRCNNRecipe
 from real_photos import PARTS, SIDE, TYPES, label_examples, real_recipe
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 CELLS = INSTANCE_MASK**2
 OUTPUTS = {"types": Output(4 + 3 + CELLS, candidates=12)}
 TINY: dict[str, Any] = {"name": "mask_rcnn", "encoder": "test_resnet", "weights": None, "width": 8, "hidden": 16, "layers": 1}

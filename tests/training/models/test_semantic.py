@@ -28,9 +28,6 @@ from dentify.training.models.semantic import ARCHITECTURES, LEAST, FixedAverageP
 from real_photos import PARTS, SIDE, TYPES, label_examples, real_recipe
 from tiny_mask2former import MASK2FORMER, SWIN
 
-# torch's exporter warns of what is still to come in torch.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 OUTPUTS = {"types": Output(3, 4, -3.0), "parts": Output(3, 8), "seen": Output(1, features=False, pooled=("types",))}
 HEADS: dict[str, Any] = {
     "types": {"kind": "overlapping", "of": "damage", "stride": 4},
