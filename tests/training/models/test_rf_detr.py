@@ -85,7 +85,7 @@ def test_every_weight_is_in_one_part_and_learns_from_what_is_labelled() -> None:
 
 def test_photos_of_which_nothing_is_known_teach_nothing() -> None:
     unknown = truth((False, False, False), label=0)
-    assert float(built().train()(torch.randn(2, 3, SIDE, SIDE), {"types": unknown})["types"]) == 0
+    assert built().train()(torch.randn(2, 3, SIDE, SIDE), {"types": unknown})["types"].item() == 0
 
 
 def test_a_region_that_is_left_out_is_no_background() -> None:
