@@ -91,7 +91,7 @@ def test_photos_of_which_nothing_is_known_teach_nothing() -> None:
     unknown = truth((False, False, False))
     unknown["labels"] = torch.zeros_like(unknown["labels"])
     loss = network(torch.randn(2, 3, SIDE, SIDE), {"types": unknown})["types"]
-    assert float(loss) == 0
+    assert loss.item() == 0
 
 
 def test_a_region_that_is_left_out_is_no_background() -> None:
@@ -102,7 +102,7 @@ def test_a_region_that_is_left_out_is_no_background() -> None:
     left_out["labels"][:, 0] = 255
     loss = network(torch.randn(2, 3, SIDE, SIDE), {"types": left_out})["types"]
     background = network(torch.randn(2, 3, SIDE, SIDE), {"types": truth(label=0)})["types"]
-    assert float(loss) < 0.5 * float(background)
+    assert loss.item() < 0.5 * background.item()
 
 
 def test_what_it_answers_is_what_torchvisions_own_inference_answers() -> None:
