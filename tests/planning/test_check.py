@@ -79,9 +79,10 @@ def test_a_folder_of_which_nothing_is_known_is_a_teachers(painted: Path, tmp_pat
     [
         ("gone.ckpt", "gone.ckpt: no such bundle or checkpoint to learn from"),
         ("gone.zip", "gone.zip: no such bundle"),
+        ("train.json", "train.json: not a bundle"),
         ("", "not a bundle (no bundle.json in it)"),
     ],
-    ids=["checkpoint", "bundle", "a folder that is none"],
+    ids=["checkpoint", "bundle", "a file that is none", "a folder that is none"],
 )
 def test_a_teacher_that_is_missing_is_a_fault(teacher: str, told: str, painted: Path, tmp_path: Path) -> None:
     faults = faults_of(toy_document() | {"distil": {"teacher": teacher}}, painted, tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from torch import Tensor, nn
 
+from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import BundleError
 from dentify.runtime.session import Session
-from dentify.training.as_onnx import check_parity, to_onnx
+from dentify.training.as_onnx import Parity, check_parity, to_onnx
 from dentify.training.taught import Kept
 from toy_bench import toy_recipe
 
@@ -73,3 +76,74 @@ def test_numbers_that_are_none_agree_with_nothing() -> None:
     picture = np.zeros((1, 3, 32, 32), np.float32)
     with pytest.raises(BundleError, match="logits by up to nan"):
         check_parity(Constant(torch.ones(1, 1, 8, 8)), Silent(), [picture], kept)  # type: ignore[arg-type]
+
+
+def check_tables(ours: Tensor, theirs: Tensor) -> Parity:
+    """Of one photo, (N, 5 + cells) candidates of one type."""
+    instances = {"types": {"kind": "instances", "of": "damage", "candidates": len(ours)}}
+    head = toy_recipe(classes={"damage": ["dent"], "parts": []}, heads=instances).build_heads()["types"]
+
+    class Answers:
+        def run(self, tensor: Any) -> dict[str, Any]:
+            return {"types": ours[None].numpy()}
+
+    kept = {"types": Kept(head, ("dent",), [0])}
+    return check_parity(Constant(theirs[None]), Answers(), [np.zeros((1, 3, 32, 32), np.float32)], kept)  # type: ignore[arg-type]
+
+
+def drawn(count: int) -> Tensor:
+    """(N, 5 + cells): small boxes beside each other, all told, each with a full mask."""
+    table = torch.ones(count, 5 + INSTANCE_MASK**2)
+    table[:, 0] = torch.arange(count) / count
+    table[:, 1:4] = 0.5
+    table[:, 4] = 0.9
+    return table
+
+
+@pytest.mark.parametrize(
+    ("count", "others", "agrees"), [(5, 1, True), (5, 2, False), (100, 2, True), (100, 3, False)], ids=lambda value: str(value)
+)
+def test_a_candidate_in_fifty_may_be_another_and_one_however_few(count: int, others: int, agrees: bool) -> None:
+    ours, theirs = drawn(count), drawn(count)
+    theirs[:others, 1] = 0.9
+    theirs[:others, 5:] = -1.0
+    if agrees:
+        told = check_tables(ours, theirs)
+        assert (told.least_alike, told.least_iou, told.largest_difference) == (1 - others / count, 1.0, 0.0)
+    else:
+        with pytest.raises(BundleError, match=rf"of the candidates {1 - others / count:.1%} alike"):
+            check_tables(ours, theirs)
+
+
+def test_candidates_may_change_places_but_neither_boxes_nor_masks() -> None:
+    ours = drawn(50)
+    assert check_tables(ours, ours.flip(0)).least_alike == 1.0
+    moved, other, none = ours.clone(), ours.clone(), ours.clone()
+    moved[:, 2] += 2e-3
+    other[:4, 5:] = -1.0
+    none[3, 0] = torch.nan
+    for table, message in ((moved, r"logits by up to 0\.002"), (other, r"IoU down to 0\.92"), (none, "logits by up to nan")):
+        with pytest.raises(BundleError, match=message):
+            check_tables(ours, table)
+
+
+class Loud(nn.Module):
+    """Says what torch and the exporter's libraries say now and then."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, S, S), as it is."""
+        for kind in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.warn("things will change", kind, stacklevel=1)
+        for name in ("onnxscript", "onnx_ir"):
+            logging.getLogger(f"{name}.within").warning("skipped")
+        return {"types": images * 2}
+
+
+def test_what_libraries_say_of_themselves_is_kept_from_who_exports(caplog: pytest.LogCaptureFixture) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        Loud()(torch.zeros(1, 3, 4, 4))
+    assert (len(told), [one.getMessage() for one in caplog.records]) == (3, ["skipped"] * 2)
+    caplog.clear()
+    assert to_onnx(Loud(), 32)  # and warnings are errors in tests
+    assert "skipped" not in caplog.messages

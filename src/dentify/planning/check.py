@@ -117,10 +117,13 @@ def check_recipe(
     faults.add_of_run(output or Path("runs") / str(document.get("name", "")), resume=resume)
     begins = start or document.get("start")
     if isinstance(begins, str) and not resume:
-        faults.add_of_network(begins, Path() if start is not None else data, "begin with", settings)
+        where = Path(begins) if begins == DEFAULT or start is not None else data / begins
+        is_bundle = begins == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip"
+        faults.add_of_network(where, "begin with", settings, is_bundle=is_bundle)
     teacher = _mapping(document.get("distil")).get("teacher")
     if isinstance(teacher, str):
-        faults.add_of_network(teacher, data, "learn from", settings)
+        where = Path(teacher) if teacher == DEFAULT else data / teacher
+        faults.add_of_network(where, "learn from", settings, is_bundle=where.suffix != ".ckpt")
     classes = _mapping(document.get("classes"))
     types = tuple(map(str, _list(classes.get("damage"))))
     own = (*types, *map(str, _list(classes.get("parts")) or PART_NAMES), UNTYPED)
@@ -192,10 +195,9 @@ class _Faults:
         if output.exists() and not output.is_dir():
             self.add(ConfigError(f"{output}: is a file; name a folder for the run with -o"))
 
-    def add_of_network(self, name: str, folder: Path, use: str, settings: Settings) -> None:
-        """What is wrong with a bundle or a checkpoint, which is not opened."""
-        where = Path(name) if name == DEFAULT else folder / name
-        if name == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip":
+    def add_of_network(self, where: Path, use: str, settings: Settings, *, is_bundle: bool) -> None:
+        """What is wrong with a bundle, or with a checkpoint, which is only looked for."""
+        if is_bundle:
             self.trying(lambda: Bundle.open(str(where), settings=settings))
         elif not where.is_file():
             self.add(ConfigError(f"{where}: no such bundle or checkpoint to {use}"))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +17,18 @@ from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import BundleError
 from dentify.runtime.session import Session
 from dentify.training.heads import Head
+from dentify.training.quiet import silent
 from dentify.training.taught import Kept
 
 NETWORK_FILE = "network.onnx"
 LARGEST_DIFFERENCE = 1e-3
 LEAST_IOU = 0.999
+LEAST_ALIKE = 0.98
+"""Share of the candidates that both tell: what is suppressed, and what has room, may hang on a last digit."""
 _TOLD = 0.05
 """Score from which a candidate is compared: below, thousands are nearly alike, and which of them stays is chance."""
+_ANOTHER = 0.01
+"""Difference of boxes, as shares of the picture, or scores from which on two candidates are not the same."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Parity:
     """Of logits; of instances, of boxes as shares of the picture and of scores."""
     least_iou: float | None
     """Of the masks of all photos, the least of any output; `None` without any, or where all are empty."""
+    least_alike: float | None = None
+    """Share of the candidates of all photos that both tell, the least of any output; `None` without any."""
 
 
 class Exported(nn.Module):
@@ -64,9 +69,11 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
     """A network as ONNX with one photo a run: input `image` (1, 3, S, S), outputs by name."""
     network = network.eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(1, 3, size, size)
-    with torch.inference_mode():
-        names = list(network(example))
-    with _quiet_exporter():
+    with silent("onnxscript", "onnx_ir"), warnings.catch_warnings():
+        for kind in (DeprecationWarning, FutureWarning, UserWarning):  # of torch's own future
+            warnings.simplefilter("ignore", kind)
+        with torch.inference_mode():
+            names = list(network(example))
         program = torch.onnx.export(network, (example,), dynamo=True, input_names=["image"], output_names=names, verbose=False)
     assert program is not None
     with tempfile.TemporaryDirectory() as folder:
@@ -75,31 +82,19 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
         return path.read_bytes()
 
 
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Keeps to itself what torch's exporter says of its own future, and of constants that are too large to be folded."""
-    logger = logging.getLogger("onnxscript")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            for kind in (DeprecationWarning, FutureWarning, UserWarning):
-                warnings.simplefilter("ignore", kind)
-            yield
-    finally:
-        logger.setLevel(level)
-
-
 def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArray], kept: Mapping[str, Kept]) -> Parity:
     """Runs both on the same photos.
 
     Masks are compared over all photos together, those of each output for themselves. One cell may change sides however few there
-    are: where a logit is nearly 0 any rounding decides.
+    are: where a logit is nearly 0 any rounding decides. So may one candidate, which each then tells another of; boxes and scores
+    are compared of those that both tell.
 
     Raises:
-        BundleError: they differ by more than 1e-3 in any logit, box or score, or the IoU of masks falls under 0.999.
+        BundleError: they differ by more than 1e-3 in any logit, box or score, the IoU of masks falls under 0.999, or more than
+            one in fifty candidates is told by one alone.
     """
     photos, largest = 0, 0.0
+    candidates = {name: _Candidates() for name, one in kept.items() if one.head.kind == "instances"}
     masks = {name: _Masks() for name, one in kept.items() if _has_masks(one.head)}
     for tensor in inputs:
         photos += 1
@@ -108,9 +103,7 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
             theirs = {name: value.numpy() for name, value in network(torch.from_numpy(tensor)).items()}
         for name, one in kept.items():
             if one.head.kind == "instances":
-                apart, shown = _tables_apart(ours[name][0], theirs[name][0])
-                for ones, others in shown:
-                    masks[name].add(ones, others)
+                apart = candidates[name].add(ours[name][0], theirs[name][0], masks[name])
             else:
                 apart = np.abs(ours[name] - theirs[name]).max()
                 if name in masks:
@@ -118,10 +111,12 @@ def check_parity(network: nn.Module, session: Session, inputs: Iterable[FloatArr
             largest = float(np.maximum(largest, apart))  # NaN stays
     told = [one for one in masks.values() if one.either]
     least = min((one.iou for one in told), default=None)
-    if not (largest <= LARGEST_DIFFERENCE and all(one.agree for one in told)):
+    alike = min((one.alike for one in candidates.values() if one.told), default=None)
+    if not (largest <= LARGEST_DIFFERENCE and all(one.agree for one in told) and all(one.agree for one in candidates.values())):
         said = "" if least is None else f", masks' IoU down to {least:.4f}"
+        said += "" if alike is None else f", of the candidates {alike:.1%} alike"
         raise BundleError(f"the ONNX file differs from torch: logits by up to {largest:.2g}{said}")
-    return Parity(photos, largest, least)
+    return Parity(photos, largest, least, alike)
 
 
 def _has_masks(head: Head) -> bool:
@@ -149,17 +144,37 @@ class _Masks:
         return self.either - self.both <= 1 or self.iou >= LEAST_IOU
 
 
-def _tables_apart(ours: FloatArray, theirs: FloatArray) -> tuple[float, list[tuple[BoolArray, BoolArray]]]:
-    """Largest difference of boxes and scores, and pairs of masks, of the candidates of two tables that are told at all.
+@dataclass
+class _Candidates:
+    """Candidates that are told at all, in two tables of each photo, and those of them that both tell."""
 
-    Each is held against the nearest of the other: two of nearly the same score may have changed places.
-    """
-    cells = INSTANCE_MASK**2
-    largest, masks = 0.0, []
-    for ones, others in ((ours, theirs), (theirs, ours)):
-        for row in ones[(ones[:, 4:-cells] >= _TOLD).any(1)]:
-            apart = np.abs(others[:, :-cells] - row[:-cells]).max(1)
-            nearest = others[int(apart.argmin())]
-            largest = float(np.maximum(largest, apart.min()))
-            masks.append((row[-cells:] > 0, nearest[-cells:] > 0))
-    return largest, masks
+    told: int = 0
+    both: int = 0
+
+    def add(self, ours: FloatArray, theirs: FloatArray, masks: _Masks) -> float:
+        """Largest difference of boxes and scores of those that both tell, whose masks are added to others.
+
+        Each is held against the nearest of the other table: two of nearly the same score may have changed places. A number that
+        is none differs from any.
+        """
+        cells = INSTANCE_MASK**2
+        largest = 0.0
+        for ones, others in ((ours, theirs), (theirs, ours)):
+            for row in ones[(ones[:, 4:-cells] >= _TOLD).any(1)]:
+                apart = np.abs(others[:, :-cells] - row[:-cells]).max(1)
+                nearest = int(apart.argmin())
+                self.told += 1
+                if apart[nearest] > _ANOTHER:
+                    continue
+                self.both += 1
+                largest = float(np.maximum(largest, apart[nearest]))  # NaN stays
+                masks.add(row[-cells:] > 0, others[nearest, -cells:] > 0)
+        return largest
+
+    @property
+    def alike(self) -> float:
+        return self.both / self.told
+
+    @property
+    def agree(self) -> bool:
+        return self.told - self.both <= 2 or self.alike >= LEAST_ALIKE

@@ -268,6 +268,8 @@ def complete(
     else:
         manifest, figures, notes = fitted.manifest, fitted.figures, fitted.notes
     metrics: dict[str, m.Metric] = {"held_out": dict(figures)} if figures else {}
-    masks: dict[str, m.Metric] = {} if parity.least_iou is None else {"least_mask_iou": parity.least_iou}
-    metrics["parity"] = {"photos": float(parity.photos), "largest_difference": parity.largest_difference, **masks}
+    beside: dict[str, m.Metric] = {} if parity.least_iou is None else {"least_mask_iou": parity.least_iou}
+    if parity.least_alike is not None:
+        beside["least_candidates_alike"] = parity.least_alike
+    metrics["parity"] = {"photos": float(parity.photos), "largest_difference": parity.largest_difference, **beside}
     return manifest.model_copy(update={"metrics": metrics, "notes": (*manifest.notes, *notes)})

@@ -29,6 +29,7 @@ from tiny_mask2former import MASK2FORMER
 
 CELLS = INSTANCE_MASK**2
 OUTPUTS = {"types": Output(4 + 3 + CELLS, candidates=12)}
+ENCODER = {"encoder": "mobilenetv3_small_050", "configuration": {k: v for k, v in MASK2FORMER.items() if k != "backbone_config"}}
 MODEL: dict[str, Any] = {"name": "mask2former", "weights": None, "configuration": MASK2FORMER, "points": 64}
 
 
@@ -38,10 +39,11 @@ def built(**changes: Any) -> Mask2Former:
 
 
 @pytest.mark.models
-def test_it_is_trained_on_real_photos_exported_and_asked(examples: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, ENCODER], ids=["Swin", "an encoder of timm"])
+def test_it_is_trained_on_real_photos_exported_and_asked(changes: dict[str, Any], examples: Path, tmp_path: Path) -> None:
     """Export itself compares ONNX Runtime with torch."""
     data = label_examples(examples, tmp_path)
-    recipe = real_recipe(MODEL, {"types": {"kind": "instances", "of": "damage", "candidates": 12}})
+    recipe = real_recipe(MODEL | changes, {"types": {"kind": "instances", "of": "damage", "candidates": 12}})
     checkpoint = train(recipe, data=data, output=tmp_path / "run")
     convince(checkpoint)
     done = export_bundle(checkpoint, tmp_path / "bundle")
@@ -62,9 +64,6 @@ def convince(checkpoint: Path) -> None:
     write_checkpoint(checkpoint, state)
 
 
-ENCODER = {"encoder": "mobilenetv3_small_050", "configuration": {k: v for k, v in MASK2FORMER.items() if k != "backbone_config"}}
-
-
 @pytest.mark.parametrize("changes", [{}, ENCODER], ids=["Swin", "an encoder of timm"])
 def test_every_weight_is_in_one_part_and_learns(changes: dict[str, Any]) -> None:
     network = built(**changes).train()
@@ -72,6 +71,12 @@ def test_every_weight_is_in_one_part_and_learns(changes: dict[str, Any]) -> None
     assert sorted(named) == sorted(id(parameter) for parameter in network.parameters())
     network(torch.randn(2, 3, SIDE, SIDE), {"types": truth()})["types"].backward()
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
+
+
+def test_photos_are_normalised_as_the_encoder_learned_them() -> None:
+    swin, resnet = built(), built(**ENCODER | {"encoder": "test_resnet"})
+    assert (swin.mean, swin.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert (resnet.mean, resnet.std) == ((0.5,) * 3, (0.5,) * 3)
 
 
 # What is answered

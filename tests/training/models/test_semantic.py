@@ -385,9 +385,18 @@ def test_a_key_of_a_backbone_that_is_none_is_told() -> None:
             ENCODER,
             "model.configuration.backbone_config: model.encoder is",
         ),
-        ("segformer_b0", ENCODER | {"configuration": {"depths": [2, 2, 2, 2]}}, "model.configuration.depths: model.encoder is"),
+        (
+            "segformer_b0",
+            ENCODER | {"configuration": {"sr_ratios": [8, 4, 2, 1]}},
+            "model.configuration.sr_ratios: model.encoder is",
+        ),
+        (
+            "segformer_b0",
+            {"encoder": "coat_lite_tiny", "weights": None, "configuration": {}},
+            r"model: segformer_b0 cannot be asked when it is built so: Input height \(128\) doesn't match model \(224\)",
+        ),
     ],
-    ids=["no place for one", "unknown", "no pyramid", "two", "stages of none"],
+    ids=["no place for one", "unknown", "no pyramid", "two", "stages of none", "one size alone"],
 )
 def test_an_encoder_that_does_not_fit_is_one_line(architecture: str, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):

@@ -34,6 +34,7 @@ from dentify.training.models.pretrained import (
     file_weights,
     read_recipe_weights,
     timm_pyramid,
+    timm_scale,
     what_differs,
 )
 
@@ -112,10 +113,10 @@ def _published() -> dict[str, Tensor]:
 
 
 class MaskRCNN(nn.Module):
-    """See the module. Input: (B, 3, S, S) float RGB, normalised with ImageNet's mean and deviation; S multiple of 32."""
+    """See the module. Input: (B, 3, S, S) float RGB, normalised with `mean` and `std`; S multiple of 32."""
 
-    mean: RGB = (0.485, 0.456, 0.406)
-    std: RGB = (0.229, 0.224, 0.225)
+    mean: RGB
+    std: RGB
     brings_its_losses = True
 
     def __init__(self, recipe: MaskRCNNRecipe, outputs: Mapping[str, Output], *, pretrained: bool = False) -> None:
@@ -125,6 +126,7 @@ class MaskRCNN(nn.Module):
         encoder = timm_pyramid(recipe.encoder, key="model.encoder", weights="model.weights", pretrained=pretrained)
         channels = encoder.feature_info.channels()
         self.encoder: nn.Module = encoder
+        self.mean, self.std = timm_scale(recipe.encoder)
         self.pyramid = FeaturePyramidNetwork(channels, recipe.width, LastLevelMaxPool(), norm_layer=nn.BatchNorm2d)
         self.finders = nn.ModuleDict({name: Finder(recipe, output) for name, output in outputs.items()})
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -17,6 +14,8 @@ from torch import Tensor, nn
 from dentify.errors import ConfigError
 from dentify.strict import nearest
 from dentify.training.models.depthwise import speed_up_depthwise
+from dentify.training.models.network import RGB
+from dentify.training.quiet import silent
 
 
 def timm_model(name: str, *, key: str, weights: str, pretrained: bool, advice: str, **options: Any) -> Any:
@@ -46,6 +45,11 @@ def timm_model(name: str, *, key: str, weights: str, pretrained: bool, advice: s
         raise ConfigError(f"{weights}: the weights of {name} cannot be downloaded ({told}); {advice}") from error
 
 
+def advice_on(weights: str) -> str:
+    """What to do where a network's weights cannot be downloaded, by the key that names them."""
+    return f"put a safetensors file of it on this machine and name it in {weights}, or set that to null"
+
+
 STRIDES = (4, 8, 16, 32)
 
 
@@ -61,8 +65,7 @@ def timm_pyramid(name: str, *, key: str, weights: str, pretrained: bool) -> Any:
     Raises:
         ConfigError: timm has no such model, it gives no such features, or its weights cannot be downloaded.
     """
-    advice = f"put a safetensors file of it on this machine and name it in {weights}, or set that to null"
-    options: dict[str, Any] = {"key": key, "weights": weights, "advice": advice, "features_only": True}
+    options: dict[str, Any] = {"key": key, "weights": weights, "advice": advice_on(weights), "features_only": True}
     try:
         with torch.device("meta"):
             reductions = list(timm_model(name, pretrained=False, **options).feature_info.reduction())
@@ -74,7 +77,7 @@ def timm_pyramid(name: str, *, key: str, weights: str, pretrained: bool) -> Any:
     return encoder
 
 
-def timm_scale(name: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def timm_scale(name: str) -> tuple[RGB, RGB]:
     """Mean and deviation of the photos that timm's weights of this name learned from, as of values in [0, 1]."""
     import timm
 
@@ -103,7 +106,7 @@ def hub_weights(repository: str, *, key: str, advice: str) -> dict[str, Tensor]:
     from huggingface_hub.errors import EntryNotFoundError
 
     try:
-        with _silent("huggingface_hub"):
+        with silent("huggingface_hub"):
             try:
                 return _single(load_file(hf_hub_download(repository, "model.safetensors")))
             except EntryNotFoundError as error:
@@ -116,18 +119,6 @@ def hub_weights(repository: str, *, key: str, advice: str) -> dict[str, Tensor]:
         raise ConfigError(
             f"{key}: the weights of {repository} cannot be downloaded ({told[0] if told else type(error).__name__}); {advice}"
         ) from error
-
-
-@contextmanager
-def _silent(name: str) -> Iterator[None]:
-    """Keeps a library's warnings to itself: what it tries again is told when it is given up."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def file_weights(path: Path, *, advice: str) -> dict[str, Tensor]:

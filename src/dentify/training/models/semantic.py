@@ -34,14 +34,14 @@ from dentify.training.models.pretrained import (
     timm_pyramid,
     timm_scale,
 )
-from dentify.training.models.timm_in_dpt import dpt_settings, take_weights, timm_transformer
+from dentify.training.models.timm_in_dpt import OF_THE_NECK, dpt_settings, take_weights, timm_transformer
 
 HUB = "hub"
 _IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALVES: tuple[RGB, RGB] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _AS_THEY_ARE: tuple[RGB, RGB] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-_DECODER = ("backbone_out_indices", "fusion_hidden_size", "neck_hidden_sizes")
-"""Keys of a configuration that go by the encoder where a recipe does not say otherwise."""
+TRIED = 128
+"""Side of a picture, in pixels, that every network is tried with before it is trained."""
 LEAST = 1e-4
 """Queries of a class at a cell below which their logit stays: of fewer, it would tell how sums were rounded."""
 
@@ -52,12 +52,12 @@ class Encoders:
 
     Attributes:
         settings: what the configuration says of it, by its name.
-        build: it, by its name, with the weights that timm downloads or with random ones.
+        build: it, by its name; `pretrained` with the weights that timm downloads.
         put: puts it into a model that was built by these settings.
     """
 
     settings: Callable[[str], dict[str, Any]]
-    build: Callable[[str, bool], Any]
+    build: Callable[..., Any]
     put: Callable[[Any, Any], None]
 
 
@@ -133,32 +133,29 @@ def _mask2former() -> tuple[Any, Any]:
     return Mask2FormerConfig, Mask2FormerForUniversalSegmentation
 
 
-def _pyramid(name: str, pretrained: bool) -> Any:
+def _pyramid(name: str, *, pretrained: bool = False) -> Any:
     return timm_pyramid(name, key="model.encoder", weights="model.weights", pretrained=pretrained)
 
 
 def _by_a_backbone(name: str) -> dict[str, Any]:
     """Of families that take any backbone of transformers, which knows networks of timm."""
     with torch.device("meta"):
-        indices = _pyramid(name, False).feature_info.out_indices
+        indices = _pyramid(name).feature_info.out_indices
     backbone = {"model_type": "timm_backbone", "backbone": name, "out_indices": list(indices), "use_pretrained_backbone": False}
     return {"backbone_config": backbone}
 
 
 def _by_widths(name: str) -> dict[str, Any]:
-    """Of SegFormer, whose decoder asks how wide the stages are; its own encoder is built as small as can be, and taken out."""
+    """Of SegFormer, whose decoder asks how wide the stages are; its own encoder is built small, and taken out."""
     with torch.device("meta"):
-        widths = _pyramid(name, False).feature_info.channels()
-    return {"hidden_sizes": widths, "depths": [1] * len(widths), "num_attention_heads": [1] * len(widths)}
+        widths = _pyramid(name).feature_info.channels()
+    small = ("depths", "num_attention_heads", "mlp_ratios", "sr_ratios", "patch_sizes")
+    return {"hidden_sizes": widths, "num_encoder_blocks": len(widths), **{key: [1] * len(widths) for key in small}}
 
 
 def _by_a_transformer(name: str) -> dict[str, Any]:
     with torch.device("meta"):
         return dpt_settings(timm_transformer(name))
-
-
-def _transformer(name: str, pretrained: bool) -> Any:
-    return timm_transformer(name, pretrained=pretrained)
 
 
 def _put_into_backbone(encoder: Any, pyramid: Any) -> None:
@@ -173,7 +170,7 @@ def _put_alone(encoder: Any, pyramid: Any) -> None:
 
 _BACKBONE = Encoders(_by_a_backbone, _pyramid, _put_into_backbone)
 _STAGES = Encoders(_by_widths, _pyramid, _put_alone)
-_TRANSFORMER = Encoders(_by_a_transformer, _transformer, take_weights)
+_TRANSFORMER = Encoders(_by_a_transformer, timm_transformer, take_weights)
 
 
 def _own_logits(model: Any, images: Tensor) -> Tensor:
@@ -467,6 +464,7 @@ def build_model(
     if encoder is not None:
         _put_encoder(model, row.family, encoder, weights, root)
     if model is not None:
+        _try(name, row.family, model)
         return model
     assert root is not None
     assert weights is not None
@@ -493,7 +491,7 @@ def _encoder_settings(name: str, family: Family, configuration: Mapping[str, Any
         raise ConfigError(f"model.encoder: {name} has an encoder of its own; these take others: {takers}")
     settings = family.encoders.settings(encoder)
     for key in settings:
-        if key in configuration and key not in _DECODER:
+        if key in configuration and key not in OF_THE_NECK:
             raise ConfigError(f"model.configuration.{key}: model.encoder is {encoder}, which says that itself; leave one out")
     return {key: value for key, value in settings.items() if key not in configuration}
 
@@ -505,10 +503,25 @@ def _put_encoder(model: Any, family: Family, encoder: str, weights: str | None, 
         ConfigError: they are missing, or another network's.
     """
     assert family.encoders is not None
-    network = family.encoders.build(encoder, root is not None and weights == HUB)
+    network = family.encoders.build(encoder, pretrained=root is not None and weights == HUB)
     if root is not None and weights != HUB:
         read_recipe_weights(network, root, weights, "model.weights", encoder)
     family.encoders.put(model.get_submodule(family.encoder), network)
+
+
+def _try(name: str, family: Family, model: Any) -> None:
+    """Makes sure that a model answers a picture: not every configuration, and not every network of timm, does.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    try:
+        with torch.inference_mode():
+            family.logits(model.eval(), torch.zeros(1, 3, TRIED, TRIED))
+    except (RuntimeError, ValueError, LookupError, TypeError, AssertionError) as error:
+        raise ConfigError(f"model: {name} cannot be asked when it is built so: {one_line(error)}") from error
+    finally:
+        model.train()
 
 
 def _loaded(name: str, family: Family, model_class: Any, config: Any, values: dict[str, Tensor], where: str) -> Any:
@@ -576,7 +589,7 @@ def merged_settings(
 
 
 def parts_of_encoder(model: Any, family: Family) -> dict[str, list[nn.Module]]:
-    """`encoder.0` is what takes the picture in, each further one a stage; those of an encoder of timm are as timm lists them."""
+    """`encoder.0` is what takes the picture in, each further one a stage; those of a pyramid of timm are as timm lists them."""
     encoder = model.get_submodule(family.encoder)
     if hasattr(encoder, "_backbone"):
         return encoder_parts(encoder._backbone)

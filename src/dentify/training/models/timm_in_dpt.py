@@ -1,9 +1,11 @@
 """A vision transformer of timm, such as DINOv2, as the encoder of transformers' DPT: its shape, and its weights by other names.
 
 What it has that DPT has not is brought into what that has. A layer's scale is a factor of the weights before it. Patches of
-another size are resampled to DPT's 16 pixels.
+another size are resampled to DPT's 16 pixels: larger ones lose what is finer. Positions stay as they were
+learned, and DPT resizes them, bilinearly where timm does bicubically.
 
-Source: Beyer et al. 2023, "FlexiViT: One Model for All Patch Sizes", how patches are resampled.
+Source: Beyer et al. 2023, "FlexiViT: One Model for All Patch Sizes", how patches are resampled; Yang et al. 2024, "Depth
+Anything", how wide the neck of a DPT over DINOv2 is.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.training.models.pretrained import timm_model
+from dentify.training.models.pretrained import advice_on, timm_model
 
 PATCH = 16
 """Pixels of a patch: DPT answers at a half of it, an eighth of it and so on."""
+OF_THE_NECK = ("backbone_out_indices", "fusion_hidden_size", "neck_hidden_sizes")
+"""Keys of a configuration that go by the encoder where a recipe does not say otherwise."""
 LAYERS = 4
 """Of which it takes tokens: evenly far apart, the last is the last of all."""
 KEY, WEIGHTS = "model.encoder", "model.weights"
@@ -50,8 +54,7 @@ def timm_transformer(name: str, *, pretrained: bool = False) -> Any:
     """
     from timm.models.vision_transformer import Block, VisionTransformer
 
-    advice = f"put a safetensors file of it on this machine and name it in {WEIGHTS}, or set that to null"
-    options: dict[str, Any] = {"key": KEY, "weights": WEIGHTS, "advice": advice, "num_classes": 0}
+    options: dict[str, Any] = {"key": KEY, "weights": WEIGHTS, "advice": advice_on(WEIGHTS), "num_classes": 0}
     try:
         with torch.device("meta"):
             found = timm_model(name, pretrained=False, **options)
@@ -69,12 +72,12 @@ def _unknown(transformer: Any) -> bool:
     names = {_split(name)[1] for name in transformer.state_dict()}
     block = transformer.blocks[0]
     across, down = transformer.patch_embed.grid_size
-    lengths = transformer.pos_embed is None or transformer.pos_embed.shape[1] != 1 + across * down
-    return bool(names - known) or lengths or across != down or type(block.mlp.act) is not nn.GELU
+    positions = 0 if transformer.pos_embed is None else transformer.pos_embed.shape[1]
+    return bool(names - known) or across != down or positions != 1 + across * down or type(block.mlp.act) is not nn.GELU
 
 
 def dpt_settings(transformer: Any) -> dict[str, Any]:
-    """What transformers' `DPTConfig` says of an encoder of that shape, with a neck as wide as that of its DPT."""
+    """What transformers' `DPTConfig` says of an encoder of that shape, and of a neck in proportion, which a recipe may change."""
     block, width, depth = transformer.blocks[0], transformer.embed_dim, len(transformer.blocks)
     return {
         "hidden_size": width,
@@ -85,9 +88,13 @@ def dpt_settings(transformer: Any) -> dict[str, Any]:
         "qkv_bias": block.attn.qkv.bias is not None,
         "patch_size": PATCH,
         "image_size": PATCH * transformer.patch_embed.grid_size[0],
+        "num_channels": 3,
+        "hidden_act": "gelu",
+        "is_hybrid": False,
+        "backbone_config": None,
         "backbone_out_indices": [depth * (number + 1) // LAYERS - 1 for number in range(LAYERS)],
         "neck_hidden_sizes": [width // 8, width // 4, width // 2, width],
-        "fusion_hidden_size": width // 6,
+        "fusion_hidden_size": max(8, width // 48 * 8),
     }
 
 
