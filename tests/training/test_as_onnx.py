@@ -94,8 +94,9 @@ def check_tables(ours: Tensor, theirs: Tensor) -> Parity:
 def drawn(count: int) -> Tensor:
     """(N, 5 + cells): small boxes beside each other, all told, each with a full mask."""
     table = torch.ones(count, 5 + INSTANCE_MASK**2)
-    table[:, 0] = torch.arange(count) / count
-    table[:, 1:4] = 0.5
+    table[:, 0] = torch.arange(count) % 10 / 10
+    table[:, 1] = torch.arange(count) // 10 / 20
+    table[:, 2:4] = 0.5
     table[:, 4] = 0.9
     return table
 
@@ -105,7 +106,7 @@ def drawn(count: int) -> Tensor:
 )
 def test_a_candidate_in_fifty_may_be_another_and_one_however_few(count: int, others: int, agrees: bool) -> None:
     ours, theirs = drawn(count), drawn(count)
-    theirs[:others, 1] = 0.9
+    theirs[:others, 4] = 0.3
     theirs[:others, 5:] = -1.0
     if agrees:
         told = check_tables(ours, theirs)
