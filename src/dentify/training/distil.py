@@ -7,6 +7,8 @@ training picture shows its maps as it shows outlines, through the same view; so 
 photos without labels, too, at the price of a file that is read. What it says of the photo as a whole holds for pictures that show
 most of that photo and nothing else. What was pasted on is not the teacher's to judge.
 
+Maps of damage learn from it by the losses of their head, as they do from labels; all else by how far logits are apart.
+
 Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network": logits at a temperature.
 """
 

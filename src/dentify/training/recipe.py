@@ -118,7 +118,9 @@ class Distil(Strict):
     """Somebody who teaches beside the labels: see `dentify.training.distil`."""
 
     teacher: str = Field(description="folder or zip of a bundle (`default`: the one that ships), or the checkpoint of a run")
-    temperature: float = Field(2.0, gt=0, description="by which logits are divided before they are compared")
+    temperature: float = Field(
+        2.0, gt=0, description="by which logits are divided before they are compared; those of damage are not"
+    )
     weight: float = Field(1.0, ge=0, description="of each head's distance to the teacher, beside its loss; 0 leaves answers out")
     heads: tuple[str, ...] = Field((), description="those that learn from it; none named: all that it answers")
     features: HintsRecipe | None = Field(None, description="what the network shall see as the teacher's does, of a checkpoint")

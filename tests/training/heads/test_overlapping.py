@@ -225,3 +225,32 @@ def test_counts_are_of_pixels_told_with_a_half_or_more() -> None:
     assert (figures["dent"], figures["scratch"], figures["mean"]) == pytest.approx((1 / 3, 0, 1 / 6))
     alone = stacked(any_damage(), scene(photo(annotation("dent", DENT), labelled=CLASSES.damage)))
     assert any_damage().figures(any_damage().counts(told[:, :1], alone)) == pytest.approx({"iou": 1 / 3})
+
+
+@pytest.mark.parametrize("loss", [{"cross_entropy": 4.0, "dice": 1.0}, {"focal": 20.0}, {"tversky": 1.0, "boxes": 0.3}])
+def test_a_teacher_is_learned_from_as_truth_is(loss: dict[str, float]) -> None:
+    """By the losses of regions, too: a mean over cells would hardly see what is rare. At whatever temperature."""
+    head = types(loss=loss)
+    generator = torch.Generator().manual_seed(0)
+    told, teacher = torch.randn(2, 2, 5, 8, 8, generator=generator)
+    truth = {"cover": teacher.sigmoid() * 255, "known": torch.ones(2, 5, 8, 8).bool(), "boxed": torch.zeros(2, 5).bool()}
+    for temperature in (1.0, 4.0):
+        assert head.distance(told, teacher, temperature).item() == pytest.approx(head.loss(told, truth).item(), rel=1e-5)
+
+
+def test_what_a_teacher_does_not_say_is_not_learned() -> None:
+    told = torch.zeros(1, 5, 8, 8, requires_grad=True)
+    teacher = torch.full((1, 5, 8, 8), torch.nan)
+    teacher[0, 1, :4] = 3.0
+    types().distance(told, teacher, 1.0).backward()
+    assert told.grad is not None
+    assert (told.grad[0, 1, :4] < 0).all()
+    told.grad[0, 1, :4] = 0
+    assert not told.grad.any()
+
+
+def test_heads_that_learn_from_boxes_alone_learn_from_a_teacher_cell_by_cell() -> None:
+    teacher = torch.full((1, 5, 8, 8), 3.0)
+    told = torch.zeros(1, 5, 8, 8)
+    wanted = losses.binary_cross_entropy(told, teacher.sigmoid(), torch.ones_like(told).bool())
+    assert types(loss={"boxes": 1.0}).distance(told, teacher, 2.0).item() == pytest.approx(wanted.item())

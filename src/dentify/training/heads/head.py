@@ -99,7 +99,7 @@ class Head(Protocol):
         """How wrong the outputs are; without its weight."""
 
     def distance(self, outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """How far the outputs lie from a teacher's, NaN where it says nothing; only of heads that a teacher can answer."""
+        """How wrong the outputs are by a teacher's, NaN where it says nothing; only of heads that a teacher can answer."""
 
     def counts(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Whole numbers that say how right they are, and add over batches and processes."""
