@@ -151,7 +151,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     options = ["--rounds", str(given.rounds), "--yolo", str(given.yolo), *(["--size", str(given.size)] if given.size else [])]
     for name in names:
-        command = [sys.executable, "-W", "ignore", __file__, name, "--alone", *options]
+        command = [sys.executable, __file__, name, "--alone", *options]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         print(row(name, json.loads(done.stdout.splitlines()[-1])), flush=True)
 

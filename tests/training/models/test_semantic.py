@@ -428,6 +428,9 @@ def test_heads_that_it_does_not_answer_are_told(outputs: dict[str, Output], told
 def test_origins_go_by_the_architecture_or_the_file() -> None:
     assert recipe("upernet_swin_tiny", weights="hub", encoder="resnet18").weights_used == ("resnet18",)
     assert recipe(weights="hub").weights_used == ("segformer_b0",)
+    known = {"resnet18": {"origin": "timm", "licence": "Apache-2.0"}}
+    tagged = recipe("upernet_swin_tiny", weights="hub", encoder="resnet18.a1_in1k", origins=known)
+    assert tagged.origins_used["resnet18.a1_in1k"].origin == "timm"
     assert recipe(weights="weights/mit_b0.safetensors").weights_used == ("mit_b0",)
     assert recipe(weights=None).weights_used == ()
 

@@ -36,7 +36,8 @@ class NetworkRecipe(Strict):
     def origins_used(self) -> dict[str, Origin]:
         """Where the weights that it begins with come from: what `origins` says, also where that is nothing."""
         unknown = Origin(origin="not stated", licence="not stated")
-        return {name: self.origins.get(name, unknown) for name in self.weights_used}
+        bare = {name: name.split(".")[0] for name in self.weights_used}  # timm's tag of certain weights follows a dot
+        return {name: self.origins.get(name, self.origins.get(bare[name], unknown)) for name in self.weights_used}
 
 
 def names_of_files(*paths: str | None) -> tuple[str, ...]:
