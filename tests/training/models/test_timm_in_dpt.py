@@ -20,7 +20,7 @@ from dentify.errors import ConfigError
 from dentify.training.heads import Output
 from dentify.training.models import timm_in_dpt
 from dentify.training.models.semantic import SemanticRecipe
-from dentify.training.models.timm_in_dpt import dpt_settings, take_weights, timm_transformer
+from dentify.training.models.timm_in_dpt import dpt_settings, normed_tokens, take_weights, timm_transformer
 
 OUTPUTS = {"types": Output(3, 4, -3.0)}
 
@@ -55,6 +55,17 @@ def test_every_block_says_what_it_said_in_timm(qkv_bias: bool) -> None:
         theirs = network.forward_intermediates(picture, norm=False, intermediates_only=True, output_fmt="NLC")
         ours = encoder_of(network)(picture, output_hidden_states=True).hidden_states[1:]
     assert len(ours) == len(theirs) == 4
+    for ours_of_block, theirs_of_block in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(ours_of_block[:, 1:], theirs_of_block, rtol=1e-4, atol=1e-4)
+
+
+def test_the_neck_is_given_normed_tokens_as_timm_norms_them() -> None:
+    network = transformer(16)
+    picture = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        theirs = network.forward_intermediates(picture, norm=True, intermediates_only=True, output_fmt="NLC")
+        ours = normed_tokens(encoder_of(network), picture)
+    assert len(ours) == 4
     for ours_of_block, theirs_of_block in zip(ours, theirs, strict=True):
         torch.testing.assert_close(ours_of_block[:, 1:], theirs_of_block, rtol=1e-4, atol=1e-4)
 

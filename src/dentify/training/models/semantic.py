@@ -34,7 +34,7 @@ from dentify.training.models.pretrained import (
     timm_pyramid,
     timm_scale,
 )
-from dentify.training.models.timm_in_dpt import OF_THE_NECK, dpt_settings, take_weights, timm_transformer
+from dentify.training.models.timm_in_dpt import OF_THE_NECK, dpt_settings, normed_tokens, take_weights, timm_transformer
 
 HUB = "hub"
 _IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -191,6 +191,13 @@ def _segformer_logits(model: Any, images: Tensor) -> Tensor:
     return _own_logits(model, images)
 
 
+def _dpt_logits(model: Any, images: Tensor) -> Tensor:
+    if not hasattr(model.dpt, "norm"):
+        return _own_logits(model, images)
+    logits: Tensor = model.head(model.neck(hidden_states=normed_tokens(model.dpt, images)))
+    return logits
+
+
 def _upernet_logits(model: Any, images: Tensor) -> Tensor:
     """Before UperNet itself enlarges them to the picture's size."""
     logits: Tensor = model.decode_head(model.backbone(images).feature_maps)
@@ -274,7 +281,7 @@ _UPERNET = Family(
 )
 _DPT = Family(
     _dpt,
-    _own_logits,
+    _dpt_logits,
     "dpt",
     "dpt.encoder.layer",
     "head.head.4",

@@ -98,8 +98,8 @@ def dpt_settings(transformer: Any) -> dict[str, Any]:
     }
 
 
-def take_weights(dpt: nn.Module, transformer: Any) -> None:
-    """Gives DPT's encoder what a transformer of timm has learned, but for the norm after its last block."""
+def take_weights(dpt: Any, transformer: Any) -> None:
+    """Gives DPT's encoder what a transformer of timm has learned, its last norm as `norm`: see `normed_tokens`."""
     from timm.layers.patch_embed import resample_patch_embed
 
     values = dict(_by_names_of_dpt(transformer.state_dict()))
@@ -108,6 +108,16 @@ def take_weights(dpt: nn.Module, transformer: Any) -> None:
     missing, unexpected = dpt.load_state_dict(values, strict=False)
     assert not unexpected
     assert all(name.startswith("layernorm.") for name in missing)
+    dpt.norm = transformer.norm
+
+
+def normed_tokens(dpt: Any, images: Tensor) -> list[Tensor]:
+    """Of the layers that the neck takes, (B, 1 + N, C) tokens after the transformer's last norm.
+
+    What blocks hand on grows, fiftyfold over those of DINOv2 that are taken; a neck that begins anew is given them at one scale.
+    """
+    layers = dpt(images, output_hidden_states=True).hidden_states[1:]
+    return [dpt.norm(layers[number]) for number in dpt.config.backbone_out_indices]
 
 
 def _by_names_of_dpt(values: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
