@@ -54,11 +54,13 @@ class Encoders:
         settings: what the configuration says of it, by its name.
         build: it, by its name; `pretrained` with the weights that timm downloads.
         put: puts it into a model that was built by these settings.
+        begin: lets what comes after it begin.
     """
 
     settings: Callable[[str], dict[str, Any]]
     build: Callable[..., Any]
     put: Callable[[Any, Any], None]
+    begin: Callable[[Any], None] = lambda model: None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,14 @@ def _put_alone(encoder: Any, pyramid: Any) -> None:
 
 _BACKBONE = Encoders(_by_a_backbone, _pyramid, _put_into_backbone)
 _STAGES = Encoders(_by_widths, _pyramid, _put_alone)
-_TRANSFORMER = Encoders(_by_a_transformer, timm_transformer, take_weights)
+def _begin_dpt(model: Any) -> None:
+    """At the scale of torch's own layers: at that of transformers', ten in a row leave next to nothing to learn by."""
+    for module in (*model.neck.modules(), *model.head.modules()):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            module.reset_parameters()
+
+
+_TRANSFORMER = Encoders(_by_a_transformer, timm_transformer, take_weights, _begin_dpt)
 
 
 def _own_logits(model: Any, images: Tensor) -> Tensor:
@@ -514,6 +523,7 @@ def _put_encoder(model: Any, family: Family, encoder: str, weights: str | None, 
     if root is not None and weights != HUB:
         read_recipe_weights(network, root, weights, "model.weights", encoder)
     family.encoders.put(model.get_submodule(family.encoder), network)
+    family.encoders.begin(model)
 
 
 def _try(name: str, family: Family, model: Any) -> None:
