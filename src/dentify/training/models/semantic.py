@@ -172,6 +172,8 @@ def _put_alone(encoder: Any, pyramid: Any) -> None:
 
 _BACKBONE = Encoders(_by_a_backbone, _pyramid, _put_into_backbone)
 _STAGES = Encoders(_by_widths, _pyramid, _put_alone)
+
+
 def _begin_dpt(model: Any) -> None:
     """At the scale of torch's own layers: at that of transformers', ten in a row leave next to nothing to learn by."""
     for module in (*model.neck.modules(), *model.head.modules()):
