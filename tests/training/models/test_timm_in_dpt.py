@@ -70,6 +70,14 @@ def test_the_neck_is_given_normed_tokens_as_timm_norms_them() -> None:
         torch.testing.assert_close(ours_of_block[:, 1:], theirs_of_block, rtol=1e-4, atol=1e-4)
 
 
+def test_a_neck_that_begins_anew_begins_at_the_scale_of_torchs_layers() -> None:
+    """Of layers one behind the other that begin smaller, as transformers' do, little is handed on."""
+    neck = dpt_over("test_vit").build(OUTPUTS, None).model.neck
+    for layer in (neck.convs[0], neck.fusion_stage.layers[-1].residual_layer2.convolution1):
+        like = torch.nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size)
+        assert (layer.weight.std() / like.weight.std()).item() == pytest.approx(1, rel=0.25)
+
+
 def test_a_picture_made_larger_has_the_tokens_that_it_had_with_smaller_patches() -> None:
     """Patch by patch, as each is resized alone when its weights are."""
     network = transformer(14)
