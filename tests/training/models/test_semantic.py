@@ -264,6 +264,15 @@ def test_names_of_earlier_versions_of_transformers_are_known(tmp_path: Path) -> 
     torch.testing.assert_close(network.model.state_dict()[name], theirs[name])
 
 
+def test_one_that_has_weights_and_cannot_be_asked_is_told_before_it_is_trained(tmp_path: Path) -> None:
+    weights = built("dpt_large").model.state_dict()
+    save_file({name: value.contiguous() for name, value in weights.items()}, tmp_path / "dpt.safetensors")
+    beyond = TINY["dpt_large"] | {"backbone_out_indices": [0, 1, 2, 99]}
+    with pytest.raises(ConfigError, match="model: dpt_large cannot be asked when it is built so: "):
+        recipe("dpt_large", weights="dpt.safetensors", configuration=beyond).build(OUTPUTS, tmp_path)
+    recipe("dpt_large", weights="dpt.safetensors").build(OUTPUTS, tmp_path)
+
+
 def test_weights_of_the_encoder_alone_will_do(tmp_path: Path) -> None:
     theirs = of_other_classes()
     published(tmp_path / "encoder.safetensors", theirs, only="segformer.")

@@ -495,7 +495,9 @@ def build_model(
     else:
         path = root / weights
         values, where = file_weights(path, advice="set model.weights to null to go without"), str(path)
-    return _loaded(name, row.family, model_class, config, values, where)
+    model = _loaded(name, row.family, model_class, config, values, where)
+    _try(name, row.family, model)
+    return model
 
 
 def _encoder_settings(name: str, family: Family, configuration: Mapping[str, Any], encoder: str) -> dict[str, Any]:
