@@ -31,10 +31,10 @@ from dentify.training.models.pretrained import (
     file_weights,
     hub_weights,
     read_recipe_weights,
-    timm_pyramid,
     timm_scale,
 )
-from dentify.training.models.timm_in_dpt import OF_THE_NECK, dpt_settings, normed_tokens, take_weights, timm_transformer
+from dentify.training.models.timm_encoders import BACKBONE, STAGES, TRANSFORMER, Encoders
+from dentify.training.models.timm_in_dpt import OF_THE_NECK, normed_tokens
 
 HUB = "hub"
 _IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -44,23 +44,6 @@ TRIED = 128
 """Side of a picture, in pixels, that every network is tried with before it is trained."""
 LEAST = 1e-4
 """Queries of a class at a cell below which their logit stays: of fewer, it would tell how sums were rounded."""
-
-
-@dataclass(frozen=True)
-class Encoders:
-    """How a network of timm takes the place of an encoder.
-
-    Attributes:
-        settings: what the configuration says of it, by its name.
-        build: it, by its name; `pretrained` with the weights that timm downloads.
-        put: puts it into a model that was built by these settings.
-        begin: lets what comes after it begin.
-    """
-
-    settings: Callable[[str], dict[str, Any]]
-    build: Callable[..., Any]
-    put: Callable[[Any, Any], None]
-    begin: Callable[[Any], None] = lambda model: None
 
 
 @dataclass(frozen=True)
@@ -133,55 +116,6 @@ def _mask2former() -> tuple[Any, Any]:
     from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation
 
     return Mask2FormerConfig, Mask2FormerForUniversalSegmentation
-
-
-def _pyramid(name: str, *, pretrained: bool = False) -> Any:
-    return timm_pyramid(name, key="model.encoder", weights="model.weights", pretrained=pretrained)
-
-
-def _by_a_backbone(name: str) -> dict[str, Any]:
-    """Of families that take any backbone of transformers, which knows networks of timm."""
-    with torch.device("meta"):
-        indices = _pyramid(name).feature_info.out_indices
-    backbone = {"model_type": "timm_backbone", "backbone": name, "out_indices": list(indices), "use_pretrained_backbone": False}
-    return {"backbone_config": backbone}
-
-
-def _by_widths(name: str) -> dict[str, Any]:
-    """Of SegFormer, whose decoder asks how wide the stages are; its own encoder is built small, and taken out."""
-    with torch.device("meta"):
-        widths = _pyramid(name).feature_info.channels()
-    small = ("depths", "num_attention_heads", "mlp_ratios", "sr_ratios", "patch_sizes")
-    return {"hidden_sizes": widths, "num_encoder_blocks": len(widths), **{key: [1] * len(widths) for key in small}}
-
-
-def _by_a_transformer(name: str) -> dict[str, Any]:
-    with torch.device("meta"):
-        return dpt_settings(timm_transformer(name))
-
-
-def _put_into_backbone(encoder: Any, pyramid: Any) -> None:
-    encoder._backbone = pyramid
-
-
-def _put_alone(encoder: Any, pyramid: Any) -> None:
-    for name, _ in list(encoder.named_children()):
-        delattr(encoder, name)
-    encoder._backbone = pyramid
-
-
-_BACKBONE = Encoders(_by_a_backbone, _pyramid, _put_into_backbone)
-_STAGES = Encoders(_by_widths, _pyramid, _put_alone)
-
-
-def _begin_dpt(model: Any) -> None:
-    """At the scale of torch's own layers: at that of transformers', ten in a row leave next to nothing to learn by."""
-    for module in (*model.neck.modules(), *model.head.modules()):
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            module.reset_parameters()
-
-
-_TRANSFORMER = Encoders(_by_a_transformer, timm_transformer, take_weights, _begin_dpt)
 
 
 def _own_logits(model: Any, images: Tensor) -> Tensor:
@@ -279,14 +213,14 @@ class FixedAveragePool(nn.Module):
         return shares
 
 
-_SEGFORMER = Family(_segformer, _segformer_logits, "segformer", "segformer.stages", "decode_head.classifier", encoders=_STAGES)
+_SEGFORMER = Family(_segformer, _segformer_logits, "segformer", "segformer.stages", "decode_head.classifier", encoders=STAGES)
 _UPERNET = Family(
     _upernet,
     _upernet_logits,
     "backbone",
     "backbone.swin.encoder.layers",
     "decode_head.classifier",
-    encoders=_BACKBONE,
+    encoders=BACKBONE,
     unused=("auxiliary_head.", "backbone.swin.layernorm."),
     prepare=_prepare_upernet,
 )
@@ -296,7 +230,7 @@ _DPT = Family(
     "dpt",
     "dpt.encoder.layer",
     "head.head.4",
-    encoders=_TRANSFORMER,
+    encoders=TRANSFORMER,
     scale=_HALVES,
     unused=("auxiliary_head.", "dpt.layernorm.", "dpt.pooler.", "neck.fusion_stage.layers.0.residual_layer1."),
     prepare=_prepare_dpt,
@@ -325,7 +259,7 @@ _MASK2FORMER = Family(
     "model.pixel_level_module.encoder",
     "model.pixel_level_module.encoder.swin.encoder.layers",
     "class_predictor",
-    encoders=_BACKBONE,
+    encoders=BACKBONE,
     unused=("criterion.", "model.pixel_level_module.encoder.swin.layernorm."),
     prepare=_prepare_mask2former,
 )
