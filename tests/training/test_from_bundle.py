@@ -64,7 +64,10 @@ def pictures() -> Tensor:
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     """A trained network's as export writes it: batch norms folded, the type `hail_mark` cut out of the channels."""
-    plan = recipe()
+    return bundle_of(recipe())
+
+
+def bundle_of(plan: Recipe) -> Bundle:
     network = network_of(plan, 1).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -132,6 +135,40 @@ def test_batch_norms_say_the_same_while_they_learn(bundle: Bundle, pictures: Ten
         learning = network(pictures)
     for name, value in calm.items():
         assert torch.allclose(learning[name], value, atol=2e-2 * float(value.abs().max())), name
+
+
+DIRECT = MODEL | {"direct_width": 8}
+
+
+def test_a_part_that_the_bundle_lacks_is_heard_beside_what_it_knows(bundle: Bundle, pictures: Tensor) -> None:
+    plan = recipe(model=DIRECT)
+    network = network_of(plan, 2)
+    begun = begin_with(network, plan.build_heads(), bundle, pictures)
+    assert "model: direct of the network begin with random weights, as b has none" in begun.notes
+    with torch.inference_mode():
+        ours = network.eval()(pictures)
+    for name, theirs in said_by(bundle, pictures[0]).items():
+        told = [0, 2] if name == "types" else [0, 1, 4, 5] if name == "offsets" else slice(None)  # the bundle cut a type out
+        assert torch.allclose(ours[name][:1, told], theirs, atol=1e-3), name
+    network.direct.norm.reset_running_stats()
+    with torch.inference_mode():
+        assert all(torch.equal(again, ours[name]) for name, again in network(pictures).items())  # nothing hears of it yet
+    network.train()(pictures)["types"].sum().backward()
+    assert network.fine[0][0].weight.grad[:, -2:].abs().max() > 0  # but will
+
+
+def test_a_part_whose_batch_norm_has_no_convolution_to_be_folded_into_is_taken(pictures: Tensor) -> None:
+    plan = recipe(model=DIRECT)
+    bundle = bundle_of(plan)
+    network = network_of(plan, 2)
+    assert begin_with(network, plan.build_heads(), bundle, pictures).notes == [
+        "hail_mark begin as damage of any type: b does not know that"
+    ]
+    with torch.inference_mode():
+        ours = network.eval()(pictures.flip(3))
+    for name, theirs in said_by(bundle, pictures.flip(3)[0]).items():
+        told = [0, 2] if name == "types" else [0, 1, 4, 5] if name == "offsets" else slice(None)
+        assert torch.allclose(ours[name][:1, told], theirs, atol=1e-3), name
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ class _Graph:
     def __init__(self, content: bytes) -> None:
         graph = onnx.load_from_string(content).graph
         self.values = {one.name.removeprefix("network."): numpy_helper.to_array(one) for one in graph.initializer}
+        self.roots = {name.partition(".")[0] for name in self.values}
         self.nodes = graph.node
         self._stored = {one.name: one for one in graph.initializer}
         self._made_by = {output: node for node in graph.node for output in node.output}
@@ -181,15 +182,15 @@ def _take_weights(network: nn.Module, graph: _Graph, apart: set[str], where: str
     """
     state = network.state_dict()
     wanted = [name for name in state if name not in apart]
-    roots = {name.partition(".")[0] for name in graph.values}
     taken: dict[str, Tensor] = {}
     for name in wanted:
         value = graph.values.get(name)
         if value is None and name.endswith(".bias"):  # equal ones are stored once, and a folded one has another name
             value = graph.biases.get(f"{name.removesuffix('bias')}weight")
-        if value is not None and value.shape == tuple(state[name].shape):
-            taken[name] = torch.from_numpy(value.astype(np.float32))
-        elif name.partition(".")[0] in roots:
+        weight = None if value is None else _widened(value, state[name])
+        if weight is not None and weight.shape == state[name].shape:
+            taken[name] = weight
+        elif name.partition(".")[0] in graph.roots:
             theirs = "not there" if value is None else value.shape
             raise ConfigError(
                 f"{where}: is of another network than the recipe's: `{name}` is {theirs}, the recipe's {tuple(state[name].shape)}"
@@ -248,10 +249,10 @@ def _take_rows(
 
     Such a type of damage begins as damage of any type; where that has no map, as the mean of all. Others stay random.
     """
-    weight, bias = (torch.from_numpy(values.astype(np.float32)) for values in _layer(graph, answer.layer))
-    any_row = next((one.rows["any", 0] for one in answers.values() if ("any", 0) in one.rows and one.layer == answer.layer), None)
     assert isinstance(layer.weight, Tensor)
     assert isinstance(layer.bias, Tensor)
+    weight, bias = (_widened(values, layer.weight) for values in _layer(graph, answer.layer))
+    any_row = next((one.rows["any", 0] for one in answers.values() if ("any", 0) in one.rows and one.layer == answer.layer), None)
     strangers: dict[str, None] = {}
     with torch.no_grad():
         for place, (name, number) in enumerate(_channels(head, head.names, head.output.channels), first):
@@ -269,6 +270,19 @@ def _take_rows(
             layer.weight[place] = weight[rows].mean(0)
             layer.bias[place] = bias[rows].mean(0)
     return strangers
+
+
+def _widened(values: Values, like: Tensor) -> Tensor:
+    """Weights or biases of a bundle, for a layer that may take more channels than there: further ones count for nothing yet.
+
+    A network with a part that the bundle lacks hears of that beside what it knows already, which comes first.
+    """
+    known = torch.from_numpy(values.astype(np.float32))
+    if known.ndim < 2 or known.ndim != like.ndim or known.shape[1] >= like.shape[1]:
+        return known
+    wide = torch.zeros(len(known), like.shape[1], *known.shape[2:])
+    wide[:, : known.shape[1]] = known
+    return wide
 
 
 def _layer(graph: _Graph, layer: str) -> tuple[Values, Values]:
@@ -294,15 +308,17 @@ def _unfold(network: nn.Module, norms: Mapping[str, nn.BatchNorm2d], graph: _Gra
         if all(value is not None for value in own.values()):  # it was not folded
             norm.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in own.items()}, strict=False)
             return
-        before, _ = made.pop(id(inputs[0]), ("", None))
-        shift = graph.biases.get(f"{before}.weight")
-        if shift is None:
-            raise ConfigError(f"{where}: is of another network than the recipe's: it has nothing of `{name}`")
         variance, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)  # as a norm takes it while it learns
         assert norm.running_mean is not None
         assert norm.running_var is not None
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
+        if name.partition(".")[0] not in graph.roots:
+            return
+        before, _ = made.pop(id(inputs[0]), ("", None))
+        shift = graph.biases.get(f"{before}.weight")
+        if shift is None:
+            raise ConfigError(f"{where}: is of another network than the recipe's: it has nothing of `{name}`")
         norm.weight.copy_((variance + norm.eps).sqrt())
         own_shift = getattr(network.get_submodule(before), "bias", None)
         norm.bias.copy_(torch.from_numpy(shift.astype(np.float32)) + mean - (0 if own_shift is None else own_shift))

@@ -16,7 +16,7 @@ from torch import nn
 
 from dentify.errors import ConfigError
 from dentify.training.heads import Output
-from dentify.training.models.efficientnet_fpn import EfficientNetFPN, EfficientNetFPNRecipe, Evidence
+from dentify.training.models.efficientnet_fpn import AllScales, EfficientNetFPN, EfficientNetFPNRecipe, Evidence
 from dentify.training.optimizers import freeze
 from dentify.training.recipe import Phase
 
@@ -38,10 +38,11 @@ def network(outputs: Mapping[str, Output] = ALL, **changes: Any) -> EfficientNet
     return recipe(**changes).build(outputs, None)
 
 
+@pytest.mark.parametrize("direct_width", [0, 8])
 @pytest.mark.parametrize("encoder", ["tf_efficientnet_b0", "test_efficientnet"])
-def test_maps_are_halves_and_quarters_of_the_photo(encoder: str) -> None:
+def test_maps_are_halves_and_quarters_of_the_photo(encoder: str, direct_width: int) -> None:
     with torch.inference_mode():
-        told = network(encoder=encoder).eval()(torch.zeros(2, 3, 64, 96))
+        told = network(encoder=encoder, direct_width=direct_width).eval()(torch.zeros(2, 3, 64, 96))
     assert {name: tuple(output.shape) for name, output in told.items()} == {
         "types": (2, 5, 32, 48),
         "any": (2, 1, 32, 48),
@@ -52,9 +53,23 @@ def test_maps_are_halves_and_quarters_of_the_photo(encoder: str) -> None:
     }
 
 
+def test_every_scale_is_seen_without_the_pyramid() -> None:
+    """At the finest one's size."""
+    scales = [torch.randn(2, count, 16 // 2**place, 24 // 2**place) for place, count in enumerate((3, 5, 7))]
+    all_scales = AllScales((3, 5, 7), 8)
+    seen = all_scales(scales)
+    assert seen.shape == (2, 8, 16, 24)
+    assert seen.min() == 0
+    for place, scale in enumerate(scales):
+        others = [torch.zeros_like(other) if other is not scale else other for other in scales]
+        assert all_scales.eval()(others).std((2, 3)).max() > 0, place
+
+
+@pytest.mark.parametrize("direct_width", [0, 8])
 @pytest.mark.parametrize("name", ALL)
-def test_a_network_may_answer_one_head_alone(name: str) -> None:
-    alone = network({name: ALL[name]})
+def test_a_network_may_answer_one_head_alone(name: str, direct_width: int) -> None:
+    alone = network({name: ALL[name]}, direct_width=direct_width)
+    assert (alone.direct is not None) == bool(direct_width and ALL[name].stride)
     with torch.inference_mode():
         told = alone.eval()(torch.zeros(1, 3, 64, 64))
     assert told[name].shape[1] == ALL[name].channels
@@ -82,7 +97,7 @@ def test_a_stride_that_it_does_not_answer_at_is_told() -> None:
 
 
 def test_every_weight_is_in_one_part() -> None:
-    for whole in (network(), network({"types": ALL["types"]})):
+    for whole in (network(), network({"types": ALL["types"]}), network(direct_width=8)):
         parts = whole.parts()
         named = [id(weight) for modules in parts.values() for module in modules for weight in module.parameters()]
         assert len(named) == len(set(named))

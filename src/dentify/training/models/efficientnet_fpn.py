@@ -5,12 +5,13 @@ one, and what has no stride by a layer over features pooled from the whole pictu
 
 Feature pyramid: Lin et al. 2017, "Feature Pyramid Networks for Object Detection", with nearest upsampling; what differs is a last
 level at stride 2, which thin scratches need, made cheap by depth-to-space.
+Beside it all scales at once, each by one layer: Xie et al. 2021, "SegFormer", the decoder.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +38,9 @@ class PyramidRecipe(NetworkRecipe):
     encoder_weights: str | None = Field(None, description="safetensors of that encoder; null starts from random weights")
     width: int = Field(96, gt=0, description="channels of the decoder at strides 32 to 8")
     fine_width: int = Field(64, gt=0, multiple_of=4, description="channels of the decoder at stride 4")
+    direct_width: int = Field(
+        0, ge=0, multiple_of=4, description="channels of what sees all scales at once beside the pyramid, at stride 4; 0: none"
+    )
     drop_path: float = Field(
         0.0, ge=0, lt=1, description="how often a training step passes over the encoder's last residual block, earlier ones less"
     )
@@ -89,6 +93,27 @@ class ConvNormAct(nn.Sequential):
             nn.BatchNorm2d(channels_out),
             nn.ReLU(),
         )
+
+
+class AllScales(nn.Module):
+    """Features of all scales at the finest one's: a layer each, their sum, batch norm, ReLU. Answers are two layers from any.
+
+    Args:
+        channels: of the features, from fine to coarse.
+        width: channels of the result.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.of = nn.ModuleList(nn.Conv2d(count, width, 1, bias=False) for count in channels)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """(B, C, h, w) of each scale to (B, width, h, w) of the first."""
+        size = features[0].shape[2:]
+        told = [layer(scale) for layer, scale in zip(self.of, features, strict=True)]
+        others = [F.interpolate(scale, size, mode="bilinear", align_corners=False) for scale in told[1:]]
+        return F.relu(self.norm(sum(others, start=told[0])))
 
 
 class Evidence(nn.Module):
@@ -144,7 +169,7 @@ class EfficientNetFPN(nn.Module):
         c2, c4, c8, c16, c32 = features.feature_info.channels()
         speed_up_depthwise(features)
         self.encoder = features
-        width, fine_width = recipe.width, recipe.fine_width
+        width, fine_width, direct_width = recipe.width, recipe.fine_width, recipe.direct_width
         self.lateral32 = ConvNormAct(c32, width, 1)
         self.context = nn.Linear(c32, width)
         self.smooth32 = ConvNormAct(width, width)
@@ -164,9 +189,11 @@ class EfficientNetFPN(nn.Module):
             self.narrow = nn.Conv2d(width, fine_width, 1)
             self.lateral4 = nn.Conv2d(c4, fine_width, 1)
             self.smooth4 = nn.Sequential(ConvNormAct(fine_width, fine_width), ConvNormAct(fine_width, fine_width))
-        # Stride 2: the pyramid's channels folded into pixels, beside the encoder's first features, which still see thin lines.
-        self.fine = nn.Sequential(ConvNormAct(fine_width // 4 + c2, 32), nn.Conv2d(32, fine, 1)) if fine else None
-        self.coarse = nn.Conv2d(fine_width, coarse, 1) if coarse else None
+        self.direct = AllScales((c4, c8, c16, c32), direct_width) if direct_width and (fine or coarse) else None
+        # Stride 2: channels at stride 4 folded into pixels, beside the encoder's first features, which still see thin lines.
+        folded = fine_width // 4 + c2 + direct_width // 4
+        self.fine = nn.Sequential(ConvNormAct(folded, 32), nn.Conv2d(32, fine, 1)) if fine else None
+        self.coarse = nn.Conv2d(fine_width + direct_width, coarse, 1) if coarse else None
         self.photo: nn.Sequential | None = None
         if photo:
             self.photo = nn.Sequential(nn.Linear(c32 + 2 * width, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, photo))
@@ -203,10 +230,12 @@ class EfficientNetFPN(nn.Module):
         told: dict[str, Tensor] = {}
         if self.fine is not None or self.coarse is not None:
             p4 = self.smooth4(_double(self.narrow(p8)) + self.lateral4(f4))
+            beside = [] if self.direct is None else [self.direct([f4, f8, f16, f32])]
             if self.fine is not None:
-                told |= self._split(FINE, self.fine(torch.cat([F.pixel_shuffle(p4, 2), f2], 1)))
+                folded = [F.pixel_shuffle(features, 2) for features in beside]
+                told |= self._split(FINE, self.fine(torch.cat([F.pixel_shuffle(p4, 2), f2, *folded], 1)))
             if self.coarse is not None:
-                told |= self._split(COARSE, self.coarse(p4))
+                told |= self._split(COARSE, self.coarse(torch.cat([p4, *beside], 1)))
         if self.photo is not None:
             told |= self._split(None, self.photo(torch.cat([pooled, p8.amax((2, 3)), p8.mean((2, 3))], 1)))
         for name, evidence in self.evidence.items():
