@@ -96,7 +96,7 @@ class ConvNormAct(nn.Sequential):
 
 
 class AllScales(nn.Module):
-    """Features of all scales at the finest one's: a layer each, their sum, batch norm, ReLU. Answers are two layers from any.
+    """Features of all scales at the finest one's: a layer each, their sum, batch norm, ReLU.
 
     Args:
         channels: of the features, from fine to coarse.
