@@ -43,6 +43,7 @@ RANDOM = "model.weights=null"
 
 NETWORKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "default": ("default", ("model.encoder_weights=null",)),
+    "default, pyramid alone": ("default", ("model.encoder_weights=null", "model.direct_width=0")),
     "dinov2_fpn": ("teacher", ("model.encoder_weights=null", "model.transformer_weights=null")),
     "segformer_b0": ("segformer_b0", (RANDOM,)),
     "segformer, tf_efficientnet_b0": ("segformer_b0", (RANDOM, "model.encoder=tf_efficientnet_b0")),

@@ -101,6 +101,7 @@ def recipe_text(
         "model:",
         "  name: efficientnet_fpn        # the network of the default bundle",
         "  encoder: tf_efficientnet_b0",
+        "  direct_width: 64              # all scales at once, beside the pyramid",
         *begin,
         "",
         "classes:",
