@@ -7,7 +7,8 @@ convolution before it, so that its weights are gone; what it did is not. Each is
 some of the run's own pictures, and its scale and shift are those with which it undoes them. So the network says what the bundle
 says, and its batch norms do what they are there for once it learns.
 
-Answers are taken name by name: a head that tells other types than the bundle keeps what both know.
+Answers are taken name by name: a head that tells other types than the bundle keeps what both know. A part of the network that the
+bundle lacks begins with random weights, and layers that take in more for it hear nothing of it yet.
 """
 
 from __future__ import annotations
