@@ -155,6 +155,19 @@ def test_foreign_operators_are_refused(domain: str, operator: str) -> None:
         inspect_onnx(model([node]).SerializeToString(), where="n")
 
 
+def test_what_a_file_calls_its_operators_stays_on_one_line() -> None:
+    named = helper.make_node("Mine", ["x"], ["y"], domain="com\n\x1b[31m")
+    with pytest.raises(BundleError, match=re.escape(r"(com\n\x1b[31m::Mine)")):
+        inspect_onnx(model([named]).SerializeToString(), where="n")
+    calling_itself = helper.make_function(
+        "com.mine", "a\nb", ["x"], ["y"], [helper.make_node("a\nb", ["x"], ["y"], domain="com.mine")], []
+    )
+    file = model([helper.make_node("a\nb", ["x"], ["y"], domain="com.mine")])
+    file.functions.append(calling_itself)
+    with pytest.raises(BundleError, match=re.escape(r"its function a\nb calls itself")):
+        inspect_onnx(file.SerializeToString(), where="n")
+
+
 def test_foreign_operators_within_a_branch_are_refused() -> None:
     branch = helper.make_graph([helper.make_node("PyOp", [], ["z"], domain="ai.onnx.contrib")], "b", [], [value("z", 4)])
     node = helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch)

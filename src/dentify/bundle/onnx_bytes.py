@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dentify.errors import BundleError
+from dentify.errors import BundleError, printable
 
 # message -> field number -> message in that field; only what can lead to a tensor or an operator.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -75,7 +75,9 @@ def inspect_onnx(data: bytes, *, where: str) -> OnnxFacts:
     walk = _Walk(where)
     model = memoryview(data)
     walk.visit(model, "Model", 0)
-    foreign = sorted({f"{domain}::{operator}" for domain, operator in walk.operators if walk.is_foreign(domain, operator)})
+    foreign = sorted(
+        {printable(f"{domain}::{operator}") for domain, operator in walk.operators if walk.is_foreign(domain, operator)}
+    )
     if foreign:
         raise BundleError(
             f"{where}: uses operators that are not ONNX Runtime's own ({', '.join(foreign[:3])}); export without them"
@@ -185,7 +187,7 @@ class _Walk:
             total = 0
             for called in calls.get(name, ()):
                 if known.get(called) == 0:
-                    raise BundleError(f"{self.where}: its function {called[1]} calls itself; export it without")
+                    raise BundleError(f"{self.where}: its function {printable(called[1])} calls itself; export it without")
                 total += 1 + (self._unfold(called, calls, known, depth + 1) if called in calls else 0)
                 if total > _MAX_NODES:
                     raise self.too_many_nodes()
