@@ -3,7 +3,7 @@
     python benchmarks/val_table.py DATA default ../earlier-bundle
 
 Photos that neither trained nor fitted the default bundle, of sources that it was taught; those of `examples/` (`cc0`) are of one
-that it was not. One run of `dentify evaluate` a set, kept in `--keep`, so that an interrupted table goes on.
+that it was not. One run of `dentify evaluate` a set, kept in `--keep` by the bundle's SHA-256: an interrupted table goes on.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dentify.bundle.open import DEFAULT, Bundle
+
 Metrics = Mapping[str, Any]
-Row = tuple[str, str, Callable[[Metrics], object]]
+Row = tuple[str, str, Callable[[Metrics], str]]
 
 SETS = {
     "damage": ["damage/val.json"],
@@ -39,14 +41,19 @@ SETS = {
 TYPES = ("dent", "scratch", "glass_shatter", "lamp_broken", "broken_part")
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share in percent."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def flagged(kind: str, what: str) -> Callable[[Metrics], str]:
     """The share of a kind of photos of which something is said."""
-    return lambda metrics: f"{metrics['gates']['kinds'][kind][what]['share']:.1%}".replace("%", " %")
+    return lambda metrics: percent(metrics["gates"]["kinds"][kind][what]["share"])
 
 
 def turned_away(kind: str) -> Callable[[Metrics], str]:
     """The share of a kind of photos that are called no vehicle."""
-    return lambda metrics: f"{1 - metrics['gates']['kinds'][kind]['vehicle']['share']:.1%}".replace("%", " %")
+    return lambda metrics: percent(1 - metrics["gates"]["kinds"][kind]["vehicle"]["share"])
 
 
 def any_damage(metrics: Metrics) -> str:
@@ -55,20 +62,26 @@ def any_damage(metrics: Metrics) -> str:
     return f"{iou['value']:.3f} ({iou['interval'][0]:.3f} to {iou['interval'][1]:.3f})"
 
 
-def mean_ap50(metrics: Metrics) -> str:
-    """Over the types that the set knows."""
-    values = [value for name in TYPES if (value := ap50(name)(metrics)) != "–"]
-    return f"{sum(map(float, values)) / len(values):.3f} (of {len(values)})"
+def type_ap50(metrics: Metrics, name: str) -> float | None:
+    """Of masks of one type: 0 where it is never told, `None` where none is annotated."""
+    of_type = metrics["damage"]["names"].get(name)
+    return (of_type["mask"]["AP50"] or 0.0) if of_type and of_type["instances"] else None
 
 
 def ap50(name: str) -> Callable[[Metrics], str]:
-    """Of masks of one type; – where none is annotated, and 0 where it is never told."""
+    """Of masks of one type."""
 
-    def value(metrics: Metrics) -> str:
-        of_type = metrics["damage"]["names"].get(name)
-        return "–" if not of_type or not of_type["instances"] else f"{of_type['mask']['AP50'] or 0:.3f}"
+    def told(metrics: Metrics) -> str:
+        value = type_ap50(metrics, name)
+        return "–" if value is None else f"{value:.3f}"
 
-    return value
+    return told
+
+
+def mean_ap50(metrics: Metrics) -> str:
+    """Of the five types, over those that the set knows."""
+    values = [value for name in TYPES if (value := type_ap50(metrics, name)) is not None]
+    return f"{sum(values) / len(values):.3f} (of {len(values)})"
 
 
 def of_parts(figure: str) -> Callable[[Metrics], str]:
@@ -90,11 +103,8 @@ def severity(metrics: Metrics) -> str:
 def calibration(metrics: Metrics) -> str:
     """Of what is told."""
     told = metrics["calibration"]["told"]
-    return (
-        f"{told['ece']:.3f} (chance {told['ece_by_chance']:.3f}, {told['findings']} findings, {told['right']:.0%} right)".replace(
-            "%", " %"
-        )
-    )
+    right = percent(told["right"], digits=0)
+    return f"{told['ece']:.3f} (chance {told['ece_by_chance']:.3f}, {told['findings']} findings, {right} right)"
 
 
 def named(what: str) -> Callable[[Metrics], str]:
@@ -141,9 +151,9 @@ ROWS: list[Row] = [
 
 def measured(bundle: str, name: str, data: Path, keep: Path) -> Metrics:
     """What `dentify evaluate` says of a bundle on one of the sets."""
-    told = keep / bundle.strip("./").replace("/", "_") / name.replace("/", "_").replace(" ", "_") / "metrics.json"
+    told = keep / name.replace("/", "_").replace(" ", "_") / "metrics.json"
     if not told.is_file():
-        command = ["dentify", "evaluate", bundle, *SETS[name], "-o", str(told.parent), "--overwrite"]
+        command = [sys.executable, "-m", "dentify", "evaluate", bundle, *SETS[name], "-o", str(told.parent), "--overwrite"]
         subprocess.run(command, cwd=data, check=True, stdout=subprocess.DEVNULL)
     metrics: Metrics = json.loads(told.read_bytes())
     return metrics
@@ -155,17 +165,15 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder of photos and labels")
     parser.add_argument("bundles", nargs="+", help="`default`, or folders")
     parser.add_argument("--keep", type=Path, default=Path("val-table"), help="where evaluations are kept")
-    parser.add_argument("--sets", default=",".join(SETS), help="which of the sets, with commas")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="which of the sets")
     arguments = parser.parse_args()
-    keep = arguments.keep.resolve()
-    bundles = [one if one == "default" else str(Path(one).resolve()) for one in arguments.bundles]
-    chosen = arguments.sets.split(",")
+    bundles = [one if one == DEFAULT else str(Path(one).resolve()) for one in arguments.bundles]
+    keeps = [arguments.keep.resolve() / Bundle.open(one).sha256[:12] for one in bundles]
     print("| |", " | ".join(arguments.bundles), "|\n| --- |", " | ".join("---" for _ in bundles), "|")
     for label, name, figure in ROWS:
-        if name in chosen:
-            told = [figure(measured(bundle, name, arguments.data, keep)) for bundle in bundles]
-            print(f"| {label} | {' | '.join(map(str, told))} |")
-            sys.stdout.flush()
+        if name in arguments.sets:
+            told = [figure(measured(one, name, arguments.data, keep)) for one, keep in zip(bundles, keeps, strict=True)]
+            print(f"| {label} | {' | '.join(told)} |", flush=True)
 
 
 if __name__ == "__main__":
