@@ -9,6 +9,7 @@
     ├── ConfigError        a setting, recipe or taxonomy is wrong
     ├── BundleError        a bundle is incomplete, altered or of another version
     ├── DatasetError       annotations cannot be read
+    │   └── NothingToFitError  labels are well, and too few to fit anything to
     ├── TrainingError      a training run cannot go on
     └── MissingExtraError  a room needs an extra that is not installed
 
@@ -59,6 +60,10 @@ class DatasetError(DentifyError):
     def __init__(self, message: str, *, kind: str = "invalid label") -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class NothingToFitError(DatasetError):
+    """Labelled photos are well, but show too little of what a bundle answers to fit anything to."""
 
 
 class TrainingError(DentifyError):

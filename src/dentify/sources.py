@@ -36,7 +36,7 @@ from dentify.errors import ArchiveError, InputError, printable
 from dentify.imaging.files import check_file_bytes, read_photo_file, read_photo_stream
 from dentify.imaging.formats import START_BYTES, is_picture_name, is_picture_start
 from dentify.names import clean_name
-from dentify.results.files import CROPS, PAGE_FILES
+from dentify.results.files import CROPS, FINDINGS, PAGE_FILES
 from dentify.settings import Settings
 
 STANDARD_INPUT = "-"
@@ -229,13 +229,13 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
             if is_output and relative:
                 rules.skip(_told(path))
                 continue
-            in_output |= is_output  # the folder of photos takes the results, too
             try:
                 with os.scandir(path) as listing:
                     entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
             except OSError as error:
                 yield path, relative or PurePath(path).name, f"cannot be read: {_reason(error)}"
                 continue
+            in_output |= is_output or any(entry.name == FINDINGS for entry in entries)  # of this run, or of an earlier one
             for entry in entries:
                 ours = in_output and entry.name.endswith(".photo.jpg")
                 ours |= in_output and entry.name in (PAGE_FILES, CROPS)

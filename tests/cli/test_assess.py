@@ -219,6 +219,13 @@ def test_results_within_the_photos_folder_are_not_assessed_later(dentify: Dentif
     assert result.stderr.startswith("2 photos: ")
 
 
+def test_results_of_earlier_runs_among_the_photos_are_no_photos(dentify: Dentify, bundle: Path, photos: Path) -> None:
+    for output in ("photos/first", "photos/second", "apart"):
+        result = dentify("assess", photos, "-o", output, "--save-crops", "--bundle", bundle)
+        assert result.stderr.startswith("2 photos: ")
+    assert [name for name in files("apart") if name.endswith(".photo.jpg")] == ["a/b.photo.jpg", "c.photo.jpg"]
+
+
 def test_gates_and_threshold_reach_the_answer(dentify: Dentify, bundle: Path, paint: Paint) -> None:
     paint("a.png", "dent")
     result = dentify("assess", "a.png", "--format", "json", "--no-gates", "--score-threshold", "0.25", "--bundle", bundle)
@@ -507,6 +514,7 @@ def test_a_missing_bundle_is_one_line(dentify: Dentify, paint: Paint) -> None:
         (["--format", "coco"], "--format coco needs -o: say with it where files go"),
         (["-o", "out", "--format", "page"], "page and coco are made of the answers: add json to --format"),
         (["-o", "out.json"], "-o out.json takes one photo; name a folder or a .zip for several"),
+        (["-o", "out.png"], "-o out.png: an annotated photo is a .jpg; name one, or a folder"),
         (["-o", "out.jpg", "--format", "json"], "-o out.jpg is photo; leave --format out, or name a folder"),
         (["-o", "out.jpg", "--resume"], "--resume needs a folder or a .zip: one photo is done or not"),
         (["--save-crops"], "--save-crops needs -o with a folder or a .zip: say where they go"),

@@ -28,6 +28,15 @@ def test_what_is_told_before_and_after_the_path(text: str, data: Data) -> None:
     assert parse_data(text) == data
 
 
+def test_a_word_that_is_nearly_one_is_told() -> None:
+    with pytest.raises(
+        BadParameter, match=r"'no_vehicles=lot': no_vehicles= says nothing of photos; did you mean `no_vehicle`\?"
+    ):
+        parse_data("no_vehicles=lot")
+    Path("no_vehicles=lot").mkdir()
+    assert parse_data("no_vehicles=lot") == Data("", Path("no_vehicles=lot"), None)
+
+
 def test_a_path_with_a_colon_that_is_there_has_no_split() -> None:
     Path("odd:name").mkdir()
     assert parse_data("odd:name") == Data("", Path("odd:name"), None)

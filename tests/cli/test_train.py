@@ -178,6 +178,16 @@ def test_check_tells_all_faults_or_what_the_run_will_be(own: list[str], photos: 
     assert "nowhere: no such file or folder" in bad.stderr
 
 
+def test_check_of_labels_heeds_changes_and_a_wrong_one_writes_nothing(own: list[str]) -> None:
+    shorter = RUNNER.invoke(app, [*own, "--check", "--set", "phases=[{steps: 7, size: 32}]"])
+    assert " 7 steps, " in shorter.stdout, shorter.stderr
+    for command in ([*own, "--check"], own):
+        wrong = RUNNER.invoke(app, [*command, "--set", "nosuch=1"])
+        assert (wrong.exit_code, wrong.stdout) == (1, "")
+        assert "the recipe for these labels: unknown key `nosuch`" in wrong.stderr
+        assert not Path("run").exists()
+
+
 def test_check_of_a_recipe_tells_its_keys_beside_its_photos(photos: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, phases=[{"stepps": 2, "size": 32}], classes={"damage": ["dent"], "parts": ["hood"]})
     done = RUNNER.invoke(app, ["train", str(path), "--data", str(photos), "-o", str(tmp_path / "run"), "--check"])
@@ -206,9 +216,12 @@ def test_a_recipe_that_ships_is_called_by_its_name(tmp_path: Path, monkeypatch: 
     done = RUNNER.invoke(app, ["train", "default", "--data", "."])
     assert done.exit_code == 1
     assert "damage/train.json: no such file or folder" in done.stderr
-    wrong = RUNNER.invoke(app, ["train", "defualt.yaml", "--data", "."])
-    assert wrong.exit_code == 2
-    assert "did you mean `default`?" in " ".join(wrong.stderr.split())
+    for name in ("defualt.yaml", "defualt"):
+        wrong = RUNNER.invoke(app, ["train", name, "--data", "."])
+        assert wrong.exit_code == 2
+        assert "did you mean `default`?" in " ".join(wrong.stderr.split())
+    gone = RUNNER.invoke(app, ["export", "gone/last.ckpt", "-o", "bundle"])
+    assert (gone.exit_code, gone.stderr) == (1, "error: gone/last.ckpt: cannot be read: No such file or directory\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on Unix")

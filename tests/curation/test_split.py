@@ -161,8 +161,6 @@ def test_groups_of_different_sources_that_are_called_the_same_are_different(tmp_
         ("folder", ["claim1/a.png", "claim1/a.png", "", ""]),
         ("claim([0-9])", ["claim1/a.png", "claim1/a.png", "", ""]),
         ("[ab].png$", ["claim1/a.png", "claim1/b.png", "claim1/a.png", "claim1/b.png"]),
-        ("nothing of the kind", ["", "", "", ""]),
-        ("", ["", "", "", ""]),
     ],
 )
 def test_what_stays_together_can_be_chosen(tmp_path: Path, group_by: str | None, groups: list[str]) -> None:
@@ -180,6 +178,17 @@ def test_what_is_no_regular_expression_is_told(tmp_path: Path) -> None:
         ConfigError, match=r"^--group-by 'claim\(': is none of group, source, folder, and no regular expression: "
     ):
         split(write_coco(tmp_path, [{"file": "a.png", "labels": []}]), group_by="claim(")
+
+
+def test_a_key_that_matches_no_photo_keeps_nothing_together_and_is_told(tmp_path: Path) -> None:
+    folder = write_coco(tmp_path, [{"file": "a.png", "labels": []}, {"file": "b.png", "labels": []}])
+    with pytest.raises(
+        ConfigError, match=r"--group-by 'folders': matches no photo's name, a\.png for one; did you mean `folder`\?"
+    ):
+        split(folder, group_by="folders")
+    with pytest.raises(ConfigError, match="--group-by '': matches no photo's name"):
+        split(folder, group_by="")
+    assert [one.group for one in split(folder, group_by="[.]")] == ["a.png", "a.png"]
 
 
 # --- near-duplicates -----------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ REFUSED_AT_ONCE: dict[str, tuple[dict[str, object], str, dict[str, Any], str]] =
     "nothing there": ({}, "none", {}, "none: no such file or folder"),
     "a format that is none": ({}, ".", {"input_format": "coca"}, "'coca' is no format; known are coco, cvat, via"),
     "pictures that are nowhere": ({}, ".", {"images": "nowhere"}, "nowhere: no such folder of pictures"),
-    "a folder of photos": ({}, ".", {}, "holds 1 pictures and no labels of a format that is known; --input-format takes coco,"),
+    "a folder of photos": ({}, ".", {}, "holds 1 pictures and no labels of a format that is known; known are coco,"),
     "another format than is wanted": ({"a.json": COCO}, ".", {"input_format": "voc"}, "holds nothing that is Pascal VOC"),
     "a zip": ({"a.zip": "PK"}, "a.zip", {}, "a.zip: not a whole zip archive; download or make it again"),
     "a photo": (

@@ -32,6 +32,12 @@ class TestTypes:
         assert sigmoid(np.array(of / fitted.calibration.temperature)) == pytest.approx(0.75, abs=0.05)
         assert notes == []
 
+    def test_one_threshold_for_all_becomes_one_each(self) -> None:
+        each = Types(TypesCalibration(), {"dent": 0.5, "scratch": 0.5})
+        for_all = Types(TypesCalibration(), 0.5)
+        seen = logits_and_answers(400)
+        assert fit_types(seen, for_all, ("dent", "scratch"), []) == fit_types(seen, each, ("dent", "scratch"), [])
+
     def test_of_exclusive_ones_too(self) -> None:
         own = Types(TypesCalibration(exclusive=True), 0.5)
         fitted = fit_types(logits_and_answers(400, of=5.0), own, ("dent", "scratch"), [])

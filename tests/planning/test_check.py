@@ -63,6 +63,16 @@ def test_changes_count_and_epochs_are_told_in_steps(painted: Path, tmp_path: Pat
     assert checked.photos < 24 + 6 + 6 + 24
 
 
+def test_photos_whose_origin_is_not_said_are_a_fault(painted: Path, tmp_path: Path) -> None:
+    document = toy_document()
+    document["origins"] = {"other": {"origin": "our own", "licence": "CC0"}}
+    told = faults_of(document, painted, tmp_path)
+    assert [line for line in told if line.startswith("`origins` says nothing of ")] == told
+    assert len(told) == 1
+    document["data"]["leave_out"] = told[0].partition(";")[0].removeprefix("`origins` says nothing of ").split(", ")
+    assert faults_of(document, painted, tmp_path) == []
+
+
 def test_a_folder_of_which_nothing_is_known_is_a_teachers(painted: Path, tmp_path: Path) -> None:
     lot = tmp_path / "lot"
     lot.mkdir()
@@ -71,6 +81,7 @@ def test_a_folder_of_which_nothing_is_known_is_a_teachers(painted: Path, tmp_pat
     document = toy_document()
     document["data"]["train"].append({"photos": str(lot), "per_batch": 1})
     document["distil"] = {"teacher": "default"}
+    document["origins"]["lot"] = {"origin": "our own", "licence": "CC0"}
     assert faults_of(document, painted, tmp_path) == []
 
 

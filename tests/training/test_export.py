@@ -17,8 +17,9 @@ from torch import Tensor
 import dentify
 import toy_bench
 from dentify.bundle import Bundle
-from dentify.errors import BundleError, ConfigError, OutputError
+from dentify.errors import BundleError, ConfigError, DatasetError, OutputError
 from dentify.runtime.session import Session
+from dentify.settings import Settings
 from dentify.training import export_bundle, train
 from dentify.training.as_onnx import Parity
 from dentify.training.checkpoints import read_checkpoint, write_checkpoint
@@ -144,6 +145,13 @@ def test_instances_are_fitted_to_held_out_photos(tmp_path: Path) -> None:
     assert held_out["dent/AP50"] == 1.0
     assert set(fitted.calibration.findings) == set(fitted.classes.damage)
     assert "thresholds of scratch, broken_part stay: fewer than 5 are annotated" in fitted.notes
+
+
+def test_a_held_out_photo_that_is_cut_off_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    first, *others = everything()
+    cut = replace(first, image=first.read(Settings())[:80])
+    with pytest.raises(DatasetError, match="is cut off"):
+        complete(table_bundle(tmp_path / "table"), [*others, cut], Parity(1, 0.0, None), seed=0, on_photo=lambda _: None)
 
 
 def test_a_type_that_no_photo_shows_is_not_told(painted: Path, tmp_path: Path) -> None:

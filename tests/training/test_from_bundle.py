@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
-pytest.importorskip("timm", reason="needs the extra `train`")
+timm = pytest.importorskip("timm", reason="needs the extra `train`")
 
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dentify.bundle.open import Bundle
@@ -21,7 +22,7 @@ from dentify.runtime.session import Session
 from dentify.training import train
 from dentify.training.as_onnx import NETWORK_FILE, Exported, to_onnx
 from dentify.training.checkpoints import read_checkpoint
-from dentify.training.export import describe
+from dentify.training.export import describe, read_run_recipe
 from dentify.training.from_bundle import begin_with
 from dentify.training.models.network import normalised
 from dentify.training.recipe import Recipe, read_recipe
@@ -192,6 +193,51 @@ def test_what_a_bundle_does_not_answer_begins_random_and_is_told(bundle: Bundle,
     assert "severity" not in begun.taught
 
 
+def test_a_gate_that_looks_at_features_and_at_maps_is_taken_whole(pictures: Tensor) -> None:
+    both = {"kind": "labels", "of": "damaged", "pooled": ["any"], "within": "outline"}
+    plan = recipe(heads={**{name: HEADS[name] for name in ("types", "any", "outline", "offsets")}, "damage_seen": both})
+    bundle = bundle_of(plan)
+    network = network_of(plan, 2)
+    begin_with(network, plan.build_heads(), bundle, pictures)
+    session = Session(bundle.files[NETWORK_FILE], input_name="image", output_names=["damage_seen"], where="b")
+    with torch.inference_mode():
+        ours = network.eval()(pictures[:1])["damage_seen"]
+    theirs = session.run(pictures[:1].numpy())["damage_seen"]
+    assert np.allclose(ours.numpy(), theirs, atol=1e-3)
+
+
+def test_layers_on_tokens_are_told_to_be_folded() -> None:
+    model = {"name": "timm_classifier", "architecture": "test_convnext", "weights": None}
+    plan = recipe(model=model, heads={"damage": HEADS["damage"]})
+    heads = plan.build_heads()
+    network = network_of(plan, 1).eval()
+    kept = {"damage": Kept(heads["damage"], heads["damage"].names, heads["damage"].channels(heads["damage"].names))}
+    manifest = describe(plan, kept, network, version="1.0.0", photos=Counter())
+    bundle = Bundle(manifest, "0" * 64, {NETWORK_FILE: to_onnx(Exported(network, kept).eval(), SIDE)}, "b")
+    with pytest.raises(ConfigError, match=r"is not there; or export folded it, .*begin with the last\.ckpt of its run"):
+        begin_with(network_of(plan, 2), heads, bundle, torch.zeros(2, 3, SIDE, SIDE))
+
+
+def test_a_teacher_begins_with_a_bundle_and_its_transformers_own_weights(bundle: Bundle, painted: Path, tmp_path: Path) -> None:
+    """The encoder's file is not asked for, as the bundle has that part; the transformer is heard of when it has learned."""
+    from dentify.bundle.write import write_bundle
+
+    write_bundle(tmp_path / "b.zip", bundle.manifest, bundle.files)
+    weights = {"encoder_weights": "nowhere.safetensors", "transformer_weights": "transformer.safetensors"}
+    plan = recipe(
+        model=MODEL | {"name": "dinov2_fpn", "transformer": "vit_small_patch14_dinov2", "blocks": [0], **weights},
+        phases=[{"steps": 1, "size": SIDE, "train": ["photo"], "precision": "32"}],
+    )
+    with pytest.raises(ConfigError, match=r"transformer\.safetensors"):
+        train(plan, data=painted, output=tmp_path / "without", start=tmp_path / "b.zip")
+    transformer = timm.create_model("vit_small_patch14_dinov2", pretrained=False, num_classes=0)
+    save_file(transformer.state_dict(), painted / "transformer.safetensors")
+    state = read_checkpoint(train(plan, data=painted, output=tmp_path / "run", start=tmp_path / "b.zip"))
+    assert torch.equal(state.weights["transformer.cls_token"], transformer.cls_token)
+    assert torch.equal(state.weights["encoder.conv_stem.weight"], to_torch(bundle, "network.encoder.conv_stem.weight"))
+    assert not state.weights["beside16.weight"].any()
+
+
 def test_a_run_may_begin_with_a_bundle_and_its_recipe_says_so(bundle: Bundle, painted: Path, tmp_path: Path) -> None:
     from dentify.bundle.write import write_bundle
 
@@ -208,6 +254,9 @@ def test_a_run_may_begin_with_a_bundle_and_its_recipe_says_so(bundle: Bundle, pa
     assert torch.equal(state.weights["encoder.conv_stem.weight"], frozen)
     again = train(plan.model_copy(update={"start": str(tmp_path / "b.zip")}), data=painted, output=tmp_path / "again")
     assert read_checkpoint(again).weights["coarse.bias" if "coarse.bias" in state.weights else "fine.1.bias"].shape
+    after = train(plan, data=painted, output=tmp_path / "after", start=done)  # and so do those of runs that begin with it
+    told = "a run of toy, which learned from b (the bundle toy 1.0.0, Apache-2.0)"
+    assert read_run_recipe(after).learned_from["run"].origin == told
 
 
 def to_torch(bundle: Bundle, name: str) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dentify.errors import ConfigError
+from dentify.training.adapters import BASE
 from dentify.training.optimizers import build_optimizers, check_parts, freeze, parts_named, rate_at
 from dentify.training.recipe import OptimizerRecipe, Phase, Schedule
 from toy_bench import toy_recipe
@@ -63,6 +64,13 @@ def test_dropout_lies_still_where_nothing_around_it_learns() -> None:
     for module in frozen:
         module.eval()
     assert [block[1].training for block in (first, second)] == [False, True]
+
+
+def test_weights_under_adapters_are_taught_where_they_are_named() -> None:
+    whole, parts = network()
+    adapted = {"stage": parts["encoder.0"] + parts["answers"], BASE: parts["encoder.1"]}
+    assert freeze(whole, adapted, Phase(steps=1, size=32), place=0) == parts["encoder.1"]
+    assert freeze(whole, adapted, Phase(steps=1, size=32, train=("*", BASE)), place=0) == []
 
 
 def test_what_was_frozen_can_be_taught_again() -> None:

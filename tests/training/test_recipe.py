@@ -190,6 +190,7 @@ def test_set_changes_a_key() -> None:
         ),
         ("heads.damage_seen.within=vehicle", ("heads.damage_seen looks at vehicle, which is no head of maps of yes and no",)),
         ("heads.any.loss={boxes: 1}", ("heads.any", "`boxes` teach types alone")),
+        ("heads.parts.stride=32", ("phases.1.size: a quarter of a mosaic holds whole cells of 32 pixels", "a multiple of 64")),
         ("data.train.0=x", ("data.train", "0")),
         ("review.weak_types=[rust]", ("review.weak_types names rust, which is not in classes.damage",)),
         ("review.not_told=[crakc]", ("review.not_told names crakc, which is not in classes.damage", "`crack`")),

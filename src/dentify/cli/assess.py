@@ -341,8 +341,12 @@ def _check_usage(
     open_page: bool,
 ) -> None:
     """Refuses combinations that cannot be meant."""
+    from dentify.imaging.formats import is_picture_name
+
     if open_page and (kind != "folder" or "page" not in formats):
         raise typer.BadParameter("--open shows the page of a folder: name one with -o, and leave page among the formats")
+    if output is not None and kind == "folder" and is_picture_name(output) and not Path(output).is_dir():
+        raise typer.BadParameter(f"-o {printable(output)}: an annotated photo is a .jpg; name one, or a folder")
     if output is None:
         if resume or overwrite:
             raise typer.BadParameter(f"{'--resume' if resume else '--overwrite'} needs -o: standard output keeps nothing")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from dentify.errors import DatasetError, printable
+from dentify.strict import nearest
 
 if TYPE_CHECKING:
     from dentify.bundle.manifest import Manifest
@@ -67,6 +68,8 @@ def parse_data(text: str) -> Data:
     from dentify.datasets.sample import PHOTO_WORDS
 
     label, equals, rest = text.partition("=")
+    if equals and label not in PHOTO_WORDS and not Path(text).exists() and (near := nearest(label, PHOTO_WORDS)):
+        raise typer.BadParameter(f"{printable(text)!r}: {printable(label)}= says nothing of photos{near}")
     if not equals or label not in PHOTO_WORDS:
         label, rest = "", text
     if not rest:

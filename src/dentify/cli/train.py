@@ -68,7 +68,9 @@ def train(
     show: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Train nothing: write a page of the first N training pictures, their truth drawn on, to -o."
+            min=1,
+            metavar="N",
+            help="Train nothing: write a page of a recipe's first N training pictures, their truth drawn on, to -o.",
         ),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to train; auto takes an accelerator where there is one.")] = Device.AUTO,
@@ -118,7 +120,7 @@ def train(
         return
     if recipe is None:
         if show is not None:
-            raise typer.BadParameter("--show draws what a recipe says; train, or --check, writes one first")
+            raise typer.BadParameter("--show draws what a recipe says: RUN/recipe.yaml of a run, or one that ships")
         if average_with:
             raise typer.BadParameter("--average-with is for training by a recipe")
         folder = output or _folder_of(what)
@@ -132,6 +134,7 @@ def train(
                 data=data,
                 labels=labels,
                 start=start or "default",
+                changes=changes or (),
                 quiet=quiet,
             )
         output, start = folder, None
@@ -165,6 +168,8 @@ def recipe_file(what: list[str]) -> Path | None:
     """
     from dentify.planning import find_recipe, is_recipe, recipe_names
 
+    if len(what) == 1 and not Path(what[0]).exists() and not _ships(what[0]) and (near := nearest(what[0], recipe_names())):
+        raise typer.BadParameter(f"{printable(what[0])}: no such file, folder or recipe{near}")
     found = [Path(one) if is_recipe(Path(one)) else find_recipe(one) for one in what if is_recipe(Path(one)) or _ships(one)]
     if found and len(what) > 1:
         raise typer.BadParameter(f"a run has one recipe, and its data sets stand in it; got {len(what)} arguments")
@@ -211,13 +216,18 @@ def checked_run(
         )
     else:
         checked = check_recipe(recipe, data=data, output=output, start=start, resume=resume, settings=settings, changes=changes)
-    faults, seconds, how = checked.faults, checked.seconds, "on this machine's processors"
-    if recipe is not None and find_spec("torch") is not None:  # only its modules know the recipe's keys, and networks
-        from dentify.training import read_recipe, timed_seconds
+    faults, steps, seconds, how = checked.faults, checked.steps, checked.seconds, "on this machine's processors"
+    if (recipe is not None or checked.recipe) and find_spec("torch") is not None:  # it knows the recipe's keys, and networks
+        from dentify.training import parse_recipe, read_recipe, timed_seconds
 
         try:
-            plan = read_recipe(recipe, tuple(changes))
-            if not faults:
+            if recipe is None:
+                plan = parse_recipe(checked.recipe, "the recipe for these labels", tuple(changes))
+                seconds *= plan.steps / max(steps, 1)
+                steps = plan.steps
+            else:
+                plan = read_recipe(recipe, tuple(changes))
+            if recipe is not None and not faults:
                 seconds = timed_seconds(plan, checked, device=device.value)
                 how = "on this machine, by some steps that the network took"
         except DentifyError as fault:
@@ -227,7 +237,7 @@ def checked_run(
     if faults:
         raise typer.Exit(1)
     types = f"types: {', '.join(map(printable, checked.types))}" if checked.types else "no types of damage"
-    print(f"{checked.photos} photos; {types}; {checked.steps:,} steps, about {told_time(seconds)} {how}")
+    print(f"{checked.photos} photos; {types}; {steps:,} steps, about {told_time(seconds)} {how}")
 
 
 def _ships(name: str) -> bool:
@@ -236,7 +246,9 @@ def _ships(name: str) -> bool:
     return not Path(name).exists() and name in recipe_names()
 
 
-def decide_recipe(paths: list[Path], *, folder: Path, data: Path, labels: Path | None, start: str, quiet: bool) -> Path:
+def decide_recipe(
+    paths: list[Path], *, folder: Path, data: Path, labels: Path | None, start: str, changes: Sequence[str], quiet: bool
+) -> Path:
     """Looks at labels, and writes a recipe for them into a run's folder; what was decided is told on standard error."""
     from dentify.planning import check_free, decide, look, write_decided
     from dentify.planning.check import check_installed
@@ -261,6 +273,9 @@ def decide_recipe(paths: list[Path], *, folder: Path, data: Path, labels: Path |
             settings=read_settings(),
             on_photo=advance,
         )
+    from dentify.training import parse_recipe
+
+    parse_recipe(decided.recipe, "the recipe for these labels", tuple(changes))  # before anything is written
     path = write_decided(decided, folder)
     for line in decided.why if not quiet else ():
         print(printable(line), file=sys.stderr)

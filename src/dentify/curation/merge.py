@@ -184,9 +184,14 @@ def source_names(paths: Sequence[Path]) -> list[str]:
 
     >>> source_names([Path("a/labels.json"), Path("b/labels.json"), Path("c/cars.zip")])
     ['a-labels', 'b-labels', 'cars']
+    >>> source_names([Path("/cars"), Path("/cars")])
+    ['cars', 'cars-2']
     """
     plain = [path.stem or "data" for path in paths]
-    longer = [f"{path.parent.name}-{name}" if plain.count(name) > 1 else name for path, name in zip(paths, plain, strict=True)]
+    parents = [path.absolute().parent.name for path in paths]
+    longer = [
+        f"{parent}-{name}" if plain.count(name) > 1 and parent else name for parent, name in zip(parents, plain, strict=True)
+    ]
     seen: Counter[str] = Counter()
     names = []
     for name in longer:

@@ -21,11 +21,12 @@ from dentify.datasets.sample import Sample, photo_kind
 from dentify.datasets.sample_picture import decode_picture
 from dentify.datasets.splits import photo_key, splits_path
 from dentify.datasets.zipped import is_zipped
-from dentify.errors import ConfigError, DatasetError, OutputError
+from dentify.errors import ConfigError, DatasetError, OutputError, printable
 from dentify.in_order import map_in_order
 from dentify.report.columns import Cells, aligned
 from dentify.settings import Settings
 from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
+from dentify.strict import nearest
 from dentify.writing import write_whole
 
 SPLIT_NAMES = {2: ("train", "val"), 3: ("train", "val", "test")}
@@ -88,7 +89,7 @@ def split_dataset(
 
     Raises:
         DatasetError: a photo cannot be read, and the data set was not told to go on; or there is none.
-        ConfigError: `group_by` is no regular expression.
+        ConfigError: `group_by` is no regular expression, or one that matches no photo.
     """
     settings = settings or Settings()
     key_of = _group_key(group_by, dataset.path)
@@ -116,6 +117,9 @@ def split_dataset(
                 prints.append(found)
     if not rows:
         raise DatasetError(f"{dataset.path}: holds no photo that can be read")
+    if group_by not in (None, "group", "source", "folder") and not any(key for _, key, _ in rows):
+        advice = nearest(group_by or "", ("group", "source", "folder"))
+        raise ConfigError(f"--group-by {group_by!r}: matches no photo's name, {printable(rows[0][0])} for one{advice}")
     roots = duplicate_groups(len(rows), [*find_duplicates(prints), *_of_one_key([key for _, key, _ in rows])])
     groups: dict[int, list[int]] = defaultdict(list)
     for index, root in enumerate(roots):

@@ -67,7 +67,7 @@ def _recognise_file(path: Path, wanted: str | None, settings: Settings) -> tuple
         if name is None and (product := unread_product(path, document)) is not None:
             raise DatasetError(told_unread(path, product))
         if name is None:
-            raise DatasetError(f"{path}: JSON of no annotation format that is known; --input-format takes {', '.join(FORMATS)}")
+            raise DatasetError(f"{path}: JSON of no annotation format that is known; known are {', '.join(FORMATS)}")
     else:
         name = wanted or _format_of_text(path, suffix, settings)
         if name is None and (product := unread_product(path, first_line(path) if suffix in LINES else None)) is not None:
@@ -189,7 +189,7 @@ def _nothing_found(files: list[Path], wanted: str | None) -> str:
     for path in files:
         if path.name != SPLITS and (told := _without_names(path)):
             return f"{path.name} {told}"
-    return f"{held} of a format that is known{told_others(files)}; --input-format takes {', '.join(FORMATS)}"
+    return f"{held} of a format that is known{told_others(files)}; known are {', '.join(FORMATS)}"
 
 
 def _without_names(path: Path) -> str:

@@ -18,7 +18,7 @@ from dentify.arrays import FloatArray
 from dentify.bundle.manifest import Calibration, Grouping, Manifest, SeverityCalibration, Thresholds
 from dentify.bundle.open import Bundle
 from dentify.datasets.sample import UNTYPED, Sample
-from dentify.errors import BundleError, DatasetError, printable
+from dentify.errors import BundleError, DatasetError, NothingToFitError, printable
 from dentify.fitting.confidence import LEAST_LEVELS, fit_temperature
 from dentify.fitting.findings import Findings, fit_findings
 from dentify.fitting.gates import Gate, fit_gate_of
@@ -79,7 +79,8 @@ def fit_bundle(
 
     Raises:
         BundleError: the bundle has nothing that can be fitted.
-        DatasetError: a photo cannot be read, none is given, no label is one of the bundle's types, or nothing can be fitted.
+        DatasetError: a photo cannot be read, or none is given.
+        NothingToFitError: no label is one of the bundle's types, or nothing can be fitted.
     """
     check_fittable(bundle)
     settings = settings or Settings()
@@ -121,14 +122,14 @@ def check_names(names: Iterable[str], taught: Sequence[str]) -> None:
     """Makes sure that some annotated damage is of a type that the bundle knows.
 
     Raises:
-        DatasetError: all are of others; the message names them with the nearest.
+        NothingToFitError: all are of others; the message names them with the nearest.
     """
     unknown = sorted(names)
     if not unknown or set(unknown) & set(taught):
         return
     told = ", ".join(printable(name) for name in unknown)
     near = next(filter(None, (nearest(name.casefold(), taught) for name in unknown)), "")
-    raise DatasetError(
+    raise NothingToFitError(
         f"the labels name {told}; the bundle was taught {', '.join(taught)}; say in --labels what each becomes{near}"
     )
 
@@ -137,7 +138,7 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
     """All that is fitted, once every photo was seen.
 
     Raises:
-        DatasetError: nothing could be.
+        NothingToFitError: nothing could be.
     """
     notes: list[str] = []
     roles, calibration, thresholds = manifest.roles, manifest.calibration, manifest.thresholds
@@ -177,7 +178,7 @@ def fit_seen(seen: Seen, manifest: Manifest, *, photos: int, seed: int) -> Fitte
     )
     whole = severity is not calibration.severity or types.calibration is not calibration.types
     if not (found.fitted or whole or any(gates[gate] is not before[gate] for gate in gates)):
-        raise DatasetError(f"nothing can be fitted to {told_photos(photos)}: {'; '.join(notes)}")
+        raise NothingToFitError(f"nothing can be fitted to {told_photos(photos)}: {'; '.join(notes)}")
     return Fitted(fitted, found.figures, found.before, photos, tuple(notes))
 
 

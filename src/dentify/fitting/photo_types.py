@@ -54,6 +54,6 @@ def fit_types(
         return own
     logits, truth = (np.concatenate(parts) for parts in zip(*asked.values(), strict=True))
     calibration = TypesCalibration(temperature=fit_yes_temperature(logits, truth))
-    assert isinstance(own.thresholds, dict)
+    before = own.thresholds if isinstance(own.thresholds, dict) else dict.fromkeys(names, own.thresholds)
     thresholds = {name: gate_threshold(sigmoid(z / calibration.temperature), right) for name, (z, right) in asked.items()}
-    return Types(calibration, own.thresholds | thresholds)
+    return Types(calibration, before | thresholds)

@@ -38,6 +38,7 @@ class Checked:
         stretches: a recipe's phases, counted.
         taught: those of the photos that are trained on.
         looked_at: photos of val, over all looks.
+        recipe: that was decided, where none was given.
     """
 
     faults: list[str]
@@ -48,6 +49,7 @@ class Checked:
     stretches: tuple[Stretch, ...] = ()
     taught: int = 0
     looked_at: int = 0
+    recipe: str = ""
 
 
 def check_labels(
@@ -77,7 +79,7 @@ def check_labels(
         decided = decide(seen, output=output, data=data, labels=labels, start=start, settings=settings)
     except DentifyError as fault:
         return Checked([str(fault)])
-    return Checked([], decided.photos, decided.types, decided.steps, decided.seconds)
+    return Checked([], decided.photos, decided.types, decided.steps, decided.seconds, recipe=decided.recipe)
 
 
 def check_recipe(
@@ -130,10 +132,17 @@ def check_recipe(
     sets = _mapping(document.get("data"))
     left_out = set(map(str, _list(sets.get("leave_out"))))
     sizes: dict[str, list[int]] = {"train": [], "val": []}
+    sources: set[str] = set()
     for split, found in sizes.items():
         for photo_set in _list(sets.get(split)):
             samples = _photos(_mapping(photo_set), data, split, own, settings, faults)
             found.append(sum(sample.source not in left_out for sample in samples))
+            if split == "train":
+                sources |= {sample.source or _file_of(_mapping(photo_set)).stem for sample in samples} - left_out
+    unknown = sorted(sources - set(_mapping(document.get("origins"))))
+    if unknown:
+        told = ", ".join(unknown)
+        faults.add(ConfigError(f"`origins` says nothing of {told}; a bundle names origin and licence of photos"))
     if not _list(sets.get("train")):
         faults.add(ConfigError("data.train: names no photos to train on"))
     stretches = []
@@ -243,6 +252,10 @@ def _photos(
     if not samples:
         faults.add(DatasetError(f"{path}: no photo of split `{split}`"))
     return samples
+
+
+def _file_of(photo_set: Mapping[str, Any]) -> Path:
+    return Path(str(photo_set.get("dataset") or photo_set.get("coco") or photo_set.get("photos")))
 
 
 def _per_batch(sets: Mapping[str, Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,13 @@ from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import ConfigError
 from dentify.training.adapters import has_adapters
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
-from dentify.training.from_bundle import begin_with
+from dentify.training.from_bundle import begin_with, parts_of
 from dentify.training.heads import Head
+from dentify.training.models import ModelRecipe
 from dentify.training.models.network import normalised
 from dentify.training.optimizers import check_parts
-from dentify.training.recipe import Recipe, read_recipe
+from dentify.training.origin import Origin
+from dentify.training.recipe import Recipe, name_of, origin_of, read_recipe
 
 LAST, RECIPE = "last.ckpt", "recipe.yaml"
 """A run's checkpoint and its recipe, in its folder."""
@@ -89,9 +91,11 @@ def begin(
     if resume:
         recipe = _begun_as_before(recipe, output / RECIPE)
     start = None if recipe.start is None else within(data, recipe.start)
-    begins_anew = not resume and start is None
+    bundle = Bundle.open(str(start)) if not resume and start is not None and is_bundle(start) else None
     outputs = {name: head.output for name, head in heads.items()}
-    network = recipe.model.build(outputs, data if begins_anew else None).to(memory_format=torch.channels_last)
+    model = recipe.model if bundle is None else _beside(recipe.model, parts_of(bundle))
+    reads_weights = not resume and (start is None or (bundle is not None and bool(_files(model))))
+    network = model.build(outputs, data if reads_weights else None).to(memory_format=torch.channels_last)
     check_parts(network, network.parts(), recipe)
     if average_with and has_adapters(network):
         raise ConfigError(
@@ -103,14 +107,13 @@ def begin(
     taught_before: Mapping[str, list[str]] = {}
     hints: Mapping[str, Tensor] = {}
     notes: Sequence[str] = ()
-    if not resume and start is not None and is_bundle(start):
-        bundle = Bundle.open(str(start))
+    if bundle is not None and start is not None:
         shown = pictures(MEASURED_BY)
         shown = [image for image in shown if image.shape == shown[0].shape]  # the first phase may be shorter
         begun = begin_with(network, heads, bundle, normalised(torch.stack(shown), network.mean, network.std))
         average.module.load_state_dict(network.state_dict())
         taught_before, notes = begun.taught, begun.notes
-        recipe = recipe.with_origin(start.stem, bundle.manifest)
+        recipe = recipe.with_origin(name_of(str(start)), origin_of(bundle.manifest))
     elif (origin := last if resume else start) is not None:
         before = read_checkpoint(origin)
         check_fits(before, network, heads, origin)
@@ -124,6 +127,7 @@ def begin(
         else:
             network.load_state_dict(average_weights(before.average, average_with))
             average.module.load_state_dict(network.state_dict())
+            recipe = _with_origin_of_run(recipe, origin)
     average.n_averaged.fill_(averaged)
     ever_taught = {name: sorted({*names, *taught_before.get(name, [])}) for name, names in taught.items()}
     return Beginning(recipe, network, average, step, states, ever_taught, hints, tuple(notes))
@@ -159,6 +163,28 @@ def is_bundle(path: Path) -> bool:
 def within(root: Path, path: str) -> Path:
     """A path of a recipe; the bundle that ships is nowhere."""
     return Path(path) if path == DEFAULT else root / path
+
+
+def _files(model: ModelRecipe) -> dict[str, str]:
+    """By part of the network: the file of its pretrained weights, where a recipe names one for that part alone."""
+    of_parts = [key for key in type(model).model_fields if key.endswith("_weights")]
+    return {key.removesuffix("_weights"): getattr(model, key) for key in of_parts if getattr(model, key) is not None}
+
+
+def _beside(model: ModelRecipe, parts: Collection[str]) -> ModelRecipe:
+    """A network's recipe without the pretrained weights of parts that a bundle has."""
+    return model.model_copy(update={f"{part}_weights": None for part in _files(model) if part in parts})
+
+
+def _with_origin_of_run(recipe: Recipe, checkpoint: Path) -> Recipe:
+    """A recipe that knows the run that it begins with, where that run's own recipe is still beside its checkpoint."""
+    with suppress(ConfigError):
+        before = read_recipe(checkpoint.parent / RECIPE)
+        learned = [f"{name} ({one.origin}, {one.licence})" for name, one in before.learned_from.items()]
+        told = f", which learned from {' and '.join(learned)}" if learned else ""
+        origin = Origin(origin=f"a run of {before.name}{told}", licence=before.licence)
+        return recipe.with_origin(name_of(str(checkpoint)), origin)
+    return recipe
 
 
 def _begun_as_before(recipe: Recipe, path: Path) -> Recipe:

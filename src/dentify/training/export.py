@@ -22,7 +22,7 @@ from dentify.bundle import manifest as m
 from dentify.bundle.open import Bundle
 from dentify.bundle.write import check_target, write_bundle
 from dentify.datasets.sample import Sample
-from dentify.errors import BundleError, ConfigError, DatasetError
+from dentify.errors import BundleError, ConfigError, NothingToFitError
 from dentify.fitting.fit import GROUPING, check_fittable, fit_bundle
 from dentify.imaging.decode import decode_photo
 from dentify.runtime.preprocess import network_input
@@ -113,8 +113,8 @@ def read_trained(checkpoint: Path, *, recipe: Recipe | None = None, average_with
     Raises:
         ConfigError: a checkpoint or the recipe is missing, they do not fit each other, or nothing was taught.
     """
-    recipe = recipe or read_run_recipe(checkpoint)
     state = read_checkpoint(checkpoint)
+    recipe = recipe or read_run_recipe(checkpoint)
     heads = recipe.build_heads()
     network = recipe.model.build({name: head.output for name, head in heads.items()}, None)
     check_fits(state, network, heads, checkpoint)
@@ -256,17 +256,28 @@ def complete(
     settings: Settings | None = None,
     on_photo: Callable[[Sample], None],
 ) -> m.Manifest:
-    """A bundle's manifest with what is fitted to held-out photos, and what was measured."""
+    """A bundle's manifest with what is fitted to held-out photos, and what was measured.
+
+    Raises:
+        DatasetError: a photo cannot be read.
+    """
     manifest = bundle.manifest
     figures: dict[str, float] = {}
     notes: tuple[str, ...] = ()
     try:
         check_fittable(bundle)
+    except BundleError as error:  # it tells parts alone
+        return _measured(manifest, figures, (str(error),), parity)
+    try:
         fitted = fit_bundle(bundle, held_out, seed=seed, settings=settings, on_photo=on_photo)
-    except (BundleError, DatasetError) as error:  # nothing of it, or nothing to these photos: thresholds stay as they began
+    except NothingToFitError as error:  # thresholds stay as they began
         notes = (str(error),)
     else:
         manifest, figures, notes = fitted.manifest, fitted.figures, fitted.notes
+    return _measured(manifest, figures, notes, parity)
+
+
+def _measured(manifest: m.Manifest, figures: Mapping[str, float], notes: Sequence[str], parity: Parity) -> m.Manifest:
     metrics: dict[str, m.Metric] = {"held_out": dict(figures)} if figures else {}
     beside: dict[str, m.Metric] = {} if parity.least_iou is None else {"least_mask_iou": parity.least_iou}
     if parity.least_alike is not None:

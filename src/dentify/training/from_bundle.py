@@ -80,7 +80,7 @@ class _Graph:
     def rows(self, output: str) -> tuple[str, list[int]] | None:
         """The layer that answers an output, and which of its rows; `None` where more than picking lies between."""
         picks: list[NodeProto] = []
-        name = output
+        name = output = self._beside_evidence(output)
         while (node := self._made_by.get(name)) is not None and node.op_type in _PICKS:
             picks.insert(0, node)
             name = node.input[0]
@@ -96,6 +96,13 @@ class _Graph:
             numbers = answers[0]
         layer = node.input[1].removeprefix("network.").removesuffix(".weight")
         return layer, [int(number) for number in numbers.reshape(-1)]
+
+    def _beside_evidence(self, output: str) -> str:
+        """What a layer says where an `Evidence` is added to it; else the output itself."""
+        node = self._made_by.get(output)
+        if node is None or node.op_type != "Add" or node.input[1] in self.values or self.evidence(output) is None:
+            return output
+        return str(node.input[0])
 
     def evidence(self, output: str) -> tuple[Values, Values] | None:
         """Weights, which are no longer those that learn, and bias of an `Evidence`; `None` where the output is none's."""
@@ -158,6 +165,11 @@ def begin_with(network: nn.Module, heads: Mapping[str, Head], bundle: Bundle, pi
     return Begun({name: _both_know(heads[name], answer) for name, answer in begun.items()}, notes)
 
 
+def parts_of(bundle: Bundle) -> set[str]:
+    """What the modules of a bundle's networks are called: `encoder`, `fine`."""
+    return {root for network in bundle.manifest.networks for root in _Graph(bundle.files[network.file]).roots}
+
+
 def _read(bundle: Bundle, network: nn.Module) -> _Graph:
     manifest = bundle.manifest
     if len(manifest.networks) != 1:
@@ -192,9 +204,10 @@ def _take_weights(network: nn.Module, graph: _Graph, apart: set[str], where: str
         if weight is not None and weight.shape == state[name].shape:
             taken[name] = weight
         elif name.partition(".")[0] in graph.roots:
-            theirs = "not there" if value is None else value.shape
+            theirs = "not there" if value is None else f"{value.shape}, the recipe's {tuple(state[name].shape)}"
+            folded = "; or export folded it, as it does with layers on tokens: begin with the last.ckpt of its run then"
             raise ConfigError(
-                f"{where}: is of another network than the recipe's: `{name}` is {theirs}, the recipe's {tuple(state[name].shape)}"
+                f"{where}: is of another network than the recipe's: `{name}` is {theirs}{folded if value is None else ''}"
             )
     if not taken:
         raise ConfigError(f"{where}: is of another network than the recipe's: no weight of it is called as there")

@@ -40,7 +40,7 @@ from dentify.training.memory import keep_memory
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.pictures import RunPictures
 from dentify.training.processes import check_batches, fabric_on, last_line
-from dentify.training.recipe import CHECKPOINT, Phase, Recipe, in_steps, write_recipe
+from dentify.training.recipe import CHECKPOINT, Phase, Recipe, in_steps, origin_of, write_recipe
 from dentify.training.scene import Scene
 from dentify.training.taught import check_taught, shown_sets, taught_names, untold, with_teacher
 from dentify.training.telling import Looks
@@ -233,7 +233,7 @@ def _teacher(recipe: Recipe, heads: Mapping[str, Head], data: Path, output: Path
         return recipe, None
     path = within(data, recipe.distil.teacher)
     bundle, files = as_bundle(path) if path.suffix == CHECKPOINT else (Bundle.open(str(path)), None)
-    told = recipe.with_origin(recipe.distil.teacher_name, bundle.manifest)
+    told = recipe.with_origin(recipe.distil.teacher_name, origin_of(bundle.manifest))
     if not recipe.distil.weight:
         return told, None
     return told, Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads, files=files)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
+from dentify.training.adapters import BASE
 from dentify.training.parts import Parts, parts_named
 from dentify.training.recipe import OptimizerRecipe, Phase, Recipe, Schedule
 
@@ -40,6 +41,8 @@ def freeze(network: nn.Module, parts: Parts, phase: Phase, *, place: int) -> lis
     evaluation mode where all that it lies in does.
     """
     taught = parts_named(parts, phase.train, key=f"phases.{place}.train")
+    if BASE not in phase.train:  # weights under adapters are not taught beside these
+        taught -= {BASE}
     network.requires_grad_(True)
     frozen = [module for name, modules in parts.items() if name not in taught for module in modules]
     for module in frozen:

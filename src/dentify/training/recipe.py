@@ -128,8 +128,7 @@ class Distil(Strict):
     @property
     def teacher_name(self) -> str:
         """What a model card calls it: the bundle's name as a file, or that of the run's folder."""
-        path = Path(self.teacher)
-        return path.parent.name if path.suffix == CHECKPOINT and path.parent.name else path.stem
+        return name_of(self.teacher)
 
     @model_validator(mode="after")
     def _has_features(self) -> Self:
@@ -254,16 +253,15 @@ class Recipe(Strict):
         """Of all phases."""
         return sum(phase.steps for phase in self.phases)
 
-    def with_origin(self, name: str, manifest: Manifest) -> Recipe:
-        """A recipe that knows a bundle that it learns from, unless it does already."""
-        origin = Origin(origin=told_origin(manifest), licence=manifest.licence)
+    def with_origin(self, name: str, origin: Origin) -> Recipe:
+        """A recipe that knows a bundle or a run that it learns from, unless it does already."""
         model = self.model.model_copy(update={"origins": {name: origin, **self.model.origins}})
         return self.model_copy(update={"model": model})
 
     @property
     def learned_from(self) -> dict[str, Origin]:
-        """The bundle that a run began with and its teacher, as its recipe knows them since."""
-        names = [Path(self.start).stem] if self.start is not None else []
+        """The bundle or run that a run began with and its teacher, as its recipe knows them since."""
+        names = [name_of(self.start)] if self.start is not None else []
         names += [self.distil.teacher_name] if self.distil is not None else []
         return {name: self.model.origins[name] for name in names if name in self.model.origins}
 
@@ -290,6 +288,12 @@ class Recipe(Strict):
             if phase.per_batch is not None and (len(phase.per_batch) != len(self.data.train) or not any(phase.per_batch)):
                 told = f"{len(phase.per_batch)} numbers" if any(phase.per_batch) else "no photo"
                 raise ValueError(f"phases.{place}.per_batch names {told} for {len(self.data.train)} sets of photos")
+            coarse = max((head.output.stride or 1 for head in self.build_heads().values()), default=1)
+            if phase.mosaic and phase.size % (2 * coarse):
+                raise ValueError(
+                    f"phases.{place}.size: a quarter of a mosaic holds whole cells of {coarse} pixels; take a multiple of "
+                    f"{2 * coarse}, or leave out `mosaic`"
+                )
         return self
 
     def _check_teacher(self) -> None:
@@ -347,6 +351,21 @@ class Recipe(Strict):
                 raise ValueError(f"tune.figures names {figure}, which is no figure of a head, as types/mean is{near}")
 
 
+def name_of(path: str) -> str:
+    """What a model card calls a bundle, by its file or folder, or a run's checkpoint, by the run's folder.
+
+    >>> name_of("bundles/teacher.zip"), name_of("runs/first/last.ckpt"), name_of("default")
+    ('teacher', 'first', 'default')
+    """
+    named = Path(path)
+    return named.parent.name if named.suffix == CHECKPOINT and named.parent.name else named.stem
+
+
+def origin_of(manifest: Manifest) -> Origin:
+    """Of what is learned from a bundle."""
+    return Origin(origin=told_origin(manifest), licence=manifest.licence)
+
+
 def in_steps(recipe: Recipe, shown: Sequence[int]) -> Recipe:
     """A recipe with its epochs counted in steps.
 
@@ -387,19 +406,33 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
         ConfigError: the file is not YAML, a key is unknown (the nearest known one is named) or a value does not fit.
     """
     try:
-        document = load_yaml(path.read_text(encoding="utf-8"))
+        return parse_recipe(path.read_text(encoding="utf-8"), str(path), changes)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not YAML: {error}") from error
+
+
+def parse_recipe(text: str, where: str, changes: tuple[str, ...] = ()) -> Recipe:
+    """The recipe that YAML says; see `read_recipe`.
+
+    Args:
+        text: YAML.
+        where: for messages.
+        changes: applied before it is checked.
+    """
+    try:
+        document = load_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{where}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
-        raise ConfigError(f"{path}: a recipe is a mapping of keys to values, got {type(document).__name__}")
+        raise ConfigError(f"{where}: a recipe is a mapping of keys to values, got {type(document).__name__}")
     for change in changes:
         change_key(document, change)
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error, Recipe)}") from error
+        raise ConfigError(f"{where}: {explain(error, Recipe)}") from error
 
 
 def write_recipe(recipe: Recipe) -> bytes:

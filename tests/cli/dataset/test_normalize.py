@@ -27,6 +27,18 @@ def test_normalize_prints_json_of_the_train_split(dentify: Dentify) -> None:
     assert result.stderr == "error: no photo of split 'test' that can be read; the data set has train, val\n"
 
 
+def test_normalize_replaces_a_file_when_told_to(dentify: Dentify) -> None:
+    write()
+    assert dentify("dataset", "normalize", "data", "-o", "figures.json").exit_code == 0
+    figures = Path("figures.json").read_bytes()
+    Path("figures.json").write_text("mine")
+    again = dentify("dataset", "normalize", "data", "-o", "figures.json")
+    assert (again.exit_code, again.stderr) == (1, "error: figures.json: is there already; --overwrite replaces it\n")
+    assert Path("figures.json").read_text() == "mine"
+    assert dentify("dataset", "normalize", "data", "-o", "figures.json", "--overwrite").exit_code == 0
+    assert Path("figures.json").read_bytes() == figures
+
+
 def test_normalize_leaves_out_broken_pictures_when_told_to(dentify: Dentify) -> None:
     write()
     Path("data/c.png").write_bytes(Path("data/c.png").read_bytes()[:2000])

@@ -14,7 +14,9 @@ from broken_labels import check_samples_or_one_line
 from dentify.datasets import LabelMap, open_dataset
 from dentify.datasets.sample import photo_kind
 from dentify.errors import DatasetError
+from dentify.results.findings import FINDING_COLUMNS
 from dentify.spreadsheets import csv_bytes, csv_line, safe_cell, safe_path_cell
+from dentify.summary import summary_columns
 
 Write = Callable[..., Path]
 
@@ -302,6 +304,14 @@ def test_a_table_of_which_no_column_is_of_labels_is_refused_with_its_columns(tab
     path = table(*rows)
     with pytest.raises(DatasetError, match=f"no column can be read as labels; it has {rows[0].replace(',', ', ')}; call the one"):
         list(open_dataset(path))
+
+
+@pytest.mark.parametrize("columns", [FINDING_COLUMNS, summary_columns(["dent"]), summary_columns([], timings=False)])
+def test_what_dentify_found_is_no_truth(table: Write, columns: tuple[str, ...]) -> None:
+    path = table(",".join(columns), ",".join(["a.jpg", *["1"] * (len(columns) - 1)]))
+    for of, told in ((path, "labels.csv: lists what Dentify found"), (path.parent, "labels.csv lists what Dentify found")):
+        with pytest.raises(DatasetError, match=told):
+            list(open_dataset(of))
 
 
 def test_a_mere_list_of_photos_is_said_to_be_one(table: Write) -> None:

@@ -156,10 +156,17 @@ def test_a_pasted_damage_is_added_to_what_is_there() -> None:
     assert truth["known"].all()
 
 
+def test_boxes_show_what_a_loss_learns_from_boxes() -> None:
+    boxed = photo(annotation("dent", DENT, outlined=False))
+    assert set(types().shown(boxed)) == set()
+    assert set(types(loss={"cross_entropy": 4, "boxes": 0.3}).shown(boxed)) == {"dent"}
+    assert set(types(loss={"cross_entropy": 4, "boxes": 0}).shown(boxed)) == set()
+    assert set(any_damage().shown(boxed)) == set()
+
+
 def test_what_a_photo_shows_and_which_channels_tell_it() -> None:
     car = photo(annotation("dent", DENT), annotation("crack", DENT), annotation("hood", DENT))
     assert set(types().shown(car)) == {"dent"}
-    assert set(types().shown(photo(annotation("dent", DENT, outlined=False)))) == {"dent"}
     assert set(any_damage().shown(car)) == {"any"}
     assert set(any_damage().shown(photo(annotation("hood", DENT)))) == set()
     assert types().channels(("broken_part", "dent")) == [0, 4]

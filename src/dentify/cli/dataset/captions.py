@@ -12,7 +12,7 @@ import typer
 
 from dentify.cli import Debug
 from dentify.cli.data import Frame, Images, LabelFrame, Labels
-from dentify.cli.dataset.options import DatasetPath, Overwrite, SkipInvalid, opened
+from dentify.cli.dataset.options import DatasetPath, Overwrite, SkipInvalid, check_free, opened
 from dentify.cli.formats import InputFormat
 from dentify.errors import printable
 
@@ -42,13 +42,9 @@ def captions(
     """  # noqa: D301 - click wants the character
     from dentify.curation.captions import iter_captions
     from dentify.datasets.splits import photo_key
-    from dentify.errors import OutputError
     from dentify.writing import write_whole
 
-    if overwrite and output is None:
-        raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output}: is there already; --overwrite replaces it")
+    check_free(output, overwrite=overwrite)
     unknown: Counter[str] = Counter()
     with opened(path, input_format, images, labels, frame=frame, skip_invalid=skip_invalid, by_meaning=True) as (dataset, _):
         if output is not None:

@@ -10,7 +10,7 @@ import typer
 
 from dentify.cli import Debug
 from dentify.cli.data import Frame, Images, LabelFrame
-from dentify.cli.dataset.options import DatasetPath, Quiet, SkipInvalid, Workers, opened
+from dentify.cli.dataset.options import DatasetPath, Overwrite, Quiet, SkipInvalid, Workers, check_free, opened
 from dentify.cli.formats import InputFormat
 from dentify.cli.progress import progress
 
@@ -26,6 +26,7 @@ def normalize(
     frame: LabelFrame = Frame.UPRIGHT,
     skip_invalid: SkipInvalid = False,
     workers: Workers = 2,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -39,6 +40,7 @@ def normalize(
     from dentify.curation.normalize import channel_figures
     from dentify.writing import write_whole
 
+    check_free(output, overwrite=overwrite)
     with opened(path, input_format, images, None, frame=frame, skip_invalid=skip_invalid) as (dataset, settings):
         if output is not None:
             dataset.check_not_read(output)

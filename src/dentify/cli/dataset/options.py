@@ -13,7 +13,7 @@ import typer
 
 from dentify.cli import read_settings
 from dentify.cli.data import Frame
-from dentify.errors import printable
+from dentify.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from dentify.datasets import Dataset
@@ -42,6 +42,18 @@ SkipInvalid = Annotated[
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Pictures in work at a time.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def check_free(output: Path | None, *, overwrite: bool) -> None:
+    """Makes sure that a file may be written.
+
+    Raises:
+        OutputError: something is there, and was not asked to be replaced.
+    """
+    if overwrite and output is None:
+        raise typer.BadParameter("--overwrite needs -o: standard output keeps nothing")
+    if output is not None and output.exists() and not overwrite:
+        raise OutputError(f"{output}: is there already; --overwrite replaces it")
 
 
 @contextmanager

@@ -94,7 +94,10 @@ def preprocess(
     ] = "local",
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Photos in work at a time in one worker. [default: one a core here, one on a cluster]"),
+        typer.Option(
+            min=1,
+            help="Photos in work at a time in one worker. [default: one a core here, four over the network, one on a cluster]",
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,

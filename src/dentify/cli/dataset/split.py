@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dentify.cli import Debug
 from dentify.cli.data import Frame, Images, LabelFrame
-from dentify.cli.dataset.options import DatasetPath, Overwrite, Quiet, SkipInvalid, Workers, opened
+from dentify.cli.dataset.options import Overwrite, Quiet, SkipInvalid, Workers, opened
 from dentify.cli.formats import InputFormat
 from dentify.cli.progress import progress
 from dentify.errors import ConfigError, printable
 
 
 def split(
-    path: DatasetPath,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A label file, or a folder with labels and pictures.")],
     ratios: Annotated[str, typer.Option(metavar="R,R[,R]", help="Shares of train and val, or with test.")] = "70,15,15",
     seed: Annotated[int, typer.Option(min=0, help="Of what chance decides.")] = 0,
     group_by: Annotated[

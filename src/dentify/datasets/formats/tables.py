@@ -147,6 +147,7 @@ _ANSWERS |= dict.fromkeys(("nein", "falsch", "non", "faux", "falso", "hayır"), 
 _CROSSES = ("x", "✓", "✔", "")
 _TOLD = {True: "yes", False: "no", None: "unknown"}
 _SETS = ("train", "training", "validation", "validate", "val", "test", "unassigned")  # of AutoML
+_OURS = (("name", "finding", "type", "certainty"), ("name", "vehicle", "damage", "types", "findings"))
 _FIRST_ROWS = 20  # by which it is told what columns are
 _MOST_TOLD, _LONGEST_NAME = 40, 80  # columns in a message, and characters of each
 _MOST_UNNAMED = 1_000  # columns of a table that does not name them
@@ -166,7 +167,14 @@ def needs_names(columns: Sequence[str]) -> str:
     """What to say of a CSV that lists no pictures, such as one of numbers and labels."""
     if columns and columns[0].startswith("# Exported using VGG Image Annotator"):
         return "is a CSV of VIA 3, which is not read; save its project, as JSON"
+    if _is_ours(columns):
+        return "lists what Dentify found, which is no label; for drafts to correct there is `dentify dataset prelabel`"
     return f"needs a column of file names, as `file`; has {_told(columns)}"
+
+
+def _is_ours(columns: Sequence[str]) -> bool:
+    """Whether these are the columns of `findings.csv` or `summary.csv`: answers are no truth."""
+    return any(tuple(columns[: len(ours)]) == ours for ours in _OURS)
 
 
 def _told(columns: Sequence[str]) -> str:
@@ -229,6 +237,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> _Columns:
     if any(_is_picture(cell) for cell in first):
         return _unnamed_columns(_filled(rows))
     table = _Columns(_distinct(first))
+    if _is_ours(first):
+        return table
     plain = {_plain(name): name for name in reversed(table.names)}
     body = [row for row in rows[1:] if len(row) == len(first)]
     pictures = {

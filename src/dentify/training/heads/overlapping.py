@@ -105,10 +105,11 @@ class Overlapping:
         return Output(len(self.names), self.recipe.stride, RARE)
 
     def shown(self, sample: Sample) -> Iterable[str]:
-        """The types that are annotated."""
+        """The types that are outlined, or boxed where a loss learns from boxes; damage of any type takes an outline."""
+        told = {damage.name for damage in sample.damages if damage.has_mask or self.recipe.loss.get("boxes")}
         if self.auxiliary is None:
-            return {damage.name for damage in sample.damages} & set(self.damage)
-        return {"any"} if sample.damages else ()
+            return told & set(self.damage)
+        return {"any"} if told else ()
 
     def channels(self, taught: tuple[str, ...]) -> list[int]:
         """One a type."""

@@ -64,7 +64,7 @@ class DINOv2FPNRecipe(PyramidRecipe):
 
 
 class DINOv2FPN(EfficientNetFPN):
-    """See the module; input and answers are those of `EfficientNetFPN`."""
+    """See the module; input and answers are those of `EfficientNetFPN`, until the transformer has learned to add to them."""
 
     def __init__(self, recipe: DINOv2FPNRecipe, outputs: Mapping[str, Output]) -> None:
         super().__init__(recipe, outputs)
@@ -72,6 +72,9 @@ class DINOv2FPN(EfficientNetFPN):
         transformer = _transformer(recipe)
         self.transformer = transformer
         self.beside16 = nn.Conv2d(transformer.embed_dim * len(recipe.blocks), recipe.width, 1)
+        nn.init.zeros_(self.beside16.weight)
+        assert self.beside16.bias is not None
+        nn.init.zeros_(self.beside16.bias)
 
     def leave_out_later_blocks(self) -> None:
         """Drops the blocks after the last whose tokens are taken; not before its weights are read, which have all of them."""
@@ -79,7 +82,7 @@ class DINOv2FPN(EfficientNetFPN):
         transformer.blocks = transformer.blocks[: max(self.blocks) + 1]
 
     def begin_with(self, checkpoint: Checkpoint, where: Path) -> None:
-        """Takes the weights of a default network, and answers as it does until the transformer has learned to add to it.
+        """Takes the weights of a default network, and answers as it does at first.
 
         Raises:
             ConfigError: they are of another encoder, another width or other heads.
@@ -93,9 +96,6 @@ class DINOv2FPN(EfficientNetFPN):
         except RuntimeError as error:
             last = str(error).splitlines()[-1].strip()
             raise ConfigError(f"{where}: model.pyramid must be of the same encoder, widths and heads: {last}") from error
-        nn.init.zeros_(self.beside16.weight)
-        assert self.beside16.bias is not None
-        nn.init.zeros_(self.beside16.bias)
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """`transformer.0` takes pictures in, each further one is a block, the last its norm; then as the default network."""
