@@ -43,4 +43,4 @@ def figures_line(figures: Mapping[str, float]) -> str:
         return "no outlines to measure findings by"
     precision = f"{figures['mean/AP50']:.3f}" if "mean/AP50" in figures else "–"
     iou = f"{figures['any/iou']:.3f}" if "any/iou" in figures else "–"
-    return f"any damage: pixel IoU {iou}; mean AP50 {precision}; {figures['told']:g} findings told a photo"
+    return f"any damage: pixel IoU {iou}; mean AP50 {precision}; {figures['told']:.2f} findings told a photo"
