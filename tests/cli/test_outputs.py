@@ -102,9 +102,9 @@ REFUSED = re.compile(r"is read as an input|holds what is read|results and photos
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("dataset", "normalize", "set", "-o", "set/labels.json"),
-        ("dataset", "normalize", "set", "-o", "set/a.png"),
-        ("dataset", "normalize", "set", "-o", "link.json"),
+        ("dataset", "normalize", "set", "-o", "set/labels.json", "--overwrite"),
+        ("dataset", "normalize", "set", "-o", "set/a.png", "--overwrite"),
+        ("dataset", "normalize", "set", "-o", "link.json", "--overwrite"),
         ("dataset", "captions", "set", "-o", "set/labels.json", "--overwrite"),
         ("dataset", "captions", "set/labels.json", "-o", "link.json", "--overwrite"),
         ("dataset", "crops", "set", "-o", "set", "--overwrite"),
@@ -118,8 +118,8 @@ REFUSED = re.compile(r"is read as an input|holds what is read|results and photos
         ("dataset", "merge", "set", "named/inspection.json", "-o", "set", "--overwrite"),
         ("dataset", "merge", "set", "named/inspection.json", "-o", "named", "--overwrite"),
         ("dataset", "merge", "set", "set", "-o", "mapped", "--labels", "mapped/labels.yaml", "--overwrite"),
-        ("dataset", "normalize", "packed.zip", "-o", "packed.zip"),
-        ("dataset", "normalize", "packed.zip/labels.json", "-o", "packed.zip"),
+        ("dataset", "normalize", "packed.zip", "-o", "packed.zip", "--overwrite"),
+        ("dataset", "normalize", "packed.zip/labels.json", "-o", "packed.zip", "--overwrite"),
         ("dataset", "captions", "packed.zip", "-o", "packed.zip", "--overwrite"),
         ("dataset", "preprocess", "set", "-o", "set", "--overwrite"),
         ("dataset", "prelabel", "set/a.png", "-o", "set", "--to", "coco", "--overwrite"),
