@@ -102,6 +102,16 @@ def test_a_teacher_that_is_missing_is_a_fault(teacher: str, told: str, painted: 
     assert faults_of(toy_document() | {"distil": {"teacher": "default"}}, painted, tmp_path) == []
 
 
+def test_weights_that_are_missing_are_a_fault_where_the_run_begins_with_them(painted: Path, tmp_path: Path) -> None:
+    document = toy_document()
+    document["model"] |= {"encoder_weights": "gone.safetensors", "weights": "hub", "pyramid": None}
+    told = f"{painted / 'gone.safetensors'}: no such pretrained weights; set model.encoder_weights to null to go without"
+    assert faults_of(document, painted, tmp_path) == [told]
+    assert faults_of(document, painted, tmp_path, start="default") == []
+    document["model"]["encoder_weights"] = "train.json"  # it is only looked for
+    assert faults_of(document, painted, tmp_path) == []
+
+
 def test_a_change_that_fits_nowhere_is_a_fault(painted: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(toy_document()))
     told = check_recipe(

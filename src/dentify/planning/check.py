@@ -122,6 +122,8 @@ def check_recipe(
         where = Path(begins) if begins == DEFAULT or start is not None else data / begins
         is_bundle = begins == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip"
         faults.add_of_network(where, "begin with", settings, is_bundle=is_bundle)
+    elif not resume:
+        faults.add_of_weights(_mapping(document.get("model")), data)
     teacher = _mapping(document.get("distil")).get("teacher")
     if isinstance(teacher, str):
         where = Path(teacher) if teacher == DEFAULT else data / teacher
@@ -210,6 +212,12 @@ class _Faults:
             self.trying(lambda: Bundle.open(str(where), settings=settings))
         elif not where.is_file():
             self.add(ConfigError(f"{where}: no such bundle or checkpoint to {use}"))
+
+    def add_of_weights(self, model: Mapping[str, Any], data: Path) -> None:
+        """Which files of pretrained weights are missing; `hub` is downloaded when the run begins."""
+        for key, value in model.items():
+            if key.endswith("weights") and isinstance(value, str) and value != "hub" and not (data / value).is_file():
+                self.add(ConfigError(f"{data / value}: no such pretrained weights; set model.{key} to null to go without"))
 
 
 def _photos(
