@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import BundleError
 from dentify.runtime.session import Session
 from dentify.training.as_onnx import Parity, check_parity, to_onnx
+from dentify.training.heads import Output
+from dentify.training.models.efficientnet_fpn import EfficientNetFPNRecipe
 from dentify.training.taught import Kept
 from toy_bench import toy_recipe
 
@@ -148,3 +151,10 @@ def test_what_libraries_say_of_themselves_is_kept_from_who_exports(caplog: pytes
     caplog.clear()
     assert to_onnx(Loud(), 32)  # and warnings are errors in tests
     assert "skipped" not in caplog.messages
+
+
+def test_a_network_says_nothing_of_the_machine_that_it_was_exported_on() -> None:
+    recipe = EfficientNetFPNRecipe(name="efficientnet_fpn", encoder="test_efficientnet", width=8, fine_width=8)
+    content = to_onnx(recipe.build({"types": Output(2, 4)}, None), 32)
+    assert b"encoder.conv_stem" in content
+    assert not [word for word in (b'.py", line', b"site-packages", str(Path(__file__).parents[2]).encode()) if word in content]
