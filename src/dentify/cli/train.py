@@ -164,19 +164,19 @@ def recipe_file(what: list[str]) -> Path | None:
     """The recipe among the arguments; `None` where they are labels.
 
     Raises:
-        typer.BadParameter: a recipe stands beside something else.
+        typer.BadParameter: a recipe stands beside something else, or what is written like one is not there.
     """
     from dentify.planning import find_recipe, is_recipe, recipe_names
 
-    if len(what) == 1 and not Path(what[0]).exists() and not _ships(what[0]):
+    found = [Path(one) if is_recipe(Path(one)) else find_recipe(one) for one in what if is_recipe(Path(one)) or _ships(one)]
+    if found and len(what) > 1:
+        raise typer.BadParameter(f"a run has one recipe, and its data sets stand in it; got {len(what)} arguments")
+    if not found and len(what) == 1 and not Path(what[0]).exists():
         near = nearest(Path(what[0]).stem, recipe_names())
         if near or Path(what[0]).suffix.lower() in (".yaml", ".yml"):
             raise typer.BadParameter(
                 f"{printable(what[0])}: no such file, folder or recipe{near}; `dentify recipe list` names those that ship"
             )
-    found = [Path(one) if is_recipe(Path(one)) else find_recipe(one) for one in what if is_recipe(Path(one)) or _ships(one)]
-    if found and len(what) > 1:
-        raise typer.BadParameter(f"a run has one recipe, and its data sets stand in it; got {len(what)} arguments")
     return found[0] if found else None
 
 
