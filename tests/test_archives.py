@@ -126,6 +126,12 @@ def test_an_endless_list_of_entries_is_refused_before_it_is_read() -> None:
     assert refused(max_archive_files=10) == message
 
 
+def test_few_entries_may_be_large() -> None:
+    large = bytes(range(256)) * 4 * 600
+    zipped({"large.jpg": large})
+    assert found(max_archive_files=1) == {"large.jpg": large}
+
+
 def test_the_total_has_a_limit() -> None:
     zipped({f"{number}.jpg": bytes(1000) for number in range(3)})
     message = "unpacks to 2.9 KiB, over the limit of 2 KiB; split it, or raise DENTIFY_MAX_ARCHIVE_BYTES"

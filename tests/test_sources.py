@@ -220,6 +220,16 @@ def test_a_glob_that_matches_the_results_leaves_them_out() -> None:
     assert [photo.name for photo in iter_photos(["photos/*"], output="photos/out")] == ["a.jpg"]
 
 
+@pytest.mark.parametrize("pattern", ["photos/*", "photos/*.jpg", "photos/*/*.jpg", "photos/**/*.jpg", "p*/*.jpg", "p*"])
+def test_globs_take_no_earlier_results_for_photos(pattern: str) -> None:
+    put(Path("photos"), "a.jpg", "sub/b.jpg")
+    before = list(found(pattern))
+    put(Path("photos"), "a.photo.jpg", "sub/b.photo.jpg", "findings_crops/a.1.jpg", "index_files/large/a.jpg")
+    put(Path("photos"), "findings.csv", data=b"file")
+    assert list(found(pattern)) == before
+    assert list(found("photos/index_files/large/*")) == ["a.jpg"], "who names a folder of results wants it"
+
+
 def test_a_glob_does_not_lead_results_out_of_their_folder() -> None:
     put(Path("photos"), "a/1.jpg")
     put(Path("x"), "2.jpg")

@@ -52,14 +52,18 @@ _BROKEN_ZIP = (
 
 
 class _BoundedReader(io.BufferedReader):
-    """A file that refuses to be read in one huge piece, as `zipfile` does with a zip's list of entries."""
+    """A file that refuses to be read in one huge piece, as `zipfile` does with a zip's list of entries.
+
+    Attributes:
+        limit: most bytes at a time; `None` once the list is read.
+    """
 
     def __init__(self, path: Path, limit: int) -> None:
         super().__init__(io.FileIO(path))
-        self._limit = limit
+        self.limit: int | None = limit
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._limit:
+        if size is not None and self.limit is not None and size > self.limit:
             raise ArchiveError("its list of entries is too long; split it, or raise DENTIFY_MAX_ARCHIVE_FILES")
         return super().read(size)
 
@@ -70,10 +74,11 @@ def open_archive(path: Path | str, settings: Settings) -> zipfile.ZipFile:
     Raises:
         ArchiveError: it cannot be read, is no zip, or has too long a list of entries; the message lacks the archive's name.
     """
-    stream: BinaryIO | None = None
+    stream: _BoundedReader | None = None
     try:
         stream = _BoundedReader(Path(path), settings.max_archive_files * _DIRECTORY_BYTES_PER_ENTRY)
         archive = zipfile.ZipFile(stream)
+        stream.limit = None
     except OSError as error:
         _close(stream)
         raise ArchiveError(f"cannot be read: {error.strerror or error}") from error

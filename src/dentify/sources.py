@@ -202,8 +202,8 @@ def _read_standard_input(settings: Settings) -> bytes:
     return read_photo_stream(sys.stdin.buffer, where="standard input", settings=settings)
 
 
-def _from_folder(root: str, prefix: str, rules: _Rules) -> Iterator[SourcePhoto]:
-    for path, relative, problem in _walk(root, rules):
+def _from_folder(root: str, prefix: str, rules: _Rules, *, within: bool = False) -> Iterator[SourcePhoto]:
+    for path, relative, problem in _walk(root, rules, within=within):
         name = f"{prefix}/{relative}" if prefix else relative
         if problem:
             yield _failing(name, _told(path), problem)
@@ -211,12 +211,13 @@ def _from_folder(root: str, prefix: str, rules: _Rules) -> Iterator[SourcePhoto]
             yield from _if_picture(path, name, rules)
 
 
-def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
+def _walk(root: str, rules: _Rules, *, within: bool = False) -> Iterator[tuple[str, str, str]]:
     """`(path, path below the root, problem)` of every file below a folder, depth first, names sorted.
 
     Links to files are followed, links to folders are not: a loop of them has no end, and a folder has one real name.
+    `within`: the folder lies within results.
     """
-    within = rules.output is not None and any(_identity(parent) == rules.output for parent in Path(root).absolute().parents)
+    within |= rules.output is not None and any(_identity(parent) == rules.output for parent in Path(root).absolute().parents)
     pending = [("folder", root, "", within)]
     while pending:
         kind, path, relative, in_output = pending.pop()
@@ -237,8 +238,7 @@ def _walk(root: str, rules: _Rules) -> Iterator[tuple[str, str, str]]:
                 continue
             in_output |= is_output or any(entry.name == FINDINGS for entry in entries)  # of this run, or of an earlier one
             for entry in entries:
-                ours = in_output and entry.name.endswith(".photo.jpg")
-                ours |= in_output and entry.name in (PAGE_FILES, CROPS)
+                ours = in_output and _is_result_name(entry.name)
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 pending.append(("other" if ours else _kind(entry), entry.path, below, in_output))
 
@@ -290,14 +290,30 @@ def _from_glob(pattern: str, rules: _Rules) -> Iterator[SourcePhoto]:
         if ".." in PurePath(relative).parts:
             problem = "leads out of the folder before the first wildcard; name it directly"
             yield _failing(PurePath(match).name, _told(match), problem)
-        elif rules.output is not None and _identity(match) == rules.output:
+        elif (rules.output is not None and _identity(match) == rules.output) or _is_result(base, relative, rules):
             rules.skip(_told(match))
         elif Path(match).is_dir():
-            yield from _from_folder(match, relative, rules)
+            yield from _from_folder(match, relative, rules, within=_is_within_results(base, relative, rules))
         elif Path(match).exists() and not Path(match).is_file():
             rules.skip(_told(match))  # a pipe, a socket or a device would block or never end
         else:
             yield from _from_match(match, relative, rules)
+
+
+def _is_within_results(base: PurePath, relative: str, rules: _Rules) -> bool:
+    """Whether a folder above a match, up to the part of its pattern before the first wildcard, holds results."""
+    folders = [Path(base, parent) for parent in PurePath(relative).parents]
+    return any((rules.output is not None and _identity(one) == rules.output) or (one / FINDINGS).exists() for one in folders)
+
+
+def _is_result(base: PurePath, relative: str, rules: _Rules) -> bool:
+    """Whether a match is what this run or an earlier one wrote."""
+    return any(map(_is_result_name, PurePath(relative).parts)) and _is_within_results(base, relative, rules)
+
+
+def _is_result_name(name: str) -> bool:
+    """Whether results have such files, or a folder that is called so and holds no photos to assess."""
+    return name.endswith(".photo.jpg") or name in (PAGE_FILES, CROPS)
 
 
 def _from_match(path: str, relative: str, rules: _Rules) -> Iterator[SourcePhoto]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -53,6 +54,22 @@ def write_whole(files: Mapping[Path, bytes], *, shared: bool = False) -> None:
         for part in parts.values():
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def put_in_place(part: Path, folder: Path) -> None:
+    """Gives a finished folder its name; what had that name goes only then."""
+    if not folder.exists():
+        part.replace(folder)
+        return
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    folder.replace(earlier)
+    try:
+        part.replace(folder)
+    except BaseException:
+        earlier.replace(folder)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def check_apart(outputs: Iterable[Path], inputs: Iterable[Path | str]) -> None:

@@ -72,3 +72,8 @@ def test_a_name_made_to_deceive_is_one_short_line() -> None:
 def test_broken_metadata_says_nothing(rest: bytes, start: bytes) -> None:
     assert isinstance(read_credits(start + rest), Credits)
     assert isinstance(read_credits(b"\xff\xd8" + start + rest + b"</x:xmpmeta>"), Credits)
+
+
+def test_a_reference_to_a_character_with_thousands_of_digits_says_nothing() -> None:
+    packet = "<x:xmpmeta xmpRights:WebStatement='&#{0};'><dc:creator>&#{0};</dc:creator></x:xmpmeta>"
+    assert read_credits(packet.format("1" * 5000).encode()) == Credits()

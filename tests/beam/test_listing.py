@@ -149,6 +149,18 @@ def test_names_that_come_to_the_same_are_told_apart(photo: Photo, tmp_path: Path
     assert not {"a", "A", "a_b"} & set(keys)
 
 
+def test_a_name_that_looks_told_apart_already_keeps_its_own_key(photo: Photo, tmp_path: Path) -> None:
+    """As where the output of an earlier run stands beside its photos."""
+    for name in ("a.jpg", "a.png"):
+        photo(name, 1)
+    told_apart = {item.key for item in listed(tmp_path / "in").items}
+    for key in told_apart:
+        photo(f"{key}.jpg", 1)
+    keys = [item.key for item in listed(tmp_path / "in").items]
+    assert len(set(keys)) == 4
+    assert told_apart <= set(keys)
+
+
 @given(st.text(max_size=300))
 def test_a_key_never_leads_anywhere_else(name: str) -> None:
     key = safe_key(name)

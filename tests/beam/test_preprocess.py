@@ -216,6 +216,13 @@ def test_a_run_that_finds_nothing_leaves_earlier_results_alone(photo: Photo, tmp
     assert tree(out) == before
 
 
+def test_a_place_for_results_is_no_pattern(photo: Photo, tmp_path: Path) -> None:
+    photo("a.jpg", 1)
+    with pytest.raises(OutputError, match=r"out\[1\]: results need one place, without \* \? \["):
+        run(tmp_path / "in", tmp_path / "out[1]")
+    assert not (tmp_path / "out[1]").exists()
+
+
 @pytest.mark.parametrize(("source", "output"), [("in", "in/out"), ("in", "in"), ("in/sub", "in"), ("in/**/*.jpg", "in/out")])
 def test_results_and_photos_need_places_apart(source: str, output: str, photo: Photo, tmp_path: Path) -> None:
     photo("sub/a.jpg", 1)

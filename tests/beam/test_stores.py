@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
@@ -166,6 +168,37 @@ def test_labels_that_are_no_coco_are_told(store: Store, dataset: Path, tmp_path:
     store.put("photos/a.jpg", b"")
     with pytest.raises(InputError, match=r"holds labels \(a\.xml\) that are no COCO"):
         run(f"{store.root}/photos", str(tmp_path / "out"), store)
+
+
+def test_a_place_in_a_store_that_is_forbidden_is_one_line(dataset: Path, tmp_path: Path) -> None:
+    pytest.importorskip("boto3")
+
+    class Forbids(BaseHTTPRequestHandler):
+        def _refuse(self) -> None:
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_HEAD = do_PUT = do_POST = _refuse  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forbids) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        keys = ["--s3_access_key_id=test", "--s3_secret_access_key=test", "--s3_region_name=us-east-1"]
+        options = [f"--s3_endpoint_url=http://127.0.0.1:{server.server_port}", *keys]
+        with pytest.raises(OutputError, match=r"^s3://bucket/ready/.*: cannot be written: "):
+            preprocess(dataset, "s3://bucket/ready", recipe=SMALL, beam_options=options)
+        with pytest.raises(InputError, match=r"^s3://bucket/photos: cannot be listed: "):
+            preprocess("s3://bucket/photos", tmp_path / "out", recipe=SMALL, beam_options=options)
+        server.shutdown()
+
+
+def test_labels_of_stored_pictures_are_not_turned_from_afar(store: Store, dataset: Path, tmp_path: Path) -> None:
+    upload(dataset, store)
+    with pytest.raises(InputError, match="are turned here alone; copy the data set here"):
+        run(f"{store.root}/photos", str(tmp_path / "out"), store, frame="stored")
 
 
 def test_an_unknown_store_is_told() -> None:

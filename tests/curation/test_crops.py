@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,3 +110,55 @@ def test_a_folder_with_crops_is_not_written_over(tmp_path: Path) -> None:
 def test_nothing_to_cut_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no photo has an annotated damage that can be shown by itself"):
         write_crops([replace(photo(), annotations=())], tmp_path)
+
+
+def labelled(folder: Path, *names: str) -> Path:
+    """A data set of photos with a dent each, its pictures in `images/` beside the labels."""
+    (folder / "images").mkdir(parents=True)
+    for name in names:
+        (folder / "images" / name).write_bytes(png(0))
+    images = [{"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT} for number, name in enumerate(names)]
+    dents = [{"id": number, "image_id": number, "category_id": 1, "bbox": [0, 0, 10, 10]} for number in range(len(names))]
+    document = {"images": images, "annotations": dents, "categories": [{"id": 1, "name": "dent"}]}
+    (folder / "labels.json").write_text(json.dumps(document))
+    return folder / "labels.json"
+
+
+def test_photos_are_never_replaced_by_crops(tmp_path: Path) -> None:
+    """The crop of `car.png` would be called as another photo is."""
+    labels = labelled(tmp_path / "data", "car.png", "car_1.jpg")
+    before = files_of(tmp_path / "data")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError):
+            write_crops(open_dataset(labels), tmp_path / "data", least_side=1, overwrite=overwrite)
+    (tmp_path / "mine" / "images").mkdir(parents=True)
+    (tmp_path / "mine" / "images" / "holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"holiday\.jpg: is none of the crops that photos\.csv lists; name another folder"):
+        write_crops(open_dataset(labels), tmp_path / "mine", least_side=1, overwrite=True)
+    listed = (tmp_path / "data" / "photos.csv", "file\nimages/car.png\nimages/car_1.jpg\n")
+    listed[0].write_text(listed[1])
+    with pytest.raises(OutputError, match="images: holds pictures that are read; name another folder"):
+        write_crops(open_dataset(labels), tmp_path / "data", least_side=1, overwrite=True)
+    listed[0].unlink()
+    assert files_of(tmp_path / "data") == before
+
+
+def test_crops_of_an_earlier_run_go_when_all_new_ones_are_there(tmp_path: Path) -> None:
+    earlier = labelled(tmp_path / "a", "car.png", "van.png")
+    write_crops(open_dataset(earlier), tmp_path / "crops", least_side=1)
+    before = files_of(tmp_path / "crops")
+    broken = labelled(tmp_path / "b", "bus.png", "cut.png")
+    (tmp_path / "b" / "images" / "cut.png").write_bytes(png(0)[:-30])
+    with pytest.raises(DatasetError, match=r"cut\.png"):
+        write_crops(open_dataset(broken), tmp_path / "crops", least_side=1, overwrite=True)
+    assert files_of(tmp_path / "crops") == before
+    told: list[str] = []
+    dataset = open_dataset(broken, on_invalid=lambda error: told.append(str(error)))
+    write_crops(dataset, tmp_path / "crops", least_side=1, overwrite=True, on_invalid=dataset.refuse)
+    assert sorted(files_of(tmp_path / "crops")) == ["images/bus_1.jpg", "photos.csv"]
+    assert len(told) == 1
+    assert "cut.png" in told[0]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

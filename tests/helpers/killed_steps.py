@@ -48,14 +48,17 @@ def killed_before(step: int, work: Callable[[], None]) -> bool:
     return status != 0
 
 
-def fill(make: Callable[..., Sink], *, overwrite: bool = False, resume: Conditions | None = None) -> None:
-    """Three photos, of which one is broken."""
+def fill(
+    make: Callable[..., Sink], *, overwrite: bool = False, resume: Conditions | None = None, threshold: float | None = None
+) -> None:
+    """Three photos, of which one is broken. Answers and drawings of another threshold are others."""
     with make(overwrite=overwrite, resume=resume) as sink:
         for name in ("a.jpg", "b/c.jpg"):
             sink.reserve(name, name)
             earlier = sink.earlier(name, PIXELS)
             if earlier is None:
-                sink.write(Result(assessed(name, "dent"), b"\xff\xd8 drawn on", Timings()))
+                drawing = f"drawn at {threshold}".encode()
+                sink.write(Result(assessed(name, "dent", threshold=threshold), drawing, Timings()))
             else:
                 sink.keep(earlier)
         sink.reserve("d.jpg", "d.jpg")
@@ -74,6 +77,11 @@ def tree() -> dict[str, object]:
     return found
 
 
+def visible() -> dict[str, object]:
+    """All files that are not hidden."""
+    return {name: content for name, content in tree().items() if not any(part.startswith(".") for part in Path(name).parts)}
+
+
 def main() -> None:
     """See the module."""
     base, kind, *more = sys.argv[1:]
@@ -88,14 +96,18 @@ def main() -> None:
     enter("whole")
     fill(make)
     whole, wrong, step = tree(), [], 1
+    enter("earlier")
+    if overwrite:
+        fill(make, threshold=0.3)
+    earlier = tree()
     while True:
         enter(str(step))
         if overwrite:
-            fill(make)
+            fill(make, threshold=0.3)
         if not killed_before(step, lambda: fill(make, overwrite=overwrite)):
             break
-        seen = {name: content for name, content in tree().items() if not any(part.startswith(".") for part in Path(name).parts)}
-        if any(whole.get(name) != content for name, content in seen.items()):
+        seen = visible()
+        if any(content not in (whole.get(name), earlier.get(name)) for name, content in seen.items()):
             wrong.append(f"{step}: leaves {sorted(seen)}, which are not all as they should be")
         finished = ("out/summary.csv" if kind == "folder" else "out.zip") in seen
         try:
@@ -103,8 +115,11 @@ def main() -> None:
         except OutputError as error:
             if not (finished and str(error).startswith("out.zip: is there already")):
                 wrong.append(f"{step}: {error}")
-        if tree() != whole:
-            wrong.append(f"{step}: ends with {sorted(tree())}")
+            if visible() not in (whole, earlier):
+                wrong.append(f"{step}: leaves {sorted(seen)}, which is neither the earlier run's nor the later one's")
+        else:
+            if tree() != whole:
+                wrong.append(f"{step}: ends with {sorted(tree())}")
         step += 1
     json.dump({"steps": step - 1, "wrong": wrong}, sys.stdout)
 

@@ -155,13 +155,21 @@ def _element(text: str, name: str) -> str | None:
         return None
     inside = text[match.end() : end]
     items = re.findall(r"<rdf:li(?:\s[^<>]*)?>([^<]*)", inside)
-    plain = [html.unescape(item).strip() for item in items] if items else [html.unescape(re.sub(r"<[^<>]*>", " ", inside))]
+    plain = [_unescaped(item).strip() for item in items] if items else [_unescaped(re.sub(r"<[^<>]*>", " ", inside))]
     return "; ".join(item for item in plain if item)
 
 
 def _attribute(text: str, name: str) -> str | None:
     match = re.search(rf"""\s{name}\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""", text)
-    return html.unescape(match[1] or match[2] or "") if match else None
+    return _unescaped(match[1] or match[2] or "") if match else None
+
+
+def _unescaped(text: str) -> str:
+    """Text without references to characters; nothing where one is a number that Python does not read, of thousands of digits."""
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return ""
 
 
 def _resource(text: str, name: str) -> str | None:

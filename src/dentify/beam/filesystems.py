@@ -83,7 +83,9 @@ def list_files(prefix: str) -> list[tuple[str, int]]:
         if s3 is not None and pattern != prefix:
             return sorted((path, size) for path, (size, _) in s3.list_files(join(prefix, ""), with_metadata=True))
         (found,) = FileSystems.match([pattern])
-    except (BeamIOError, OSError) as error:
+    except Exception as error:
+        if not _is_told(error):
+            raise
         raise InputError(f"{printable(prefix)}: cannot be listed: {_reason(error)}") from error
     return sorted((one.path, one.size_in_bytes) for one in found.metadata_list)
 
@@ -120,8 +122,12 @@ def open_to_write(path: str) -> BinaryIO:
 
 
 def read_file(path: str) -> bytes:
-    """A file that was written by `write_file`."""
-    with open_to_read(path) as stream:
+    """A label file, or what `write_file` wrote.
+
+    Raises:
+        InputError: it is missing or forbidden.
+    """
+    with _final_as(InputError, f"{printable(path)}: cannot be read"), open_to_read(path) as stream:
         return stream.read()
 
 
@@ -136,9 +142,14 @@ def write_file(path: str, data: bytes) -> None:
 
 
 def exists(path: str) -> bool:
-    """Whether there is such a file or, on a filesystem that has them, folder."""
+    """Whether there is such a file or, on a filesystem that has them, folder.
+
+    Raises:
+        OutputError: to look is forbidden.
+    """
     s3 = _s3(path)
-    return bool(s3.exists(path) if s3 else FileSystems.exists(path))
+    with _final_as(OutputError, f"{printable(path)}: cannot be written"):
+        return bool(s3.exists(path) if s3 else FileSystems.exists(path))
 
 
 def is_empty(path: str) -> bool:
@@ -204,8 +215,21 @@ def writing(path: str) -> Iterator[None]:
     """What goes wrong within, as an `OutputError` that names the path."""
     try:
         yield
-    except (BeamIOError, OSError) as error:
+    except Exception as error:
+        if not _is_told(error):
+            raise
         raise OutputError(f"{printable(path)}: cannot be written: {_reason(error)}") from error
+
+
+@contextmanager
+def _final_as(kind: type[InputError | OutputError], told: str) -> Iterator[None]:
+    """What no further try would change, as one line; anything else is raised as it is, for the runner to try again."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_final(error):
+            raise
+        raise kind(f"{told}: {_reason(error)}") from error
 
 
 def _delete(addresses: list[str], whole: str) -> None:
@@ -238,6 +262,11 @@ def _s3(path: str) -> Any:
     if _connections.s3 is None or _connections.s3[0] is not options:
         _connections.s3 = (options, S3IO(options=options))
     return _connections.s3[1]
+
+
+def _is_told(error: Exception) -> bool:
+    """Whether it is a store's or the system's own; S3's are of no class but their own."""
+    return isinstance(error, BeamIOError | OSError) or _is_final(error)
 
 
 def _is_final(error: Exception) -> bool:

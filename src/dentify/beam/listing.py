@@ -170,7 +170,11 @@ def _keys(photos: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
     keys = {}
     for photo, key in plain.items():
         name, path = photo
-        keys[photo] = key if times[key.casefold()] == 1 else f"{key}-{_mark(name if names[name] == 1 else path)}"
+        mark = _mark(name if names[name] == 1 else path)
+        while times[key.casefold()] != 1:
+            key = f"{key}-{mark}"
+            times[key.casefold()] += 1
+        keys[photo] = key
     return keys
 
 
@@ -292,6 +296,10 @@ def _valid(value: Any) -> Any:
 def _list_remote(source: str, reading: Reading) -> Listing:
     if reading.input_format not in (None, "coco") or reading.images is not None:
         raise InputError(f"{printable(source)}: labels in an object store are read as COCO, with the pictures beside them")
+    if reading.frame == "stored":
+        raise InputError(
+            f"{printable(source)}: labels of pictures as they are stored are turned here alone; copy the data set here"
+        )
     source = source.rstrip("/")
     if source.lower().endswith(".zip"):
         raise InputError(f"{printable(source)}: a zip in an object store is not read; copy it here first, or unpack it there")

@@ -179,9 +179,7 @@ def _threads(runner: str, source: str, output: str) -> int:
 
 def _check_places(source: str, output: str) -> None:
     """Makes sure that neither place lies within the other: pictures would be taken for photos, or photos replaced."""
-    from dentify.beam.filesystems import is_remote
-
-    if is_remote(output) and re.search(r"[*?\[]", output):
+    if re.search(r"[*?\[]", output):  # Beam takes it for a pattern
         raise OutputError(f"{printable(output)}: results need one place, without * ? [")
     one, other = (_whole(path) for path in (source, output))
     if one.startswith(other) or other.startswith(one):

@@ -5,11 +5,14 @@ They are written as pictures and a `photos.csv` of file and label, which everyth
 
 from __future__ import annotations
 
+import csv
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -19,11 +22,14 @@ from dentify.arrays import Photo
 from dentify.assessment import Box
 from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.datasets.sample_picture import decode_picture
-from dentify.errors import DatasetError
+from dentify.errors import DatasetError, OutputError, printable
 from dentify.in_order import map_in_order
 from dentify.settings import Settings
 from dentify.spreadsheets import csv_bytes, csv_line, safe_cell
-from dentify.writing import check_vacant, locked_folder, write_whole
+from dentify.writing import check_vacant, locked_folder, part_of, put_in_place, write_whole, writing
+
+_PICTURES = "images"
+_COLUMNS = ("file", "label", "source", "group", "split")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def iter_crops(sample: Sample, *, margin: float = 0.25, least_side: int = 48, se
         settings: limits on photos.
 
     Raises:
-        DatasetError, ImageError: the photo cannot be read.
+        DatasetError: the photo cannot be read.
     """
     settings = settings or Settings()
     singles = single_damages(sample)
@@ -115,53 +121,115 @@ def write_crops(
     overwrite: bool = False,
     settings: Settings | None = None,
     on_photo: Callable[[], object] = lambda: None,
+    on_invalid: Callable[[DatasetError], object] | None = None,
 ) -> Counter[str]:
-    """Writes the crops of all photos into `images/` of a folder, and `photos.csv` when all are there.
+    """Writes the crops of all photos into `images/` of a folder, and `photos.csv` beside it, when all are there.
+
+    Args:
+        samples: with annotated damages.
+        output: the folder.
+        margin: see `iter_crops`.
+        least_side: see `iter_crops`.
+        workers: photos in work at a time.
+        overwrite: replace the crops that are there.
+        settings: limits on photos.
+        on_photo: called after each photo, for progress.
+        on_invalid: is told of a photo that cannot be read, which is then left out; `None`: it is raised.
 
     Returns:
         How many there are of each type.
 
     Raises:
         DatasetError: a photo cannot be read, or none has a damage by itself.
-        OutputError: the folder holds such files already, or cannot be written.
+        OutputError: the folder holds such files already, or pictures that are no crops, or cannot be written.
     """
     with locked_folder(output):
-        check_vacant(output, ["photos.csv", "images"], "crops", overwrite=overwrite)
-        return _write_crops(samples, output, margin, least_side, workers, settings, on_photo)
+        check_vacant(output, ["photos.csv", _PICTURES], "crops", overwrite=overwrite)
+        images = output / _PICTURES
+        if images.is_symlink():
+            images = images.resolve()
+        _check_ours(output / "photos.csv", images)
+        part = part_of(images)
+        with writing(part):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+        try:
+            cut = partial(_cut, margin=margin, least_side=least_side, settings=settings)
+            rows = _write_pictures(_not_within(images, samples), part, cut, workers, on_photo, on_invalid)
+            if not rows:
+                raise DatasetError("no photo has an annotated damage that can be shown by itself")
+            with writing(images):
+                (output / "photos.csv").unlink(missing_ok=True)  # it lists other pictures
+                put_in_place(part, images)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        lines = [(file, *map(safe_cell, cells)) for file, *cells in rows]
+        write_whole({output / "photos.csv": csv_bytes(map(csv_line, [_COLUMNS, *lines]))})
+    return Counter(label for _, label, *_ in rows)
 
 
-def _write_crops(
+def _check_ours(listed: Path, images: Path) -> None:
+    """Refuses a folder of pictures that are others than those that the list beside it names.
+
+    Raises:
+        OutputError: they are.
+    """
+    names: set[str] = set()
+    with suppress(OSError, ValueError, csv.Error), listed.open(encoding="utf-8-sig", newline="") as table:
+        names = {PurePosixPath(row["file"] or "").name for row in csv.DictReader(table) if "file" in row}
+    with writing(images):
+        found = sorted(one.name for one in images.iterdir()) if images.exists() else []
+    for name in found:
+        if name not in names:
+            raise OutputError(
+                f"{printable(str(images / name))}: is none of the crops that {listed.name} lists; name another folder"
+            )
+
+
+def _not_within(images: Path, samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The same samples; one whose picture the crops are to replace is refused."""
+    place = images.resolve()
+    for sample in samples:
+        if isinstance(sample.image, Path) and sample.image.resolve().is_relative_to(place):
+            raise OutputError(f"{printable(str(images))}: holds pictures that are read; name another folder")
+        yield sample
+
+
+def _write_pictures(
     samples: Iterable[Sample],
-    output: Path,
-    margin: float,
-    least_side: int,
+    folder: Path,
+    cut: Callable[[Sample], list[tuple[bytes, Sample]] | DatasetError],
     workers: int,
-    settings: Settings | None,
     on_photo: Callable[[], object],
-) -> Counter[str]:
-    rows: list[tuple[str, ...]] = [("file", "label", "source", "group", "split")]
-    counts: Counter[str] = Counter()
+    on_invalid: Callable[[DatasetError], object] | None,
+) -> list[tuple[str, ...]]:
+    """The rows of the pictures that are written, as `_COLUMNS` names their cells."""
+    rows: list[tuple[str, ...]] = []
     files: set[str] = set()
-    cut = partial(_cut, margin=margin, least_side=least_side, settings=settings)
-    for _, crops in map_in_order(cut, samples, workers=workers):
-        for name, data, crop in crops:
-            file = f"images/{name}"
-            while file in files:  # photos of two folders, or kinds of file, may be called alike
-                file = f"{file.removesuffix('.jpg')}_.jpg"
-            files.add(file)
-            write_whole({output / file: data})
-            cells = (crop.labels[0], crop.source or "", crop.group or "", crop.split or "")
-            rows.append((file, *map(safe_cell, cells)))
-            counts[crop.labels[0]] += 1
-        on_photo()
-    if not counts:
-        raise DatasetError("no photo has an annotated damage that can be shown by itself")
-    write_whole({output / "photos.csv": csv_bytes(map(csv_line, rows))})
-    return counts
+    with closing(map_in_order(cut, samples, workers=workers)) as done:  # type: ignore[type-var]  # a generator
+        for _, crops in done:
+            if isinstance(crops, DatasetError):
+                if on_invalid is None:
+                    raise crops
+                on_invalid(crops)
+                crops = []
+            for data, crop in crops:
+                name = crop.name
+                while name in files:  # photos of two folders, or kinds of file, may be called alike
+                    name = f"{name.removesuffix('.jpg')}_.jpg"
+                files.add(name)
+                with writing(folder / name):
+                    (folder / name).write_bytes(data)
+                rows.append((f"{_PICTURES}/{name}", crop.labels[0], crop.source or "", crop.group or "", crop.split or ""))
+            on_photo()
+    return rows
 
 
-def _cut(sample: Sample, **how: Any) -> list[tuple[str, bytes, Sample]]:
-    return [(crop.sample.name, coded(crop), crop.sample) for crop in iter_crops(sample, **how)]
+def _cut(sample: Sample, **how: Any) -> list[tuple[bytes, Sample]] | DatasetError:
+    try:
+        return [(coded(crop), crop.sample) for crop in iter_crops(sample, **how)]
+    except DatasetError as error:
+        return error
 
 
 def _widened(box: Box, margin: float, photo_hw: tuple[int, int], others: list[Box]) -> tuple[int, int, int, int]:

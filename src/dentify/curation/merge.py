@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dentify.curation.duplicates import ENOUGH_SIDE, Fingerprint, find_duplicates, fingerprint
+from dentify.curation.duplicates import ENOUGH_SIDE, Duplicate, Fingerprint, find_duplicates, fingerprint
 from dentify.datasets.convert import names_in, write_dataset
 from dentify.datasets.dataset import Dataset
 from dentify.datasets.output import PicturesAs
@@ -109,7 +109,7 @@ def merge_datasets(
         sources[number].names = frozenset(
             names_in(_looked_at(dataset, number, keys, prints, broken, workers, settings, on_photo))
         )
-    pairs = [pair for pair in find_duplicates(prints) if keys[pair.first][0] != keys[pair.second][0]]
+    pairs = _across(find_duplicates(prints), [source for source, _, _ in keys], [one.sha256 for one in prints])
     duplicates = [
         SamePhoto(
             first=f"{sources[keys[pair.first][0]].name}: {keys[pair.first][1]}",
@@ -146,6 +146,25 @@ def merge_datasets(
         settings=settings,
     )
     return Merged(tuple(sources), tuple(sorted(duplicates, key=lambda one: one.splits[0] == one.splits[1])), len(dropped), lost)
+
+
+def _across(pairs: Sequence[Duplicate], sources: Sequence[int], files: Sequence[str]) -> list[Duplicate]:
+    """The pairs of different sources; of a photo that its own source holds twice, each copy in one.
+
+    Args:
+        pairs: as `find_duplicates` gives them, which compares one of several copies of a file with other photos.
+        sources: of each photo, its source's place.
+        files: of each photo, the hash of its file.
+    """
+    across = [pair for pair in pairs if sources[pair.first] != sources[pair.second]]
+    first_of = {files[pair.second]: pair.first for pair in reversed(across)}
+    told = {pair.second for pair in across}
+    copies = [
+        Duplicate(first_of[file], place, exact=files[first_of[file]] == file)
+        for place, file in enumerate(files)
+        if place not in told and file in first_of and sources[first_of[file]] != sources[place]
+    ]
+    return sorted([*across, *copies])
 
 
 def _looked_at(

@@ -16,7 +16,7 @@ from dentify.datasets.sample import Sample
 from dentify.errors import DatasetError, OutputError
 from dentify.settings import Settings
 from dentify.taxonomy import DAMAGE_NAMES, PART_NAMES
-from dentify.writing import locked, make_folder, writing
+from dentify.writing import locked, make_folder, put_in_place, writing
 
 WriteSamples = Callable[[Iterable[Sample], Output], None]
 
@@ -77,7 +77,7 @@ def _written(
     try:
         write(_with_sizes(samples, output, on_invalid), output)
         with writing(folder):
-            _put_in_place(output.folder, folder)
+            put_in_place(output.folder, folder)
     except BaseException:
         with suppress(OSError):
             shutil.rmtree(output.folder)
@@ -96,22 +96,6 @@ def _with_sizes(samples: Iterable[Sample], output: Output, on_invalid: OnInvalid
             on_invalid(error)
         else:
             yield sized
-
-
-def _put_in_place(part: Path, folder: Path) -> None:
-    """Gives a finished folder its name; what had that name goes only then."""
-    if not folder.exists():
-        part.replace(folder)
-        return
-    earlier = folder.with_name(f".{folder.name}.earlier")
-    shutil.rmtree(earlier, ignore_errors=True)
-    folder.replace(earlier)
-    try:
-        part.replace(folder)
-    except BaseException:
-        earlier.replace(folder)
-        raise
-    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def check_output(folder: Path, to: str, *, overwrite: bool, read: Iterable[Path] = ()) -> None:

@@ -73,7 +73,7 @@ def finding_rows(assessment: Assessment, crops: Callable[[int], str] | None = No
         yield [
             safe_path_cell(str(name)),
             *map(_cell, others),
-            "" if crops is None else safe_path_cell(crops(finding.id)),
+            "" if crops is None else safe_cell(crops(finding.id)),
         ]
 
 

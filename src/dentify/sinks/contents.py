@@ -16,6 +16,8 @@ _ORDER: tuple[Format, ...] = ("json", "photo", "text", "page", "crops", "coco")
 def in_order(formats: Iterable[Format]) -> tuple[Format, ...]:
     """Formats in the order of writing. JSON comes first: where it is missing, a text or photo there is not ours.
 
+    Where it is there already, a `FolderSink` replaces it last: a run that is killed leaves no new answer beside an old picture.
+
     >>> in_order(["text", "photo", "json"])
     ('json', 'photo', 'text')
     """

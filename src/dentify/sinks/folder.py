@@ -137,6 +137,9 @@ class FolderSink:
         contents: dict[str, bytes] = {}
         for one in self._formats:
             contents |= contents_of(one, stem, result, verbose=self._verbose)
+        (answer,) = files_of(stem, "json")
+        if answer in contents and (self._folder / answer).exists():  # the one of before stays until all that it tells of is new
+            contents[answer] = contents.pop(answer)
         write_whole({self._folder / name: data for name, data in contents.items()})
         for path in self._take_crops(stem):
             if path.relative_to(self._folder).as_posix() not in contents:  # of an answer that is no more

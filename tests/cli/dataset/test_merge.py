@@ -62,6 +62,19 @@ def test_merge_leaves_out_the_later_of_duplicates_if_asked(dentify: Dentify) -> 
     assert sorted(sample.name for sample in open_dataset("again")) == ["0.png", "9.png", "b.png", "c.png", "d.png"]
 
 
+def test_each_copy_of_a_photo_that_an_earlier_source_holds_is_left_out(dentify: Dentify) -> None:
+    write("mine")
+    theirs()
+    again = Image.open("mine/a.png").convert("RGB")
+    for name in ("0", "9"):
+        again.save(f"theirs/images/{'train' if name == '0' else 'val'}/{name}.png", compress_level=1)
+    copy = Path("theirs/images/train/0.png").read_bytes()
+    assert copy == Path("theirs/images/val/9.png").read_bytes() != Path("mine/a.png").read_bytes()
+    result = dentify("dataset", "merge", "mine", "theirs", "-o", "out", "--drop-duplicates")
+    assert "2 photos are in several sources, 2 of them in different splits; the later 2 are left out" in result.stderr
+    assert {sample.source for sample in open_dataset("out")} == {"mine"}
+
+
 def test_merge_takes_one_map_for_all_and_ends_before_anything_is_written(dentify: Dentify) -> None:
     write("mine")
     theirs()

@@ -234,10 +234,12 @@ def test_flickr_may_say_till_when_to_wait(flickr: Server, collect: Collect, wait
     assert 20 < wait <= 250, "a moment of the calendar, so of the machine's own clock; any other wait would be 2 s"
 
 
-def test_too_long_a_wait_is_left_to_people(flickr: Server, collect: Collect, waits: list[float]) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_too_long_a_wait_is_left_to_people(status: int, flickr: Server, collect: Collect, waits: list[float]) -> None:
     flickr.add("1")
-    flickr.give("1", Answer(429, headers={"Retry-After": "3600"}))
-    with pytest.raises(DatasetError, match=r"^Flickr answers HTTP 429 and asks to wait 3600 s; what was fetched is kept"):
+    flickr.give("1", Answer(status, headers={"Retry-After": "3600"}))
+    told = rf"^Flickr answers HTTP {status} and asks to wait 3600 s; what was fetched is kept"
+    with pytest.raises(DatasetError, match=told):
         collect(1)
     assert waits == []
 

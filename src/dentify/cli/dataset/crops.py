@@ -58,6 +58,7 @@ def crops(
                 overwrite=overwrite,
                 settings=settings,
                 on_photo=advance,
+                on_invalid=dataset.refuse,
             )
         for name, count in counts.most_common():
             print(f"{name}: {count}")

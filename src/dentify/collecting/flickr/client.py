@@ -210,7 +210,8 @@ class Flickr:
                 status = answer.status_code
                 if status == 429 or status >= 500:
                     retry_after_s = _seconds(answer.headers.get("Retry-After"))
-                    raise _BusyError(f"answers HTTP {status}", everywhere=status == 429, retry_after_s=retry_after_s)
+                    everywhere = status == 429 or retry_after_s is not None
+                    raise _BusyError(f"answers HTTP {status}", everywhere=everywhere, retry_after_s=retry_after_s)
                 data = bytearray()
                 for piece in answer.iter_bytes():
                     data += piece
