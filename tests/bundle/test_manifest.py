@@ -65,6 +65,7 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         pytest.param(
             put("networks.0.preprocessing.mean", [1e300, 0.0, 0.0]), "less than or equal to 1000000", id="a mean beyond"
         ),
+        pytest.param(put("grouping.radii", []), "grouping.radii: ", id="no radius to group by"),
         pytest.param(
             put("thresholds.vehicle", "0.5"), 'thresholds.vehicle: input should be a valid number, got "0.5"', id="wrong type"
         ),

@@ -310,6 +310,50 @@ def test_boxes_without_masks_give_box_ap_alone(run: Callable[..., Evaluation], t
     assert run().notes == ()
 
 
+def test_what_is_labelled_by_boxes_alone_has_no_pixels_right_or_wrong(
+    make_sample: Make, make_assessment: Make, scripted: Make
+) -> None:
+    """On the photos without any of it, too: findings there could be wrong, and nowhere right."""
+
+    def boxed(sample: Sample) -> Sample:
+        return replace(sample, annotations=tuple(replace(one, rle=None) for one in sample.annotations))
+
+    labelled = ["dent", "scratch"]
+    samples = [make_sample("a", [("dent", LEFT)], labelled=labelled), make_sample("b", [], labelled=labelled)]
+    found = [make_assessment("a", [("dent", 0.9, LEFT)]), make_assessment("b", [("dent", 0.8, RIGHT)])]
+    damage = evaluate(scripted(found), map(boxed, samples), taught=TAUGHT, resamples=20).damage
+    assert damage is not None
+    assert damage.any_damage is not None
+    dent = damage.names["dent"]
+    assert pytest.approx(1.0) == dent.box.AP50
+    assert (dent.pixels.iou, dent.pixels.precision, dent.pixels.f1, dent.pixels.boundary_f) == (None,) * 4
+    assert (damage.any_damage.iou.value, damage.any_damage.precision, damage.any_damage.f1) == (None,) * 3
+    assert damage.any_damage.boundary_f is not None
+    assert damage.any_damage.boundary_f.value is None
+    assert damage.means["pixel_iou"]["taught"].value is None
+    samples.append(make_sample("c", [("dent", LEFT)], labelled=labelled))
+    found.append(make_assessment("c", [("dent", 0.9, LEFT)]))
+    mixed = evaluate(scripted(found), [boxed(samples[0]), *samples[1:]], taught=TAUGHT, resamples=20).damage
+    assert mixed is not None
+    assert mixed.names["dent"].pixels.iou == pytest.approx(0.5), "one photo with outlines, and one without a dent"
+
+
+def test_a_mean_over_fewer_types_than_its_column_says_so(make_sample: Make, make_assessment: Make, scripted: Make) -> None:
+    dent, scratch = (
+        make_sample("a", [("dent", LEFT)], labelled=["dent"]),
+        make_sample("b", [("scratch", LEFT)], labelled=["scratch"]),
+    )
+    scratch = replace(scratch, annotations=tuple(replace(one, rle=None) for one in scratch.annotations))
+    found = [make_assessment("a", [("dent", 0.9, LEFT)]), make_assessment("b", [("scratch", 0.9, LEFT)])]
+    lines = evaluation_table(evaluate(scripted(found), [dent, scratch], taught=TAUGHT, resamples=20)).splitlines()
+    (head,) = (line for line in lines if "mean of" in line)
+    (box,) = (line for line in lines if line.startswith("box AP50"))
+    (mask,) = (line for line in lines if line.startswith("mask AP50"))
+    assert "mean of 2" in head
+    assert " of " not in box
+    assert " of 1" in mask
+
+
 def test_labels_of_another_size_and_no_photos_are_refused(
     run: Callable[..., Evaluation], make_sample: Make, scripted: Make
 ) -> None:

@@ -16,6 +16,7 @@ from dentify.evaluation.questions import (
     ANSWERS,
     Question,
     TypesRow,
+    _confidences,
     class_figures,
     confusion,
     gate_question,
@@ -103,6 +104,15 @@ def test_a_class_that_no_photo_shows_has_no_recall_and_is_in_no_mean() -> None:
     assert (scratch.photos, scratch.recall.value, scratch.recall.interval, scratch.auroc.value) == (0, None, None, None)
     assert (result.recall.value, result.recall.over) == (1.0, ("dent",))
     assert (result.auroc.value, result.auroc.over) == (None, ())
+
+
+def test_of_two_exclusive_types_the_likelier_one_is_what_is_said() -> None:
+    rows = [
+        row(True, False, told=(True, False), probabilities=(0.9, 0.1)),
+        row(False, True, told=(True, False), probabilities=(0.7, 0.3)),
+    ]
+    confidences, right = _confidences(types_question(rows, TYPES, exclusive=True))
+    assert (confidences.tolist(), right.tolist()) == ([0.9, 0.7], [True, False])
 
 
 def test_severity_has_the_confidence_of_the_level_that_is_told_alone() -> None:

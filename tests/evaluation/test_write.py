@@ -156,6 +156,12 @@ def test_names_of_classes_are_no_formulas_for_spreadsheets_and_plots(evaluation:
     assert next(csv.DictReader(io.StringIO(classes_csv(renamed))))["class"] == "'=1+1"
     assert confusion_csv(result).splitlines()[0] == "class,'=1+1,$\\frac$,none told"
     confusion_plot("damage", result).savefig(io.BytesIO(), format="png")  # would not parse as a formula
+    assert evaluation.damage is not None
+    found = evaluation.damage.model_copy(
+        update={"names": dict(zip(("$^$", "$\\frac$"), evaluation.damage.names.values(), strict=False))}
+    )
+    for plot in (precision_recall_plot, bars_plot):
+        plot(evaluation, found).savefig(io.BytesIO(), format="png")
 
 
 def test_the_table_tells_of_classes_and_of_those_that_no_photo_shows(evaluation: Evaluation) -> None:

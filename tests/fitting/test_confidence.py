@@ -54,6 +54,14 @@ def test_a_curve_by_hand() -> None:
     assert curve.y == pytest.approx((0.15, 0.3, 2.5 / 3, 2.5 / 3 + 0.5 * (0.5 / 3) * 0.2), abs=1e-4)
 
 
+def test_the_surest_bin_holds_as_many_findings_as_the_others() -> None:
+    """Most of the right ones are the last of many: bins of as many right ones each would leave four for the last."""
+    scores = np.linspace(0, 1, 400, dtype=np.float32)
+    right = (np.arange(400) >= 370).astype(np.float64)
+    curve = curve_of(scores, right, 25, 10)
+    assert curve.x[-2] < scores[-25:].mean() + 1e-3, "the mean of the last 25 or more"
+
+
 @given(st.permutations(range(60)))
 def test_the_order_of_findings_does_not_matter(order: list[int]) -> None:
     rng = np.random.default_rng(1)

@@ -71,6 +71,7 @@ def test_boxes_without_outlines_and_types_never_taught_are_no_truth() -> None:
         pytest.param(replace(box("dent", 40, 40), unsure=True), id="unsure"),
         pytest.param(replace(box("scratch", 40, 40), other_car=True), id="of another vehicle"),
         pytest.param(box("damage", 40, 40), id="of a type that nobody told"),
+        pytest.param(replace(box("dent", 40, 40), crowd=True), id="of many"),
     ],
 )
 def test_candidates_in_regions_to_be_ignored_are_neither_right_nor_wrong(region: Annotation) -> None:
@@ -84,6 +85,13 @@ def test_candidates_in_regions_to_be_ignored_are_neither_right_nor_wrong(region:
     assert kept.ious.max() > 0.7
     assert kept.types.tolist() == [0]
     assert len(gathered(box("dent", 40, 40), region).candidates) == 2  # what fits an annotation stays, wherever it lies
+
+
+def test_no_more_candidates_are_gathered_than_are_looked_at_in_a_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dentify.fitting.evidence.MOST_CANDIDATES", 1)
+    sample = Sample(b"", "a.jpg", (SIZE, SIZE), labelled=frozenset(NAMES))
+    seen = logits_of([(8, 8), (40, 40)])
+    assert len(gather(sample, seen, {}, lambda hw: whole_view((SIZE, SIZE), hw), NAMES, GROUPING).candidates) == 1
 
 
 def found_dents(*seen: tuple[float, int, tuple[int, int]]) -> Instances:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dentify.bundle.manifest import GateCalibration
@@ -41,6 +42,21 @@ def test_a_gate_that_guesses_is_not_fitted_to_turn_all_away() -> None:
     notes: list[str] = []
     assert fit_gate_of("damage", own, guesses, notes) is own
     assert notes == ["the damage gate stays: it tells these photos apart hardly better than chance"]
+
+
+@pytest.mark.parametrize("towards", [-1.0, 0.0], ids=["the opposite", "nothing"])
+def test_a_gate_that_knows_nothing_or_the_opposite_stays(towards: float) -> None:
+    """The best temperature of such logits is without end."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        asked = [
+            Asked("damage", float(rng.normal(towards if answer else -towards, 0.5)), answer, 1.0) for answer in (True, False) * 40
+        ]
+        notes: list[str] = []
+        own = Gate(GateCalibration(), 0.5)
+        fitted = fit_gate_of("damage", own, asked, notes)
+        assert fitted is own or towards == 0.0
+        assert bool(notes) == (fitted is own)
 
 
 def test_close_ups_weigh_less_in_a_gate() -> None:

@@ -144,6 +144,14 @@ def test_where_parts_are_not_outlined_is_unknown_and_so_is_what_the_bundle_does_
     assert (part_cells(sample(box("hood", 0, 0, 8, 8), unsure, labelled=frozenset(PARTS)), PARTS, HW, (8, 8))[6:] == -1).all()
 
 
+def test_where_a_part_is_known_by_its_box_alone_nobody_told_which_cells_it_is() -> None:
+    boxed, outlined = Annotation("hood", (0, 0, 32, 32)), box("roof", 0, 16, 32, 48)
+    cells = part_cells(sample(boxed, outlined, labelled=frozenset(("hood", "roof"))), ("hood", "roof"), HW, (8, 8))
+    assert (cells[:2, :4] == -1).all()
+    assert (cells[2:, :4] == 1).all()
+    assert (cells[:, 4:] == 2).all()
+
+
 def told_one_by_one(*rows: tuple[tuple[float, ...], int, float], of: str = "damage") -> Answers:
     """Boxes in shares of the photo, their class and score; masks fill them."""
     names = TYPES if of == "damage" else PARTS

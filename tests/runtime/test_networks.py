@@ -405,6 +405,25 @@ def test_tiles_share_the_seconds_that_a_network_may_take(monkeypatch: pytest.Mon
     assert all(later - earlier >= 0.02 for earlier, later in pairwise(spent))
 
 
+def test_a_run_that_has_no_limit_takes_none_of_the_next_ones_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one on a GPU, which compiles."""
+    spent: list[float] = []
+    run = Session.run
+
+    def slow(session: Session, tensor: np.ndarray, **given: float) -> Any:
+        spent.append(given["spent"])
+        time.sleep(0.02)
+        return run(session, tensor, **given)
+
+    monkeypatch.setattr(Session, "run", slow)
+    networks = with_settings({"damage": {"tiles": 2}})
+    for session in networks._sessions.values():
+        session._seconds = None
+    networks.ask(paint_photo(size_hw=(256, 256)))
+    assert spent[:2] == [0.0, 0.0]
+    assert all(later - earlier >= 0.02 for earlier, later in pairwise(spent[1:]))
+
+
 def test_tiles_hold_no_more_than_one_output_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dentify.runtime.networks.MOST_VALUES", 4 * 3 * 64 * 64 - 1)
     message = r"^b/tiny\.onnx: 4 tiles of a photo give 49,152 values, over the limit of 49,151; set DENTIFY_MAX_TILES lower$"

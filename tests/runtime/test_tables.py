@@ -53,6 +53,21 @@ def test_a_table_of_zeros_is_nothing_found() -> None:
     assert found.boxes_xyxy.shape == (0, 4)
 
 
+@given(first=st.floats(0, 500), length=st.floats(1.1, 100))
+def test_a_box_covers_the_cells_whose_middle_it_covers(first: float, length: float) -> None:
+    last = min(first + length, 512.0)
+    found = find_in_table(np.stack([row((first / 512, 0.25, last / 512, 0.5), (0.9,))]), (512, 512))
+    ((left, top, right, bottom),) = found.boxes_xyxy.tolist()
+    assert (top, bottom) == (128, 256)
+    assert abs(left - first) <= 0.51
+    assert abs(right - last) <= 0.51
+
+
+def test_a_box_within_one_cell_is_that_cell() -> None:
+    found = find_in_table(np.stack([row((100.6 / 512, 100.1 / 512, 100.9 / 512, 100.4 / 512), (0.9,))]), (512, 512))
+    assert found.boxes_xyxy.tolist() == [[100, 100, 101, 101]]
+
+
 @given(
     box=st.tuples(*[st.floats(-2, 3, width=32)] * 4),
     hw=st.tuples(st.integers(16, 5000), st.integers(16, 5000)),

@@ -275,7 +275,7 @@ class Grouping(Strict):
         (0.5,), min_length=1, max_length=32, description="probabilities above which cells are grouped, rising"
     )
     radii: tuple[Annotated[int, Field(ge=0, le=64)], ...] = Field(
-        (0,), max_length=8, description="cells over which regions are taken as one"
+        (0,), min_length=1, max_length=8, description="cells over which regions are taken as one"
     )
     min_cells: int = Field(1, ge=1, description="smallest candidate")
     overlap: Probability = Field(0.5, description="share of the smaller of two candidates of a type above which one gives way")

@@ -111,10 +111,13 @@ def found_figures(sums: Sums, taught: Sequence[str], resamples: int, seed: int) 
         results[name] = _name_result(labelled, instances, mask_ap, box_aps[name], taught=name in taught)
         if name in taught and instances:
             resampled[name] = _figures(results[name], counts, weights)
-    pixels = _counts([tally.any_pixels for tally in sums.tallies], 3)
+    pixels = _pooled_pixels([tally.any_pixels for tally in sums.tallies])
     edges = _counts([tally.any_boundary for tally in sums.tallies], 4)
-    any_iou = (_or_none(iou_from_counts(pixels.sum(0))), iou_from_counts(weights @ pixels))
-    any_boundary = (_or_none(boundary_f(edges.sum(0))), boundary_f(weights @ edges))
+    any_iou: Figure = None, np.full(resamples, np.nan)
+    any_boundary: Figure = any_iou
+    if pixels is not None:
+        any_iou = (_or_none(iou_from_counts(pixels.sum(0))), iou_from_counts(weights @ pixels))
+        any_boundary = (_or_none(boundary_f(edges.sum(0))), boundary_f(weights @ edges))
     return FoundFigures(results, resampled, any_iou, any_boundary)
 
 
@@ -137,8 +140,6 @@ def found_result(sums: Sums, taught: Sequence[str], resamples: int, seed: int, *
 def _name_result(
     counts: list[NameCounts], instances: int, mask_ap: Precisions | None, box_ap: Precisions, *, taught: bool
 ) -> NameResult:
-    pooled = _counts([count.pixels for count in counts], 3).sum(0)
-    edges = _counts([count.boundary for count in counts], 4).sum(0)
     right, wrong, missed = (
         sum(int(values[0]) for values in column)
         for column in zip(
@@ -152,14 +153,7 @@ def _name_result(
         instances=instances,
         mask=_precisions(mask_ap) if mask_ap is not None else None,
         box=_precisions(box_ap),
-        pixels=PixelFigures(
-            iou=_or_none(iou_from_counts(pooled)),
-            precision=_or_none(precision_from_counts(pooled)),
-            recall=_or_none(recall_from_counts(pooled)),
-            photos=sum(count.pixels is not None for count in counts),
-            f1=_or_none(f1_from_counts(pooled)),
-            boundary_f=_or_none(boundary_f(edges)),
-        ),
+        pixels=_pixel_figures(counts),
         told=ToldFigures(
             right=right,
             wrong=wrong,
@@ -170,6 +164,32 @@ def _name_result(
         ),
         curve=best.curve,
     )
+
+
+def _pixel_figures(counts: Sequence[NameCounts]) -> PixelFigures:
+    pixels = _pooled_pixels([count.pixels for count in counts])
+    photos = sum(count.pixels is not None for count in counts)
+    if pixels is None:
+        return PixelFigures(iou=None, precision=None, recall=None, photos=photos, f1=None, boundary_f=None)
+    pooled, edges = pixels.sum(0), _counts([count.boundary for count in counts], 4).sum(0)
+    return PixelFigures(
+        iou=_or_none(iou_from_counts(pooled)),
+        precision=_or_none(precision_from_counts(pooled)),
+        recall=_or_none(recall_from_counts(pooled)),
+        photos=photos,
+        f1=_or_none(f1_from_counts(pooled)),
+        boundary_f=_or_none(boundary_f(edges)),
+    )
+
+
+def _pooled_pixels(of_photos: Sequence[IntArray | None]) -> IntArray | None:
+    """`(P, 3)` counts of each photo; `None` where all that is annotated is known by boxes alone.
+
+    Then pixels cannot be judged on the other photos either: they could be wrong there, and right nowhere.
+    """
+    counts = _counts(of_photos, 3)
+    boxes = any(one is None for one in of_photos)
+    return None if boxes and not counts[:, 2].any() else counts
 
 
 def _figures(result: NameResult, counts: list[NameCounts | None], weights: IntArray) -> dict[str, Figure]:
@@ -206,13 +226,14 @@ def _counts(of_photos: Sequence[IntArray | None], columns: int) -> IntArray:
 
 
 def _any_damage(tallies: list[Tally], found: FoundFigures) -> AnyDamage:
-    pooled = _counts([tally.any_pixels for tally in tallies], 3).sum(0)
+    pixels = _pooled_pixels([tally.any_pixels for tally in tallies])
+    pooled = None if pixels is None else pixels.sum(0)
     return AnyDamage(
         iou=told_mean(found.any_iou, ("any",)),
-        precision=_or_none(precision_from_counts(pooled)),
-        recall=_or_none(recall_from_counts(pooled)),
+        precision=None if pooled is None else _or_none(precision_from_counts(pooled)),
+        recall=None if pooled is None else _or_none(recall_from_counts(pooled)),
         photos=sum(tally.any_pixels is not None for tally in tallies),
-        f1=_or_none(f1_from_counts(pooled)),
+        f1=None if pooled is None else _or_none(f1_from_counts(pooled)),
         boundary_f=told_mean(found.any_boundary, ("any",)),
     )
 

@@ -90,7 +90,7 @@ def precision_recall_plot(evaluation: Evaluation, found: Found, *, parts: bool =
                 result.curve,
                 color=_colour(name, parts),
                 linewidth=2,
-                label=f"{name} ({best.AP50:.2f}, n = {result.instances})",
+                label=f"{_label(name)} ({best.AP50:.2f}, n = {result.instances})",
             )
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title(f"{_thing(parts)} at IoU 0.5 ({_target(found)}), {_photos(evaluation, parts)} photos")
@@ -112,7 +112,7 @@ def bars_plot(evaluation: Evaluation, found: Found, *, parts: bool = False) -> F
     }
     for axes, (title, row) in zip(panels, values.items(), strict=True):
         _bars(axes, names, row, title, parts)
-    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_yticks(range(len(names)), list(map(_label, names)))
     panels[0].invert_yaxis()
     figure.suptitle(f"{_thing(parts)}, {_photos(evaluation, parts)} photos")
     return figure

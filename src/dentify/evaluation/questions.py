@@ -247,12 +247,13 @@ def _confidences(question: Question) -> tuple[DoubleArray, BoolArray]:
     Of a gate it is yes; of several exclusive classes the likeliest one; of others each class's yes, all photos' together.
     """
     scores, truth = question.scores, question.truth
-    if question.exclusive and len(question.classes) > 2:
+    is_gate = question.classes in GATE_CLASSES.values()
+    if question.exclusive and not is_gate:
         kept = np.isfinite(scores).any(1)
         best = np.nan_to_num(scores[kept], nan=-1.0).argmax(1)
         places = np.arange(len(best))
         return scores[kept][places, best], truth[kept][places, best] == 1
-    if question.exclusive:
+    if is_gate:
         return scores[:, 1], truth[:, 1] == 1
     known = truth != UNKNOWN
     return scores[known], truth[known] == 1

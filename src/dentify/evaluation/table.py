@@ -141,13 +141,22 @@ def _found(title: str, found: Found) -> Iterator[Section]:
 
 
 def _means(found: Found) -> list[Cells]:
-    """A row a figure, a column a group of names."""
-    groups = {group: mean.over for means in found.means.values() for group, mean in means.items() if mean.over}
+    """A row a figure, a column a group of names; a mean over fewer of them says so."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for means in found.means.values():
+        for group, mean in means.items():
+            groups[group] = max(groups.get(group, ()), mean.over, key=len)
+    groups = {group: over for group, over in groups.items() if over}
+
+    def told(mean: Mean, over: tuple[str, ...]) -> str:
+        fewer = f" of {len(mean.over)}" if mean.over and len(mean.over) < len(over) else ""
+        return mean_text(mean) + fewer
+
     heads = [f"mean of {len(over)}" if group == "taught" else ", ".join(over) for group, over in groups.items()]
     rows: list[Cells] = [("", *heads)]
     for key, means in found.means.items():
         label = {"pixel_iou": "pixel IoU", "boundary_f": "boundary F"}.get(key, key.replace("_", " "))
-        rows.append((label, *(mean_text(means[group]) for group in groups)))
+        rows.append((label, *(told(means[group], over) for group, over in groups.items())))
     return rows
 
 

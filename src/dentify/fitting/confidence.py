@@ -16,6 +16,7 @@ from dentify.bundle.manifest import GateCalibration, ScoreCalibration, SeverityC
 from dentify.fitting.evidence import Matched
 from dentify.runtime.probabilities import calibrated, sigmoid
 
+_GATE_BOUNDS = ((-5.0, 5.0), (-50.0, 50.0))  # of the logarithm of a gate's scale, and of its bias
 LEAST_LEVELS = 25
 """Photos of known severity without which its temperature is not fitted."""
 
@@ -57,6 +58,8 @@ def curve_of(scores: FloatArray, right: DoubleArray, least: int, bins: int) -> S
             merged[-1] = np.concatenate([merged[-1], group])
         else:
             merged.append(group)
+    if len(merged) > 1 and len(merged[-1]) < least:  # the surest findings, of which most is said
+        merged[-2:] = [np.concatenate(merged[-2:])]
     x = np.array([scores[group].mean() for group in merged])
     # One imagined wrong and one imagined right finding a bin keep confidences off 0 and 1.
     y = np.array([(right[group].sum() + 0.5) / (len(group) + 1) for group in merged])
@@ -93,7 +96,8 @@ def fit_gate(logits: NDArray[np.floating], truth: BoolArray, weights: NDArray[np
         z = logits * np.exp(parameters[0]) + parameters[1]
         return float((weighed * (np.logaddexp(0, z) - goal * z)).sum())
 
-    scale, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    # Where logits say nothing of the truth, or its opposite, the best temperature is without end.
+    scale, bias = minimize(loss, np.zeros(2), method="Nelder-Mead", bounds=_GATE_BOUNDS).x
     return GateCalibration(temperature=round(float(np.exp(-scale)), 4), bias=round(float(bias), 4))
 
 

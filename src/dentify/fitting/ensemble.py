@@ -364,6 +364,6 @@ def costs_of(
     """
     several = [Networks(one.manifest, one.files, threads=threads, where=one.where, settings=settings) for one in bundles]
     enough_side = max(one.enough_side for one in several)
-    images = [decode_picture(sample, settings, enough_side=enough_side).image for sample in spread(samples, PHOTOS)]
-    taken = latencies_ms(several, images)
+    photos = [decode_picture(sample, settings, enough_side=enough_side) for sample in spread(samples, PHOTOS)]
+    taken = latencies_ms(several, photos)
     return [Cost(one.where, one.size_bytes, ms) for one, ms in zip(bundles, taken, strict=True)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from dentify.bundle.manifest import FEATURES, Grouping, Scorer
 from dentify.datasets.coverage import coverage_of
 from dentify.datasets.sample import UNTYPED, Annotation, Sample
 from dentify.fitting.squeezed import Candidates, Squeezed, pack, squeeze
-from dentify.runtime.candidates import Candidate, damage_probabilities, find_candidates
+from dentify.runtime.candidates import MOST_CANDIDATES, Candidate, damage_probabilities, find_candidates
 from dentify.runtime.choosing import choose, score_candidates
 from dentify.runtime.damage_maps import refine
 from dentify.runtime.instances import Instances
@@ -106,7 +107,7 @@ def gather(
     probs = damage_probabilities(types_logits, auxiliary)
     grid_hw = (probs.shape[1] * grouping.upscale, probs.shape[2] * grouping.upscale)
     truth = damage_truth(sample, names, make_view(grid_hw), grid_hw)
-    candidates = list(find_candidates(probs, auxiliary, grouping))
+    candidates = list(islice(find_candidates(probs, auxiliary, grouping), MOST_CANDIDATES))
     kept, ious = judged_by(truth, candidates, probs, grouping.upscale)
     return Evidence(
         photo=photo,
@@ -193,10 +194,10 @@ def damage_truth(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tu
 def outlined(
     annotations: Iterable[Annotation], names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]
 ) -> tuple[IntArray, BoolArray]:
-    """`(M,)` class ids and `(M, H, W)` masks of those annotations that are outlined and can be seen."""
+    """`(M,)` class ids and `(M, H, W)` masks of those annotations that are outlined, of one thing, and can be seen."""
     masks, types = [np.zeros((0, *grid_hw), np.bool_)], []
     for one in annotations:
-        if one.name in names and one.has_mask:
+        if one.name in names and one.has_mask and not one.crowd:
             mask = coverage_of(one, view, grid_hw) > 127
             if mask.any():
                 masks.append(mask[None])
@@ -228,11 +229,14 @@ def judged_by(
 
 
 def left_out(sample: Sample, names: Sequence[str], view: Matrix, grid_hw: tuple[int, int]) -> BoolArray | None:
-    """`(H, W)` where no finding is wrong: what is to be ignored, and damage of a type that nobody told; `None` without any."""
-    untyped = [one for one in sample.damages if one.name == UNTYPED and UNTYPED not in names]
-    regions = [
-        coverage_of(one, view, grid_hw) > 127 for one in (*(one for one in sample.ignored if one.kind == "damage"), *untyped)
-    ]
+    """`(H, W)` where no finding is wrong; `None` without any.
+
+    That is where regions are to be ignored, or hold many damages that are not told apart (crowds), or one of a type that nobody
+    told.
+    """
+    ignored = [one for one in sample.ignored if one.kind == "damage"]
+    unclear = [one for one in sample.damages if one.crowd or (one.name == UNTYPED and UNTYPED not in names)]
+    regions = [coverage_of(one, view, grid_hw) > 127 for one in (*ignored, *unclear)]
     return np.asarray(np.any(regions, axis=0), np.bool_) if regions else None
 
 

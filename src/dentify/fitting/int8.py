@@ -14,9 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dentify.arrays import FloatArray
 from dentify.assessment import Assessment
 from dentify.assessor import Assessor
@@ -28,6 +25,7 @@ from dentify.evaluation import Evaluation, evaluate
 from dentify.evaluation.results import Found, Share
 from dentify.fitting.latency import PHOTOS, ROUNDS, latencies_ms
 from dentify.fitting.unwritten import unwritten
+from dentify.imaging.decode import DecodedPhoto
 from dentify.runtime.int8 import Calibration, Layers, to_int8
 from dentify.runtime.look import Look
 from dentify.runtime.networks import Networks
@@ -135,7 +133,7 @@ def quantize_bundle(
             "leave it as it is" + ("" if layers == "all" else ", or take all layers")
         )
     after = Assessor(unwritten(bundle.manifest, files, where=bundle.where), settings=settings, threads=threads, device="cpu")
-    shown = [before.decode(sample.read(settings), name=sample.name).image for sample in spread(samples, PHOTOS)]
+    shown = [before.decode(sample.read(settings), name=sample.name) for sample in spread(samples, PHOTOS)]
     latency_ms = compare_latency(before.networks, after.networks, shown)
     figures = compare_figures(before, after, samples, settings=settings, workers=workers, on_photo=on_photo)
     measured: dict[str, Metric] = {
@@ -159,9 +157,9 @@ def _input(assessor: Assessor, sample: Sample, preprocessing: Preprocessing, on_
     return network_input(photo.image, preprocessing)
 
 
-def compare_latency(before: Networks, after: Networks, images: Sequence[NDArray[np.uint8]], *, rounds: int = ROUNDS) -> Figure:
+def compare_latency(before: Networks, after: Networks, photos: Sequence[DecodedPhoto], *, rounds: int = ROUNDS) -> Figure:
     """What a photo takes in both; see `latencies_ms`."""
-    return Figure(*latencies_ms((before, after), images, rounds=rounds))
+    return Figure(*latencies_ms((before, after), photos, rounds=rounds))
 
 
 class _Listening:
@@ -179,7 +177,7 @@ class _Listening:
 
     def tell(self, look: Look, *, score_threshold: float | None = None, gates: bool = True) -> Assessment:
         told = self._assessor.tell(look, score_threshold=score_threshold, gates=gates)
-        if told.types is not None and score_threshold is None:
+        if told.types is not None and score_threshold is None and gates:
             self.types[told.photo.sha256] = frozenset(one.type for one in told.types)
         return told
 

@@ -219,6 +219,9 @@ def part_cells(sample: Sample, names: Sequence[str], photo_hw: tuple[int, int], 
     cells = np.full(grid_hw, len(names) if none_known else -1)
     view = whole_view(photo_hw, grid_hw)
     for part in sample.parts:
+        if not part.has_mask:  # it is somewhere in its box
+            cells[coverage_of(part, view, grid_hw) > 0] = -1
+    for part in sample.parts:
         if part.has_mask:
             cells[coverage_of(part, view, grid_hw) > 127] = names.index(part.name) if part.name in names else -1
     for region in sample.ignored:

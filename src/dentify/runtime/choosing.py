@@ -19,6 +19,8 @@ from dentify.runtime.candidates import Candidate
 from dentify.runtime.grids import cropped, shared_cells
 from dentify.runtime.probabilities import sigmoid
 
+_MOST_RIVALS = 1_000  # each pair of a type costs 1 µs; photos have some hundreds
+
 
 def score_candidates(candidates: list[Candidate], scorer: Scorer | None, num_types: int) -> FloatArray:
     """`(N,)` float32 in [0, 1]: how likely each is what an annotator outlined; its mean probability without a scorer."""
@@ -43,7 +45,13 @@ def scorer_inputs(features: FloatArray, class_ids: IntArray, num_types: int) -> 
 def choose(
     candidates: Sequence[Candidate], scores: FloatArray, probs: FloatArray, grouping: Grouping
 ) -> list[tuple[float, Candidate]]:
-    """Scores and candidates that stay, best first, spread; no two of a type share more than `grouping.overlap` of the smaller."""
+    """Scores and candidates that stay, best first, spread; no two of a type share more than `grouping.overlap` of the smaller.
+
+    Of maps that are noise, where there are thousands, only the likeliest are held against each other.
+    """
+    if len(candidates) > _MOST_RIVALS:
+        best = np.argsort(-scores, kind="stable")[:_MOST_RIVALS]
+        candidates, scores = [candidates[index] for index in best], scores[best]
     kept = thin_out(candidates, scores, grouping.overlap)
     chosen, scores = [candidates[index] for index in kept], scores[kept]
     if grouping.spread_to is not None:

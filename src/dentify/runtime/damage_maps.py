@@ -10,13 +10,11 @@ import numpy as np
 
 from dentify.arrays import BoolArray, FloatArray
 from dentify.bundle.manifest import Grouping
-from dentify.runtime.candidates import Candidate, connected_regions, damage_probabilities, find_candidates
+from dentify.runtime.candidates import MOST_CANDIDATES, Candidate, connected_regions, damage_probabilities, find_candidates
 from dentify.runtime.choosing import choose, score_candidates
 from dentify.runtime.grids import cropped, upscaled
 from dentify.runtime.instances import Instances, instances_of_crops
 from dentify.runtime.probabilities import sigmoid
-
-_MOST_CANDIDATES, _MOST_RIVALS = 4_000, 1_000  # each costs 0.1 ms, and each pair of a type 1 µs; photos have some hundreds
 
 
 def find_damage(
@@ -36,15 +34,12 @@ def find_damage(
         of candidates, only the first are looked at, and only the likeliest held against each other.
     """
     probs = damage_probabilities(types_logits, auxiliary)
-    candidates = list(islice(find_candidates(probs, auxiliary, grouping), _MOST_CANDIDATES))
+    candidates = list(islice(find_candidates(probs, auxiliary, grouping), MOST_CANDIDATES))
     height, width = types_logits.shape[1:]
     grid_hw = (height * grouping.upscale, width * grouping.upscale)
     if not candidates:
         return Instances.empty(photo_hw, grid_hw)
     scores = score_candidates(candidates, grouping.scorer, len(probs))
-    if len(candidates) > _MOST_RIVALS:
-        best = np.argsort(-scores, kind="stable")[:_MOST_RIVALS]
-        candidates, scores = [candidates[index] for index in best], scores[best]
     chosen = choose(candidates, scores, probs, grouping)
     outlined = [(score, refine(candidate, probs, grouping.upscale)) for score, candidate in chosen]
     return instances_of_crops(outlined, grid_hw, photo_hw)

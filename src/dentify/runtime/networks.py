@@ -251,6 +251,10 @@ class Networks:
         self._check(file, outputs)
         return outputs
 
+    def is_timed(self, file: str) -> bool:
+        """Whether a network's next run counts to the time that it may take; see `Session.is_timed`."""
+        return self._sessions[file].is_timed
+
     def tiled_outputs(self, file: str) -> set[str]:
         """The maps of one network that tiles are looked at for."""
         return {
@@ -328,10 +332,10 @@ class _Seen:
 
     def _run(self, file: str, which: Any, picture: NDArray[np.uint8], kept: Collection[str] | None = None) -> Outputs:
         if (file, which) not in self._outputs:
-            start, spent = time.perf_counter(), self._seconds.get(file, 0.0)
+            start, spent, counts = time.perf_counter(), self._seconds.get(file, 0.0), self._networks.is_timed(file)
             outputs = self._networks.run(picture, file, self._inputs.setdefault(which, {}), spent=spent)
             self._outputs[file, which] = outputs if kept is None else {name: outputs[name] for name in kept}
-            self._seconds[file] = spent + time.perf_counter() - start
+            self._seconds[file] = spent + (time.perf_counter() - start if counts else 0.0)
         return self._outputs[file, which]
 
 

@@ -89,8 +89,15 @@ class Session:
         self._output_names = list(output_names)
         self._where = where
         self._settings = settings
-        # On a GPU the first run also chooses algorithms and compiles; how long that takes says nothing of the network.
         self._seconds = None if self.on_cuda else settings.max_run_seconds
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the next run is stopped where it takes too long.
+
+        On a GPU the first one also chooses algorithms and compiles; how long that takes says nothing of the network.
+        """
+        return self._seconds is not None
 
     def run(self, tensor: FloatArray, *, spent: float = 0.0) -> Mapping[str, FloatArray]:
         """The wanted outputs by name, float32.

@@ -38,11 +38,10 @@ def find_in_table(table: FloatArray, photo_hw: tuple[int, int]) -> Instances:
 
 
 def _drawn(box: FloatArray, logits: FloatArray, grid_hw: tuple[int, int]) -> tuple[int, int, BoolArray] | None:
-    """Corner and crop of a mask on the grid: cells whose middle lies in the box, and where the mask there is over a half."""
+    """Corner and crop of a mask on the grid: of the cells in the box those where the mask is over a half."""
     height, width = grid_hw
     left, top, right, bottom = (box.clip(0, 1) * np.array([width, height, width, height], np.float32)).tolist()
-    columns = np.arange(int(np.floor(left)), min(width, int(np.ceil(right))), dtype=np.float32)
-    rows = np.arange(int(np.floor(top)), min(height, int(np.ceil(bottom))), dtype=np.float32)
+    columns, rows = _cells(left, right, width), _cells(top, bottom, height)
     if not len(columns) or not len(rows):
         return None
     across = (columns + 0.5 - left) / max(right - left, 1e-6) * INSTANCE_MASK - 0.5
@@ -54,3 +53,16 @@ def _drawn(box: FloatArray, logits: FloatArray, grid_hw: tuple[int, int]) -> tup
         return None
     x, y, crop = cropped(mask)
     return int(columns[0]) + x, int(rows[0]) + y, crop
+
+
+def _cells(first: float, last: float, count: int) -> FloatArray:
+    """Those of `count` cells in a row whose middle lies in between; of a box that is narrower than a cell the one that it is on.
+
+    >>> _cells(10.9, 12.6, 20).tolist(), _cells(10.6, 10.9, 20).tolist(), _cells(20.0, 20.0, 20).tolist()
+    ([11.0, 12.0], [10.0], [])
+    """
+    begin, end = int(np.ceil(first - 0.5)), int(np.ceil(last - 0.5))
+    if begin == end and last > first:
+        begin = int((first + last) / 2)
+        end = begin + 1
+    return np.arange(begin, min(end, count), dtype=np.float32)

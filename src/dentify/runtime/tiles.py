@@ -29,7 +29,8 @@ def tile_grid(photo_hw: tuple[int, int], tiles: Tiles | None, *, sees: int, most
         tiles: so many along its shorter side, and as many along the longer one as keeps them about square. `auto` leaves photos
             whole whose shorter side is no more than twice what the network sees, and cuts others so that tiles are at most that.
         sees: pixels of the network's input.
-        most: tiles in all; where there would be more, they are larger.
+        most: tiles in all; where there would be more, they are larger. A photo that is so long that two rows of them are too many
+            is left whole.
 
     >>> tile_grid((3024, 4032), "auto", sees=416, most=12), tile_grid((832, 4032), "auto", sees=416, most=12)
     ((3, 4), (1, 1))
