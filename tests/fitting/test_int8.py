@@ -133,6 +133,23 @@ def test_types_of_the_photo_are_judged_by_agreement(tmp_path: Path) -> None:
     assert lost["types of the photo, told the same"].int8 == pytest.approx(2 / 3)
 
 
+def test_types_are_those_that_are_told_behind_the_gates(tmp_path: Path) -> None:
+    """Evaluation tells each photo a second time, without gates and thresholds."""
+    gated = load(
+        tiny_bundle(
+            tmp_path / "a", photo_types=True, thresholds=tiny_manifest(photo_types=True)["thresholds"] | {"vehicle": 1.0}
+        ),
+        threads=1,
+    )
+    listening = int8._Listening(gated, lambda: None)
+    look = listening.look(SAMPLES[0].read(Settings()))
+    told = listening.tell(look)
+    assert told.vehicle is not None
+    assert not told.vehicle.present
+    listening.tell(look, gates=False)
+    assert listening.types == {told.photo.sha256: frozenset()}
+
+
 def test_a_gate_is_right_as_often_on_yes_as_on_no() -> None:
     def share(count: int, of: int) -> Share:
         return Share(count=count, of=of, share=None, interval=None)
