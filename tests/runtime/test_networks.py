@@ -390,32 +390,29 @@ def test_labels_of_a_mirrored_photo_count_as_another_members(exclusive: bool) ->
     np.testing.assert_allclose(probabilities(mirrored.photo_types), probabilities(plain.photo_types), atol=1e-4)
 
 
-def test_tiles_share_the_seconds_that_a_network_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    spent: list[float] = []
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were gone before each run; each takes a fiftieth at least."""
+    told: list[float] = []
     run = Session.run
 
     def slow(session: Session, tensor: np.ndarray, **given: float) -> Any:
-        spent.append(given["spent"])
+        told.append(given["spent"])
         time.sleep(0.02)
         return run(session, tensor, **given)
 
     monkeypatch.setattr(Session, "run", slow)
+    return told
+
+
+def test_tiles_share_the_seconds_that_a_network_may_take(spent: list[float]) -> None:
     with_settings({"damage": {"tiles": 2}}).ask(paint_photo(size_hw=(256, 256)))
     assert spent[0] == 0
     assert all(later - earlier >= 0.02 for earlier, later in pairwise(spent))
 
 
-def test_a_run_that_has_no_limit_takes_none_of_the_next_ones_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_has_no_limit_takes_none_of_the_next_ones_time(spent: list[float]) -> None:
     """The first one on a GPU, which compiles."""
-    spent: list[float] = []
-    run = Session.run
-
-    def slow(session: Session, tensor: np.ndarray, **given: float) -> Any:
-        spent.append(given["spent"])
-        time.sleep(0.02)
-        return run(session, tensor, **given)
-
-    monkeypatch.setattr(Session, "run", slow)
     networks = with_settings({"damage": {"tiles": 2}})
     for session in networks._sessions.values():
         session._seconds = None
