@@ -11,6 +11,7 @@ from dentify.arrays import Matrix
 from dentify.datasets import Annotation, Sample
 from dentify.imaging.polygons import box_to_polygon
 from dentify.imaging.views import moved_view, whole_view
+from dentify.taxonomy import PART_NAMES
 from dentify.training.classes import Classes
 from dentify.training.scene import Placed, Scene
 
@@ -30,8 +31,10 @@ def annotation(name: str, corners: Corners, *, outlined: bool = True, **facts: A
     return Annotation(name, corners, polygons=(box_to_polygon(corners),) if outlined else (), **facts)
 
 
-def photo(*annotations: Annotation, labelled: tuple[str, ...] = (), **facts: Any) -> Sample:
-    """A photo that says nothing else."""
+def photo(*annotations: Annotation, labelled: tuple[str, ...] | None = None, **facts: Any) -> Sample:
+    """A photo that says nothing else; where a part of it is annotated, its source labels parts."""
+    if labelled is None:
+        labelled = PART_NAMES if any(one.kind == "part" for one in annotations) else ()
     return Sample(b"", "a.jpg", HW, annotations=annotations, labelled=frozenset(labelled), **facts)
 
 

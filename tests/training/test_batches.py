@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentify.datasets import Annotation, Sample
-from dentify.training.batches import MixedBatches, TrainingPictures, WholePhotos
+from dentify.training.batches import MixedBatches, TrainingPictures, WholePhotos, deck_of
 from dentify.training.compose import Composer, Draw
 from dentify.training.photos import read_photo_set
 from dentify.training.recipe import Recipe
@@ -84,6 +84,14 @@ def test_photos_with_rare_types_are_shown_more_often() -> None:
     sets = [[rare, *SETS[0][:4]], *SETS[1:]]
     shown = [draw.photo for batch in batches(range(7), sets, data=data) for draw in batch if draw.photos == 0]
     assert [shown.count(photo) for photo in range(5)] == [6, 2, 2, 2, 2]
+
+
+def test_half_a_time_more_is_every_second_photo_twice() -> None:
+    dent = Sample(b"", "a", annotations=(Annotation("dent", (0, 0, 9, 9)),))
+    (photos, *_) = recipe(data=toy_document()["data"]).data.train
+    deck = deck_of(photos.model_copy(update={"repeat": {"dent": 1.5}}), [dent] * 10)
+    assert len(deck) == 15
+    assert set(deck) == set(range(10))
 
 
 def test_another_seed_shows_other_photos() -> None:

@@ -283,6 +283,25 @@ class TestPaste:
         (region,) = Placed(sample, done.view, (0, 0, 128, 128), (64, 64), sample.damages).damages
         assert (changed != (region.cover > 127)).sum() < 120
 
+    @pytest.mark.parametrize("thickness", [4, 8, 24])
+    def test_one_that_is_outlined_tightly_keeps_its_contrast(self, thickness: int) -> None:
+        donor = np.full((128, 128, 3), 180, np.uint8)
+        top = 64 - thickness // 2
+        donor[top : top + thickness, 20:108] = 80
+        picture = np.full((256, 256, 3), 200, np.uint8)
+        scratch = annotation("scratch", (20, top, 108, top + thickness))
+        done = paste(np.random.default_rng(0), picture, donor, scratch, side=88, centre_xy=(128.0, 128.0))
+        assert done is not None
+        middle = done.picture[128 - thickness // 4 : 128 + thickness // 4, 100:156].astype(float).mean()
+        assert 200 - middle > 70, "of 100"
+
+    def test_one_that_ends_at_the_edge_of_its_photo_brings_no_edge_along(self) -> None:
+        donor = np.full((64, 64, 3), 90, np.uint8)
+        picture = np.full((128, 128, 3), 200, np.uint8)
+        done = paste(np.random.default_rng(0), picture, donor, self.dent(0, 0, 64), side=40, centre_xy=(64.0, 64.0))
+        assert done is not None
+        assert np.abs(done.picture.astype(int) - 200).max() <= 2
+
     def test_half_are_mirrored(self) -> None:
         donor, picture = np.full((64, 64, 3), 90, np.uint8), np.full((128, 128, 3), 90, np.uint8)
         mirrored = 0

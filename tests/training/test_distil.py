@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import cv2
@@ -157,6 +158,14 @@ def test_beyond_the_photo_and_where_damage_was_pasted_it_says_nothing(teacher: T
 def test_a_photo_that_it_did_not_look_at_is_not_told(teacher: Teacher) -> None:
     other = Sample(b"another", "other.png", (SIDE, SIDE))
     assert np.isnan(teacher.says(scene(other))["types"]).all()
+
+
+def test_processes_that_show_pictures_get_it_without_its_networks(teacher: Teacher, sample: Sample) -> None:
+    """Where they are not forked, it is pickled."""
+    copy = pickle.loads(pickle.dumps(teacher))
+    assert copy.heads == teacher.heads
+    ours, theirs = (taught(scene(sample), HEADS, one) for one in (teacher, copy))
+    assert str(ours) == str(theirs)
 
 
 def test_photos_without_any_label_cost_nothing_and_are_no_nan() -> None:

@@ -447,3 +447,11 @@ def test_features_are_as_far_apart_as_they_point() -> None:
     features = torch.tensor([[[[5.0, 0.0, -2.0]], [[0.0, 3.0, 0.0]]]])
     assert losses.feature_distance(features, teacher).item() == pytest.approx((0 + 1 + 2) / 3)
     assert losses.feature_distance(features[..., :1], teacher).item() == pytest.approx(0)
+
+
+def test_a_middle_is_the_one_cell_of_255() -> None:
+    """Around the middle of a large damage the bump is nearly as high."""
+    truth = torch.tensor([[[[254.0, 255.0, 254.0]]]]) / 255
+    known = torch.ones(1, 1, 1, 3, dtype=torch.bool)
+    right = losses.centres(torch.tensor([[[[-4.0, 8.0, -4.0]]]]), truth, known)
+    assert right < 0.01

@@ -162,3 +162,16 @@ def test_a_weight_that_two_parts_hold_is_told() -> None:
     parts["answers"] = [*parts["answers"], *parts["encoder.1"]]
     with pytest.raises(ConfigError, match=r"two of the network's parts hold 1\.weight; every weight must be in one"):
         check_parts(whole, parts, toy_recipe())
+
+
+def test_the_lengths_that_dora_learns_do_not_decay_whatever_their_axes() -> None:
+    adapters = pytest.importorskip("dentify.training.adapters")
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    whole = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Flatten(), nn.Linear(8, 2))
+    parts = {"conv": [whole[0]], "linear": [whole[2]]}
+    adapters.add_adapters(whole, parts, adapters.AdapterRecipe(of=("*",), rank=2))
+    (optimizer,) = build_optimizers(whole, {"all": [whole]}, [OptimizerRecipe(rate=0.1)], key="optimizers")
+    decayed = {id(one) for group in optimizer.param_groups if group["weight_decay"] for one in group["params"]}
+    lengths = [one for name, one in whole.named_parameters() if "magnitude" in name]
+    assert sorted(one.ndim for one in lengths) == [1, 4]
+    assert not any(id(one) in decayed for one in lengths)

@@ -63,8 +63,8 @@ def transform_points(points_xy: DoubleArray, view: Matrix) -> DoubleArray:
     return points_xy @ view[:, :2].T + view[:, 2]
 
 
-def warp(image: Picture, view: Matrix, picture_hw: tuple[int, int], *, outside: RGB | int = BEYOND_RGB) -> Picture:
-    """The picture of a view, filled with `outside` beyond the photo's edges.
+def warp(image: Picture, view: Matrix, picture_hw: tuple[int, int], *, outside: RGB | int | None = BEYOND_RGB) -> Picture:
+    """The picture of a view, filled with `outside` beyond the photo's edges; `None`: what is at its edges goes on.
 
     Where the view shrinks, the photo is area-averaged first, as serving does; a bilinear sample alone would alias.
     """
@@ -78,5 +78,7 @@ def warp(image: Picture, view: Matrix, picture_hw: tuple[int, int], *, outside: 
     # OpenCV's pixel centres are integers, ours are halves.
     centred = view.copy()
     centred[:, 2] += view[:, :2] @ (0.5, 0.5) - 0.5
-    how: dict[str, Any] = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT, "borderValue": outside}
+    how: dict[str, Any] = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+    if outside is not None:
+        how |= {"borderMode": cv2.BORDER_CONSTANT, "borderValue": outside}
     return cv2.warpAffine(image, centred, picture_hw[::-1], **how)

@@ -120,7 +120,7 @@ def count(samples: Iterable[Sample]) -> Counts:
         counts.no_vehicle += has_vehicle(sample) is False
         counts.types.update(one.name for one in sample.damages)
         counts.of_photos += not sample.damages and any(name in DAMAGE_NAMES for name in sample.labels)
-        counts.parts.update({one.name for one in sample.parts})
+        counts.parts.update({one.name for one in sample.parts if one.has_mask})
         counts.levels.update(one.severity for one in sample.damages if one.severity is not None)
         counts.outlined += sum(one.has_mask for one in sample.damages)
         counts.boxes += sum(not one.has_mask for one in sample.damages)

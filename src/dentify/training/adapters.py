@@ -20,7 +20,7 @@ BASE = "adapted"
 
 
 class AdapterRecipe(Strict):
-    """Which parts learn by adapters alone."""
+    """Which parts' linear layers learn by adapters; what else these parts hold, such as norms, learns itself."""
 
     kind: Literal["dora", "lora"] = "dora"
     rank: int = Field(8, gt=0, description="of the two matrices whose product is added")
@@ -81,6 +81,11 @@ def merge_adapters(network: nn.Module) -> None:
 def has_adapters(network: nn.Module) -> bool:
     """Whether some of its weights are under adapters."""
     return bool(_adapted(network))
+
+
+def is_magnitude(name: str) -> bool:
+    """Whether a weight is how long a column of an adapted layer is, which DoRA learns; of convolutions it has four axes."""
+    return "lora_magnitude_vector" in name
 
 
 def _adapted(network: nn.Module) -> dict[str, Any]:

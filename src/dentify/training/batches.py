@@ -77,11 +77,13 @@ class MixedBatches:
 
 
 def deck_of(photos: PhotoSet, samples: Sequence[Sample]) -> list[int]:
-    """Indices of the photos, those with rare types more than once."""
+    """Indices of the photos, those with rare types more than once; where that is half a time more, every second one is."""
     deck = []
+    owed = 1e-9
     for index, sample in enumerate(samples):
-        times = max([1.0, *(photos.repeat.get(damage.name, 1.0) for damage in sample.damages)])
-        deck.extend([index] * round(times))
+        owed += max([1.0, *(photos.repeat.get(damage.name, 1.0) for damage in sample.damages)])
+        deck.extend([index] * int(owed))
+        owed %= 1
     return deck
 
 

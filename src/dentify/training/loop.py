@@ -260,6 +260,9 @@ def _bottlenecks(
     fabric: Fabric,
 ) -> Dataset[Batch]:
     """The features of all photos, computed where they are not kept already."""
+    if fabric.world_size > 1:  # each process has seen other pictures since the last step, and so other statistics of norms
+        for buffer in network.buffers():
+            torch.distributed.broadcast(buffer, 0)
     kept = KeptFeatures(network, phase.size, folder)
     _prepare(kept, sets, fabric, on_look)
     return Bottlenecks(kept, sets, heads, teacher)

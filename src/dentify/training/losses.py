@@ -113,7 +113,7 @@ def allowed(logits: Tensor, group: Tensor, table: Sequence[Sequence[bool]], fami
         right = own.masked_fill(~allows[groups[asked]][:, family], torch.finfo(own.dtype).min)
         weight = probs[asked][:, family].sum(1)
         total = total + ((own.logsumexp(1) - right.logsumexp(1)) * weight).sum()
-    return total / max(1, len(cells))
+    return share(total, total.new_tensor(float(len(cells))))
 
 
 def too_small(probs: Tensor, asked: Tensor, least: float) -> Tensor:
@@ -278,7 +278,7 @@ def boxes(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
 def centres(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     """Penalty-reduced focal loss of the middles of instances (Zhou et al. 2019, "Objects as Points")."""
     probs = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
-    peak = (truth > 0.99).float()
+    peak = (truth > 0.999).float()  # 255 of 255
     hit = -((1 - probs) ** 2) * probs.log() * peak
     miss = -((1 - truth) ** 4) * probs**2 * (1 - probs).log() * (1 - peak)
     weight = known.float()

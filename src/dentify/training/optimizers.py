@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dentify.errors import ConfigError
-from dentify.training.adapters import BASE
+from dentify.training.adapters import BASE, is_magnitude
 from dentify.training.parts import Parts, parts_named
 from dentify.training.recipe import OptimizerRecipe, Phase, Recipe, Schedule
 
@@ -72,9 +72,9 @@ def build_optimizers(
         named = set(left) if recipe.of == ("*",) else parts_named(parts, recipe.of, key=f"{key}.{place}.of")
         groups: dict[bool, list[Tensor]] = {}
         mine = {id(parameter) for name in named if name in left for module in left[name] for parameter in module.parameters()}
-        for parameter in network.parameters():
+        for name, parameter in network.named_parameters():
             if id(parameter) in mine:
-                groups.setdefault(parameter.ndim > 1, []).append(parameter)
+                groups.setdefault(parameter.ndim > 1 and not is_magnitude(name), []).append(parameter)
         left = {name: modules for name, modules in left.items() if name not in named}
         if not groups:
             raise ConfigError(f"{key}.{place}: others before it take all of {', '.join(recipe.of)}; leave it out")

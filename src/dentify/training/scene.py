@@ -150,10 +150,11 @@ class Placed:
 
     @cached_property
     def part_share(self) -> float:
-        """How much of its window shows parts of a vehicle, in cells of four pixels."""
+        """How much of its window shows outlined parts of a vehicle, in cells of four pixels."""
         shown = np.zeros(self.window_hw, np.bool_)
         for part in self.parts:
-            shown |= part.cover > 127
+            if part.annotation.has_mask:
+                shown |= part.cover > 127
         return float(np.mean((shown & ~self.outside)[2::4, 2::4]))
 
     @cached_property

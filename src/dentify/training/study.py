@@ -174,7 +174,7 @@ class Study:
             if sum(trial.is_finished or trial.state == "running" for trial in trials) >= most:
                 return None
             # What is chosen follows from the trial's number: processes differ, and one that goes on does as one that stayed.
-            self._study.sampler = optuna.samplers.TPESampler(seed=self._recipe.seed * 1_000_003 + len(trials))
+            self._study.sampler = optuna.samplers.TPESampler(seed=(self._recipe.seed * 1_000_003 + len(trials)) % 2**32)
             self._held = self._lock(len(trials))
             self._held.acquire()
             return self._study.ask(self._spaces)

@@ -147,6 +147,23 @@ class TestParts:
         donor = photo(annotation("dent", (0, 0, 99, 99)), annotation("hood", (0, 0, 99, 99)))
         assert (parts().truth(pasted(photo(vehicle=True, damage=False), donor, WHOLE))["classes"] == IGNORE).all()
 
+    def test_a_part_known_by_its_box_alone_is_somewhere_in_it(self) -> None:
+        door, hood = annotation("front_left_door", (0, 0, 64, 128), outlined=False), annotation("hood", (64, 0, 128, 64))
+        classes = parts().truth(scene(photo(door, hood)))["classes"]
+        assert (classes[:8, 8:] == HOOD).all()
+        assert (classes[:, :8] == IGNORE).all()
+        assert (classes[8:] == IGNORE).all(), "the door may be larger than its outline, had it one"
+        assert set(parts().shown(photo(door, hood))) == {"hood"}
+
+    def test_what_a_source_does_not_label_may_be_anywhere_else(self) -> None:
+        hood = annotation("hood", (64, 0, 128, 64))
+        classes = parts().truth(scene(photo(hood, labelled=("hood",))))["classes"]
+        assert (classes[:8, 8:] == HOOD).all()
+        assert (classes[:, :8] == IGNORE).all()
+        mirrors = tuple(name for name in CLASSES.parts if name != "right_mirror")
+        for view, labelled in ((WHOLE, mirrors), (MIRRORED, (*mirrors[:1], *CLASSES.parts[2:]))):
+            assert (parts().truth(scene(photo(hood, labelled=labelled), view))["classes"] != NONE).all()
+
     def test_what_a_photo_shows_and_which_channels_tell_it(self) -> None:
         car = photo(*(annotation(name, (0, 0, 9, 9)) for name in ("hood", "roof", "dent")))
         assert set(parts().shown(car)) == {"hood"}

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.training.heads.instances import COVER_SIDE, LEFT_OUT, InstancesHead, InstancesRecipe
-from scenes import CLASSES, MIRRORED, annotation, mosaic, photo, scene, stacked
+from scenes import CLASSES, MIRRORED, WHOLE, annotation, mosaic, photo, scene, stacked
 
 DENT, SCRATCH = 1, 2
 TYPES = ("dent", "scratch", "glass_shatter", "lamp_broken", "broken_part")
@@ -71,6 +71,10 @@ def test_parts_change_sides_in_a_mirrored_view_and_are_unknown_where_none_is_out
     assert told["known"].all()
     assert not head("parts").truth(scene(photo(vehicle=True)))["known"].any()
     assert head("parts").truth(scene(photo(vehicle=False)))["known"].all()
+    mirror, one_side = annotation("left_mirror", (0, 0, 64, 64)), ("left_mirror",)
+    for view, name in ((WHOLE, "left_mirror"), (MIRRORED, "right_mirror")):
+        known = head("parts").truth(scene(photo(mirror, labelled=one_side), view))["known"]
+        assert np.array_equal(known, np.array([one == name for one in CLASSES.parts]))
 
 
 def test_channels_of_what_was_taught_are_the_box_its_score_and_the_mask() -> None:

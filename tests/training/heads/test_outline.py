@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,14 @@ def test_a_box_alone_tells_nothing() -> None:
     assert not head().truth(scene(photo(annotation("dent", DENT, outlined=False))))["known"].any()
 
 
+@pytest.mark.parametrize("rest", [{"labelled": ("hood",)}, {"door": False}], ids=["few are labelled", "one is a box"])
+def test_where_not_all_parts_are_outlined_the_vehicle_may_be_anywhere_else(rest: dict[str, Any]) -> None:
+    hood, door = annotation("hood", DENT), annotation("front_left_door", (96, 96, 128, 128), outlined=False)
+    truth = head().truth(scene(photo(hood, *([door] if "door" in rest else []), labelled=rest.get("labelled"))))
+    assert truth["known"].sum() == truth["known"][0, 4:8, 4:8].sum() == 16
+    assert truth["cover"][0, 4:8, 4:8].min() == 255
+
+
 def test_a_photo_without_a_vehicle_has_none_anywhere() -> None:
     truth = head().truth(scene(photo(vehicle=False)))
     assert truth["known"].all()
@@ -70,6 +80,7 @@ def test_each_photo_of_a_mosaic_tells_for_itself() -> None:
 
 def test_it_is_taught_by_outlined_parts() -> None:
     assert set(head().shown(photo(annotation("hood", DOOR)))) == {"vehicle"}
+    assert set(head().shown(photo(annotation("hood", DOOR, outlined=False)))) == set()
     assert set(head().shown(photo(annotation("dent", DENT)))) == set()
     assert (head().channels(("vehicle",)), head().channels(())) == ([0], [])
 

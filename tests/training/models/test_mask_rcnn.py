@@ -47,7 +47,7 @@ def built(**changes: Any) -> MaskRCNN:
 )
 def test_it_is_trained_on_real_photos_exported_and_asked(encoder: str, examples: Path, tmp_path: Path) -> None:
     data = label_examples(examples, tmp_path)
-    recipe = real_recipe(TINY | {"encoder": encoder, "proposals": 20}, HEADS)
+    recipe = real_recipe(TINY | {"encoder": encoder, "proposals": 120}, HEADS)
     checkpoint = train(recipe, data=data, output=tmp_path / "run")
     done = export_bundle(checkpoint, tmp_path / "bundle")
     manifest = Bundle.open(done).manifest
@@ -92,6 +92,41 @@ def test_photos_of_which_nothing_is_known_teach_nothing() -> None:
     unknown["labels"] = torch.zeros_like(unknown["labels"])
     loss = network(torch.randn(2, 3, SIDE, SIDE), {"types": unknown})["types"]
     assert loss.item() == 0
+
+
+def test_proposals_learn_no_background_where_most_types_are_unknown() -> None:
+    """A damage of a type that nobody labelled may be there."""
+    network = built().train()
+
+    def gradient(known: tuple[bool, bool, bool]) -> float:
+        network.zero_grad()
+        nothing = truth(known)
+        nothing["labels"] = torch.zeros_like(nothing["labels"])
+        network(torch.randn(2, 3, SIDE, SIDE), {"types": nothing})["types"].backward()
+        return float(network.finders["types"].rpn.head.cls_logits.bias.grad.abs().sum())
+
+    assert gradient((True, False, False)) == 0
+    assert gradient((True, True, False)) > 0.1
+
+
+def test_a_mask_is_learned_from_where_it_lies_in_its_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right half of a thing, its proposal just its box: the middle cell's border is the middle of the mask."""
+    goals = []
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+
+    def kept(logits: Any, goal: Any, **how: Any) -> Any:
+        if goal.shape[-1] == INSTANCE_MASK and goal.ndim == 3:
+            goals.append(goal)
+        return entropy(logits, goal, **how)
+
+    monkeypatch.setattr("dentify.training.models.mask_rcnn.F.binary_cross_entropy_with_logits", kept)
+    half = truth()
+    half["covers"][0, 0, :, :28] = 0
+    network = built().train()
+    for _ in range(20):
+        network(torch.randn(2, 3, SIDE, SIDE), {"types": half})
+    centre = max((goal.sum(dim=(1, 2)) / INSTANCE_MASK for goal in goals if len(goal)), key=lambda one: -(one - 14).abs().min())
+    assert (centre - INSTANCE_MASK / 2).abs().min() < 0.15
 
 
 def test_a_region_that_is_left_out_is_no_background() -> None:

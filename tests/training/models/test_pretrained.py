@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dentify.errors import ConfigError
-from dentify.training.models.pretrained import read_weights, timm_model
+from dentify.training.models.pretrained import read_weights, timm_model, timm_pyramid
 
 
 def test_weights_may_be_stored_in_half_precision(tmp_path: Path) -> None:
@@ -21,6 +21,17 @@ def test_weights_may_be_stored_in_half_precision(tmp_path: Path) -> None:
     read_weights(second, tmp_path / "linear.safetensors", "linear", advice="")
     assert second.weight.dtype == torch.float32
     assert torch.allclose(first.weight, second.weight, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["test_convnext", "test_resnet"])
+def test_what_timm_publishes_fits_the_encoder_of_a_pyramid(name: str, tmp_path: Path) -> None:
+    """Within these, timm calls the weights of some architectures otherwise."""
+    whole = timm_model(name, key="encoder", weights="weights", pretrained=False, advice="")
+    save_file(whole.state_dict(), tmp_path / "whole.safetensors")
+    encoder = timm_pyramid(name, key="encoder", weights="weights", pretrained=False)
+    read_weights(encoder, tmp_path / "whole.safetensors", name, advice="")
+    first = next(iter(whole.parameters()))
+    assert any(torch.equal(first, one) for one in encoder.parameters())
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors at all", b"\xff" * 64], ids=["empty", "text", "huge header"])

@@ -20,7 +20,7 @@ from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
 from dentify.training import losses
 from dentify.training.classes import Classes
-from dentify.training.heads.head import LEAST_FILLED, Output, Role, Stride, Truth, iou_figures, is_filled
+from dentify.training.heads.head import LEAST_FILLED, Output, Role, Stride, Truth, iou_figures, is_filled, known_parts
 from dentify.training.losses import IGNORE
 from dentify.training.scene import Placed, Scene, cells_of
 from dentify.visibility import COUNTERPARTS, VIEWS, known_view, mirrored_side, seen_from
@@ -91,7 +91,7 @@ class Exclusive:
         """
         self._refuse_two_in_one(sample)
         if self.recipe.of == "parts":
-            names = {part.name for part in sample.parts}
+            names = {part.name for part in sample.parts if part.has_mask}
             return (names | {mirrored_part(name) for name in names}) & set(self.names)  # half of all views are mirrored
         return {damage.severity for damage in sample.damages if damage.severity in self.names}
 
@@ -160,13 +160,15 @@ class Exclusive:
         return values[stride // 2 :: stride, stride // 2 :: stride]
 
     def _parts(self, placed: Placed) -> NDArray[np.uint8]:
-        """Parts on the window of one photo."""
+        """Parts on the window of one photo; none of them is where no other could be, as all are labelled and outlined."""
         none = len(self.names)
         drawn = np.full(placed.window_hw, none, np.uint8)
         if placed.sample.vehicle is not False:
-            if not placed.parts:
+            outlined = [part for part in placed.parts if part.annotation.has_mask]
+            boxed = [part for part in placed.parts if not part.annotation.has_mask]
+            if not outlined or boxed or not known_parts(placed, self.names).all():
                 drawn[:] = IGNORE
-            for part in placed.parts:
+            for part in outlined:
                 name = part.annotation.name
                 drawn[part.cover > 127] = self.names.index(name) if name in self.names else IGNORE
             for region in placed.ignored:

@@ -18,6 +18,8 @@ from torch import Tensor
 from dentify.arrays import BoolArray
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
+from dentify.imaging.views import is_mirrored
+from dentify.taxonomy import mirrored_part
 from dentify.training.scene import Placed, Scene, cells_of
 from dentify.visibility import is_close
 
@@ -28,6 +30,9 @@ LEAST_FILLED = 0.12
 """Share of a picture that a vehicle covers at the least where it fills the photo; most cover more than a quarter."""
 MOST_OF_PHOTO = 0.6
 """Share of a photo that a view must show for what is known of the photo alone to hold for it."""
+LEAST_KNOWN = 0.5
+"""Share of the types, or parts, that a source must label for what none of them is to be nothing: where it leaves out few, what it
+did not label is rare enough to teach "nothing here"."""
 Truth = dict[str, NDArray[Any]]
 """What is true of one scene, as arrays of fixed shape: batches stack them. Unknown is a value of it, or an array beside it."""
 
@@ -141,6 +146,12 @@ def known_types(placed: Placed, names: tuple[str, ...]) -> BoolArray:
     """
     crowds = {annotation.name for annotation in placed.sample.annotations if annotation.crowd}
     return np.array([placed.sample.knows(name) and name not in crowds for name in names], np.bool_)
+
+
+def known_parts(placed: Placed, names: tuple[str, ...]) -> BoolArray:
+    """`(P,)` of each part, called as it is in this view, whether a photo's labels say where it is and where it is not."""
+    mirrored = is_mirrored(placed.view)
+    return np.array([placed.sample.knows(mirrored_part(name) if mirrored else name) for name in names], np.bool_)
 
 
 def known_cells(scene: Scene, known: Sequence[BoolArray], stride: int, *, untyped: bool) -> BoolArray:

@@ -22,7 +22,7 @@ from dentify.datasets.sample import UNTYPED, Sample
 from dentify.strict import Strict
 from dentify.taxonomy import mirrored_part
 from dentify.training.classes import Classes
-from dentify.training.heads.head import Output, Role, Truth, known_types
+from dentify.training.heads.head import Output, Role, Truth, known_parts, known_types
 from dentify.training.scene import Placed, Region, Scene
 
 COVER_SIDE = 56
@@ -124,10 +124,8 @@ class InstancesHead:
             yield from ((LEFT_OUT, region) for region in placed.ignored if region.cover.any())
 
     def _known(self, placed: Placed) -> BoolArray:
-        """(C,): types that its source labels; of parts all, where any is outlined."""
-        if self.recipe.of == "damage":
-            return known_types(placed, self.names)
-        return np.full(len(self.names), bool(placed.parts) or placed.sample.vehicle is False, np.bool_)
+        """(C,): types, or parts, that its source labels."""
+        return (known_types if self.recipe.of == "damage" else known_parts)(placed, self.names)
 
     def loss(self, outputs: Tensor, truth: Mapping[str, Tensor]) -> Tensor:
         """What the network brings."""

@@ -13,10 +13,12 @@ from torch import Tensor
 from dentify.bundle.manifest import Kind
 from dentify.datasets.sample import Sample
 from dentify.strict import Strict
+from dentify.taxonomy import PART_NAMES
 from dentify.training import losses
 from dentify.training.classes import Classes
 from dentify.training.heads.head import (
     LEAST_FILLED,
+    LEAST_KNOWN,
     Output,
     Role,
     Stride,
@@ -24,6 +26,7 @@ from dentify.training.heads.head import (
     cover_counts,
     iou_figures,
     is_filled,
+    known_parts,
 )
 from dentify.training.scene import Placed, Scene, cells_of
 
@@ -45,8 +48,8 @@ class OutlineRecipe(Strict):
 class Outline:
     """See `Head`.
 
-    Nobody outlined vehicles as such. Parts are on them, and so is damage; where all parts are outlined they are nowhere else; and
-    what shows no vehicle has none anywhere.
+    Nobody outlined vehicles as such. Parts are on them, and so is damage; where most parts are labelled, and all of these
+    outlined, they are nowhere else; and what shows no vehicle has none anywhere.
 
     Truth: `cover` (1, h, w) uint8, 255 on the vehicle; `known` (1, h, w); `filled` () bool, whether a vehicle fills the picture.
     """
@@ -70,7 +73,7 @@ class Outline:
 
     def shown(self, sample: Sample) -> Iterable[str]:
         """Whether its parts are outlined."""
-        return {"vehicle"} if sample.parts else ()
+        return {"vehicle"} if any(part.has_mask for part in sample.parts) else ()
 
     def channels(self, taught: tuple[str, ...]) -> list[int]:
         """The one."""
@@ -111,9 +114,11 @@ def _vehicle(placed: Placed, stride: int) -> tuple[np.ndarray, np.ndarray]:
     if placed.sample.vehicle is False:
         return cover, np.ones(cover.shape, np.bool_)
     damages = [damage for damage in placed.damages if damage.annotation.has_mask and not damage.annotation.loose]
-    for region in (*placed.parts, *damages):
+    parts = [part for part in placed.parts if part.annotation.has_mask]
+    for region in (*parts, *damages):
         np.maximum(cover, region.at(stride), out=cover)
-    if not placed.parts:
+    labelled = known_parts(placed, PART_NAMES).mean()
+    if not parts or len(parts) < len(placed.parts) or labelled < LEAST_KNOWN:
         return cover, cover > 127
     known = ~placed.outside[stride // 2 :: stride, stride // 2 :: stride]
     for region in placed.ignored:

@@ -16,6 +16,7 @@ from dentify.strict import Strict
 from dentify.training import losses
 from dentify.training.classes import Classes
 from dentify.training.heads.head import (
+    LEAST_KNOWN,
     Output,
     Role,
     Stride,
@@ -30,9 +31,6 @@ from dentify.training.scene import Placed, Scene
 
 Loss = Literal["cross_entropy", "focal", "dice", "tversky", "lovasz", "boundary", "boxes"]
 
-LEAST_KNOWN = 0.5
-"""Share of the types that must be known for damage of any type to be: where a source leaves out the small types only, unlabelled
-damage is rare enough to teach "nothing here"."""
 FULL = 127
 """Cover from which a cell counts as damaged."""
 RARE = -3.0

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from dentify.bundle.manifest import INSTANCE_MASK
 from dentify.errors import ConfigError
 from dentify.training.heads import Output
+from dentify.training.heads.head import LEAST_KNOWN
 from dentify.training.heads.instances import LEFT_OUT, lies_in
 from dentify.training.models.network import RGB, NetworkRecipe, names_of_files
 from dentify.training.models.pretrained import (
@@ -306,7 +307,8 @@ class Finder(nn.Module):
             proposals, _ = self.rpn.filter_proposals(decoded, logits.detach(), shapes, counts)
             labels, matched = self.rpn.assign_targets_to_anchors(all_anchors, targets)
             for of_photo, regions, told in zip(labels, left_out, known, strict=True):
-                of_photo[(of_photo == 0) & (lies_in(anchors, regions) | ~told.any())] = -1
+                unknown = told.float().mean() < LEAST_KNOWN  # what is nothing known may be something that nobody labelled
+                of_photo[(of_photo == 0) & (lies_in(anchors, regions) | unknown)] = -1
             goals = self.rpn.box_coder.encode(matched, all_anchors)
             positive, negative = (torch.cat(one) for one in self.rpn.fg_bg_sampler(labels))
             positive, sampled = torch.where(positive)[0], torch.where(positive | negative)[0]
@@ -369,7 +371,7 @@ class Finder(nn.Module):
             cell = covers.shape[-1] / (high - low).clamp(min=1)
             within = torch.cat([(found[:, :2] - low) * cell, (found[:, 2:] - low) * cell], 1)  # the box in cells of the cover
             number = torch.arange(len(rows), device=found.device, dtype=found.dtype)[:, None]
-            goals.append(roi_align(covers, torch.cat([number, within], 1), INSTANCE_MASK, 1.0, 2)[:, 0])
+            goals.append(roi_align(covers, torch.cat([number, within], 1), INSTANCE_MASK, 1.0, 2, aligned=True)[:, 0])
             boxes.append(found)
             labels.append(types[photo][outlined])
         label, goal = torch.cat(labels), torch.cat(goals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -142,7 +143,8 @@ def _single(values: dict[str, Tensor]) -> dict[str, Tensor]:
 def read_weights(module: nn.Module, path: Path, architecture: str, *, advice: str) -> None:
     """Gives the weights in a file to a module.
 
-    A file of the whole classifier, as timm publishes it, does as well: what a module of features lacks of it is left out.
+    A file of the whole classifier, as timm publishes it, does as well: what a module of features lacks of it is left out, and
+    names that timm writes otherwise in such modules (`stages_0.blocks` for `stages.0.blocks`) are told by it.
 
     Args:
         module: that they are of.
@@ -153,12 +155,19 @@ def read_weights(module: nn.Module, path: Path, architecture: str, *, advice: st
     Raises:
         ConfigError: there is no such file, it is none of safetensors, or another architecture's.
     """
-    values = file_weights(path, advice=advice)
-    left_out = _names_of_classifier(architecture) - module.state_dict().keys()
+    own = module.state_dict().keys()
+    values = {_name_in(own, name): value for name, value in file_weights(path, advice=advice).items()}
+    left_out = {_name_in(own, name) for name in _names_of_classifier(architecture)} - own
     try:
         module.load_state_dict({name: value for name, value in values.items() if name not in left_out})
     except RuntimeError as error:
         raise ConfigError(f"{path}: are not weights of {architecture}: {what_differs(error)}") from error
+
+
+def _name_in(own: Collection[str], name: str) -> str:
+    """What a module calls a weight of timm's."""
+    flat = name.replace(".", "_", 1)
+    return flat if name not in own and flat in own else name
 
 
 def what_differs(error: RuntimeError) -> str:
