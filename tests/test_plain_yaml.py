@@ -38,6 +38,12 @@ def test_an_alias_of_what_it_is_part_of_is_refused(text: str) -> None:
         load_yaml(text)
 
 
+@pytest.mark.parametrize("text", ["!!bool 3", "!!timestamp x", "!!int ''", "!!int [1]"])
+def test_a_value_that_is_not_what_its_tag_says_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, yaml.YAMLError)):
+        load_yaml(f"a: {text}")
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "a: " * 50_000, "{" * 5_000 + "}" * 5_000, "? " * 50_000])
 def test_nesting_without_end_is_refused(text: str) -> None:
     with pytest.raises((ValueError, RecursionError, yaml.YAMLError)):

@@ -76,7 +76,10 @@ def _load(loader: Any) -> Any:
         if node is None:
             return None
         _count(node, {})
-        return loader.construct_document(node)
+        try:
+            return loader.construct_document(node)
+        except (KeyError, IndexError, AttributeError, TypeError) as error:  # of `!!bool 3`, `!!timestamp x` and the like
+            raise ValueError("a value is not of the kind that its tag says") from error
     finally:
         loader.dispose()
 

@@ -208,6 +208,17 @@ def test_foreign_operators(with_network: Callable[[bytes], Path]) -> None:
     refuse(with_network(model.SerializeToString()), "operators that are not ONNX Runtime's own")
 
 
+def test_a_network_of_two_inputs_and_one_whose_weights_are_listed_as_inputs(
+    with_network: Callable[[bytes], Path], edited: Edit
+) -> None:
+    model = onnx.load_model_from_string(tiny_onnx())
+    weight = model.graph.initializer[0]
+    model.graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, list(weight.dims)))
+    assert Bundle.open(with_network(model.SerializeToString())).size_bytes  # as exporters of old wrote them
+    model.graph.input.append(onnx.helper.make_tensor_value_info("mask", onnx.TensorProto.FLOAT, [1, 1, 64, 64]))
+    refuse(with_network(model.SerializeToString()), "tiny.onnx: takes mask beside 'image'; export it with that input alone")
+
+
 def test_an_onnx_file_that_is_none(with_network: Callable[[bytes], Path]) -> None:
     refuse(with_network(b"\x80\x04\x95 pickle"), "tiny.onnx: not an ONNX file")
 

@@ -523,6 +523,8 @@ def test_a_missing_bundle_is_one_line(dentify: Dentify, paint: Paint) -> None:
             ["--format", "text,json"],
             "standard output takes one format: choose text or json, or say with -o where files go",
         ),
+        (["--draw-parts"], "--draw-parts is for annotated photos: write with -o, and leave photo among the formats"),
+        (["-o", "out", "--verbose"], "--verbose is for texts: add text to --format"),
         (["--resume"], "--resume needs -o: standard output keeps nothing"),
         (["--overwrite"], "--overwrite needs -o: standard output keeps nothing"),
         (["-o", "out", "--resume", "--overwrite"], "--resume keeps what is done, --overwrite replaces it: choose one"),

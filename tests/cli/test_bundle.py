@@ -239,6 +239,7 @@ def test_what_cannot_be_fitted_is_one_line(
             "'photos.csv' tells nothing of its photos (no outlines, vehicle, damage or severity); say damaged=,",
         ),
         (["--data", "undamaged=", "-o", "fitted"], "names no CSV or folder"),
+        (["--data", "labels.json", "-o", "fitted", "--licence", ""], "--licence: name it in 1 to 200 characters"),
     ],
 )
 def test_wrong_usage_of_fit_is_told_before_any_work(dentify: Dentify, copy: Path, arguments: list[str], message: str) -> None:

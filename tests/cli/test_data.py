@@ -28,6 +28,13 @@ def test_what_is_told_before_and_after_the_path(text: str, data: Data) -> None:
     assert parse_data(text) == data
 
 
+def test_photos_of_this_folder_are_said_to_come_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claims" / "new").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "claims" / "new")
+    sources = [parse_data(text).source for text in (".", "..", "a/labels.json", "undamaged=.", "/")]
+    assert sources == ["new", "claims", "labels", "new", "photos"]
+
+
 def test_a_word_that_is_nearly_one_is_told() -> None:
     with pytest.raises(
         BadParameter, match=r"'no_vehicles=lot': no_vehicles= says nothing of photos; did you mean `no_vehicle`\?"

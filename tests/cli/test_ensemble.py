@@ -109,6 +109,13 @@ def test_what_makes_no_ensemble_is_one_line(dentify: Dentify, members: list[str]
     assert not Path("new").exists()
 
 
+@pytest.mark.parametrize("options", [["--labels", "map.yaml"], ["--frame", "stored"], ["--licence", "CC0"], ["--seed", "3"]])
+def test_what_is_said_of_photos_needs_some(dentify: Dentify, members: list[str], options: list[str]) -> None:
+    result = dentify("ensemble", *members, "-o", "new", *options)
+    assert result.exit_code == 2
+    assert f"{options[0]} is of the photos of --tune: give some" in " ".join(result.stderr.split())
+
+
 def test_a_csv_that_tells_nothing_is_wrong_usage(dentify: Dentify, members: list[str]) -> None:
     Path("photos.csv").write_text("file,source\n")
     result = dentify("ensemble", *members, "-o", "new", "--tune", "photos.csv")

@@ -18,6 +18,7 @@ pytest.importorskip("lightning_fabric", reason="needs the extra `train`")
 from typer.testing import CliRunner
 
 from dentify.cli import app
+from dentify.cli.train import _folder_of
 from dentify.planning import decide
 from dentify.training.checkpoints import read_checkpoint
 from forked import fork_command
@@ -68,8 +69,10 @@ def test_a_page_of_training_pictures(photos: Path, tmp_path: Path) -> None:
         (["--from", "random"], "--from random is for training without a recipe"),
         (["more-labels"], "a run has one recipe"),
         (["--show", "0", "-o", "x.png"], "should be greater than or equal to 1"),
+        (["--check", "--average-with", "x.ckpt"], "--check trains nothing: leave out --average-with"),
+        (["--show", "4", "-o", "x.png", "--resume"], "whatever a run begins with: leave out --resume"),
     ],
-    ids=["two beginnings", "a page without a name", "a map", "random", "labels beside it", "no picture"],
+    ids=["two beginnings", "a page without a name", "a map", "random", "labels beside it", "no picture", "check", "show"],
 )
 def test_wrong_usage(photos: Path, tmp_path: Path, options: list[str], message: str) -> None:
     done = RUNNER.invoke(app, ["train", str(recipe(tmp_path)), "--data", str(photos), *options])
@@ -238,3 +241,13 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(photos: Path, tmp_path
     *notes, last = errors.splitlines()
     assert last == f"interrupted after {step} steps; the same command with --resume goes on from here"
     assert all(note.startswith("note: heads.") for note in notes)
+
+
+def test_a_run_of_this_folder_is_called_as_the_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claims").mkdir()
+    monkeypatch.chdir(tmp_path / "claims")
+    assert [_folder_of([one]) for one in (".", "../claims", "labels.json", "/")] == [
+        *[Path("runs/claims")] * 2,
+        Path("runs/labels"),
+        Path("runs/mine"),
+    ]

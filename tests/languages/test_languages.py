@@ -136,7 +136,8 @@ def test_one_is_never_many(names: list[str], count: int) -> None:
 def test_notes_of_the_decoder_are_told_in_german() -> None:
     """Every note that a report tells of, as `dentify.imaging` spells it."""
     frames = ["first frame of 12", "first page of 2", "main picture of 3", "first frame of 10000 or more"]
-    for note in [*frames, "grey photo", "transparent areas shown white", colour.PROFILE_IGNORED]:
+    stretched = [f"{kind} picture, stretched to 8 bits" for kind in ("32-bit", "floating-point")]
+    for note in [*frames, *stretched, "grey photo", "transparent areas shown white", colour.PROFILE_IGNORED]:
         assert note not in GERMAN.note(note)
     source = Path(decode.__file__).read_text() + Path(colour.__file__).read_text()
     for note in ("grey photo", "transparent areas shown white", "first frame of", "first page of", "main picture of"):

@@ -36,6 +36,12 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "recipe.yaml") == recipe
 
 
+@pytest.mark.parametrize("change", ["name=''", "licence=''", "origins.bilgi.licence=''", f"name={'x' * 201}"])
+def test_what_no_manifest_could_tell_is_refused_before_a_run(change: str) -> None:
+    with pytest.raises(ConfigError, match=change.partition("=")[0]):
+        read_recipe(DEFAULT, (change,))
+
+
 def test_a_recipe_with_other_values_is_one_of_its_own() -> None:
     recipe = read_recipe(DEFAULT)
     other = changed(recipe, {"phases.0.steps": 7, "heads.parts.loss": {"lovasz": 2}})

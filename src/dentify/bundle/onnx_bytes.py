@@ -49,7 +49,8 @@ Shape = tuple[int | None, ...]
 class OnnxFacts:
     """Names and shapes of a network's inputs and outputs; `None` where a dimension is not fixed.
 
-    `floats` are the inputs and outputs that are tensors of floating-point numbers, `float32` those of 32 bits among them.
+    `given` are weights, which older files list among the inputs. `floats` are the inputs and outputs that are tensors of
+    floating-point numbers, `float32` those of 32 bits among them.
     `parameters` counts the numbers of its initialisers: weights and biases, quantised ones too, and not the integers of 32 and 64
     bits, which are shapes and indices.
     """
@@ -58,6 +59,7 @@ class OnnxFacts:
     outputs: dict[str, Shape] = field(default_factory=dict)
     floats: set[str] = field(default_factory=set)
     float32: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
     parameters: int = 0
 
 
@@ -97,6 +99,7 @@ def inspect_onnx(data: bytes, *, where: str) -> OnnxFacts:
                     facts.float32 |= {name} if kind == _FLOAT else set()
                 elif key == 5 and isinstance(value, memoryview):
                     facts.parameters += walk.numbers_of(value)
+                    facts.given |= {bytes(name).decode(errors="replace") for number, name in walk.fields(value) if number == 8}
     if not facts.outputs:
         raise BundleError(f"{where}: not an ONNX file (it holds no graph with outputs)")
     return facts

@@ -139,6 +139,10 @@ def _check_networks(manifest: Manifest, facts: Mapping[str, OnnxFacts], where: s
         inputs = facts[network.file].inputs
         if network.input not in inputs:
             raise BundleError(f"{place}: has no input {network.input!r}, only {', '.join(sorted(inputs))}")
+        others = sorted(inputs.keys() - facts[network.file].given - {network.input})
+        if others:
+            beside = ", ".join(map(printable, others))
+            raise BundleError(f"{place}: takes {beside} beside {network.input!r}; export it with that input alone")
         if network.input not in facts[network.file].float32:
             raise BundleError(f"{place}: input {network.input!r} is no tensor of 32-bit floats; export it so")
         expected = (1, 3, *network.preprocessing.size_hw)

@@ -100,6 +100,10 @@ def assess(
     kind = _kind(output)
     chosen = _formats(formats, output, kind, save_crops=save_crops)
     _check_usage(paths, output, kind, chosen, resume=resume, overwrite=overwrite, open_page=open_page)
+    if draw_parts and "photo" not in chosen:
+        raise typer.BadParameter("--draw-parts is for annotated photos: write with -o, and leave photo among the formats")
+    if verbose and "text" not in chosen:
+        raise typer.BadParameter("--verbose is for texts: add text to --format")
 
     from dentify import sinks  # whose modules are loaded where they are used
     from dentify.batch import conditions

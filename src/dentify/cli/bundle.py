@@ -19,7 +19,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Data, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
-from dentify.cli.fitted import described, figures_line, origin_rows
+from dentify.cli.fitted import OWNERS, check_licence, described, figures_line, origin_rows
 from dentify.cli.formats import OutputFormat, Printed
 from dentify.cli.help import App
 from dentify.cli.progress import counted, progress
@@ -106,7 +106,7 @@ def fit(
     images: Images = None,
     labels: Labels = None,
     frame: LabelFrame = Frame.UPRIGHT,
-    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = OWNERS,
     version: Annotated[
         str | None, typer.Option(metavar="V", help="Of the new bundle. [default: that of BUNDLE, with +fitted]")
     ] = None,
@@ -127,6 +127,7 @@ def fit(
       dentify bundle fit default --data labels --data undamaged=lot --data no_vehicle=rooms -o my-bundle --labels labels.yaml
     """  # noqa: D301 - click wants the character
     inputs = [parse_data(text) for text in data]
+    check_licence(licence)
 
     from dentify.bundle.write import check_target, write_bundle
     from dentify.fitting import fit_bundle
@@ -163,7 +164,7 @@ def gate(
     images: Images = None,
     labels: Labels = None,
     frame: LabelFrame = Frame.UPRIGHT,
-    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = OWNERS,
     origin: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Of the weights, for the model card. [default: as timm says, or FILE]")
     ] = None,
@@ -187,6 +188,7 @@ def gate(
       dentify bundle gate vgg16 --weights vgg16.safetensors --data photos.csv -o my-gate.zip
     """  # noqa: D301 - click wants the character
     inputs = [parse_data(text) for text in data]
+    check_licence(licence)
     if any(find_spec(name) is None for name in ("torch", "timm", "onnxscript", "scipy", "hotcoco", "yaml")):
         raise MissingExtraError(what="dentify bundle gate", extra="train")
 
@@ -196,7 +198,7 @@ def gate(
     check_target(output, overwrite=overwrite)
     settings = read_settings()
     origins = {
-        sample: (sample.source or one.path.stem, text)
+        sample: (sample.source or one.source, text)
         for one, text in zip(inputs, data, strict=True)
         for sample in read_data([one], images, labels, settings, frame=frame)
     }
@@ -250,7 +252,7 @@ def quantize(
     images: Images = None,
     labels: Labels = None,
     frame: LabelFrame = Frame.UPRIGHT,
-    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = "as stated by its owner",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos, for the model card.")] = OWNERS,
     version: Annotated[
         str | None, typer.Option(metavar="V", help="Of the new bundle. [default: that of BUNDLE, with +int8]")
     ] = None,
@@ -269,6 +271,7 @@ def quantize(
       dentify bundle quantize default --data damage/val.json --data undamaged=lot -o my-bundle
     """  # noqa: D301 - click wants the character
     inputs = [parse_data(text) for text in data]
+    check_licence(licence)
     if any(find_spec(name) is None for name in ("scipy", "hotcoco", "onnx", "yaml")):
         raise MissingExtraError(what="dentify bundle quantize", extra="quantize")
 
@@ -323,7 +326,7 @@ def _from_data(
     own = own_names([bundle.manifest])
     for one, text in zip(inputs, texts, strict=True):
         for sample in read_data([one], images, labels, settings, own=own, frame=frame):
-            photos[sample.source or one.path.stem, text] += 1
+            photos[sample.source or one.source, text] += 1
             yield sample
 
 

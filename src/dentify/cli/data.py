@@ -53,6 +53,11 @@ class Data(NamedTuple):
     path: Path
     split: str | None
 
+    @property
+    def source(self) -> str:
+        """What its photos are said to come from where they do not say it: its name, of `.` that of the folder."""
+        return self.path.resolve().stem or "photos"
+
 
 def parse_data(text: str) -> Data:
     """A DATA argument: a label file or folder, or `LABEL=PATH` for photos that share a label; each with `:SPLIT` or without.

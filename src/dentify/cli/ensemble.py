@@ -16,7 +16,7 @@ import typer
 
 from dentify.cli import Debug, read_settings
 from dentify.cli.data import DATA_HELP, Frame, Images, LabelFrame, Labels, own_names, parse_data, read_data
-from dentify.cli.fitted import described, figures_line
+from dentify.cli.fitted import OWNERS, check_licence, described, figures_line
 from dentify.cli.progress import progress
 from dentify.errors import printable
 
@@ -51,9 +51,7 @@ def ensemble(
     images: Images = None,
     labels: Labels = None,
     frame: LabelFrame = Frame.UPRIGHT,
-    licence: Annotated[
-        str, typer.Option(metavar="TEXT", help="Of the photos of --tune, for the model card.")
-    ] = "as stated by its owner",
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of the photos of --tune, for the model card.")] = OWNERS,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the new bundle. [default: that of NEW]")] = None,
     version: Annotated[str, typer.Option(metavar="V", help="Of the new bundle.")] = "1.0.0",
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn from the photos of --tune, and of the scorer.")] = 0,
@@ -74,6 +72,11 @@ def ensemble(
     """  # noqa: D301 - click wants the character
     texts = tune or []
     inputs = [parse_data(text) for text in texts]
+    of_photos = {"--images": images, "--labels": labels, "--seed": seed, "--frame": frame != Frame.UPRIGHT}
+    of_photos["--licence"] = licence != OWNERS
+    check_licence(licence)
+    if not inputs and (useless := [option for option, given in of_photos.items() if given]):
+        raise typer.BadParameter(f"{useless[0]} is of the photos of --tune: give some")
 
     from dentify.bundle import Bundle
     from dentify.bundle.write import check_target, write_bundle
@@ -94,7 +97,7 @@ def ensemble(
     samples: list[Sample] = []
     for one, text in zip(inputs, texts, strict=True):
         for sample in read_data([one], images, labels, settings, own=own, frame=frame):
-            counts[sample.source or one.path.stem, text] += 1
+            counts[sample.source or one.source, text] += 1
             samples.append(sample)
     with progress("fitting", 2 * len(samples), unit="looks", quiet=quiet) as (advance, _):
         tuned = tune_ensemble(

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from dentify.bundle import Manifest
     from dentify.bundle.manifest import DataOrigin
     from dentify.fitting import Fitted
+
+OWNERS = "as stated by its owner"
+"""The licence of photos of which nothing else is said."""
+MOST_CHARACTERS = 200
+"""Of a name or a licence in a manifest."""
 
 
 def described(fitted: Fitted, photos: Mapping[tuple[str, str], int], *, licence: str, version: str) -> Manifest:
@@ -25,6 +32,16 @@ def described(fitted: Fitted, photos: Mapping[tuple[str, str], int], *, licence:
             "notes": (*manifest.notes, told, *(f"In that, {note}." for note in fitted.notes)),
         }
     )
+
+
+def check_licence(licence: str) -> None:
+    """Refuses what no model card can tell, before the work is done.
+
+    Raises:
+        typer.BadParameter: it is empty, or a whole text.
+    """
+    if not 1 <= len(licence) <= MOST_CHARACTERS:
+        raise typer.BadParameter(f"--licence: name it in 1 to {MOST_CHARACTERS} characters")
 
 
 def origin_rows(photos: Mapping[tuple[str, str], int], licence: str, used_for: str) -> tuple[DataOrigin, ...]:

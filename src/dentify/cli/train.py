@@ -105,6 +105,12 @@ def train(
             )
     if show is not None and output is None:
         raise typer.BadParameter("--show needs -o: the picture file to write")
+    if check and (show is not None or average_with):
+        raise typer.BadParameter(f"--check trains nothing: leave out {'--average-with' if show is None else '--show'}")
+    if show is not None and (resume or start is not None or average_with):
+        raise typer.BadParameter(
+            "--show draws what a recipe shows, whatever a run begins with: leave out --resume, --from and such"
+        )
     if check:
         checked_run(
             recipe,
@@ -182,7 +188,7 @@ def recipe_file(what: list[str]) -> Path | None:
 
 def _folder_of(labels: list[str]) -> Path:
     """Where a run without a recipe goes that was not given a folder."""
-    return Path("runs") / (Path(labels[0]).stem or "mine")
+    return Path("runs") / (Path(labels[0]).resolve().stem or "mine")
 
 
 def checked_run(
@@ -268,7 +274,7 @@ def decide_recipe(
             seen,
             output=folder,
             data=data,
-            name=folder.name,
+            name=folder.resolve().name or "mine",
             labels=labels,
             start=start,
             settings=read_settings(),

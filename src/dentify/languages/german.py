@@ -15,6 +15,8 @@ from dentify.languages.words import Noun, PageWords, Words, as_spelled
 
 _NOTES = (  # those of `dentify.imaging`
     (r"grey photo", "Graustufenfoto"),
+    (r"32-bit picture, stretched to 8 bits", "32-Bit-Bild, auf 8 Bit gestreckt"),
+    (r"floating-point picture, stretched to 8 bits", "Gleitkommabild, auf 8 Bit gestreckt"),
     (r"transparent areas shown white", "durchsichtige Flächen sind weiß gezeigt"),
     (r"colour profile could not be read and was ignored", "das Farbprofil war nicht lesbar und blieb unbeachtet"),
     (r"first frame of (\d+)", r"erstes von \1 Bildern"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dentify.bundle.manifest import Name
 from dentify.strict import Strict
 
 
 class Origin(Strict):
     """Where photos or weights come from; a bundle's model card names it."""
 
-    origin: str
-    licence: str
+    origin: Name
+    licence: Name
     used_for: str = "training"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
-from dentify.bundle.manifest import Manifest
+from dentify.bundle.manifest import Manifest, Name
 from dentify.errors import ConfigError
 from dentify.plain_yaml import change_key, load_yaml, put_value
 from dentify.planning import told_origin
@@ -222,9 +222,9 @@ Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class Recipe(Strict):
     """Everything that one training run depends on, beside the photos."""
 
-    name: str
+    name: Name
     description: str = ""
-    licence: str = "Apache-2.0"
+    licence: Name = "Apache-2.0"
     seed: int = Field(0, ge=0)
     model: ModelRecipe
     start: str | None = Field(
