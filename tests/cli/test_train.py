@@ -206,7 +206,7 @@ def test_check_of_a_recipe_asks_its_own_network(photos: Path, tmp_path: Path) ->
     path = recipe(tmp_path, classes={"damage": [], "parts": ["dent", "hail_mark", "hood"]}, heads=heads)
     command = ["train", str(path), "--data", str(photos), "-o", str(tmp_path / "run"), "--check", "--device", "cpu"]
     done = RUNNER.invoke(app, command)
-    told = r"60 photos; no types of damage; 2 steps, about \d+ minutes? on this machine, by some steps that the network took\n"
+    told = r"57 photos; no types of damage; 2 steps, about \d+ minutes? on this machine, by some steps that the network took\n"
     assert re.fullmatch(told, done.stdout), done.output
     assert not (tmp_path / "run").exists()
     wrong = RUNNER.invoke(app, [*command, "--set", "heads.parts={kind: instances, of: parts}"])
@@ -251,3 +251,36 @@ def test_a_run_of_this_folder_is_called_as_the_folder_is(tmp_path: Path, monkeyp
         Path("runs/labels"),
         Path("runs/mine"),
     ]
+
+
+def test_limits_of_the_environment_are_those_of_training_and_export(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", str(recipe(tmp_path)), "--data", str(photos), "-o", str(run)]
+    over = "64 × 64 pixels are over the limit of 0.0001 megapixels"
+
+    def refused(*command: str) -> str:
+        monkeypatch.setenv("DENTIFY_MAX_PIXELS", "100")
+        done = RUNNER.invoke(app, list(command))
+        monkeypatch.delenv("DENTIFY_MAX_PIXELS")
+        assert done.exit_code == 1
+        return " ".join(done.stderr.split())
+
+    assert over in refused(*arguments, "--show", "1", "-o", str(tmp_path / "page.png"))
+    assert over in refused(*arguments)
+    assert RUNNER.invoke(app, [*arguments[:-1], str(tmp_path / "whole")]).exit_code == 0
+    assert over in refused("export", str(tmp_path / "whole" / "last.ckpt"), "-o", str(tmp_path / "bundle"))
+
+
+def test_links_are_followed_where_the_environment_says_so(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `dentify dataset convert --pictures link` makes them."""
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for path in photos.iterdir():
+        (linked / path.name).symlink_to(path) if path.suffix != ".json" else (linked / path.name).write_bytes(path.read_bytes())
+    labels = next(iter(sorted(linked.glob("*.json"))))
+    command = ["train", str(labels), "-o", str(tmp_path / "run"), "--from", "random"]
+    assert "set DENTIFY_FOLLOW_LINKS=1" in RUNNER.invoke(app, command).stderr
+    monkeypatch.setenv("DENTIFY_FOLLOW_LINKS", "1")
+    assert "label that is not mapped: hail_mark" in RUNNER.invoke(app, command).stderr, "the labels were read"

@@ -265,6 +265,32 @@ def test_a_word_that_tells_how_bad_a_type_is_is_both(word: str, name: str, level
     assert (own.rename(word), own.severity_of(word)) == (word, None)
 
 
+@pytest.mark.parametrize(
+    ("target", "name", "level"),
+    [
+        ("severe scratch", "scratch", "severe"),
+        ("Dent-Minor", "dent", "minor"),
+        ("severe damage", "damage", "severe"),
+        ("02-moderate", "damage", "moderate"),
+        ("severe_corrosion", "severe_corrosion", None),
+        ("minor hail", "minor hail", None),
+    ],
+)
+def test_a_target_keeps_its_type_and_its_severity(written: Written, target: str, name: str, level: str | None) -> None:
+    labels = read_label_map(written(f"labels: {{wort: {target}}}\n"))
+    assert (labels.rename("wort"), labels.severity_of("wort")) == (name, level)
+    assert labels.rename_photo("wort") == (level if name == "damage" else name)
+    own = read_label_map(written(f"labels: {{wort: {target}}}\n"), own=[target])
+    assert (own.rename("wort"), own.severity_of("wort")) == (target, None)
+
+
+def test_data_that_use_a_graded_target_themselves_mean_the_same(written: Written) -> None:
+    labels = read_label_map(written("labels: {tief: severe scratch, agir: severe}\nlabelled: [severe scratch, severe_corrosion]"))
+    assert [labels.rename(word) for word in ("tief", "severe scratch", "severe")] == ["scratch", "scratch", "damage"]
+    assert labels.severity_of("severe scratch") == "severe"
+    assert labels.labelled == {"scratch", "severe_corrosion"}
+
+
 def test_what_a_map_calls_severe_is_damage_of_no_known_type(written: Written) -> None:
     labels = read_label_map(written("labels: {agir: severe}\n"))
     assert (labels.rename("agir"), labels.severity_of("agir"), labels.rename_photo("agir")) == ("damage", "severe", "severe")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dentify.errors import ConfigError
-from dentify.planning import RANDOM, Decided, check_recipe, write_decided
+from dentify.planning import RANDOM, Decided, check_labels, check_recipe, decide, look, write_decided
 from dentify.settings import Settings
 from labelled_squares import SIDE, decided, noise, write_labelled
 
@@ -65,6 +65,15 @@ def test_splits_of_ones_own_are_kept_and_test_photos_stay_aside(tmp_path: Path) 
         assert [seen[f"{number}.png"] for number in range(20)] == splits
 
 
+def test_photos_that_no_split_names_are_trained_on_and_do_not_judge(tmp_path: Path) -> None:
+    write_labelled(tmp_path / "mine", [["dent"]] * 20)
+    rows = [f"{number}.png,{'train' if number < 12 else 'val'},\n" for number in range(16)]
+    (tmp_path / "mine" / "splits.csv").write_text("".join(["file,split,group\n", *rows]))
+    done = decided([tmp_path / "mine"], tmp_path, start=RANDOM)
+    assert "16 photos to train on, 4 to judge by (as the labels say)" in done.why
+    assert done.photos == 20
+
+
 @pytest.mark.parametrize(("name", "photos"), [("three", 1), ("few", 2), ("test", 14)], ids=["one held out", "two", "a test set"])
 def test_a_set_of_which_nothing_is_left_to_train_on_or_to_judge_by_is_not_named_there(
     name: str, photos: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,6 +91,18 @@ def test_a_set_of_which_nothing_is_left_to_train_on_or_to_judge_by_is_not_named_
     recipe = write_decided(done, tmp_path / "run")
     faults = check_recipe(recipe, data=tmp_path, output=tmp_path / "new", start=None, resume=False, settings=Settings()).faults
     assert faults == []
+
+
+@pytest.mark.parametrize("whole", [(False, False), (True, False), (False, True), (True, True)])
+def test_the_share_to_hold_out_is_the_same_however_paths_are_typed(
+    whole: tuple[bool, bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training deals photos out by their paths below the folder of the data."""
+    monkeypatch.chdir(tmp_path)
+    write_labelled(tmp_path / "deep" / "d30", [["dent"]] * 30)
+    photos, data = (tmp_path / path if is_whole else Path(path) for path, is_whole in zip(("deep/d30", "."), whole, strict=True))
+    done = decide(look([photos]), output=Path("run"), data=data, start=RANDOM)
+    assert yaml.safe_load(done.recipe)["data"]["hold_out"] == 0.35
 
 
 def test_near_duplicates_stay_together(photos: Path, tmp_path: Path) -> None:
@@ -108,6 +129,30 @@ def test_a_recipe_and_what_it_names_are_written_where_no_run_is(photos: Path, tm
     (tmp_path / "run" / "last.ckpt").touch()
     with pytest.raises(ConfigError, match="run: holds a run already; go on with --resume"):
         write_decided(done, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "splits.csv"])
+def test_another_recipe_and_other_splits_are_not_replaced(
+    name: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same ones are: a run that ended before its first checkpoint left them."""
+    monkeypatch.setattr("dentify.planning.check._PACKAGES", ())  # whether it is installed does not matter here
+
+    def faults() -> list[str]:
+        run, labels = tmp_path / "run", tmp_path / "labels.yaml"
+        return check_labels(
+            [photos], output=run, data=tmp_path, labels=labels, start=RANDOM, resume=False, settings=Settings()
+        ).faults
+
+    done = decided([photos], tmp_path, labels=tmp_path / "labels.yaml", start=RANDOM, name="run")
+    write_decided(done, tmp_path / "run")
+    assert write_decided(done, tmp_path / "run").read_text() == done.recipe
+    assert faults() == []
+    (tmp_path / "run" / name).write_text("edited\n")
+    with pytest.raises(ConfigError, match=rf"{name}: is there already, and is not what would be written; move it away"):
+        write_decided(done, tmp_path / "run")
+    assert (tmp_path / "run" / name).read_text() == "edited\n"
+    assert [f"{name}: is there already" in line for line in faults()] == [True]
 
 
 def test_planning_loads_no_pytorch() -> None:

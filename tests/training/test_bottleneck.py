@@ -28,7 +28,7 @@ from dentify.training.distil import Teacher
 from dentify.training.heads import Output
 from dentify.training.loop import train
 from dentify.training.models.timm_classifier import TimmClassifierRecipe
-from dentify.training.recipe import Phase, read_recipe
+from dentify.training.recipe import read_recipe
 from toy_bench import toy_document
 
 SIDE = 32
@@ -127,9 +127,9 @@ def test_processes_share_out_the_photos(painted: Path, tmp_path: Path, looked: l
 
     samples = [Sample(painted / f"{number}.png", f"{number}.png", vehicle=True) for number in range(8)]
     told: list[None] = []
-    phase = Phase(steps=1, size=SIDE, bottleneck=True, train=("head",))
     fabric: Any = Second()
-    loop._bottlenecks(network(), phase, [samples[:5], samples[5:]], {}, None, tmp_path, lambda: told.append(None), fabric)
+    kept = KeptFeatures(network(), SIDE, tmp_path)
+    loop._prepare(kept, [samples[:5], samples[5:]], fabric, lambda: told.append(None))
     assert looked == [3, 0]
     assert told == []
 

@@ -84,6 +84,15 @@ def test_of_a_folder_the_photos_of_the_split_are_taken(tmp_path: Path) -> None:
         read_photo_set(PhotoSet(dataset="set"), tmp_path, "test", CLASSES)
 
 
+def test_a_photo_without_a_split_is_trained_on_alone_where_others_have_one(tmp_path: Path) -> None:
+    coco(tmp_path / "set" / "all.json", ["dent"] * 3, ["dent"])
+    for split in ("train", "val"):
+        assert len(read_photo_set(PhotoSet(dataset="set"), tmp_path, split, CLASSES)) == 3
+    (tmp_path / "set" / "splits.csv").write_text("file,split,group\n0.png,train,a\n1.png,val,b\n")
+    for split, expected in (("train", ["0.png", "2.png"]), ("val", ["1.png"])):
+        assert names(read_photo_set(PhotoSet(dataset="set"), tmp_path, split, CLASSES)) == expected
+
+
 def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
     coco(tmp_path / "labels" / "train.json", ["dent"], ["dent"])
     (tmp_path / "pictures").mkdir()

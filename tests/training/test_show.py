@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra `train`")
 
 from dentify.datasets import Sample
-from dentify.errors import ConfigError
+from dentify.errors import ConfigError, OutputError
 from dentify.taxonomy import damage_colour, part_colour
 from dentify.training.recipe import Recipe
 from dentify.training.scene import Scene
@@ -110,3 +110,10 @@ def test_pictures_lie_in_rows(recipe: Recipe, tmp_path: Path, count: int, hw: tu
 def test_a_file_that_is_no_picture_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"page\.txt: name a file that ends in \.png, \.jpg, \.webp"):
         show_pictures(recipe, data=tmp_path, output=tmp_path / "page.txt", count=1)
+
+
+def test_a_file_that_is_there_is_not_replaced(recipe: Recipe, tmp_path: Path) -> None:
+    before = (tmp_path / "0.png").read_bytes()
+    with pytest.raises(OutputError, match=r"0\.png: is there already; name another file"):
+        show_pictures(recipe, data=tmp_path, output=tmp_path / "0.png", count=1)
+    assert (tmp_path / "0.png").read_bytes() == before

@@ -152,7 +152,7 @@ def train(
         assert output is not None
         from dentify.training.show import show_pictures
 
-        print(show_pictures(plan, data=data, output=output, count=show))
+        print(show_pictures(plan, data=data, output=output, count=show, settings=read_settings()))
         return
     run_recipe(
         plan,
@@ -268,7 +268,8 @@ def decide_recipe(
     def note(text: str) -> None:
         print(f"note: {printable(text)}", file=sys.stderr)
 
-    seen = look(paths, labels=labels, on_note=note)
+    settings = read_settings()
+    seen = look(paths, labels=labels, settings=settings, on_note=note)
     with progress("looking for near-duplicates", quiet=quiet) as (advance, _):
         decided = decide(
             seen,
@@ -277,7 +278,7 @@ def decide_recipe(
             name=folder.resolve().name or "mine",
             labels=labels,
             start=start,
-            settings=read_settings(),
+            settings=settings,
             on_photo=advance,
         )
     from dentify.training import parse_recipe
@@ -304,6 +305,8 @@ def run_recipe(
 ) -> None:
     """Trains, tells how it goes, and prints the path of the checkpoint."""
     from dentify.training import train as run
+
+    settings = read_settings()
 
     with ExitStack() as stack:
         advance: Callable[[], None] | None = None
@@ -337,6 +340,7 @@ def run_recipe(
                 start=start,
                 average_with=average_with,
                 device=device.value,
+                settings=settings,
                 on_step=on_step,
                 on_look=on_look,
                 on_note=lambda note: print(f"note: {printable(note)}", file=sys.stderr),
@@ -383,6 +387,7 @@ def export(
             data=data,
             version=version,
             overwrite=overwrite,
+            settings=read_settings(),
             on_total=total.put,
             on_photo=lambda sample: advance(),
         )

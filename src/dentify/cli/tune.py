@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dentify.cli import Debug, Device
+from dentify.cli import Debug, Device, read_settings
 from dentify.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def tune(
     folder = output or Path("runs") / f"{plan.name}-tune"
     with progress("tuning", trials, unit="trials", quiet=quiet) as (advance, _):
         try:
-            tuned = run(plan, data=data, output=folder, trials=trials, device=device.value, on_finished=advance)
+            tuned = run(
+                plan, data=data, output=folder, trials=trials, device=device.value, settings=read_settings(), on_finished=advance
+            )
         except KeyboardInterrupt as interrupt:
             print(f"interrupted: {folder} holds what was finished; the same command goes on from there", file=sys.stderr)
             raise typer.Exit(130) from interrupt

@@ -17,6 +17,8 @@ from dentify.errors import printable
 TYPE_ATTRIBUTES = ("type", "damage", "damage_type", "class", "label", "category", "name", "object", "object_name", "names")
 """What attributes are called that tell the type, likeliest first."""
 SEVERITY_ATTRIBUTES = ("severity", "level", "grade", "damage_severity", "severity_level")
+STATE_ATTRIBUTES = ("occluded", "truncated", "difficult", "crowd", "iscrowd", "unsure", "loose", "other_car", "check")
+"""What attributes are called that say how a thing lies or was drawn, and never what it is."""
 TICKS = frozenset({"1", "true", "yes", "x", "on"})
 NOT_TICKED = frozenset({"0", "false", "no", "off"})
 _NOTHING = frozenset({"", "undefined", "__undefined__"})  # as VIA and CVAT write what was not filled in
@@ -78,7 +80,7 @@ def by_attributes(annotation: Annotation, attribute: str | None) -> list[Annotat
     names = list(dict.fromkeys(name for name, _ in said))
     telling = [name for name in names if attribute is not None and plain_name(name) == plain_name(attribute)]
     if not telling and annotation.name == UNNAMED:
-        others = [name for name in names if plain_name(name) not in SEVERITY_ATTRIBUTES]
+        others = [name for name in names if plain_name(name) not in (*SEVERITY_ATTRIBUTES, *STATE_ATTRIBUTES)]
         called = [name for key in TYPE_ATTRIBUTES for name in others if plain_name(name) == key]
         telling = called[:1] or (others if len(others) == 1 else [])
     words = [telling[0] if word.casefold() in TICKS else word for name, word in said if name in telling]

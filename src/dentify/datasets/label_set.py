@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -191,14 +192,15 @@ _LABEL_FOLDERS = ("annotation", "annotations", "label", "labels", "mask", "masks
 def split_in(name: str) -> str | None:
     """The split that a file's or folder's name tells.
 
-    >>> split_in("instances_train2017"), split_in("valid"), split_in("CarDD-TE"), split_in("training"), split_in("trainer")
+    >>> split_in("instances_train2017"), split_in("valid"), split_in("CarDD-TE"), split_in("training"), split_in("trầy")
     ('train', 'val', 'test', 'train', None)
     """
-    for word in re.split(r"[^a-z]+", name.lower()):
+    for word in _NO_LETTERS.split(unicodedata.normalize("NFC", name).lower()):
         if word in _SPLITS:
             return _SPLITS[word]
     return None
 
 
+_NO_LETTERS = re.compile(r"[^a-zß-ɏ\u0300-\u036fḀ-ỿ]+")  # of Latin words, which letters with accents belong to
 _SPLITS = {"train": "train", "training": "train", "tr": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"dev": "val", "test": "test", "testing": "test", "te": "test"}

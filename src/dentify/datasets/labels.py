@@ -138,12 +138,12 @@ class LabelMap:
         return graded[1] if graded is not None else None
 
     def _graded(self, word: str) -> tuple[str, str] | None:
-        """`graded_word`, or what a map makes a level of; nothing of names that are somebody's own."""
+        """`graded_word` of a word, or of what a map makes of it; nothing of names that are somebody's own."""
         row = self._row(word)
         if row is not None:
-            return (UNTYPED, row[1]) if row[1] in SEVERITY_LEVELS and row[1] != row[0] else None
-        own = self.others == "kept" or word in self.own or word in self.labels.values()
-        return None if own else graded_word(word)
+            became = row[1]
+            return graded_word(became) if became is not None and became != row[0] and became not in self.own else None
+        return None if self.others == "kept" or word in self.own else graded_word(word)
 
     def rename_photo(self, word: str) -> str | None:
         """What becomes of a word for a whole photo: a name, one of `PHOTO_WORDS`, or `None` where it is left out."""
@@ -152,7 +152,8 @@ class LabelMap:
 
     def _renamed(self, word: str, known: str | None) -> str | None:
         if (row := self._row(word)) is not None:
-            return row[1]
+            graded = self._graded(word) if row[1] not in SEVERITY_LEVELS else None
+            return graded[0] if graded is not None else row[1]
         if self.others == "kept" or word in self.own:
             return word
         if known is not None:
@@ -199,7 +200,7 @@ def read_label_map(path: Path | str, settings: Settings | None = None, *, own: C
         named,
         others="refused",
         labelled=frozenset(
-            name for one in labelled if (name := _of_an_annotation(_target(one, f"{path}: labelled", own))) is not None
+            name for one in labelled if (name := _labelled(_target(one, f"{path}: labelled", own), own)) is not None
         )
         if labelled is not None
         else None,
@@ -360,7 +361,7 @@ def _target(name: object, where: str, own: Collection[str]) -> str | None:
         return None
     if isinstance(name, str) and name in own:
         return name
-    known = _known(name) if isinstance(name, str) else None
+    known = _known_target(name) if isinstance(name, str) else None
     if known is None and isinstance(name, str) and name.strip() and not _is_slip(name):
         return name.strip()
     if known is None:
@@ -369,6 +370,20 @@ def _target(name: object, where: str, own: Collection[str]) -> str | None:
             f"{where}: {_told(name)} is no name of the taxonomy, whose damage types are {', '.join(DAMAGE_NAMES)}{near}"
         )
     return known
+
+
+def _labelled(name: str | None, own: Collection[str]) -> str | None:
+    """The type that is looked for where one is listed, whatever severity stands beside it."""
+    graded = graded_word(name) if name is not None and name not in (*own, *SEVERITY_LEVELS) else None
+    return graded[0] if graded is not None else _of_an_annotation(name)
+
+
+def _known_target(name: str) -> str | None:
+    """What a target is called that is known; a type with its severity stays both, and `severe_x` may be a type of one's own."""
+    graded = graded_word(name)
+    if graded is None:
+        return canonical_name(name) or photo_word(name)
+    return graded[1] if graded[0] == UNTYPED else name.strip()
 
 
 def _is_slip(name: str) -> bool:

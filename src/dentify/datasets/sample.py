@@ -134,33 +134,42 @@ class Annotation:
 
 
 def join_pieces(annotations: Sequence[Annotation], groups: Sequence[object]) -> tuple[Annotation, ...]:
-    """Annotations in which those that share a group, a name and attributes other than ticked boxes are one, with all polygons.
+    """Annotations in which those of one group, name and attributes but ticked boxes are one, with all polygons.
+
+    Pieces of which two severities are told are two things; of a piece that tells none the others do.
 
     Args:
         annotations: in the order of the file.
         groups: the group of each, or `None` where it is a thing of its own; what has no polygon stays so.
     """
     things: list[list[Annotation]] = []
-    places: dict[tuple[object, str, Attributes], list[Annotation]] = {}
+    places: dict[tuple[object, str, Attributes], list[list[Annotation]]] = {}
     for annotation, group in zip(annotations, groups, strict=True):
         key = (
             group,
             annotation.name,
             tuple(pair for pair in annotation.attributes if "true" not in pair and "flags" not in pair),
         )
-        if group is not None and annotation.polygons and key in places:
-            places[key].append(annotation)
-            continue
-        things.append([annotation])
-        if group is not None and annotation.polygons:
-            places[key] = things[-1]
+        alike = places.setdefault(key, []) if group is not None and annotation.polygons else []
+        whole = next(
+            (thing for thing in alike if annotation.severity in (None, *_severities(thing)) or not _severities(thing)), []
+        )
+        whole.append(annotation)
+        if len(whole) == 1:
+            things.append(whole)
+            alike.append(whole)
     return tuple(thing[0] if len(thing) == 1 else _joined(thing) for thing in things)
+
+
+def _severities(pieces: Sequence[Annotation]) -> set[str]:
+    return {piece.severity for piece in pieces if piece.severity is not None}
 
 
 def _joined(pieces: Sequence[Annotation]) -> Annotation:
     polygons = tuple(polygon for piece in pieces for polygon in piece.polygons)
     said = tuple(dict.fromkeys(pair for piece in pieces for pair in piece.attributes))
-    return replace(pieces[0], polygons=polygons, box_xyxy=polygons_to_box(polygons), attributes=said)
+    severity = next(iter(_severities(pieces)), None)
+    return replace(pieces[0], polygons=polygons, box_xyxy=polygons_to_box(polygons), attributes=said, severity=severity)
 
 
 @dataclass(frozen=True, eq=False)

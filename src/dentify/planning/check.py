@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from dentify.datasets.sample import UNTYPED, Sample
 from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError, DentifyError, MissingExtraError
 from dentify.plain_yaml import change_key, load_yaml
-from dentify.planning.decide import RANDOM, check_free, decide
-from dentify.planning.looking import check_enough, look
+from dentify.planning.decide import RANDOM, check_can_begin, check_free, check_replaces_nothing, decide
+from dentify.planning.looking import check_enough, look, of_split
 from dentify.planning.times import Stretch
 from dentify.settings import Settings
+from dentify.strict import nearest
 from dentify.taxonomy import PART_NAMES
 
 _PACKAGES = ("torch", "torchvision", "timm", "peft", "lightning_fabric", "tensorboard", "onnx", "onnxscript", "safetensors")
@@ -69,14 +70,17 @@ def check_labels(
     faults = _Faults()
     faults.add_of_run(output, resume=resume)
     if start != RANDOM:
-        faults.trying(lambda: Bundle.open(start, settings=settings))
+        faults.trying(lambda: check_can_begin(Bundle.open(start, settings=settings)))
     seen = look(paths, labels=labels, settings=settings, on_fault=faults.add)
     if seen and any(one.samples for one in seen):
         check_enough([one for one in seen if one.samples], on_fault=faults.add)
     if faults.lines:
         return Checked(faults.lines)
     try:
-        decided = decide(seen, output=output, data=data, labels=labels, start=start, settings=settings)
+        name = output.resolve().name or "mine"  # as `dentify train` calls it
+        decided = decide(seen, output=output, data=data, name=name, labels=labels, start=start, settings=settings)
+        if not resume:
+            check_replaces_nothing(decided, output)
     except DentifyError as fault:
         return Checked([str(fault)])
     return Checked([], decided.photos, decided.types, decided.steps, decided.seconds, recipe=decided.recipe)
@@ -121,7 +125,9 @@ def check_recipe(
     if isinstance(begins, str) and not resume:
         where = Path(begins) if begins == DEFAULT or start is not None else data / begins
         is_bundle = begins == DEFAULT or where.is_dir() or where.suffix.lower() == ".zip"
-        faults.add_of_network(where, "begin with", settings, is_bundle=is_bundle)
+        bundle = faults.add_of_network(where, "begin with", settings, is_bundle=is_bundle)
+        if bundle is not None:
+            faults.trying(lambda: check_can_begin(bundle))
     elif not resume:
         faults.add_of_weights(_mapping(document.get("model")), data)
     teacher = _mapping(document.get("distil")).get("teacher")
@@ -135,13 +141,17 @@ def check_recipe(
     left_out = set(map(str, _list(sets.get("leave_out"))))
     sizes: dict[str, list[int]] = {"train": [], "val": []}
     sources: set[str] = set()
+    whole = True  # whether photos of all sets were read
     for split, found in sizes.items():
         for photo_set in _list(sets.get(split)):
             samples = _photos(_mapping(photo_set), data, split, own, settings, faults)
             found.append(sum(sample.source not in left_out for sample in samples))
             if split == "train":
-                sources |= {sample.source or _file_of(_mapping(photo_set)).stem for sample in samples} - left_out
-    unknown = sorted(sources - set(_mapping(document.get("origins"))))
+                sources |= {sample.source or "" for sample in samples}
+                whole = whole and bool(samples)
+    for name in sorted(left_out - sources) if whole else ():
+        faults.add(ConfigError(f"data.leave_out names {name!r}, which no photo is from{nearest(name, sources)}"))
+    unknown = sorted(sources - left_out - set(_mapping(document.get("origins"))))
     if unknown:
         told = ", ".join(unknown)
         faults.add(ConfigError(f"`origins` says nothing of {told}; a bundle names origin and licence of photos"))
@@ -206,12 +216,14 @@ class _Faults:
         if output.exists() and not output.is_dir():
             self.add(ConfigError(f"{output}: is a file; name a folder for the run with -o"))
 
-    def add_of_network(self, where: Path, use: str, settings: Settings, *, is_bundle: bool) -> None:
-        """What is wrong with a bundle, or with a checkpoint, which is only looked for."""
+    def add_of_network(self, where: Path, use: str, settings: Settings, *, is_bundle: bool) -> Bundle | None:
+        """The bundle, where it is one; what is wrong with it, or with a checkpoint, which is only looked for, is told."""
         if is_bundle:
-            self.trying(lambda: Bundle.open(str(where), settings=settings))
-        elif not where.is_file():
+            opened: Bundle | None = self.trying(lambda: Bundle.open(str(where), settings=settings))
+            return opened
+        if not where.is_file():
             self.add(ConfigError(f"{where}: no such bundle or checkpoint to {use}"))
+        return None
 
     def add_of_weights(self, model: Mapping[str, Any], data: Path) -> None:
         """Which files of pretrained weights are missing; `hub` is downloaded when the run begins."""
@@ -223,18 +235,41 @@ class _Faults:
 def _photos(
     photo_set: Mapping[str, Any], data: Path, split: str, own: Sequence[str], settings: Settings, faults: _Faults
 ) -> list[Sample]:
-    """The photos of one set of a recipe; see `dentify.training.photos`."""
+    """The photos of one set of a recipe, as `dentify.training.photos` reads them: with a source, without those left out."""
+    samples = _read(photo_set, data, split, own, settings, faults)
+    if samples is None:
+        return []
+    file = _file_of(photo_set)
+    samples = [replace(sample, source=sample.source or file.stem) for sample in samples]
+    left_out = list(map(str, _list(photo_set.get("leave_out"))))
+    sources = {sample.source or "" for sample in samples}
+    for name in left_out if samples else ():
+        if name not in sources:
+            told = f"no photo is from {name!r}, which leave_out names{nearest(name, sources)}"
+            faults.add(DatasetError(f"{data / file}: {told}"))
+    samples = [sample for sample in samples if sample.source not in left_out]
+    if not samples:
+        faults.add(DatasetError(f"{data / file}: no photo of split `{split}`"))
+    return samples
+
+
+def _read(
+    photo_set: Mapping[str, Any], data: Path, split: str, own: Sequence[str], settings: Settings, faults: _Faults
+) -> list[Sample] | None:
+    """The photos of a set's split; `None` where they cannot be read, which is told."""
     named, listed = (photo_set.get(key) for key in ("dataset", "photos"))
     named = named or photo_set.get("coco")
     if isinstance(listed, str):
         vehicle = photo_set.get("vehicle")
         has_list = (data / listed).is_file() or (data / listed / LIST_NAME).is_file()
-        of_split = split if has_list or vehicle is not None else None  # of an unlabelled folder all are taught by a teacher
-        found = faults.trying(lambda: list(read_photos(data / listed, vehicle=vehicle is not False, split=of_split)))
-        return found or []
+        told = split if has_list or vehicle is not None else None  # of an unlabelled folder all are taught by a teacher
+        found: list[Sample] | None = faults.trying(
+            lambda: list(read_photos(data / listed, vehicle=vehicle is not False, split=told))
+        )
+        return found
     if not isinstance(named, str):
         faults.add(ConfigError(f"data.{split}: a set names neither `dataset` nor `photos`"))
-        return []
+        return None
     path, labels, images, splits = (data / named, *(photo_set.get(key) for key in ("labels", "images", "splits")))
     kept = LabelMap({name: name for name in own}, others="refused")
     label_map = faults.trying(lambda: read_label_map(data / str(labels), settings, own=own)) if labels is not None else kept
@@ -243,6 +278,7 @@ def _photos(
             path,
             images=data / str(images) if images is not None else None,
             labels=label_map,
+            frame="stored" if photo_set.get("frame") == "stored" else "upright",
             on_invalid=faults.add,
             settings=settings,
         )
@@ -253,12 +289,10 @@ def _photos(
             placed = read_splits(data / str(splits), settings)
             samples = [one for one in samples if placed.get(photo_key(one, dataset.path), ("", ""))[0] == split]
         elif path.suffix.lower() != ".json":
-            samples = [one for one in samples if one.split in (None, split)]
+            samples = of_split(samples, split)
     except DentifyError as fault:
         faults.add(fault)
-        return []
-    if not samples:
-        faults.add(DatasetError(f"{path}: no photo of split `{split}`"))
+        return None
     return samples
 
 

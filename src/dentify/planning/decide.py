@@ -18,8 +18,8 @@ from dentify.curation.split import SPLIT_NAMES, split_dataset, splits_csv
 from dentify.datasets.sample import UNTYPED, Sample
 from dentify.datasets.splits import photo_key
 from dentify.errors import ConfigError, DatasetError, printable
-from dentify.planning.looking import Counts, Seen, check_enough, count, told_set
-from dentify.planning.recipe_text import BATCH, LOOKS, SIZE, PhotoHead, recipe_text, told_origin
+from dentify.planning.looking import Counts, Seen, check_enough, count, of_split, told_set
+from dentify.planning.recipe_text import BATCH, LOOKS, SIZE, PhotoHead, named_path, recipe_text, told_origin
 from dentify.planning.times import seconds_of, told_processors, told_time
 from dentify.runtime.session import usable_processors
 from dentify.settings import Settings
@@ -28,6 +28,11 @@ from dentify.writing import write_whole, writing
 
 RANDOM = "random"
 """In place of a bundle: begin with random weights."""
+RECIPE = "recipe.yaml"
+"""What a recipe that was decided is called in the run's folder."""
+_IN_8_BITS = tuple(  # operators, as a node of an ONNX file names its own: field 4, how long it is, and the name
+    bytes([4 << 3 | 2, len(name)]) + name for name in (b"DequantizeLinear", b"QLinearConv", b"ConvInteger")
+)
 _FEW = 5  # of a type
 _GATE = 10  # photos with either answer that a gate is taught and fitted from; the same as in `fitting`
 _VAL = 0.2
@@ -86,14 +91,18 @@ def decide(
 
     Raises:
         BundleError: the bundle cannot be opened.
-        ConfigError: it answers nothing of damage.
+        ConfigError: it answers nothing of damage, or a run cannot begin with it.
         DatasetError: photos are too few, or cannot be read.
     """
     settings = settings or Settings()
     check_enough(seen)
     bundle = None if start == RANDOM else Bundle.open(start, settings=settings)
-    if bundle is not None and not bundle.manifest.classes.damage:
-        raise ConfigError(f"{bundle.where}: tells nowhere where damage is; begin with another bundle, or with --from {RANDOM}")
+    if bundle is not None:
+        check_can_begin(bundle)
+        if not bundle.manifest.classes.damage:
+            raise ConfigError(
+                f"{bundle.where}: tells nowhere where damage is; begin with another bundle, or with --from {RANDOM}"
+            )
     files: dict[str, bytes] = {}
     placed: list[tuple[Seen, list[Sample], list[Sample], str | None]] = []
     for number, one in enumerate(seen):
@@ -102,7 +111,7 @@ def decide(
         if written is not None:
             file = "splits.csv" if len(seen) == 1 else f"splits-{number + 1}.csv"
             files[file] = written
-        placed.append((one, _sourced(one, train), _sourced(one, val), file))
+        placed.append((one, _as_trained(one, train, data), _as_trained(one, val, data), file))
     share = _hold_out([train for _, train, _, _ in placed], data)
     left_out = [one for one, train, _, _ in placed if not _held_out(train, share, data)[0]]
     placed = [(one, [] if one in left_out else train, val, file) for one, train, val, file in placed]
@@ -163,6 +172,19 @@ def decide(
     return Decided(recipe, files, why, taught.photos + judged.photos, types, steps, seconds)
 
 
+def check_can_begin(bundle: Bundle) -> None:
+    """Makes sure that a run can begin with a bundle, as far as that is seen without PyTorch.
+
+    Raises:
+        ConfigError: it is of several networks, or computes in 8 bits.
+    """
+    networks = bundle.manifest.networks
+    if len(networks) != 1:
+        raise ConfigError(f"{bundle.where}: has {len(networks)} networks; a run begins with a bundle of one")
+    if any(operator in bundle.files[networks[0].file] for operator in _IN_8_BITS):
+        raise ConfigError(f"{bundle.where}: computes in 8 bits; begin with the bundle that it was made of")
+
+
 def check_free(output: Path) -> None:
     """Makes sure that a folder holds no run.
 
@@ -173,19 +195,41 @@ def check_free(output: Path) -> None:
         raise ConfigError(f"{output}: holds a run already; go on with --resume, or give the new one another folder with -o")
 
 
+def check_replaces_nothing(decided: Decided, output: Path) -> None:
+    """Makes sure that a folder holds no other recipe, and no other file of a name that the recipe's files have.
+
+    The same ones are left by a run that ended before its first checkpoint; a second one begins anew.
+
+    Raises:
+        ConfigError: it does.
+        OutputError: they cannot be read.
+    """
+    for path, content in _files_of(decided, output).items():
+        with writing(path):
+            if path.exists() and not (path.is_file() and path.read_bytes() == content):
+                raise ConfigError(
+                    f"{path}: is there already, and is not what would be written; move it away, or name another folder with -o;"
+                    " to train by a recipe that is there, name it in place of the labels"
+                )
+
+
 def write_decided(decided: Decided, output: Path) -> Path:
     """Writes a recipe and what it names into the run's folder, and returns its path.
 
     Raises:
-        ConfigError: the folder holds a run.
+        ConfigError: the folder holds a run, or other files of these names.
         OutputError: it cannot be written.
     """
     check_free(output)
-    path = output / "recipe.yaml"
+    check_replaces_nothing(decided, output)
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
-    write_whole({**{output / name: content for name, content in decided.files.items()}, path: decided.recipe.encode()})
-    return path
+    write_whole(_files_of(decided, output))
+    return output / RECIPE
+
+
+def _files_of(decided: Decided, output: Path) -> dict[Path, bytes]:
+    return {**{output / name: content for name, content in decided.files.items()}, output / RECIPE: decided.recipe.encode()}
 
 
 def _splits(
@@ -194,8 +238,7 @@ def _splits(
     """Photos to train on and to judge by: as the data set has them, else dealt out; and the file that says so, in that case."""
     own = {sample.split for sample in seen.samples}
     if {"train", "val"} <= own and seen.dataset.path.suffix.lower() != ".json":  # a JSON file is taken whole
-        train, val = ([one for one in seen.samples if one.split in (None, split)] for split in ("train", "val"))
-        return train, val, None
+        return of_split(seen.samples, "train"), of_split(seen.samples, "val"), None
     if {"train", "val"} <= own:
         rows = [(photo_key(one, seen.dataset.path), one.split or "train", one.group or "") for one in seen.samples]
     else:
@@ -258,10 +301,17 @@ def _gates(counts: Counts) -> tuple[list[PhotoHead], list[str]]:
     return heads, why
 
 
-def _sourced(seen: Seen, samples: Sequence[Sample]) -> list[Sample]:
-    """As training reads them: without a source of their own they have the file's name."""
+def _as_trained(seen: Seen, samples: Sequence[Sample], data: Path) -> list[Sample]:
+    """As training reads them by the recipe: its paths, and the file's name for photos without a source of their own."""
     name = Path(os.path.abspath(seen.path)).stem  # noqa: PTH100 - links stay as they are named
-    return [replace(sample, source=sample.source or name) for sample in samples]
+    is_within = not named_path(seen.path, data).is_absolute()
+
+    def image(sample: Sample) -> Path | bytes:
+        if not isinstance(sample.image, Path):
+            return sample.image
+        return data / named_path(sample.image, data) if is_within else Path(os.path.abspath(sample.image))  # noqa: PTH100 - as above
+
+    return [replace(sample, image=image(sample), source=sample.source or name) for sample in samples]
 
 
 def _hold_out(sets: Sequence[Sequence[Sample]], data: Path) -> float:

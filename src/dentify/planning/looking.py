@@ -92,6 +92,13 @@ def look(
     return seen
 
 
+def of_split(samples: Sequence[Sample], split: str) -> list[Sample]:
+    """The photos of a split; one that has none is of `train` where others have one, and of every split where none has."""
+    if not any(sample.split for sample in samples):
+        return list(samples)
+    return [sample for sample in samples if (sample.split or "train") == split]
+
+
 def check_enough(seen: Sequence[Seen], *, on_fault: Callable[[DentifyError], None] = raise_fault) -> None:
     """Makes sure that photos can teach where damage is."""
     counts = count(sample for one in seen for sample in one.samples)

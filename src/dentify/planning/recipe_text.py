@@ -38,6 +38,13 @@ def told_origin(manifest: Manifest) -> str:
     return f"the bundle {manifest.name} {manifest.version}"
 
 
+def named_path(path: Path, data: Path) -> Path:
+    """A path relative to the folder of the data where it lies in there; else whole."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
+    root = Path(os.path.abspath(data))  # noqa: PTH100 - as above
+    return whole.relative_to(root) if whole.is_relative_to(root) and whole != root else whole
+
+
 def recipe_text(
     *,
     name: str,
@@ -87,13 +94,15 @@ def recipe_text(
         keys += [f"splits: {_path(output / file, data)}"] if file is not None else []
         return ", ".join(keys)
 
+    learned = bundle.manifest if bundle is not None else None
+    shows_parts = learned is not None and learned.roles.parts and not set(parts).isdisjoint(learned.classes.parts)
     begin, learns, rates, teacher = _beginning(bundle, data, has_photo_heads=bool(photo_heads))
     size = bundle.manifest.networks[0].preprocessing.size_hw[0] if bundle is not None else 416
     first = round(steps * 0.65)
     phase = f"paste: {paste}, train: {learns}, average: {0.99 if bundle is not None else 0.998}"
     lines = [
         "# Decided by `dentify train` from a look at the labels. Change what you like, and train by it again:",
-        f"#   dentify train {_path(output, data)}/recipe.yaml --data {_shell(data)} -o another-run",
+        f"#   dentify train {_shell(output / 'recipe.yaml')} --data {_shell(data)} -o another-run",
         "# Every key: docs/reference/recipe.md. Paths are relative to --data.",
         f"name: {_quoted(name)}",
         f"seed: {seed}",
@@ -116,7 +125,7 @@ def recipe_text(
         *(["  parts:         {kind: exclusive, of: parts, weight: 0.3}"] if parts else []),
         *(line for head in photo_heads for line in _PHOTO_HEADS[head]),
         "",
-        *(teacher if parts else []),
+        *(teacher if shows_parts else []),
         "data:",
         f"  serve_size: {size}               # pixels, a side: what the bundle will see of a photo",
         f"  hold_out: {share}                # of the training photos: thresholds and confidences are fitted to them",
@@ -186,12 +195,8 @@ def _start(bundle: Bundle, data: Path) -> str:
 
 
 def _path(path: Path, data: Path) -> str:
-    """A path as a recipe names it: relative to the folder of the data where it lies there."""
-    whole = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
-    root = Path(os.path.abspath(data))  # noqa: PTH100 - as above
-    if whole.is_relative_to(root) and whole != root:
-        return _quoted(whole.relative_to(root).as_posix())
-    return _quoted(whole.as_posix())
+    """A path as YAML, as a recipe names it."""
+    return _quoted(named_path(path, data).as_posix())
 
 
 def _shell(path: Path) -> str:

@@ -102,11 +102,11 @@ class TrainingPictures(Dataset[Batch]):
 class WholePhotos(Dataset[Batch]):
     """Whole photos with their truth, by index."""
 
-    def __init__(self, samples: Sequence[Sample], size: int, heads: Mapping[str, Head]) -> None:
+    def __init__(self, samples: Sequence[Sample], size: int, heads: Mapping[str, Head], settings: Settings | None = None) -> None:
         self._samples = samples
         self._size = size
         self._heads = heads
-        self._settings = Settings()
+        self._settings = settings or Settings()
 
     def __len__(self) -> int:
         return len(self._samples)

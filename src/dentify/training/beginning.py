@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from dentify.bundle.open import DEFAULT, Bundle
 from dentify.errors import ConfigError
+from dentify.settings import Settings
 from dentify.training.adapters import has_adapters
 from dentify.training.checkpoints import average_weights, check_fits, read_checkpoint
 from dentify.training.from_bundle import begin_with, parts_of
@@ -66,6 +67,7 @@ def begin(
     average_with: Sequence[Path],
     taught: Mapping[str, list[str]],
     pictures: Callable[[int], Sequence[Tensor]],
+    settings: Settings,
 ) -> Beginning:
     """The network of a recipe, with the weights that a run begins with.
 
@@ -79,6 +81,7 @@ def begin(
         average_with: further checkpoints.
         taught: by head, the names that the run's photos teach by example.
         pictures: the first training pictures, as many as asked for, `(S, S, 3)` uint8.
+        settings: limits on the bundle.
 
     Raises:
         BundleError: the bundle that it begins with cannot be opened.
@@ -91,7 +94,8 @@ def begin(
     if resume:
         recipe = _begun_as_before(recipe, output / RECIPE)
     start = None if recipe.start is None else within(data, recipe.start)
-    bundle = Bundle.open(str(start)) if not resume and start is not None and is_bundle(start) else None
+    opens = not resume and start is not None and is_bundle(start)
+    bundle = Bundle.open(str(start), settings=settings) if opens else None
     outputs = {name: head.output for name, head in heads.items()}
     model = recipe.model if bundle is None else _beside(recipe.model, parts_of(bundle))
     reads_weights = not resume and (start is None or (bundle is not None and bool(_files(model))))

@@ -44,19 +44,20 @@ class KeptFeatures:
         network: with `features`, its mean and deviation.
         size: side of the square in pixels.
         folder: where features are kept, in a folder of their own for each backbone and size.
+        settings: limits on photos.
 
     Raises:
         ConfigError: the network has no features of photos as a whole.
     """
 
-    def __init__(self, network: nn.Module, size: int, folder: Path) -> None:
+    def __init__(self, network: nn.Module, size: int, folder: Path, settings: Settings | None = None) -> None:
         if not hasattr(network, "features"):
             raise ConfigError(
                 "phases with `bottleneck` are of networks such as timm_classifier, which answer from one vector a photo"
             )
         self._network: Any = network
         self._size = size
-        self._settings = Settings()
+        self._settings = settings or Settings()
         self._files = KeptFiles(folder / _key(network, size), self._settings)
 
     def prepare(self, samples: Sequence[Sample], on_photo: Callable[[], object] = lambda: None) -> None:

@@ -50,6 +50,7 @@ class Teacher:
         folder: where its answers are kept.
         only: names of the heads that learn from it; empty: all that it answers.
         files: makes the bundle's files when a photo is first looked at, in place of its own.
+        settings: limits on photos.
 
     Raises:
         ConfigError: it answers nothing that the heads ask, or not what one of `only` does.
@@ -63,6 +64,7 @@ class Teacher:
         *,
         only: Collection[str] = (),
         files: Callable[[], Mapping[str, bytes]] | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self._bundle = bundle
         self._networks = files or (lambda: bundle.files)
@@ -80,7 +82,7 @@ class Teacher:
         self._heads = {name: head for name, head in heads.items() if name in self._told}
         keys = {key_of(head) for head in self._heads.values()}
         self._keys = keys | ({"damage"} if "severity" in keys else set())
-        self._settings = Settings()
+        self._settings = settings or Settings()
         self._files = KeptFiles(folder / f"{bundle.sha256[:12]}-{_FORMAT}", self._settings)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def export_bundle(
     data: Path | None = None,
     version: str = "1.0.0",
     overwrite: bool = False,
+    settings: Settings | None = None,
     on_total: Callable[[int], None] = lambda photos: None,
     on_photo: Callable[[Sample], None] = lambda sample: None,
 ) -> Path:
@@ -63,6 +64,7 @@ def export_bundle(
             thresholds and calibration.
         version: of the bundle.
         overwrite: replace a bundle that is there.
+        settings: limits on photos and labels.
         on_total: is told how many photos will be fitted to.
         on_photo: is told of every photo that is fitted to.
 
@@ -76,7 +78,8 @@ def export_bundle(
     trained = read_trained(checkpoint, recipe=recipe, average_with=average_with)
     recipe, network, kept = trained.recipe, trained.network, trained.kept
     data = data or _run_data(checkpoint)
-    read = read_run_photos(recipe, data)
+    settings = settings or Settings()
+    read = read_run_photos(recipe, data, settings=settings)
     photos = Counter(sample.source or "" for samples in read.every for sample in samples)
     check_origins(recipe, (sample for samples in read.every for sample in samples))
     held_out = read.held_out
@@ -90,11 +93,14 @@ def export_bundle(
     preprocessing = manifest.networks[0].preprocessing
     session = Session(onnx, input_name="image", output_names=list(kept), where=NETWORK_FILE)
     shown = held_out[:: max(1, len(held_out) // PARITY_PHOTOS)]
-    parity = check_parity(exported, session, (photo_input(sample, preprocessing, Settings()) for sample in shown), kept)
+    parity = check_parity(exported, session, (photo_input(sample, preprocessing, settings) for sample in shown), kept)
     files = {NETWORK_FILE: onnx}
     bundle = Bundle(manifest, hashlib.sha256(manifest.to_json().encode()).hexdigest(), files, str(output))
     return write_bundle(
-        output, complete(bundle, held_out, parity, seed=recipe.seed, on_photo=on_photo), files, overwrite=overwrite
+        output,
+        complete(bundle, held_out, parity, seed=recipe.seed, settings=settings, on_photo=on_photo),
+        files,
+        overwrite=overwrite,
     )
 
 

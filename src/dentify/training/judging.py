@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from dentify.datasets import Sample
+from dentify.settings import Settings
 from dentify.training.batches import WholePhotos
 from dentify.training.heads import Head
 from dentify.training.learner import Learner
@@ -22,13 +23,14 @@ from dentify.training.recipe import Recipe
 _BATCH = 16
 
 
-def read_judges(recipe: Recipe, data: Path) -> list[Sample]:
+def read_judges(recipe: Recipe, data: Path, *, settings: Settings | None = None) -> list[Sample]:
     """The photos that figures are of.
 
     Raises:
         DatasetError: labels cannot be read.
     """
-    return [sample for photos in recipe.data.val for sample in read_photo_set(photos, data, "val", recipe.classes)]
+    sets = (read_photo_set(photos, data, "val", recipe.classes, settings=settings) for photos in recipe.data.val)
+    return [sample for samples in sets for sample in samples]
 
 
 def judge(

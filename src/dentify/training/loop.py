@@ -24,6 +24,7 @@ from dentify.bundle.open import Bundle
 from dentify.datasets import Sample
 from dentify.errors import DentifyError
 from dentify.runtime.session import Device
+from dentify.settings import Settings
 from dentify.training.batches import Batch, MixedBatches, TrainingPictures, WholePhotos, deck_of
 from dentify.training.beginning import LAST, RECIPE, Beginning, begin, check_beginning, is_kept, within
 from dentify.training.bottleneck import Bottlenecks, KeptFeatures
@@ -40,7 +41,7 @@ from dentify.training.memory import keep_memory
 from dentify.training.photos import check_origins, read_run_photos
 from dentify.training.pictures import RunPictures
 from dentify.training.processes import check_batches, fabric_on, last_line
-from dentify.training.recipe import CHECKPOINT, Phase, Recipe, in_steps, origin_of, write_recipe
+from dentify.training.recipe import CHECKPOINT, Recipe, in_steps, origin_of, write_recipe
 from dentify.training.scene import Scene
 from dentify.training.taught import check_taught, shown_sets, taught_names, untold, with_teacher
 from dentify.training.telling import Looks
@@ -70,6 +71,7 @@ def train(
     start: Path | None = None,
     average_with: Sequence[Path] = (),
     device: Device = "auto",
+    settings: Settings | None = None,
     on_step: Callable[[Progress], object] = lambda progress: None,
     on_look: Callable[[], object] = lambda: None,
     on_note: Callable[[str], object] = lambda note: None,
@@ -85,6 +87,7 @@ def train(
             recipe's `start`.
         average_with: further checkpoints of that network; the run begins with the mean of the weights of all.
         device: where to train; `auto` takes an accelerator where there is one.
+        settings: limits on photos, labels and bundles.
         on_step: is told of every step, in the first process alone.
         on_look: is called for every photo that a teacher, or a backbone that learns nothing, looks at before steps, likewise.
         on_note: is given what a user should know before the first step, likewise: what nobody teaches, or no photo judges by.
@@ -103,7 +106,8 @@ def train(
     with locked_folder(output if fabric.is_global_zero else None):  # of several processes one writes
         if fabric.is_global_zero:
             check_beginning(output / LAST, resume=resume, start=start, average_with=average_with)
-        return _train(recipe, fabric, data, output, resume, start, average_with, on_step, on_look, on_note)
+        limits = settings or Settings()
+        return _train(recipe, fabric, data, output, resume, start, average_with, limits, on_step, on_look, on_note)
 
 
 def _train(
@@ -114,19 +118,20 @@ def _train(
     resume: bool,
     start: Path | None,
     average_with: Sequence[Path],
+    settings: Settings,
     on_step: Callable[[Progress], object],
     on_look: Callable[[], object],
     on_note: Callable[[str], object],
 ) -> Path:
-    photos = read_run_photos(recipe, data)
+    photos = read_run_photos(recipe, data, settings=settings)
     check_origins(recipe, (sample for samples in photos.every for sample in samples))
     sets = photos.taught
     decks = [len(deck_of(photos, samples)) for photos, samples in zip(recipe.data.train, sets, strict=True)]
     recipe = in_steps(recipe, decks).model_copy(update={"model": recipe.model.resolved(data)})
-    judges = read_judges(recipe, data)
+    judges = read_judges(recipe, data, settings=settings)
     check_batches(recipe, fabric.world_size, empty=[not samples for samples in sets])
     heads = recipe.build_heads()
-    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
+    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage, settings=settings)
 
     def scenes(count: int) -> list[Scene]:
         """The first training pictures."""
@@ -136,7 +141,7 @@ def _train(
     def pictures(count: int) -> list[Tensor]:
         return [torch.from_numpy(scene.image) for scene in scenes(count)]
 
-    recipe, teacher = _teacher(recipe, heads, data, output)
+    recipe, teacher = _teacher(recipe, heads, data, output, settings)
     begun = begin(
         recipe,
         heads,
@@ -147,6 +152,7 @@ def _train(
         average_with=average_with,
         taught=taught_names(recipe, heads, sets),
         pictures=pictures,
+        settings=settings,
     )
     recipe, step = begun.recipe, begun.step
     begun.network.to(fabric.device)
@@ -170,11 +176,11 @@ def _train(
         write_whole({**own, output / "data.txt": f"{data.resolve()}\n".encode()})
 
     learner = Learner(recipe, heads, begun.network, begun.average, taught, fabric, output / LAST, hints)
-    judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads)
+    judged = WholePhotos(judges[fabric.global_rank :: fabric.world_size], recipe.data.serve_size, heads, settings)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, step=step)) if fabric.is_global_zero else None
         interrupted = stack.enter_context(interrupts())
-        pictured = RunPictures(output, scenes, judges, recipe.data.serve_size, heads)
+        pictured = RunPictures(output, scenes, judges, recipe.data.serve_size, heads, settings)
         looks = Looks(recipe, judged=len(judges), step=step)
         states = begun.states
 
@@ -194,7 +200,9 @@ def _train(
                 phase = recipe.phases[place]
                 shown: Dataset[Batch] = TrainingPictures(composer, heads, teacher)
                 if phase.bottleneck:
-                    shown = _bottlenecks(begun.network, phase, sets, heads, teacher, output.parent / "features", on_look, fabric)
+                    kept = KeptFeatures(_alike(begun.network, fabric), phase.size, output.parent / "features", settings)
+                    _prepare(kept, sets, fabric, on_look)
+                    shown = Bottlenecks(kept, sets, heads, teacher)
                 for losses in learner.steps(shown, sets, range(step, steps.stop)):
                     if journal is not None:
                         journal.add_losses(step, losses, rate=learner.rate)
@@ -227,16 +235,18 @@ def _train(
     return output / LAST
 
 
-def _teacher(recipe: Recipe, heads: Mapping[str, Head], data: Path, output: Path) -> tuple[Recipe, Teacher | None]:
+def _teacher(
+    recipe: Recipe, heads: Mapping[str, Head], data: Path, output: Path, settings: Settings
+) -> tuple[Recipe, Teacher | None]:
     """The recipe with the origin of its teacher, and who teaches by answers, before any photo is looked at."""
     if recipe.distil is None:
         return recipe, None
     path = within(data, recipe.distil.teacher)
-    bundle, files = as_bundle(path) if path.suffix == CHECKPOINT else (Bundle.open(str(path)), None)
+    bundle, files = as_bundle(path) if path.suffix == CHECKPOINT else (Bundle.open(str(path), settings=settings), None)
     told = recipe.with_origin(recipe.distil.teacher_name, origin_of(bundle.manifest))
     if not recipe.distil.weight:
         return told, None
-    return told, Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads, files=files)
+    return told, Teacher(bundle, heads, output.parent / "teachers", only=recipe.distil.heads, files=files, settings=settings)
 
 
 def _hints(recipe: Recipe, begun: Beginning, data: Path) -> Hints | None:
@@ -249,23 +259,11 @@ def _hints(recipe: Recipe, begun: Beginning, data: Path) -> Hints | None:
     return hints
 
 
-def _bottlenecks(
-    network: nn.Module,
-    phase: Phase,
-    sets: Sequence[Sequence[Sample]],
-    heads: Mapping[str, Head],
-    teacher: Teacher | None,
-    folder: Path,
-    on_look: Callable[[], object],
-    fabric: Fabric,
-) -> Dataset[Batch]:
-    """The features of all photos, computed where they are not kept already."""
-    if fabric.world_size > 1:  # each process has seen other pictures since the last step, and so other statistics of norms
-        for buffer in network.buffers():
-            torch.distributed.broadcast(buffer, 0)
-    kept = KeptFeatures(network, phase.size, folder)
-    _prepare(kept, sets, fabric, on_look)
-    return Bottlenecks(kept, sets, heads, teacher)
+def _alike(network: nn.Module, fabric: Fabric) -> nn.Module:
+    """The network with the statistics of norms of the first process; each has seen other pictures since the last step."""
+    for buffer in network.buffers() if fabric.world_size > 1 else ():
+        torch.distributed.broadcast(buffer, 0)
+    return network
 
 
 def _prepare(

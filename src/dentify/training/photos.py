@@ -12,22 +12,27 @@ from dentify.datasets.sample import UNTYPED
 from dentify.datasets.splits import photo_key, read_splits
 from dentify.errors import ConfigError, DatasetError
 from dentify.fitting.held_out import hold_out, key_of
+from dentify.planning.looking import of_split
+from dentify.settings import Settings
 from dentify.strict import nearest
 from dentify.training.classes import Classes
 from dentify.training.recipe import PhotoSet, Recipe
 
 
-def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -> list[Sample]:
+def read_photo_set(
+    photos: PhotoSet, root: Path, split: str, classes: Classes, *, settings: Settings | None = None
+) -> list[Sample]:
     """The photos of one set; without a `source` of their own they have the file's name.
 
-    Of a folder or a list those of `split` are taken, and those that have none. A JSON file is taken whole, and so is a folder of
-    pictures of which nothing is known.
+    Of a folder or a list those of `split` are taken: a photo that has none is of `train`, or of every split where no other has
+    one. A JSON file is taken whole, and so is a folder of pictures of which nothing is known.
 
     Args:
         photos: of the recipe.
         root: folder that its paths are relative to.
         split: `train` or `val`.
         classes: what the recipe teaches.
+        settings: limits on labels and photos.
 
     Raises:
         DatasetError: a file is missing, a label is neither one of the recipe's classes nor mapped to one, or nothing is left.
@@ -35,7 +40,7 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
     if photos.dataset is not None:
         own = (*classes.damage, *classes.parts, UNTYPED)
         kept = LabelMap({name: name for name in own}, others="refused")
-        labels = read_label_map(root / photos.labels, own=own) if photos.labels else kept
+        labels = read_label_map(root / photos.labels, settings, own=own) if photos.labels else kept
         path = root / photos.dataset
         dataset = open_dataset(
             path,
@@ -43,12 +48,13 @@ def read_photo_set(photos: PhotoSet, root: Path, split: str, classes: Classes) -
             split=split if path.suffix.lower() == ".json" and photos.splits is None else None,
             labels=labels,
             frame=photos.frame,
+            settings=settings,
         )
         dataset.check_labels()
         if photos.splits is None:
-            samples = [sample for sample in dataset if sample.split in (None, split)]
+            samples = of_split(list(dataset), split)
         else:
-            placed = read_splits(root / photos.splits)
+            placed = read_splits(root / photos.splits, settings)
             told = ((sample, placed.get(photo_key(sample, dataset.path), ("", ""))) for sample in dataset.without_splits())
             samples = [replace(sample, split=split, group=group or sample.group) for sample, (of, group) in told if of == split]
     else:
@@ -92,14 +98,19 @@ class RunPhotos:
     held_out: list[Sample]
 
 
-def read_run_photos(recipe: Recipe, root: Path) -> RunPhotos:
+def read_run_photos(recipe: Recipe, root: Path, *, settings: Settings | None = None) -> RunPhotos:
     """The photos that a recipe trains on, and those that it holds out.
+
+    Args:
+        recipe: of the run.
+        root: folder that its paths are relative to.
+        settings: limits on labels and photos.
 
     Raises:
         ConfigError: nothing of a set is left to train on.
         DatasetError: photos or labels cannot be read.
     """
-    every = [read_photo_set(photos, root, "train", recipe.classes) for photos in recipe.data.train]
+    every = [read_photo_set(photos, root, "train", recipe.classes, settings=settings) for photos in recipe.data.train]
     sources = {sample.source or "" for samples in every for sample in samples}
     for name in recipe.data.leave_out:
         if name not in sources:

@@ -44,6 +44,7 @@ class RunPictures:
         judges: the photos of val.
         size: side at which the network sees these.
         heads: of the network.
+        settings: limits on photos.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class RunPictures:
         judges: Sequence[Sample],
         size: int,
         heads: Mapping[str, Head],
+        settings: Settings | None = None,
     ) -> None:
         self._path = folder / PICTURES
+        self._settings = settings or Settings()
         self._scenes = scenes
         self._judges = spread(judges, _COLUMNS)
         self._size = size
@@ -78,7 +81,7 @@ class RunPictures:
         began = time.monotonic()
         if self._learned is None:
             self._learned = [draw_scene(scene) for scene in self._scenes(_COLUMNS)]
-        judged = [whole_scene(sample, self._size, Settings()) for sample in self._judges]
+        judged = [whole_scene(sample, self._size, self._settings) for sample in self._judges]
         rows = [("what it learns from", self._learned)]
         if judged:
             rows.append(("val: truth", [draw_scene(scene) for scene in judged]))

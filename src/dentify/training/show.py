@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from dentify.arrays import Photo
-from dentify.errors import ConfigError
+from dentify.errors import ConfigError, OutputError
+from dentify.settings import Settings
 from dentify.taxonomy import RGB, damage_colour, part_colour
 from dentify.training.batches import MixedBatches, deck_of
 from dentify.training.compose import Composer
@@ -25,24 +26,27 @@ _SUFFIXES = (".png", ".jpg", ".webp")
 _GAP = 6
 
 
-def show_pictures(recipe: Recipe, *, data: Path, output: Path, count: int) -> Path:
+def show_pictures(recipe: Recipe, *, data: Path, output: Path, count: int, settings: Settings | None = None) -> Path:
     """Writes a page of the first training pictures of a recipe: damages filled and outlined in their colour, parts outlined.
 
     Args:
         recipe: of the run.
         data: folder that the recipe's paths are relative to.
-        output: a picture file to write.
+        output: a picture file to write, which is not there yet.
         count: of pictures.
+        settings: limits on photos and labels.
 
     Raises:
         ConfigError: the file's name is of no kind of picture that is written.
         DatasetError: photos cannot be read.
-        OutputError: the file cannot be written.
+        OutputError: the file is there already, or cannot be written.
     """
     if output.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"{output}: name a file that ends in {', '.join(_SUFFIXES)}")
-    sets = read_run_photos(recipe, data).taught
-    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage)
+    if output.exists():  # it may be one of the photos
+        raise OutputError(f"{output}: is there already; name another file, or move it away")
+    sets = read_run_photos(recipe, data, settings=settings).taught
+    composer = Composer(sets, recipe.augment, seed=recipe.seed, pasteable=recipe.classes.damage, settings=settings)
     recipe = in_steps(recipe, [len(deck_of(photos, samples)) for photos, samples in zip(recipe.data.train, sets, strict=True)])
     draws = (draw for batch in MixedBatches(sets, recipe, steps=range(recipe.steps)) for draw in batch)
     pictures = [draw_scene(composer.compose(draw)) for _, draw in zip(range(count), draws, strict=False)]

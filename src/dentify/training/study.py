@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from dentify.datasets import Sample
 from dentify.errors import ConfigError, MissingExtraError, OutputError, TrainingError
 from dentify.runtime.session import Device
+from dentify.settings import Settings
 from dentify.training.beginning import LAST
 from dentify.training.loop import Progress, train
 from dentify.training.recipe import Recipe, TuneRecipe, changed, write_recipe
@@ -179,14 +180,14 @@ class Study:
             self._held.acquire()
             return self._study.ask(self._spaces)
 
-    def run(self, trial: optuna.Trial, *, data: Path, device: Device) -> None:
+    def run(self, trial: optuna.Trial, *, data: Path, device: Device, settings: Settings) -> None:
         """Trains by the values of a trial that was claimed, and tells what they came to."""
         import optuna
 
         value: float | None = None
         state = optuna.trial.TrialState.PRUNED
         try:
-            value = self._train(trial, data=data, device=device)
+            value = self._train(trial, data=data, device=device, settings=settings)
             state = optuna.trial.TrialState.COMPLETE
         except optuna.TrialPruned:
             pass
@@ -215,7 +216,7 @@ class Study:
             self._draw(trials)
         return Tuned(self._folder, self._recipe.tune.figures, best, tuple(trials))
 
-    def _train(self, trial: optuna.Trial, *, data: Path, device: Device) -> float:
+    def _train(self, trial: optuna.Trial, *, data: Path, device: Device, settings: Settings) -> float:
         """The figure that a trial's run comes to."""
         import optuna
 
@@ -238,7 +239,8 @@ class Study:
                 raise optuna.TrialPruned
 
         try:
-            train(recipe, data=data, output=trial_folder(self._folder, trial.number), device=device, on_step=on_step)
+            folder = trial_folder(self._folder, trial.number)
+            train(recipe, data=data, output=folder, device=device, settings=settings, on_step=on_step)
         except ConfigError as error:
             if not any(one.state == "complete" for one in self.trials()):
                 raise  # it may be the recipe's own fault, and that of all trials to come

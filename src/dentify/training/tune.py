@@ -17,6 +17,7 @@ from pathlib import Path
 from dentify.datasets import Sample
 from dentify.errors import ConfigError
 from dentify.runtime.session import Device
+from dentify.settings import Settings
 from dentify.training.beginning import LAST
 from dentify.training.judging import figure_names, read_judges
 from dentify.training.photos import read_run_photos
@@ -35,6 +36,7 @@ def tune(
     output: Path,
     trials: int,
     device: Device = "auto",
+    settings: Settings | None = None,
     on_finished: Callable[[], object] = lambda: None,
 ) -> Tuned:
     """Trains a recipe again and again until so many trials are finished, and writes what they came to.
@@ -49,6 +51,7 @@ def tune(
         output: the study's folder; made if need be, and gone on with where it holds a study of this recipe and these photos.
         trials: that are to be finished in all, whichever process they run in.
         device: where to train.
+        settings: limits on photos, labels and bundles.
         on_finished: is called for each finished trial, of this process or another, those of before among them.
 
     Raises:
@@ -68,14 +71,16 @@ def tune(
         raise ConfigError(f"{output}: holds a run; give the study another folder with -o")
     check_search(recipe)
     with quiet(output / STUDY):
-        judges = read_judges(recipe, data)
-        every = [*(sample for samples in read_run_photos(recipe, data).every for sample in samples), *judges]
+        settings = settings or Settings()
+        judges = read_judges(recipe, data, settings=settings)
+        photos = read_run_photos(recipe, data, settings=settings)
+        every = [*(sample for samples in photos.every for sample in samples), *judges]
         study = Study(_with_figures(recipe, judges), output, photos=fingerprint(every))
         told = 0
         while True:
             trial = study.claim(trials)
             if trial is not None:
-                study.run(trial, data=data, device=device)
+                study.run(trial, data=data, device=device, settings=settings)
             finished = study.finished
             for _ in range(told, finished):
                 on_finished()

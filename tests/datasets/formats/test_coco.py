@@ -101,6 +101,27 @@ def test_rle_is_read_in_both_its_forms(coco: Write, *, compressed: bool) -> None
     assert annotation.crowd
 
 
+@pytest.mark.parametrize(
+    ("value", "crowd"), [("0", False), (0, False), (False, False), (None, False), ("1", True), (1.0, True), (True, True)]
+)
+def test_a_crowd_is_marked_by_one_however_it_is_written(coco: Write, value: object, *, crowd: bool) -> None:
+    data = open_dataset(coco(set_in("annotations", 0, "iscrowd", value=value)))
+    first, _ = data
+    assert first.annotations[0].crowd == crowd
+    assert any("1 annotations are iscrowd" in note for note in data.notes) == crowd
+
+
+def test_a_category_that_is_its_own_supercategory_is_labelled_though_nobody_used_it(coco: Write) -> None:
+    def above(document: dict[str, Any]) -> None:
+        document["categories"] = [{**row, "supercategory": row["name"]} for row in document["categories"]]
+        document["categories"] += [{"id": 5, "name": "crack", "supercategory": "crack"}]
+        document["categories"] += [{"id": 0, "name": "cars", "supercategory": "none"}]
+        document["categories"] += [{"id": 6, "name": "lamp_broken", "supercategory": "cars"}]
+
+    labelled = list(read_coco(coco(above), labels=LabelMap(others="kept")))[1].labelled
+    assert labelled == {"scratch", "dent", "hood", "crack", "lamp_broken"}
+
+
 def rle(size: object, counts: object) -> dict[str, object]:
     return {"size": size, "counts": counts}
 

@@ -94,6 +94,13 @@ def test_attributes_tell_severity_and_score(cvat: Write) -> None:
     assert [(one.severity, one.score) for one in sample.annotations] == [("severe", 0.75)]
 
 
+@pytest.mark.parametrize("word", ["high", "85", "nan", "-1"])
+def test_an_annotators_own_confidence_is_an_attribute_and_no_score(cvat: Write, word: str) -> None:
+    told = f'<attribute name="confidence">{word}</attribute>'
+    (dent,) = first_of(cvat(POLYGON.replace("</polygon>", f"{told}</polygon>"))).annotations
+    assert (dent.score, dent.attributes) == (None, (("confidence", word),))
+
+
 def test_a_tag_labels_the_photo_as_a_whole(cvat: Write) -> None:
     sample = first_of(cvat('<tag label="damaged" source="manual"></tag>'))
     assert (sample.labels, sample.damage, sample.annotations) == (("damaged",), True, ())
@@ -171,6 +178,10 @@ WRONG = {
         '<mask label="dent" rle="1, 2" left="0" top="0" width="3" height="2"/>',
         "rle sums to 3, the mask has 6",
     ),
+    "mask that sums to no number": (
+        '<mask label="dent" rle="1e308,1e308" left="0" top="0" width="3" height="2"/>',
+        "rle sums to inf, the mask has 6",
+    ),
     "mask of nothing": ('<mask label="dent" rle="6" left="0" top="0" width="3" height="2"/>', "is degenerate, it holds no pixel"),
     "mask beyond the photo": ('<mask label="dent" rle="1, 5" left="18" top="0" width="3" height="2"/>', "lies outside the photo"),
     "mask of halves": (
@@ -180,10 +191,6 @@ WRONG = {
     "mask of text": ('<mask label="dent" rle="a" left="0" top="0" width="3" height="2"/>', "rle: must be a number, got 'a'"),
     "no label": ('<polygon points="2,2;8,2;8,8"/>', "polygon 0: needs a label"),
     "a shape that is none": ('<star label="dent"/>', "star 0: is none of polygon, box, mask, ellipse, polyline, tag"),
-    "a score that is none": (
-        POLYGON.replace("</polygon>", '<attribute name="confidence">sure</attribute></polygon>'),
-        "confidence: must be",
-    ),
     "damage on an undamaged photo": (
         f'{POLYGON}<tag label="undamaged"/>',
         r"a.jpg contradicts itself: has annotated damage \(dent\) and is labelled undamaged",

@@ -191,6 +191,11 @@ def test_the_key_of_the_picture_may_have_any_name(label_studio: Write) -> None:
     assert first_of(label_studio(set_in("data", value=data))).name == "a.jpg"
 
 
+@pytest.mark.parametrize(("told", "split"), [("Validation", "val"), ("TEST", "test"), ("fold 3", "fold 3")])
+def test_a_split_among_the_data_may_be_written_anyhow(label_studio: Write, told: str, split: str) -> None:
+    assert first_of(label_studio(set_in("data", "split", value=told))).split == split
+
+
 def test_a_rectangle_turns_around_its_upper_left_corner(label_studio: Write) -> None:
     turned = region("rectangle", {"x": 50, "y": 20, "width": 20, "height": 20, "rotation": 90})
     sample = first_of(label_studio(results(turned)))

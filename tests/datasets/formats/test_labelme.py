@@ -120,6 +120,31 @@ def test_pieces_of_one_group_and_label_are_one_thing(labelme: Write) -> None:
     assert sample.annotations[0].box_xyxy == (2, 2, 18, 8)
 
 
+def test_an_empty_group_is_none(labelme: Write) -> None:
+    pieces = [shape("dent", "polygon", [[x, 2], [x + 4, 2], [x + 4, 8]], group_id="") for x in (2, 12)]
+    (sample,) = open_dataset(labelme(set_in("shapes", value=pieces)))
+    assert [len(one.polygons) for one in sample.annotations] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("levels", "things"),
+    [
+        (("minor", "severe", "severe"), [("minor", 1), ("severe", 2)]),
+        (("", "severe", ""), [("severe", 3)]),
+        (("", "minor", "severe"), [("minor", 2), ("severe", 1)]),
+    ],
+)
+def test_pieces_that_are_called_two_severities_are_two_things(
+    labelme: Write, levels: tuple[str, ...], things: list[tuple[str, int]]
+) -> None:
+    pieces = [
+        shape("dent", "polygon", [[x, 2], [x + 4, 2], [x + 4, 8]], group_id=1, flags={level: True} if level else {})
+        for x, level in zip((2, 8, 14), levels, strict=True)
+    ]
+    (sample,) = open_dataset(labelme(set_in("shapes", value=pieces)))
+    assert [(one.severity, len(one.polygons)) for one in sample.annotations] == things
+
+
 def test_points_and_lines_are_left_out_with_a_note(labelme: Write) -> None:
     drawn = [
         shape("dent", "point", [[5, 5]]),

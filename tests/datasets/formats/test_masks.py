@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,13 @@ def test_a_palette_tells_colours(root: Path) -> None:
     assert names(only(root)) == ["dent", "dent", "scratch"]
 
 
+def test_a_palette_of_ones_own_changes_no_index_where_the_list_tells_no_colours(root: Path) -> None:
+    photo(root / "images/a.jpg")
+    mask(root / "masks/a.png", TWO, palette=[0, 0, 0, 0, 128, 0, 128, 0, 0])
+    (root / "classes.txt").write_text("background\ndent\nscratch\n")
+    assert names(only(root)) == ["dent", "scratch", "scratch"]
+
+
 def test_what_is_void_is_no_damage(root: Path) -> None:
     photo(root / "images/a.jpg")
     mask(root / "masks/a.png", np.where(TWO == 1, 255, TWO).astype(np.uint8))
@@ -138,6 +146,27 @@ def test_masks_of_several_classes_are_joined_for_one_photo(root: Path) -> None:
     sample = only(root)
     assert (names(sample), sample.split) == (["dent", "scratch", "scratch"], "train")
     assert sample.labelled == {"dent", "scratch", "crack"}
+
+
+@pytest.mark.parametrize("white", [1, 255, (255, 255, 255)], ids=["ones", "white", "coloured white"])
+def test_masks_in_folders_of_their_classes_are_of_those_also_beside_a_list_of_names(
+    root: Path, white: int | tuple[int, ...]
+) -> None:
+    photo(root / "images/a.jpg")
+    for number, word in enumerate(("dent", "scratch"), 1):
+        pixels = np.zeros((*HW, *np.shape(white)), np.uint8)
+        pixels[number == TWO] = white
+        mask(root / "masks" / word / "a.png", pixels)
+    (root / "classes.txt").write_text("dent\nscratch\ncrack\n")
+    sample = only(root)
+    assert (names(sample), sample.labelled) == (["dent", "scratch", "scratch"], {"dent", "scratch", "crack"})
+
+
+def test_a_mask_of_several_classes_keeps_them_in_whatever_folder(root: Path) -> None:
+    photo(root / "images/a.jpg")
+    mask(root / "masks/dent/a.png")
+    (root / "classes.txt").write_text("dent\nscratch\n")
+    assert names(only(root)) == ["dent", "scratch", "scratch"]
 
 
 def test_a_mask_that_was_saved_as_jpeg_is_read_by_its_brighter_half(root: Path) -> None:
@@ -359,6 +388,21 @@ def test_photos_of_one_name_in_folders_have_the_masks_of_those_folders(root: Pat
     first, second = open_dataset(root)
     assert (first.image, names(first)) == (root / "images/one/a.jpg", ["1"])
     assert (second.image, names(second)) == (root / "images/two/a.jpg", ["1", "1"])
+
+
+@pytest.mark.parametrize("mask_name", ["masks/front.png", "masks/dent/front.png", "front_mask.png"])
+def test_photos_of_thousands_of_claims_may_be_called_alike(root: Path, mask_name: str) -> None:
+    for claim in range(1500):
+        mask_at = root / f"claim_{claim}" / mask_name
+        mask_at.parent.mkdir(parents=True)
+        mask_at.touch()
+        (root / f"claim_{claim}" / "front.jpg").touch()
+    photo(root / "claim_0/front.jpg")
+    mask(root / "claim_0" / mask_name)
+    data = open_dataset(root, on_invalid=lambda error: None)
+    started = time.process_time()
+    assert next(iter(data)).image == root / "claim_0/front.jpg"
+    assert time.process_time() - started < 3  # three times as long, where each is compared with all
 
 
 def test_where_two_photos_fit_a_mask_neither_is_guessed(root: Path) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from broken_labels import Change, check_samples_or_one_line, json_values, set_in
 from dentify.datasets import LabelMap, Sample, open_dataset
+from dentify.datasets.sample import UNNAMED
 from dentify.errors import DatasetError
 
 Write = Callable[..., Path]
@@ -94,6 +95,17 @@ def test_every_form_gives_the_same_regions(via: Write, document: Any) -> None:
 
 def test_severity_is_an_attribute_of_its_own(via: Write) -> None:
     assert [one.severity for one in first_of(via()).annotations] == ["minor", None]
+
+
+def test_an_attribute_that_tells_a_state_is_no_type(via: Write) -> None:
+    regions = [region(POLYGON, Schaden="dent", Occluded="yes"), region(RECTANGLE, Schaden="", Occluded="yes")]
+    assert names_of(via(set_in("a.jpg1234", "regions", value=regions))) == ["dent", UNNAMED]
+
+
+@pytest.mark.parametrize("key", ["Other Car", "Severity Level"])
+def test_what_stands_beside_the_type_is_known_however_it_is_spelled(via: Write, key: str) -> None:
+    regions = [region(POLYGON, Schaden="dent", **{key: "yes"}), region(RECTANGLE, Schaden="", **{key: "yes"})]
+    assert names_of(via(set_in("a.jpg1234", "regions", value=regions)))[0] == "dent"
 
 
 def test_a_photo_without_regions_stays(via: Write) -> None:

@@ -116,6 +116,27 @@ def test_splits_are_the_lists_in_image_sets(tmp_path: Path) -> None:
     assert [sample.split for sample in open_dataset(root)] == ["train", "val", None]
 
 
+def test_a_list_of_splits_tells_whole_names(tmp_path: Path) -> None:
+    root = tmp_path / "cars"
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    for name in ("IMG", "IMG.1", "IMG.2", "car", "car 1", "car 3", "x_jpg.rf.0a1b", "y"):
+        Image.new("RGB", (20, 10)).save(root / "JPEGImages" / f"{name}.jpg")
+        (root / "Annotations" / f"{name}.xml").write_text(document(DENT, filename=f"{name}.jpg"))
+    (root / "ImageSets/Main/train.txt").write_text("IMG.1\ncar 3\nx_jpg.rf.0a1b\ndata/y.jpg -1\n")
+    (root / "ImageSets/Main/val.txt").write_text("IMG.2\ncar 1\n")
+    assert {Path(sample.name).stem: sample.split for sample in open_dataset(root)} == {
+        "IMG": None,
+        "IMG.1": "train",
+        "IMG.2": "val",
+        "car": None,
+        "car 1": "val",
+        "car 3": "train",
+        "x_jpg.rf.0a1b": "train",
+        "y": "train",
+    }
+
+
 def boxed(x_min: object = 2, y_min: object = 3, x_max: object = 8, y_max: object = 9) -> str:
     box = f"<bndbox><xmin>{x_min}</xmin><ymin>{y_min}</ymin><xmax>{x_max}</xmax><ymax>{y_max}</ymax></bndbox>"
     return document(f"<object><name>dent</name>{box}</object>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +185,48 @@ def test_labels_are_matched_by_name_where_the_pictures_are_elsewhere(yolo: Write
     (root / "train/images/a.jpg").rename(picture(tmp_path / "photos/a.jpg"))
     sample = only(root, images=tmp_path / "photos")
     assert (sample.split, len(sample.annotations)) == ("train", 2)
+
+
+@pytest.mark.parametrize("labels", ["labels/{}", "{}/labels"])
+def test_of_texts_of_one_name_each_is_its_folders_where_the_pictures_are_elsewhere(
+    root: Path, tmp_path: Path, labels: str
+) -> None:
+    for split, line in (("train", BOX), ("val", POLYGON)):
+        picture(tmp_path / "photos" / split / "a.jpg")
+        text = root / labels.format(split) / "a.txt"
+        text.parent.mkdir(parents=True)
+        text.write_text(line)
+    samples = {sample.split: sample for sample in open_dataset(root, images=tmp_path / "photos", input_format="yolo")}
+    assert {split: [one.name for one in sample.annotations] for split, sample in samples.items()} == {
+        "train": ["0"],
+        "val": ["1"],
+    }
+
+
+def test_texts_of_one_name_of_which_none_is_nearer_are_refused(root: Path, tmp_path: Path) -> None:
+    picture(tmp_path / "photos/a.jpg")
+    picture(tmp_path / "photos/b.jpg")
+    for name in ("train/a", "val/a", "train/b"):
+        (root / "labels" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "labels" / f"{name}.txt").write_text(BOX)
+    errors: list[DatasetError] = []
+    data = open_dataset(root, images=tmp_path / "photos", on_invalid=errors.append)
+    assert [sample.name for sample in data] == ["b.jpg"]
+    (error,) = errors
+    assert re.search(r"photos/a\.jpg: its labels may be .*labels/train/a\.txt or .*labels/val/a\.txt; put it into", str(error))
+
+
+@pytest.mark.parametrize("yaml", ["", "train: train\nval: val\nnames: [dent]\n"], ids=["folders", "data.yaml"])
+def test_one_text_is_not_taken_for_two_pictures(root: Path, yaml: str) -> None:
+    for split in ("train", "val"):
+        picture(root / split / "a.jpg")
+    (root / "labels").mkdir()
+    (root / "labels/a.txt").write_text(BOX)
+    if yaml:
+        (root / "data.yaml").write_text(yaml)
+    told = r"labels/a\.txt: is taken for the labels of two pictures of one name, .*val/a\.jpg and one in another folder"
+    with pytest.raises(DatasetError, match=told):
+        list(open_dataset(root))
 
 
 def test_a_label_file_without_its_picture_is_told(yolo: Write, tmp_path: Path) -> None:

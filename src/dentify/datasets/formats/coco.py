@@ -54,7 +54,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     split = label_set.split_of(path)
     pictures = label_set.pictures()
     used = {_id(row.get("category_id")) for row in document["annotations"] if not isinstance(row.get("category_id"), list | dict)}
-    above = {_text(row.get("supercategory")) for row in document["categories"]}
+    above = {_text(row.get("supercategory")) for row in document["categories"] if row.get("supercategory") != row.get("name")}
     # Roboflow's category 0 is the project's name: above all others, and never used
     every = frozenset(name for number, name in categories.items() if number in used or name not in above)
     crowds = 0
@@ -73,7 +73,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
             continue
         annotations: list[Annotation] = []
         for position, row in rows[_id(image["id"])]:
-            crowds += row.get("iscrowd") in (1, True)
+            crowds += _is_crowd(row)
             place = f"{path}: annotations[{position}] (id {row.get('id')!r:.40}, {printable(name)})"
             try:
                 annotations.append(_annotation(row, size_hw, categories, labelled, place, label_set))
@@ -246,13 +246,17 @@ def _annotation(
         rle=rle,
         severity=_severity(row, where),
         original=original if isinstance(original, str) else None,
-        crowd=bool(row.get("iscrowd")),
+        crowd=_is_crowd(row),
         **{key: bool(_flag(row, key, where)) for key in _ANNOTATION_FLAGS},
         id=row_id if isinstance(row_id, int | str) else None,
         score=score,
         check=row.get("check") is True,
         attributes=said_beside(said),
     )
+
+
+def _is_crowd(row: Raw) -> bool:
+    return row.get("iscrowd") is True or number_of(row.get("iscrowd")) == 1
 
 
 def _attributes(said: object) -> Mapping[Any, object]:

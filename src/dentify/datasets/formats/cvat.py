@@ -17,7 +17,7 @@ from dentify.assessment import Box, Mask
 from dentify.datasets.attributes import plain_name, said_beside
 from dentify.datasets.documents import iterate_xml
 from dentify.datasets.label_set import LabelSet, split_in
-from dentify.datasets.numbers import photo_size, to_float
+from dentify.datasets.numbers import number_of, photo_size, to_float
 from dentify.datasets.outlines import check_box, check_mask_size, check_points, is_line, mask_of
 from dentify.datasets.output import Output, xml_text
 from dentify.datasets.pictures import Pictures, is_file
@@ -195,16 +195,18 @@ def _annotation(shape: Element, label: str, size_hw: tuple[int, int], where: str
         drawn = shape.tag in ("polygon", "polyline")
         polygon = check_points(polygon, size_hw, where, label_set.adjust, reach=None if drawn else math.inf)
         box = polygons_to_box([polygon])
-    score = attributes.get("confidence")
+    score = number_of(attributes.get("confidence"))
+    score = score if score is not None and 0 <= score <= 1 else None
+    read = [key for key in _OWN_ATTRIBUTES if key != "confidence" or score is not None]
     return Annotation(
         name=label,
         box_xyxy=box,
         polygons=() if polygon is None else (polygon,),
         rle=rle,
         original=attributes.get("original") or None,
-        score=to_float(score, f"{where}: confidence") if score else None,
+        score=score,
         check=attributes.get("check") == "true",
-        attributes=said_beside({**attributes, "occluded": shape.get("occluded") == "1"}, leave=_OWN_ATTRIBUTES),
+        attributes=said_beside({**attributes, "occluded": shape.get("occluded") == "1"}, leave=read),
     )
 
 
@@ -229,8 +231,8 @@ def _mask(shape: Element, size_hw: tuple[int, int], where: str, label_set: Label
             f"{where}: a mask of {width} × {height} at ({left}, {top}) is empty or lies outside the photo of"
             f" {size_hw[1]} × {size_hw[0]}"
         )
-    if int(sum(runs)) != width * height:
-        raise DatasetError(f"{where}: rle sums to {int(sum(runs))}, the mask has {width * height} pixels")
+    if sum(runs) != width * height:
+        raise DatasetError(f"{where}: rle sums to {sum(runs):.15g}, the mask has {width * height} pixels")
     starts, ends = stretches_of([int(run) for run in runs])
     box = box_of(starts, ends, width)
     if box is None:

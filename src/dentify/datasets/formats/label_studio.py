@@ -20,7 +20,7 @@ import numpy as np
 from dentify.assessment import Mask
 from dentify.datasets.attributes import values_of
 from dentify.datasets.documents import check_cost, json_cost, parse_json, read_csv
-from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet
+from dentify.datasets.label_set import MOST_ANNOTATIONS, LabelSet, split_in
 from dentify.datasets.label_studio_rle import pack_rle, unpack_rle
 from dentify.datasets.labels import is_photo_word, severity_word
 from dentify.datasets.numbers import is_int, is_number, photo_size, to_float
@@ -284,6 +284,7 @@ def _sample(
             )
             for label in labels
         ]
+    told = _column(task, "split")
     return Sample(
         image=picture,
         name=picture.name,
@@ -292,7 +293,7 @@ def _sample(
         labelled=labelled if _is_labelled(task) else frozenset(),
         source=_column(task, "source"),
         group=_column(task, "group"),
-        split=_column(task, "split") or split,
+        split=(split_in(told) or told) if told else split,
         labels=tuple(choices),
         where=f"{where} ({printable(picture.name)})",
     )

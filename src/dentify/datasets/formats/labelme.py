@@ -89,7 +89,7 @@ def _sample(path: Path, document: Mapping[str, Any], labelled: frozenset[str], p
             label_set.refuse(error)
             continue
         group = shape.get("group_id")
-        groups.append(group if isinstance(group, int | str) else None)
+        groups.append(group if isinstance(group, int | str) and group != "" else None)
     flags = document.get("flags")
     return Sample(
         image=picture,

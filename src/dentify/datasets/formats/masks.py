@@ -63,10 +63,11 @@ _ROWS = 256  # of a mask that are looked at at a time
 
 @dataclass(frozen=True)
 class _Names:
-    """What a set's list of names says: by index, by colour, or nothing."""
+    """What a set's list of names says: by index, by colour, or nothing; `coloured` where it tells the colours itself."""
 
     by_index: Mapping[int, str] = field(default_factory=dict)
     by_colour: Mapping[Colour, str] = field(default_factory=dict)
+    coloured: bool = False
 
     @property
     def labelled(self) -> frozenset[str]:
@@ -87,6 +88,7 @@ def _beside(pictures: Sequence[Path]) -> dict[Path, Path]:
     stems: dict[str, list[Path]] = {}
     for path in pictures:
         stems.setdefault(path.stem.casefold(), []).append(path)
+    places = {(path.parent, path.stem.casefold()) for path in pictures}
     found: dict[Path, Path] = {}
     for path in pictures:
         if path.suffix.lower() not in _LOSSLESS:
@@ -95,7 +97,7 @@ def _beside(pictures: Sequence[Path]) -> dict[Path, Path]:
         stem = _BESIDE_SUFFIX.sub("", path.stem).casefold()
         if labels is not None and any(not other.is_relative_to(labels) for other in stems[path.stem.casefold()]):
             found[path] = labels
-        elif stem != path.stem.casefold() and any(other.parent == path.parent for other in stems.get(stem, ())):
+        elif stem != path.stem.casefold() and (path.parent, stem) in places:
             found[path] = path.parent
     return found
 
@@ -108,12 +110,13 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     base = label_set.root.parent if is_masks else label_set.root
     names = _read_names(label_set, base)
     photos = _photos(label_set.images or base, beside)
+    near = _by_folder(photos)
     masks: dict[Path, list[tuple[Path, str]]] = {}
     for path in pictures:
         folder = _mask_folder(path, label_set.root, beside)
         if folder is not None:
             try:
-                photo = _photo_of(path, folder, photos) or base / "images" / path.name
+                photo = _photo_of(path, folder, photos, near) or base / "images" / path.name
             except DatasetError as error:
                 label_set.refuse(error)
                 continue
@@ -168,7 +171,20 @@ def _photos(base: Path, beside: Mapping[Path, Path]) -> dict[str, list[Path]]:
     return photos
 
 
-def _photo_of(mask: Path, folder: Path, photos: Mapping[str, list[Path]]) -> Path | None:
+def _by_folder(photos: Mapping[str, list[Path]]) -> dict[tuple[str, Path | str], list[Path]]:
+    """Photos that share their stem with others, by it and each folder that they lie in, and by the name of the nearest."""
+    near: dict[tuple[str, Path | str], list[Path]] = {}
+    for stem, paths in photos.items():
+        for path in paths if len(paths) > 1 else ():
+            places: list[Path | str] = [*path.parents, path.parent.name]
+            for place in places:
+                near.setdefault((stem, place), []).append(path)
+    return near
+
+
+def _photo_of(
+    mask: Path, folder: Path, photos: Mapping[str, list[Path]], near: Mapping[tuple[str, Path | str], list[Path]]
+) -> Path | None:
     """The photo of a mask: of its stem, in folders of the same names, in the folder that is nearest, one for pictures first.
 
     Raises:
@@ -180,7 +196,11 @@ def _photo_of(mask: Path, folder: Path, photos: Mapping[str, list[Path]]) -> Pat
         return _agreed(below, photo), _folders_shared(photo, mask), bool(_PICTURE_FOLDER.search(photo.parent.name))
 
     for stem in dict.fromkeys((mask.stem, _SUFFIX.sub("", mask.stem))):
-        candidates = sorted(photos.get(stem, ()), key=fit, reverse=True)
+        most = len(below) if below and (stem, below[-1]) in near else 0
+        around = (near.get((stem, above), []) for above in mask.parents)
+        every = photos.get(stem, [])
+        nearest = next((paths for paths in around if any(_agreed(below, one) == most for one in paths)), every)
+        candidates = sorted(nearest, key=fit, reverse=True)
         if len(candidates) > 1 and fit(candidates[0]) == fit(candidates[1]):
             told = " or ".join(printable(str(one)) for one in candidates[:2])
             raise DatasetError(f"{mask}: may be the mask of {told}; give each a name of its own", kind="ambiguous picture")
@@ -231,11 +251,12 @@ def _parse_names(path: Path, text: str) -> _Names:
         plain = plain[1:]  # LabelMe's: index -1, that is 255
     offset = 0 if plain and plain[0].lower() in _BACKGROUND else 1
     by_index = {index + offset: name for index, name in enumerate(plain)}
-    if by_colour:  # an index mask without palette follows the same order
+    coloured = bool(by_colour)
+    if coloured:  # an index mask without palette follows the same order
         by_index = dict(enumerate(by_colour.values(), 0 if (0, 0, 0) in by_colour else 1))
     else:  # names without colours stand for the palette that VOC made common
         by_colour = {_voc_colour(index): name for index, name in by_index.items()}
-    return _Names(by_index, by_colour)
+    return _Names(by_index, by_colour, coloured)
 
 
 def _voc_colour(index: int) -> Colour:
@@ -331,6 +352,15 @@ def _words(
             yield None, of_class
         return
     if colours is not None:
+        values = list(range(len(colours)))
+        marked = [index for index in values if any(colours[index])]
+    else:
+        values = _values((pixels[top : top + _ROWS] for top in range(0, len(pixels), _ROWS)), "values", path)
+        marked = [index for index in values if index]
+    if of_class in names.labelled and len(marked) == 1 and (palette is None or not names.coloured):  # black and white
+        yield marked[0], of_class
+        return
+    if colours is not None:
         for index, colour in enumerate(colours):
             word = "void" if colour == _VOC_VOID else names.by_colour.get(colour)
             if word is None and names.by_colour and colour != (0, 0, 0):
@@ -339,10 +369,10 @@ def _words(
             if word.lower() not in _BACKGROUND:
                 yield index, word
         return
-    values = _values((pixels[top : top + _ROWS] for top in range(0, len(pixels), _ROWS)), "values", path)
     alone = [index for index in values if index] == [_IGNORED]
     for index in values:
-        coloured = names.by_colour.get(tuple(palette[index].tolist())) if palette is not None and index < len(palette) else None
+        shown = tuple(palette[index].tolist()) if names.coloured and palette is not None and index < len(palette) else None
+        coloured = names.by_colour.get(shown) if shown is not None else None
         word = coloured if coloured is not None else names.by_index.get(index)
         if word is None and index == _IGNORED and alone and len(names.labelled) == 1:
             (word,) = names.labelled  # black and white, of the one class that there is

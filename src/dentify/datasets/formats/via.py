@@ -26,6 +26,7 @@ from dentify.assessment import Box
 from dentify.datasets.attributes import (
     NOT_TICKED,
     SEVERITY_ATTRIBUTES,
+    STATE_ATTRIBUTES,
     TICKS,
     TYPE_ATTRIBUTES,
     plain_name,
@@ -47,7 +48,6 @@ from dentify.plain_yaml import RepeatedKeyError
 from dentify.taxonomy import SEVERITY_LEVELS
 
 _GENERAL_ATTRIBUTES = tuple(name for name in TYPE_ATTRIBUTES if name != "damage")  # too general to be a type themselves
-_STATE_ATTRIBUTES = ("occluded", "truncated", "difficult", "crowd", "iscrowd", "unsure", "loose", "other_car", "check")
 _OWN_ATTRIBUTES = ("original", "confidence", "check")  # beside the type and severity, by our writer
 _DAMAGED, _OF_DAMAGE = ("damage", "damaged", "is_damaged", "has_damage"), ("damage", "damages", "damage_type")  # of files
 _CSV_COLUMNS = {"region_shape_attributes", "region_attributes"}
@@ -265,8 +265,8 @@ def _type_attribute(regions: Iterable[Mapping[str, Any]], choices: Iterable[str]
         for key in (*filled, *(choices if not filled else ())):
             if plain_name(key) == name:
                 return key
-    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES)
-    others = {key: count for key, count in filled.items() if key.casefold() not in beside}
+    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES, *STATE_ATTRIBUTES)
+    others = {key: count for key, count in filled.items() if plain_name(key) not in beside}
     return max(others, key=lambda key: others[key], default="")
 
 
@@ -288,7 +288,7 @@ def _class_attributes(regions: Sequence[Mapping[str, Any]], likely: str) -> tupl
         regions: what is said of each.
         likely: the attribute that would name types otherwise.
     """
-    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES, *_STATE_ATTRIBUTES)
+    beside = (*SEVERITY_ATTRIBUTES, *_OWN_ATTRIBUTES, *STATE_ATTRIBUTES)
     marks: dict[str, set[str]] = {}
     for attributes in regions:
         for key, value in attributes.items():

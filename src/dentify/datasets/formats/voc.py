@@ -7,6 +7,7 @@ come out one pixel to the right and below. Splits are the lists in `ImageSets/`,
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,13 @@ from dentify.datasets.outlines import check_box, check_points
 from dentify.datasets.pictures import Pictures, is_file, picture_parts, same_name
 from dentify.datasets.sample import Annotation, Sample
 from dentify.errors import DatasetError, printable
+from dentify.imaging.formats import is_picture_name
 from dentify.imaging.polygons import Polygon, polygons_to_box, turned_rectangle
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_MARK = re.compile(r"\s+(-1|0|1)$")  # whether a photo shows a class, behind its name in a list
 _FLAGS = ("occluded", "truncated", "difficult")
 _CALLED_SO = "pictures that are called as their label file, and not as it says, are taken"
 
@@ -66,15 +69,23 @@ def _names(label_set: LabelSet) -> set[str]:
 def _image_sets(label_set: LabelSet) -> dict[str, str]:
     """Splits by the pictures' stems."""
     splits: dict[str, str] = {}
+    stems = {path.stem for path in label_set.files}
     beside = dict.fromkeys((label_set.root, label_set.root.parent, *(path.parent.parent for path in label_set.files)))
     for folder in (parent / "ImageSets" for parent in beside if any(map(parent.is_relative_to, label_set.bounds))):
         for path in sorted(folder.glob("*/*.txt")):
             split = split_in(path.stem)
             if split is not None and path.stem in ("train", "val", "valid", "test"):
                 for line in read_text(label_set.check_inside(path), label_set.settings).splitlines():
-                    if line.strip():
-                        splits.setdefault(Path(line.split()[0]).stem, split)
+                    name = line.strip()
+                    if name:
+                        splits.setdefault(name if name in stems else _listed(_MARK.sub("", name)), split)
     return splits
+
+
+def _listed(name: str) -> str:
+    """The stem of a picture in a list, where names have no suffix, and whose dots are their own."""
+    name = name.rsplit("/", 1)[-1]
+    return Path(name).stem if is_picture_name(name) else name
 
 
 def _sample(

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,7 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
     """Photos and their labels, split by split, by name."""
     reading = _opened(label_set)
     seen: set[Path] = set()
+    taken: dict[int, int] = {}  # hashes of texts, and of the folder that their picture lies in
     for split, place in reading.places:
         told = split_in(place.stem)
         if told != split and (told, place) in reading.places:  # both are the pictures of one, which its name tells
@@ -109,6 +111,8 @@ def read(label_set: LabelSet) -> Iterator[Sample]:
         for picture, label in _pairs(place, label_set):
             where = str(label)
             try:
+                if is_file(picture) and is_file(label):
+                    _check_alone(picture, label, taken)
                 told = split or label_set.split_of(picture) or label_set.split_of(label)
                 yield _sample(picture, label, told, reading)
             except DatasetError as error:
@@ -201,12 +205,19 @@ def _pairs(place: Path, label_set: LabelSet) -> Iterator[tuple[Path, Path]]:
         return
     labelled: set[int] = set()  # hashes, which take a tenth of the paths' memory
     folders = [label_set.root] if label_set.images is not None else _label_folders(place)
-    # where pictures lie apart, labels are found by their names
-    elsewhere = {label.stem: label for label in _labels(folders, set())} if label_set.images is not None else {}
+    elsewhere: dict[str, list[Path]] = {}  # where pictures lie apart, labels are found by their names
+    for label in _labels(folders, set()) if label_set.images is not None else ():
+        elsewhere.setdefault(label.stem, []).append(label)
     stems: set[int] = set()
     for picture in walk(place):
         if is_picture_name(picture.name):
-            label = elsewhere.get(picture.stem) or _label_path(picture)
+            texts = elsewhere.get(picture.stem, [])
+            try:
+                label = _agreeing(picture, texts) or _label_path(picture)
+            except DatasetError as error:
+                labelled.update(map(hash, texts))
+                label_set.refuse(error)
+                continue
             labelled.add(hash(label))
             stems.add(hash((picture.parent, picture.stem)))
             yield picture, label
@@ -215,6 +226,43 @@ def _pairs(place: Path, label_set: LabelSet) -> Iterator[tuple[Path, Path]]:
             label_set.adjust("texts beside pictures are left out where a folder of labels has one of that name", str(label))
             continue
         yield (label_set.images or label.parent) / f"{label.stem}.jpg", label
+
+
+def _agreeing(picture: Path, texts: Sequence[Path]) -> Path | None:
+    """Of the texts of a picture's name the one most of whose folders are the picture's.
+
+    Raises:
+        DatasetError: several agree alike.
+    """
+    told = _sorting_folders(picture)
+
+    def agreed(text: Path) -> int:
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(told, _sorting_folders(text), strict=False)))
+
+    best = sorted(texts, key=agreed, reverse=True)
+    if len(best) > 1 and agreed(best[0]) == agreed(best[1]):
+        both = " or ".join(printable(str(text)) for text in best[:2])
+        raise DatasetError(
+            f"{picture}: its labels may be {both}; put it into a folder that is called as theirs, or give each a name of its own",
+            kind="ambiguous picture",
+        )
+    return best[0] if best else None
+
+
+def _sorting_folders(path: Path) -> list[str]:
+    """The folders that a file lies in, from the nearest on, but for those that are called `images` or `labels`."""
+    return [part.casefold() for part in reversed(path.parts[:-1]) if part.lower() != "images" and part not in _FOLDERS]
+
+
+def _check_alone(picture: Path, label: Path, taken: dict[int, int]) -> None:
+    """Makes sure that no picture of the same name in another folder has the same text."""
+    folder = hash(picture.parent)
+    if taken.setdefault(hash(label), folder) != folder:
+        raise DatasetError(
+            f"{label}: is taken for the labels of two pictures of one name, {printable(str(picture))} and one in another folder;"
+            " give each a text of its own",
+            kind="ambiguous picture",
+        )
 
 
 def _labels(folders: Iterable[Path], seen: set[int]) -> Iterator[Path]:
