@@ -74,7 +74,7 @@ class LabelSet:
         self.on_invalid(DatasetError(str(error), kind=error.kind))
 
     def documents(self, is_ours: Callable[[object], bool], expected: str) -> Iterator[tuple[Path, Any]]:
-        """The JSON files of a format that has one a picture, each parsed; other JSON may lie in between, and is passed over.
+        """The JSON files of a format that has one a picture, each parsed; other JSON in between is passed over, with a note.
 
         Args:
             is_ours: whether a document is of the format.
@@ -87,6 +87,8 @@ class LabelSet:
                     yield path, document
                 elif len(self.files) == 1:
                     raise DatasetError(f"{path}: not {expected}")
+                elif path.name != "meta.json":
+                    self.adjust("JSON files of another kind among the labels are passed over", str(path))
             except DatasetError as error:
                 self.refuse(error)
 

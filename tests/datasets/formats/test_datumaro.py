@@ -84,6 +84,12 @@ def test_pieces_of_a_group_are_one_thing_and_their_box_is_none(datumaro: Write) 
     assert (Path(str(second.image)).name, second.size_hw, second.annotations) == ("b.jpg", (10, 20), ())  # found by its id
 
 
+def test_a_box_of_a_group_that_lies_elsewhere_is_another_thing(datumaro: Write) -> None:
+    elsewhere = [POLYGON, {"type": "bbox", "group": 1, "label_id": 0, "bbox": [12, 1, 6, 6]}]
+    sample = first_of(datumaro(set_in("items", 0, "annotations", value=elsewhere)))
+    assert [one.box_xyxy for one in sample.annotations] == [(2, 2, 8, 8), (12, 1, 18, 7)]
+
+
 def test_masks_and_ellipses_are_read(datumaro: Write) -> None:
     (mask,) = first_of(datumaro(only(type="mask", rle={"size": [10, 20], "counts": [43, 3, 7, 3, 144]}))).annotations
     assert mask.rle is not None

@@ -62,6 +62,16 @@ def labelme(tmp_path: Path) -> Write:
     return write
 
 
+def test_json_of_another_kind_in_between_is_told(labelme: Write) -> None:
+    folder = labelme()
+    (folder / "b.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    (folder / "meta.json").write_text("{}")
+    data = open_dataset(folder)
+    assert [sample.name for sample in data] == ["a.jpg"]
+    (note,) = (note for note in data.notes if "of another kind" in note)
+    assert note == f"JSON files of another kind among the labels are passed over (1×; {folder / 'b.json'})"
+
+
 def test_shapes_and_ticked_flags_are_read(labelme: Write) -> None:
     (sample,) = open_dataset(labelme())
     assert (sample.name, sample.size_hw, sample.labels, sample.damage) == ("a.jpg", (10, 20), ("damaged",), True)

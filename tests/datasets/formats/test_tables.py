@@ -208,6 +208,13 @@ def test_boxes_have_scores_and_severities_too(table: Write) -> None:
     assert (sample.annotations[0].score, sample.annotations[0].severity) == (0.75, "minor")
 
 
+@pytest.mark.parametrize(("level", "notes"), [("high", 1), ("2", 1), ("", 0), ("none", 0), ("minor", 0)])
+def test_a_severity_of_a_box_in_other_words_is_left_out_and_told(table: Write, level: str, notes: int) -> None:
+    data = open_dataset(table("filename,class,xmin,ymin,xmax,ymax,severity", f"a.jpg,dent,2,1,8,7,{level}"))
+    assert [one.severity for sample in data for one in sample.annotations] == ["minor" if level == "minor" else None]
+    assert sum("severities of boxes other than minor, moderate, severe are left out" in note for note in data.notes) == notes
+
+
 def test_boxes_that_nothing_names_are_unnamed_and_that_is_told(table: Write) -> None:
     data = open_dataset(table("filename,xmin,ymin,xmax,ymax", "a.jpg,2,1,8,7"))
     assert [one.name for sample in data for one in sample.annotations] == ["unnamed"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dentify.assessment import Box
 from dentify.datasets.attributes import said_beside
 from dentify.datasets.label_set import LabelSet
 from dentify.datasets.numbers import Size, coordinates_of, four_numbers, is_int, photo_size, whole_of
@@ -108,9 +109,21 @@ def _sample(item: object, where: str, names: list[str], split: str | None, pictu
 def _things(annotations: list[Annotation], groups: list[object]) -> tuple[Annotation, ...]:
     """What is annotated: pieces of one group joined, without the boxes around them."""
     rows = list(zip(annotations, groups, strict=True))
-    outlined = {(group, one.name) for one, group in rows if one.has_mask and group is not None}
-    told = [(one, group) for one, group in rows if one.has_mask or (group, one.name) not in outlined]
+    outlined: dict[tuple[object, str], list[Annotation]] = {}
+    for one, group in rows:
+        if one.has_mask and group is not None:
+            outlined.setdefault((group, one.name), []).append(one)
+
+    def is_around(box: Annotation, group: object) -> bool:
+        """Whether a box meets an outline of its group; elsewhere it is another thing."""
+        return any(_meet(box.box_xyxy, one.box_xyxy) for one in outlined.get((group, box.name), ()))
+
+    told = [(one, group) for one, group in rows if one.has_mask or not is_around(one, group)]
     return join_pieces([one for one, _ in told], [group for _, group in told])
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _size_hw(size: object, where: str) -> Size | None:

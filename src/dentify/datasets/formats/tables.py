@@ -623,6 +623,8 @@ def _boxed_photo(
                 raise DatasetError(f"{place}: needs a label")
             score = row[table.known["score"]] if "score" in table.known else ""
             level = severity_word(row[severity]) if severity is not None else None
+            if level is None and severity is not None and row[severity].casefold() not in NOTHING:
+                label_set.adjust(f"severities of boxes other than {', '.join(SEVERITY_LEVELS)} are left out", place)
             if drawn:
                 outlined = _outline(word, row, table, size_hw, place, label_set)
             else:
